@@ -1,0 +1,45 @@
+"""The map of the product: every area, its family and what it is for.
+
+An area is one plural noun: the stem of its file in every layer. `just area NAME` lists the files; an architecture test
+compares this list with the layers, so that the map cannot drift.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Family(StrEnum):
+    """Groups of areas for the docs index and the OpenAPI tags; never folders."""
+
+    CONFIG = "Configuration"
+    FLEET = "Fleet"
+    EVIDENCE = "Evidence"
+    ACCESS = "Access"
+    SERVICE = "Service"
+
+
+class AreaInfo(NamedTuple):
+    """One area of the map."""
+
+    name: str
+    family: Family
+    summary: str
+
+
+AREAS: Final = (
+    AreaInfo("revisions", Family.CONFIG, "Commits seen, which one is in force, and why one is not."),
+    AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and what a change would reach."),
+    AreaInfo(
+        "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
+    ),
+    AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),
+    AreaInfo("traits", Family.FLEET, "What hosts say they are, and the inventory over it."),
+    AreaInfo("runs", Family.FLEET, "What each convergence did on a host, resource by resource."),
+    AreaInfo("audit", Family.EVIDENCE, "Who did what: one hash chain."),
+    AreaInfo("users", Family.ACCESS, "Accounts and their roles."),
+    AreaInfo("tokens", Family.ACCESS, "API tokens, each owned by a user."),
+    AreaInfo("bootstrap", Family.SERVICE, "How a fresh host gets its agent and its identity."),
+    AreaInfo("service", Family.SERVICE, "Health, metrics and the API's own description."),
+)

@@ -1,0 +1,126 @@
+"""What is desired of a host, as it travels: crate objects, the catalog that names them, the assignment that binds both.
+
+A crate object and a file are content, named by SHA-256 and fetched once. A catalog is what all hosts of a profile share.
+An assignment gives one catalog to one envoy, once, in order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.ids import Commit, EnvoyId, Sha256
+from schema.time import Instant
+
+CATALOG_FORMAT: Final = 1
+ASSIGNMENT_FORMAT: Final = 1
+CRATE_FORMAT: Final = 1
+NO_SECRETS: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""`sealed_secrets_sha256` of an assignment whose catalog names no secret: SHA-256 of nothing."""
+
+
+class SignedShape(BaseModel):
+    """Base of what is read from signed bytes: an unknown field is refused, nothing is coerced but times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CompiledResource(SignedShape):
+    """One resource of a crate: attributes as written, templates unrendered, ordering resolved to ids.
+
+    `id` is `crate/name`, unique within a host. With `foreach` it stands for one resource per item; those report as
+    `crate/name[0]`, `crate/name[1]` ... and `spec` may use `item`.
+    """
+
+    id: str
+    type: str
+    spec: dict[str, Any]
+    """Attributes for `schema.resources.RESOURCES[type]`; `defaults` of the crate are already merged in."""
+    when: str | None = None
+    foreach: str | list[Any] | None = None
+    requires: list[str] = []
+    """Ids that must be converged before this one: `depends_on`, and `before` of the others, resolved."""
+    notify: list[str] = []
+    """Ids to run after this one changed: `notify`, and `subscribes` of the others, resolved."""
+    on_notify_only: bool = False
+    """Runs only when notified (service restarted or reloaded, exec refreshonly)."""
+    on_removal: Literal["keep", "report", "revert"] = "keep"
+    mode: Literal["enforce", "audit"] = "enforce"
+    file: str = ""
+    line: int = 0
+    """Where it is written, for reports: a report can say file and line with no server."""
+
+
+class CrateObject(SignedShape):
+    """One configcrate compiled: the same bytes for every host that has it."""
+
+    format: Literal[1] = CRATE_FORMAT
+    name: str
+    when: str | None = None
+    vars: dict[str, Any] = {}
+    """Defaults: weaker than any of the catalog's vars, seen by this crate alone."""
+    resources: list[CompiledResource] = []
+
+
+class ContentRef(SignedShape):
+    """Content to fetch by digest."""
+
+    sha256: Sha256
+    size: int = Field(ge=0)
+
+
+class CrateRef(ContentRef):
+    """A crate object, in the place where the catalog wants it applied."""
+
+    name: str
+    requires: list[str] = []
+    """Crates that must be converged before this one; all of them are in the same catalog."""
+
+
+class Catalog(SignedShape):
+    """All that the hosts of one profile should be. Signed once, however many they are; holds no host's name."""
+
+    format: Literal[1] = CATALOG_FORMAT
+    environment: str
+    roles: list[str]
+    vars: dict[str, Any]
+    crates: list[CrateRef]
+    content: dict[str, ContentRef]
+    """Source path in the repository → content, for each `source:` of its crates. A path that ends in `.j2` is a template."""
+    secrets: list[str]
+    """Names of the secrets its resources refer to, sorted: what an envoy under it is entitled to, and no more."""
+
+
+class Assignment(SignedShape):
+    """The signed word that one envoy is to be one catalog. The agent refuses an older, foreign, mixed or unsigned one."""
+
+    format: Literal[1] = ASSIGNMENT_FORMAT
+    project: str
+    envoy_id: EnvoyId
+    epoch: int = Field(ge=0)
+    generation: int = Field(ge=0)
+    """Grows with each assignment to this envoy within an epoch."""
+    commit: Commit
+    catalog_sha256: Sha256
+    sealed_secrets_sha256: Sha256
+    plan_root: Sha256
+    created: Instant
+    expires: Instant
+
+
+class SealedSecrets(BaseModel):
+    """The secrets of one catalog, sealed to one envoy's X25519 key (HPKE, RFC 9180).
+
+    The digest of `dumps(self)` stands in the signed assignment, since HPKE's base mode does not say who sealed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sealed: dict[str, str]
+    """Secret name → base64 of `enc ‖ ciphertext`. Info is `secret_info(...)`, AAD is the catalog's digest, ASCII."""
+
+
+def secret_info(project: str, envoy_id: str, name: str) -> bytes:
+    """HPKE's `info` for one secret: binds a ciphertext to its envoy and name."""
+    return b"\0".join((b"vigo-secret-v1", project.encode(), envoy_id.encode(), name.encode()))

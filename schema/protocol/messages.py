@@ -1,0 +1,152 @@
+"""Frames of `wss://server:1530/agent/v1`: JSON text, one message each.
+
+The handshake is `hello` → `welcome`; then both sides send as they need. The sender's identity is its client certificate
+and is never read from a message. Objects over `INLINE_OBJECT_BYTES` are not sent in frames: the agent gets them with
+`GET /agent/v1/objects/{sha256}` on the same port and certificate.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schema.ids import Commit, Sha256
+from schema.protocol.desired import SealedSecrets
+from schema.protocol.reports import Report, ShortText, Wire
+from schema.protocol.signing import Signed
+from schema.time import Instant
+
+PROTOCOL: Final = 1
+MIN_PROTOCOL: Final = 1
+PATH: Final = "/agent/v1"
+MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+INLINE_OBJECT_BYTES: Final = 256 * 1024
+MAX_NEED: Final = 1_000
+DEFAULT_PORT: Final = 1530
+
+
+class Applied(Wire):
+    """The assignment an agent holds: what it accepted last."""
+
+    epoch: int
+    generation: int
+    commit: Commit
+    assignment_sha256: Sha256
+    catalog_sha256: Sha256
+
+
+# agent → server
+
+
+class Hello(Wire):
+    """First frame of an agent."""
+
+    type: Literal["hello"] = "hello"
+    protocols: list[int] = Field(max_length=16)
+    capabilities: list[str] = Field(default=[], max_length=64)
+    agent_version: str = Field(max_length=64)
+    applied: Applied | None = None
+    traits_sha256: Sha256 | None = None
+
+
+class Need(Wire):
+    """Digests the agent lacks for the target it was given."""
+
+    type: Literal["need"] = "need"
+    sha256: list[Sha256] = Field(max_length=MAX_NEED)
+
+
+class ReportMessage(Wire):
+    """A run's report; kept in the agent's spool until acknowledged."""
+
+    type: Literal["report"] = "report"
+    report: Report
+
+
+class Traits(Wire):
+    """What the host says it is, whole. Sent when the digest differs from the last acknowledged one."""
+
+    type: Literal["traits"] = "traits"
+    sha256: Sha256
+    collected_at: Instant
+    traits: dict[str, Any]
+
+
+class Refused(Wire):
+    """The target was not accepted; the agent keeps what it has."""
+
+    type: Literal["refused"] = "refused"
+    assignment_sha256: Sha256
+    code: str = Field(max_length=64)
+    """rollback, foreign, signature, expired, mixed, format, size"""
+    message: ShortText
+
+
+# server → agent
+
+
+class Target(Wire):
+    """A signed assignment with its signed catalog; `catalog` is left out when the agent holds that digest already."""
+
+    assignment: Signed
+    catalog: Signed | None = None
+    sealed_secrets: SealedSecrets | None = None
+
+
+class Welcome(Wire):
+    """First frame of the server."""
+
+    type: Literal["welcome"] = "welcome"
+    protocol: int
+    time: Instant
+    interval_s: float = 1800.0
+    """How often the agent makes a full check, before jitter."""
+    heartbeat_s: float = 60.0
+    target: Target | None = None
+
+
+class Apply(Wire):
+    """A new target."""
+
+    type: Literal["apply"] = "apply"
+    target: Target
+
+
+class ObjectData(Wire):
+    """Content by digest; base64. `data` is None when the object is over `INLINE_OBJECT_BYTES`: fetch it by HTTPS."""
+
+    sha256: Sha256
+    data: str | None = None
+
+
+class Objects(Wire):
+    """Answer to `need`: those known, in any order; `unknown` are not to be had."""
+
+    type: Literal["objects"] = "objects"
+    objects: list[ObjectData]
+    unknown: list[Sha256] = []
+
+
+class Ack(Wire):
+    """A report or traits message is durable on the server: the agent may forget it."""
+
+    type: Literal["ack"] = "ack"
+    report_id: str | None = None
+    traits_sha256: Sha256 | None = None
+
+
+class ErrorMessage(Wire):
+    """Something the receiver did wrong; `fatal` means that the connection closes."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: ShortText
+    fatal: bool = False
+
+
+AgentMessage = Annotated[Hello | Need | ReportMessage | Traits | Refused, Field(discriminator="type")]
+ServerMessage = Annotated[Welcome | Apply | Objects | Ack | ErrorMessage, Field(discriminator="type")]
+
+AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage)
+SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)

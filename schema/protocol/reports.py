@@ -1,0 +1,95 @@
+"""What a run did on a host. A report names the assignment it ran under by digest and generation."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from schema.ids import Commit, Sha256
+from schema.time import Instant
+
+MAX_RESOURCES: Final = 20_000
+MAX_DIFF_CHARS: Final = 16 * 1024
+MAX_MESSAGE_CHARS: Final = 4 * 1024
+
+ShortText = Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)]
+
+
+class Outcome(StrEnum):
+    """What became of one resource."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Trigger(StrEnum):
+    """Why a run began."""
+
+    APPLY = "apply"  # a new assignment
+    DRIFT = "drift"  # the kernel saw a managed path change
+    INTERVAL = "interval"  # the full check, a safety net
+    START = "start"  # the agent started
+    ONCE = "once"  # `vigo-agent once`
+
+
+class RunStatus(StrEnum):
+    """What became of a run: `converged` when no resource failed, `refused` when the assignment was not accepted at all."""
+
+    CONVERGED = "converged"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+class Wire(BaseModel):
+    """Base of messages: unknown fields are ignored, so that N and N-1 can talk."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ResourceReport(Wire):
+    """What one resource was found to be, and what was done about it."""
+
+    id: ShortText
+    type: str = Field(max_length=64)
+    outcome: Outcome
+    changed: bool = False
+    """In a dry run: would change."""
+    action: str = Field(default="none", max_length=64)
+    """What was done, in a word: none, create, update, remove, run, restart ..."""
+    corrective: bool = False
+    """Changed although its desired state had not: somebody else had touched it."""
+    duration_us: int = 0
+    diff: str = Field(default="", max_length=MAX_DIFF_CHARS + 64)
+    """What changed, for a person; secrets masked."""
+    error: ShortText = ""
+    reason: ShortText = ""
+    """Why it was skipped."""
+    file: str = Field(default="", max_length=1024)
+    line: int = 0
+
+
+class Report(Wire):
+    """One run on one host."""
+
+    id: str = Field(max_length=64)
+    """UUIDv7 made by the agent: a report sent twice is stored once."""
+    assignment_sha256: Sha256
+    epoch: int
+    generation: int
+    commit: Commit
+    catalog_sha256: Sha256
+    trigger: Trigger
+    dry_run: bool = False
+    started: Instant
+    finished: Instant
+    duration_us: int = 0
+    status: RunStatus
+    error: ShortText = ""
+    """With `refused`: what was wrong with the assignment."""
+    stale: bool = False
+    """The assignment had expired: the server has not been heard for long."""
+    resources: list[ResourceReport] = Field(default=[], max_length=MAX_RESOURCES)

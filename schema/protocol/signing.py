@@ -1,0 +1,78 @@
+"""Signatures: Ed25519 over a domain prefix and the received bytes; read only after they are verified."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from enum import StrEnum
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.ids import Sha256, sha256
+
+MAX_SIGNED_BYTES: Final = 4 * 1024 * 1024
+
+
+class Domain(StrEnum):
+    """What a signature is for; one made for a catalog never passes for an assignment."""
+
+    CATALOG = "vigo-catalog-v1"
+    ASSIGNMENT = "vigo-assignment-v1"
+    ARTIFACT = "vigo-agent-artifact-v1"
+    RECEIPT = "vigo-receipt-v1"
+
+
+class BadSignature(ValueError):
+    """The bytes are not what the holder of the key signed for this purpose."""
+
+
+class Signed(BaseModel):
+    """Text that somebody signed. `body` is the signed text itself, to be parsed only after `verify`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    body: str = Field(max_length=MAX_SIGNED_BYTES)
+    key_id: Sha256
+    signature: str = Field(max_length=128)
+
+    @property
+    def sha256(self) -> str:
+        """The digest by which others refer to this text."""
+        return sha256(self.body.encode())
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """SHA-256 of the raw 32 bytes of a public key."""
+    return sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def sign(key: Ed25519PrivateKey, domain: Domain, body: bytes) -> Signed:
+    """`body`, signed for one purpose. `body` is UTF-8 text, canonical JSON in every use here."""
+    signature = key.sign(_message(domain, body))
+    return Signed(
+        body=body.decode(), key_id=key_id(key.public_key()), signature=base64.b64encode(signature).decode("ascii")
+    )
+
+
+def verify(key: Ed25519PublicKey, domain: Domain, signed: Signed) -> bytes:
+    """The bytes of `signed.body`, now known to be from the holder of `key` and for this purpose.
+
+    Raises:
+        BadSignature: another key, another purpose, or other bytes.
+    """
+    if signed.key_id != key_id(key):
+        raise BadSignature(f"signed by key {signed.key_id[:16]}, expected {key_id(key)[:16]}")
+    body = signed.body.encode()
+    try:
+        key.verify(base64.b64decode(signed.signature, validate=True), _message(domain, body))
+    except (InvalidSignature, binascii.Error) as error:
+        raise BadSignature(f"the signature for {domain} does not match") from error
+    return body
+
+
+def _message(domain: Domain, body: bytes) -> bytes:
+    return domain.encode() + b"\n" + body

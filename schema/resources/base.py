@@ -1,0 +1,25 @@
+"""What every resource spec is: frozen, closed to unknown keys, and able to say what on the host it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ResourceSpec(BaseModel):
+    """Attributes of one resource type, after rendering. The default of a field is its safe value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    IDENTITY: ClassVar[str]
+    """The field that names the thing; the resource's default `name`."""
+    OWNS: ClassVar[str | None] = None
+    """Kind of thing owned whole (`path`, `package` ...). Two resources of one host may not own one thing.
+    None: several may work on the same thing."""
+
+    @classmethod
+    def notify_only(cls, attributes: Mapping[str, Any]) -> bool:  # noqa: ARG003 - types that need it override it
+        """Whether a resource with these attributes, as written, may run only when notified."""
+        return False

@@ -1,0 +1,32 @@
+"""A periodic job, as a file of its own in /etc/cron.d."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schema.resources.base import ResourceSpec
+
+_FIELD = r"[0-9*/,A-Za-z-]+"
+
+
+class CronSpec(ResourceSpec):
+    """One job in `/etc/cron.d/vigo-JOB`."""
+
+    IDENTITY: ClassVar[str] = "job"
+    OWNS: ClassVar[str | None] = "cron"
+
+    job: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)
+    state: Literal["present", "absent"] = "present"
+    schedule: str = Field(default="", pattern=rf"^(|@[a-z]+|{_FIELD}( +{_FIELD}){{4}})$")
+    """Five fields of crontab(5), or `@daily` and its like."""
+    command: str = Field(default="", pattern=r"^[^\n]*$")
+    user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    environment: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.state == "present" and not (self.schedule and self.command):
+            raise ValueError("a job that is to be present needs schedule and command")
+        return self

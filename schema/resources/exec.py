@@ -1,0 +1,44 @@
+"""A command, for what no other type covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from schema.resources.base import ResourceSpec
+from schema.shapes import AbsolutePath
+
+
+class ExecSpec(ResourceSpec):
+    """One command, run by `/bin/sh -c` when its guards say that it is needed."""
+
+    IDENTITY: ClassVar[str] = "command"
+
+    command: str = Field(min_length=1)
+    onlyif: str | None = None
+    """Run only if this command ends 0."""
+    unless: str | None = None
+    """Run only if this command does not end 0."""
+    creates: AbsolutePath | None = None
+    """Run only if this path does not exist."""
+    refreshonly: bool = False
+    """Run only when notified."""
+    cwd: AbsolutePath | None = None
+    environment: dict[str, str] = {}
+    user: str | None = None
+    timeout_s: int = Field(default=300, ge=1, le=86_400)
+    returns: list[int] = Field(default=[0], min_length=1)
+    """Exit codes that mean success."""
+
+    @classmethod
+    def notify_only(cls, attributes: Mapping[str, Any]) -> bool:
+        """`refreshonly` needs somebody to ask for it."""
+        return bool(attributes.get("refreshonly"))
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if not (self.refreshonly or self.onlyif or self.unless or self.creates):
+            raise ValueError("a command without onlyif, unless, creates or refreshonly would run for ever")
+        return self
