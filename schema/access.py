@@ -1,6 +1,7 @@
 """Access: the one permission matrix, for all three vocabularies of the specification.
 
-A route declares one permission. A role is a set of permissions; a token never holds more than its owner's role does now.
+A route declares one permission. A role is a set of permissions; a token never holds more than its owner's role does
+now.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Final
 
 
 class Permission(StrEnum):
-    """What a caller may do. `PUBLIC` and `AUTHENTICATED` need no role; `AGENT_ENROL` is held by an enrolment token alone."""
+    """What a caller may do. `PUBLIC` and `AUTHENTICATED` need no role; an enrolment token alone holds
+    `AGENT_ENROL`."""
 
     PUBLIC = "public"
     AUTHENTICATED = "authenticated"

@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785): one value, one sequence of bytes.
 
-What is signed or hashed passes through here. A receiver checks the signature over the bytes it received, then reads them
-with `loads`, which accepts nothing but the canonical form: no duplicate keys, no trailing data, no second spelling.
+What is signed or hashed passes through here. A receiver checks the signature over the bytes it received, then reads
+them with `loads`, which accepts nothing but the canonical form: no duplicate keys, no trailing data, no second spelling.
 """
 
 from __future__ import annotations

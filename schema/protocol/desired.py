@@ -1,7 +1,7 @@
 """What is desired of a host, as it travels: crate objects, the catalog that names them, the assignment that binds both.
 
-A crate object and a file are content, named by SHA-256 and fetched once. A catalog is what all hosts of a profile share.
-An assignment gives one catalog to one envoy, once, in order.
+A crate object and a file are content, named by SHA-256 and fetched once. A catalog is what all hosts of a profile
+share. An assignment gives one catalog to one envoy, once, in order.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ class Catalog(SignedShape):
     vars: dict[str, Any]
     crates: list[CrateRef]
     content: dict[str, ContentRef]
-    """Source path in the repository → content, for each `source:` of its crates. A path that ends in `.j2` is a template."""
+    """Source path in the repository → content, for each `source:` of its crates. `.j2` at the end: a template."""
     secrets: list[str]
     """Names of the secrets its resources refer to, sorted: what an envoy under it is entitled to, and no more."""
 
 
 class Assignment(SignedShape):
-    """The signed word that one envoy is to be one catalog. The agent refuses an older, foreign, mixed or unsigned one."""
+    """The signed word that one envoy is to be one catalog. An older, foreign, mixed or unsigned one is refused."""
 
     format: Literal[1] = ASSIGNMENT_FORMAT
     project: str

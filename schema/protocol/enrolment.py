@@ -1,7 +1,7 @@
 """Enrolment: a one-time token becomes a certificate.
 
-The token fixes the hostname; the agent's CSR proves possession of its three keys and asks for nothing: the server chooses
-the subject. `POST /api/v1/bootstrap/register` takes `Enrol` and answers `Enrolled`.
+The token fixes the hostname; the agent's CSR proves possession of its three keys and asks for nothing: the server
+chooses the subject. `POST /api/v1/bootstrap/register` takes `Enrol` and answers `Enrolled`.
 """
 
 from __future__ import annotations

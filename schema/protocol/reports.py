@@ -37,7 +37,7 @@ class Trigger(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """What became of a run: `converged` when no resource failed, `refused` when the assignment was not accepted at all."""
+    """What became of a run: `converged` when no resource failed, `refused` when the assignment was not accepted."""
 
     CONVERGED = "converged"
     FAILED = "failed"

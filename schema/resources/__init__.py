@@ -1,4 +1,4 @@
-"""Parameters of the resource types: one file a type, data only; behaviour is in `agent/resources` under the same stem."""
+"""Parameters of the resource types: one file a type, data only; behaviour is in `agent/resources`, same stem."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class FileSpec(ResourceSpec):
     content: str | None = None
     """The whole text; may be a template."""
     source: str | None = None
-    """A path under `templates/` or `files/`. A name that ends in `.j2` is rendered; any other is copied byte for byte."""
+    """A path under `templates/` or `files/`. A name that ends in `.j2` is rendered; any other is copied as it is."""
     mode: FileMode | None = None
     """Left as it is when not given; a file that is created then gets 0644."""
     owner: str | None = None

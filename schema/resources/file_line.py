@@ -18,8 +18,8 @@ class FileLineSpec(ResourceSpec):
     path: AbsolutePath
     line: str = Field(pattern=r"^[^\n\r]*$")
     match: str | None = None
-    """A regular expression (Python's `re`, searched line by line). Present: the last line it finds is replaced by `line`.
-    Absent: every line it finds is removed."""
+    """A regular expression (Python's `re`, searched line by line). Present: the last line it finds is replaced by
+    `line`. Absent: every line it finds is removed."""
     after: str | None = None
     """Where a new line goes: behind the last line that this expression finds; else at the end."""
     state: Literal["present", "absent"] = "present"

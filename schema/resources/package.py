@@ -10,7 +10,7 @@ from schema.resources.base import ResourceSpec
 
 
 class PackageSpec(ResourceSpec):
-    """One package, installed or not. Apt is the backend that exists; a host without it reports the resource as skipped."""
+    """One package, installed or not. Apt is the backend that exists; a host without it reports it as skipped."""
 
     IDENTITY: ClassVar[str] = "package"
     OWNS: ClassVar[str | None] = "package"
