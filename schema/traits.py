@@ -112,7 +112,7 @@ _BRANCHES: Final = {parts[:depth] for parts in _BY_PARTS for depth in range(1, l
 def lookup(path: str | Sequence[str]) -> TraitInfo | None:
     """What is declared at a path below `traits`; None when nothing is.
 
-    A string is split at its dots; give a sequence where a key holds dots itself (`("packages", "python3.11")`). A key of
+    A string is split at its dots; give a sequence where a key holds dots itself: `("packages", "python3.11")`. A key of
     an open map (`packages.nginx`) is never always present, nor is what stands below it.
     """
     parts = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
