@@ -1,0 +1,163 @@
+"""`just docs`: the pages that are written from the code. A test compares them, so that they cannot lie.
+
+Field descriptions are the docstrings under the fields, read from the source: the agent, which imports the same models,
+is spared Pydantic's own reading of them at import.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from api.settings import Settings
+from reconciler.documents import codes
+from schema import errors
+from schema.access import GRANTS, Permission, Role
+from schema.resources import RESOURCES
+from schema.traits import TRAITS
+
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+NOTE: Final = "<!-- Written by `just docs` from the code; edit it there. -->\n"
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "cron": "- type: cron\n  job: nightly-backup\n  schedule: 15 2 * * *\n  command: /usr/local/bin/backup\n",
+    "directory": '- type: directory\n  path: /srv/app\n  mode: "0750"\n  owner: app\n',
+    "exec": "- type: exec\n  command: locale-gen\n  refreshonly: true\n  subscribes: locale.gen\n",
+    "file": '- type: file\n  path: /etc/motd\n  content: "{{ vars.motd }}\\n"\n  mode: "0644"\n',
+    "file_line": "- type: file_line\n  path: /etc/login.defs\n  match: ^UMASK\n  line: UMASK 027\n",
+    "group": "- type: group\n  group: deploy\n  gid: 1500\n",
+    "package": "- type: package\n  package: chrony\n",
+    "service": "- type: service\n  service: chrony\n  state: running\n  enabled: true\n",
+    "symlink": "- type: symlink\n  path: /etc/localtime\n  target: /usr/share/zoneinfo/UTC\n",
+    "user": "- type: user\n  user: deploy\n  shell: /bin/bash\n  groups: [adm]\n",
+}
+
+
+def pages() -> dict[Path, str]:
+    """Path → text of every generated page."""
+    found = {DOCS / "resources" / f"{name}.md": _resource(name) for name in sorted(RESOURCES)}
+    found[DOCS / "resources" / "index.md"] = _resources()
+    found[DOCS / "traits.md"] = _traits()
+    found[DOCS / "errors.md"] = _errors()
+    found[DOCS / "settings.md"] = _settings()
+    found[DOCS / "permissions.md"] = _permissions()
+    return found
+
+
+def _resources() -> str:
+    rows = [(f"[{name}]({name}.md)", _about(sys.modules[spec.__module__])) for name, spec in sorted(RESOURCES.items())]
+    return f"{NOTE}# Resource types\n\n{_table(('type', 'manages'), rows)}"
+
+
+def _resource(name: str) -> str:
+    spec = RESOURCES[name]
+    owned = f"It owns its {spec.OWNS} whole: two resources of one host may not.\n\n" if spec.OWNS else ""
+    return (
+        f"{NOTE}# {name}\n\n{_about(sys.modules[spec.__module__])}\n\n{inspect.cleandoc(spec.__doc__ or '')}\n\n{owned}"
+        f"```yaml\n{EXAMPLES[name]}```\n\n{_fields(spec)}"
+    )
+
+
+def _traits() -> str:
+    rows = [
+        (f"`{path}`", str(info.type), "every host" if info.always else "some hosts", info.summary)
+        for path, info in sorted(TRAITS.items())
+    ]
+    return f"{NOTE}# Traits\n\n{_table(('path', 'type', 'on', 'is'), rows)}"
+
+
+def _errors() -> str:
+    diagnostics = [(f"`{code}`", text) for code, text in sorted(codes.CODES.items())]
+    kinds = [
+        (f"`{kind.code}`", str(kind.status), kind.next.value, inspect.cleandoc(kind.__doc__ or "").splitlines()[0])
+        for kind in _below(errors.Fault)
+        if kind.__module__ == "schema.errors"
+    ]
+    return (
+        f"{NOTE}# Errors\n\n## Diagnostics of a config repository\n\n{_table(('code', 'says'), diagnostics)}"
+        f"\n## Kinds of fault\n\nEvery error body is `{{message, error, statusCode, code}}`, with `details` where there are any."
+        f"\n\n{_table(('kind', 'HTTP', 'again', 'means'), kinds)}"
+    )
+
+
+def _settings() -> str:
+    return f"{NOTE}# Settings of the server\n\nEach is an environment variable, `VIGO_` and the name in capitals.\n\n{_fields(Settings)}"
+
+
+def _permissions() -> str:
+    rows = [
+        (f"`{permission}`", *("yes" if permission in GRANTS[role] else "" for role in Role)) for permission in Permission
+    ]
+    return f"{NOTE}# Permissions\n\n{_table(('permission', *(role.value for role in Role)), rows)}"
+
+
+def _fields(model: type[BaseModel]) -> str:
+    docstrings = _field_docstrings(model)
+    rows = []
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{_default(field)}`"
+        described = field.description or docstrings.get(name, "")
+        rows.append((f"`{field.alias or name}`", _type(field.annotation), default, described))
+    return _table(("parameter", "type", "default", "is"), rows)
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return str(value) if isinstance(value, Path) else repr(value)
+
+
+def _type(annotation: Any) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    return f"`{text.replace('typing.', '').replace('pathlib.', '')}`".replace("|", "\\|")
+
+
+def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for kind in reversed(model.__mro__):
+        if not (issubclass(kind, BaseModel) and kind.__module__.startswith(("schema", "api"))):
+            continue
+        body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def _about(module: ModuleType) -> str:
+    return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _below(kind: type[errors.Fault]) -> Iterable[type[errors.Fault]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(head)]
+    lines += [["---"] * len(lines[0])] + [[cell.replace("\n", " ") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main(write: Callable[[Path, str], object] = Path.write_text) -> None:
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, text)
+    print(f"wrote {len(pages())} pages under {DOCS}")
+
+
+if __name__ == "__main__":
+    main()
