@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema.ids import Commit, EnvoyId, Sha256
+from schema import canonical
+from schema.ids import Commit, EnvoyId, Sha256, sha256
 from schema.time import Instant
 
 CATALOG_FORMAT: Final = 1
@@ -118,9 +119,14 @@ class SealedSecrets(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     sealed: dict[str, str]
-    """Secret name → base64 of `enc ‖ ciphertext`. Info is `secret_info(...)`, AAD is the catalog's digest, ASCII."""
+    """Secret name → base64 of `enc ‖ ciphertext`, as `sealing.seal` makes it."""
+
+    @property
+    def sha256(self) -> str:
+        """`sealed_secrets_sha256` of the assignment that goes with it."""
+        return sha256(canonical.dumps(self.model_dump())) if self.sealed else NO_SECRETS
 
 
 def secret_info(project: str, envoy_id: str, name: str) -> bytes:
-    """HPKE's `info` for one secret: binds a ciphertext to its envoy and name."""
+    """Binds a ciphertext to its envoy and name: HPKE's `info`, to which `sealing` adds the catalog's digest."""
     return b"\0".join((b"vigo-secret-v1", project.encode(), envoy_id.encode(), name.encode()))

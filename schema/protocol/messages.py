@@ -48,6 +48,9 @@ class Hello(Wire):
     agent_version: str = Field(max_length=64)
     applied: Applied | None = None
     traits_sha256: Sha256 | None = None
+    """Of the traits last acknowledged."""
+    dropped_reports: int = Field(default=0, ge=0)
+    """How many reports the agent has had to drop since it was enrolled, its spool being full."""
 
 
 class Need(Wire):
@@ -65,10 +68,12 @@ class ReportMessage(Wire):
 
 
 class Traits(Wire):
-    """What the host says it is, whole. Sent when the digest differs from the last acknowledged one."""
+    """What the host says it is, whole. Sent when a trait that is not volatile differs from what was last acknowledged, and
+    with each full check."""
 
     type: Literal["traits"] = "traits"
     sha256: Sha256
+    """Of the canonical JSON of `traits`; what `Ack` and `Hello` name."""
     collected_at: Instant
     traits: dict[str, Any]
 
