@@ -68,8 +68,8 @@ class ReportMessage(Wire):
 
 
 class Traits(Wire):
-    """What the host says it is, whole. Sent when a trait that is not volatile differs from what was last acknowledged, and
-    with each full check."""
+    """What the host says it is, whole. Sent when a trait that is not volatile differs from what was acknowledged last,
+    and with each full check."""
 
     type: Literal["traits"] = "traits"
     sha256: Sha256
