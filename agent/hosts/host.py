@@ -1,0 +1,210 @@
+"""The port to a machine, and the shapes that cross it.
+
+Invariants of every implementation: a path is absolute and has no `..`; the last component is never followed when it is
+a symbolic link; each writing method is atomic (done or not done) unless it says otherwise; programs get argument lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, Protocol
+
+MAX_READ_BYTES: Final = 16 * 1024 * 1024
+MAX_OUTPUT_BYTES: Final = 1024 * 1024
+OUTPUT_CUT: Final = b"\n[... cut at 1 MiB]\n"
+MAX_PATH_CHARS: Final = 4096
+
+
+class HostFault(Exception):
+    """The host layer refuses: an unsafe path, a wrong kind of file, too much of something. The message says why."""
+
+
+class Kind(StrEnum):
+    """What stands at a path."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    OTHER = "special file"  # fifo, socket, device
+
+
+class Stat(NamedTuple):
+    """What is known of a path without reading it. `mode` holds the permission bits alone."""
+
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    links: int
+
+
+class Ran(NamedTuple):
+    """A program that has ended. `code` is negative for a signal; output is cut at `MAX_OUTPUT_BYTES` each."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool = False
+
+    @property
+    def text(self) -> str:
+        """Standard output, undecodable bytes replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """The last lines a person should read when it failed: of standard error, else of standard output."""
+        said = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
+        tail = "\n".join(said.splitlines()[-8:])[-1500:]
+        how = "timed out" if self.timed_out else f"exit {self.code}"
+        return f"{how}: {tail}" if tail else how
+
+
+class Host(Protocol):
+    """One machine. Methods raise `OSError` as the system does, and `HostFault` for what this layer refuses."""
+
+    @property
+    def confined(self) -> bool:
+        """Whether this is a directory that stands for a machine: no program runs, no service or package exists."""
+        ...
+
+    @property
+    def privileged(self) -> bool:
+        """Whether it may give files to others."""
+        ...
+
+    @property
+    def memo(self) -> MutableMapping[str, Any]:
+        """What tools have read for many resources at once. Cleared when a run begins and after a change."""
+        ...
+
+    # reading
+
+    def lstat(self, path: str) -> Stat | None:
+        """What is at a path; None when nothing is, or when a parent is missing."""
+        ...
+
+    def fingerprint(self, path: str, size: int | None) -> tuple[Stat, str | None] | None:
+        """Like `lstat`, with the SHA-256 of a regular file's bytes when its size is `size`; None for any other."""
+        ...
+
+    def read(self, path: str, *, limit: int = MAX_READ_BYTES) -> bytes:
+        """The bytes of a regular file. Raises `HostFault` when it is not one or is larger than `limit`."""
+        ...
+
+    def readlink(self, path: str) -> str:
+        """Where a symbolic link points, as written in it."""
+        ...
+
+    def listdir(self, path: str) -> list[str]:
+        """Names in a directory, sorted."""
+        ...
+
+    # writing
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        mode: int,
+        uid: int | None = None,
+        gid: int | None = None,
+        check: Callable[[str], None] | None = None,
+    ) -> None:
+        """Put a regular file in place, whole, over a file or link that is there.
+
+        `check` gets the path of the finished candidate before it replaces anything; if it raises, all stays as it was.
+        """
+        ...
+
+    def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
+        """Make a directory. Missing parents are made with mode 0755, each in one step."""
+        ...
+
+    def symlink(self, path: str, target: str) -> None:
+        """Put a symbolic link in place, over a file or link that is there."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file or link; nothing there is no error."""
+        ...
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory; nothing there is no error."""
+        ...
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a directory and all below it. Not atomic; follows no link and enters no other file system."""
+        ...
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set permission bits of a file or directory; refused for a file with several hard links."""
+        ...
+
+    def chown(self, path: str, uid: int | None, gid: int | None) -> None:
+        """Set owner and group, None leaves one; refused for a file with several hard links."""
+        ...
+
+    def sync_pending(self) -> None:
+        """Make durable what was written since the last call. Called once, at the end of a run."""
+        ...
+
+    # accounts
+
+    def uid(self, name: str) -> int | None:
+        """The id of a user by name, or of a number as text."""
+        ...
+
+    def gid(self, name: str) -> int | None:
+        """The id of a group by name, or of a number as text."""
+        ...
+
+    def user_name(self, uid: int) -> str:
+        """The name of a user, or the number as text."""
+        ...
+
+    def group_name(self, gid: int) -> str:
+        """The name of a group, or the number as text."""
+        ...
+
+    # programs
+
+    def which(self, program: str) -> str | None:
+        """Where a program is; None when it is not to be had."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: bytes = b"",  # noqa: A002 - as in subprocess
+        timeout_s: float = 60.0,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+    ) -> Ran:
+        """Run a program to its end, in its own process group and a clean environment; `env` adds to it.
+
+        Raises:
+            HostFault: no such program, no such user, or this host runs none.
+        """
+        ...
+
+
+def components(path: str) -> list[str]:
+    """The components of an absolute path.
+
+    Raises:
+        HostFault: relative, with `..`, with a NUL, or too long.
+    """
+    if not path.startswith("/"):
+        raise HostFault(f"{path!r} is not an absolute path")
+    if "\0" in path or len(path) > MAX_PATH_CHARS:
+        raise HostFault(f"{path[:200]!r} is not a path: it has a NUL or more than {MAX_PATH_CHARS} characters")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise HostFault(f"{path!r} has a '..' component")
+    return parts
