@@ -1,0 +1,128 @@
+"""The container: what one server process is made of, handed to every face. And the edge that runs use cases.
+
+    user = await services.write(actor, lambda work: users.create(work, ...), request_id=...)
+    status = await services.read(actor, revisions.status)
+
+`write` runs the use case in the writer's thread, appends its audit entries in the same savepoint, returns after the
+commit, then tells the events. `read` runs it in a reader's thread; there, an audit entry is a bug.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sqlmodel import Session
+
+from api.services import audit
+from api.services.clock import SystemClock
+from api.services.events import Events
+from api.services.limits import Buckets
+from api.services.passwords import Passwords
+from api.services.work import Actor, Work
+from api.settings import Settings
+from api.storage.database import Database
+from schema.revisions import Reloaded
+from schema.time import Clock
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph
+
+T = TypeVar("T")
+
+_REFUSALS_A_SECOND: Final = 2.0
+_REFUSALS_AT_ONCE: Final = 50.0
+
+
+@dataclass(eq=False)
+class Services:
+    """One server process. `app.py` makes it, fills in what it starts, and closes it."""
+
+    settings: Settings
+    db: Database
+    clock: Clock = field(default_factory=SystemClock)
+    events: Events = field(default_factory=Events)
+    passwords: Passwords = field(default_factory=Passwords)
+    graph: Graph | None = None
+    """The graph of the revision in force; None before the first good one."""
+    reload: Callable[[], Awaitable[Reloaded]] | None = None
+    """Fetch, compile and bring into force now; filled in with the loop."""
+    pki: Any = None
+    """The authority of the agents' certificates; filled in by `app.py`."""
+    gateway: Any = None
+    """The agents' connections; filled in by `app.py`."""
+    local_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    """Whoever shows this from loopback is the local administrator. `app.py` writes it to the data directory, 0600."""
+    own: dict[str, Any] = field(default_factory=dict)
+    """What else a composition root hangs here, by its own name."""
+
+    def __post_init__(self) -> None:
+        self._refusals = Buckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, self.clock.monotonic)
+        self._unrecorded = 0
+
+    async def write(self, actor: Actor, use_case: Callable[[Work], T], *, request_id: str = "") -> T:
+        """Run a use case as one unit of work; return when it and its audit entries are on disk."""
+        future, work = self._submit(actor, use_case, request_id)
+        result = await asyncio.wrap_future(future)
+        self._tell(work)
+        return result
+
+    async def read(self, actor: Actor, query: Callable[[Work], T], *, request_id: str = "") -> T:
+        """Run a query over one state of the database."""
+        return await self.db.read(lambda session: self._query(actor, query, request_id, session))
+
+    def write_now(self, actor: Actor, use_case: Callable[[Work], T], *, request_id: str = "") -> T:
+        """`write`, for callers without an event loop: start-up, command line, tests."""
+        future, work = self._submit(actor, use_case, request_id)
+        result = future.result()
+        self._tell(work)
+        return result
+
+    def read_now(self, actor: Actor, query: Callable[[Work], T], *, request_id: str = "") -> T:
+        """`read`, for callers without an event loop."""
+        return self.db.read_now(lambda session: self._query(actor, query, request_id, session))
+
+    async def record_refusal(
+        self, actor: Actor, action: str, object_type: str, object_id: str, *, reason: str, request_id: str = ""
+    ) -> bool:
+        """Write that somebody tried what was refused. At most a few a second, so that nobody can fill the disk with it;
+        the next one written says how many were not. False when this one was not."""
+        if not self._refusals.spend("all"):
+            self._unrecorded += 1
+            return False
+        missed, self._unrecorded = self._unrecorded, 0
+        payload = {"reason": reason} | ({"unrecorded_before": missed} if missed else {})
+        await self.write(
+            actor,
+            lambda work: work.audit(action, object_type, object_id, outcome="refused", payload=payload),
+            request_id=request_id,
+        )
+        return True
+
+    def _submit(self, actor: Actor, use_case: Callable[[Work], T], request_id: str) -> tuple[Future[T], list[Work]]:
+        ran: list[Work] = []
+
+        def unit(session: Session) -> T:
+            work = Work(actor, session, self.clock, request_id)
+            result = use_case(work)
+            audit.append(work)
+            ran.append(work)
+            return result
+
+        return self.db.writer.submit(unit), ran
+
+    def _query(self, actor: Actor, query: Callable[[Work], T], request_id: str, session: Session) -> T:
+        work = Work(actor, session, self.clock, request_id)
+        result = query(work)
+        if work.entries or work.announcements:
+            raise RuntimeError("a read may neither write audit entries nor announce anything")
+        return result
+
+    def _tell(self, ran: list[Work]) -> None:
+        for work in ran:
+            for topic, data in work.announcements:
+                self.events.publish(topic, **data)

@@ -1,0 +1,167 @@
+"""The one writer: a thread, a connection, and many units of work to a commit.
+
+Each unit runs under its own savepoint, so one that fails rolls back alone. Units that wait while others run share the
+next commit, and all are acknowledged only after it: one fsync serves many. Nothing is awaited in here.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from api.storage.engines import DatabaseUnavailable, fault_of, in_transaction, is_fatal
+from schema.errors import Exhausted
+
+T = TypeVar("T")
+
+BATCH_UNITS: Final = 256
+BATCH_S: Final = 0.005
+
+Job = tuple[Callable[[Session], Any], "Future[Any]"]
+
+
+class WriterBusy(Exhausted):
+    """More units of work wait than may."""
+
+    code = "database.busy"
+
+
+class UnitSession(Session):
+    """The session of one unit of work: it may flush, never commit, since the unit ends when its function returns."""
+
+    def commit(self) -> None:
+        """Refused.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("a unit of work is committed by the database when its function returns")
+
+    def _release(self) -> None:
+        super().commit()
+
+
+class Writer:
+    """Runs units of work, one after the other, in a thread of its own.
+
+    Args:
+        engine: has one connection.
+        depth: units that may wait.
+        on_fatal: called once, in the writer's thread, when the disk failed to sync; nothing is written after.
+    """
+
+    def __init__(self, engine: Engine, *, depth: int, on_fatal: Callable[[BaseException], None]) -> None:
+        self._engine = engine
+        self._queue: queue.Queue[Job | None] = queue.Queue(depth)
+        self._on_fatal = on_fatal
+        self._failed: BaseException | None = None
+        self._closed = threading.Event()
+        self.commits = 0
+        self.units = 0
+        self._thread = threading.Thread(target=self._run, name="vigo-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Units that wait now."""
+        return self._queue.qsize()
+
+    def submit(self, unit: Callable[[Session], T]) -> Future[T]:
+        """Queue a unit of work. The future is done when the unit is committed, or has failed and left nothing.
+
+        Raises:
+            WriterBusy: too many wait already.
+            DatabaseUnavailable: the writer has stopped.
+        """
+        if self._failed is not None or self._closed.is_set():
+            raise DatabaseUnavailable("the database takes no more writes")
+        future: Future[T] = Future()
+        try:
+            self._queue.put_nowait((unit, future))
+        except queue.Full as error:
+            raise WriterBusy("too many writes wait already", retry_after_s=1.0) from error
+        return future
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            if not self._batch(job):
+                break
+        while not self._queue.empty():
+            late = self._queue.get()
+            if late is not None and late[1].set_running_or_notify_cancel():
+                late[1].set_exception(DatabaseUnavailable("the server is stopping"))
+
+    def _batch(self, job: Job | None) -> bool:
+        """Run this unit and those that wait behind it, commit once, acknowledge all. False when told to stop."""
+        ran: list[tuple[Future[Any], Any, BaseException | None]] = []
+        lost: BaseException | None = None
+        try:
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                until = time.monotonic() + BATCH_S
+                while job is not None:
+                    unit, future = job
+                    if future.set_running_or_notify_cancel():
+                        result, error = _run_unit(connection, unit)
+                        ran.append((future, result, error))
+                        _check_held(connection, error)
+                    if len(ran) >= BATCH_UNITS or time.monotonic() > until or self._queue.empty():
+                        break
+                    job = self._queue.get()
+                transaction.commit()
+                self.commits += 1
+                self.units += len(ran)
+        except Exception as error:  # noqa: BLE001 - the writer outlives every unit; each caller gets the error
+            lost = self._judge(error)
+            if not ran and job is not None and job[1].set_running_or_notify_cancel():
+                ran.append((job[1], None, None))  # not even a connection
+        for future, result, failure in ran:
+            reason = failure if lost is None else lost
+            if reason is not None:
+                future.set_exception(reason)
+            else:
+                future.set_result(result)
+        return job is not None and self._failed is None
+
+    def _judge(self, error: Exception) -> BaseException:
+        if isinstance(error, DBAPIError):
+            if is_fatal(error):
+                self._failed = error
+                self._on_fatal(error)
+            return fault_of(error) or error
+        return error
+
+
+def _check_held(connection: Connection, error: BaseException | None) -> None:
+    """Refuse to go on with a transaction that is gone: its earlier units may not be acknowledged either."""
+    if not in_transaction(connection):
+        raise error or DatabaseUnavailable("the transaction was lost")
+
+
+def _run_unit(connection: Connection, unit: Callable[[Session], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        with UnitSession(
+            bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False, autoflush=True
+        ) as session:
+            result = unit(session)
+            session._release()  # noqa: SLF001 - ours, one class up
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it was
+        if isinstance(error, DBAPIError) and (fault := fault_of(error)) is not None:
+            fault.__cause__ = error
+            return None, fault
+        return None, error
+    return result, None

@@ -1,0 +1,77 @@
+"""Users: accounts and their roles."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from schema.access import Role
+from schema.time import Instant
+
+MIN_PASSWORD: Final = 12
+MAX_PASSWORD: Final = 1_024
+_USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def canonical_username(text: str) -> str:
+    """The one spelling of a user name: NFKC, lower case, no white space around.
+
+    Raises:
+        ValueError: what is left is not a name.
+    """
+    name = unicodedata.normalize("NFKC", text).strip().casefold()
+    if not _USERNAME.fullmatch(name):
+        raise ValueError("a user name is 1 to 64 letters, digits, '.', '_' and '-', and begins with a letter or digit")
+    return name
+
+
+def _read_username(value: object) -> object:
+    return canonical_username(value) if isinstance(value, str) else value
+
+
+Username = Annotated[str, BeforeValidator(_read_username, json_schema_input_type=str)]
+
+
+class User(BaseModel):
+    """An account, as shown."""
+
+    id: str
+    username: str
+    role: Role
+    auth_method: str = "basic"
+    display_name: str = ""
+    email: str = ""
+    disabled: bool = False
+    created_at: Instant
+
+
+class UserCreate(BaseModel):
+    """A new account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: Username
+    password: SecretStr = Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)
+    role: Role = Role.VIEWER
+    display_name: str = Field(default="", max_length=200)
+    email: str = Field(default="", max_length=320)
+
+
+class UserUpdate(BaseModel):
+    """What may be changed of an account; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role | None = None
+    display_name: str | None = Field(default=None, max_length=200)
+    email: str | None = Field(default=None, max_length=320)
+    disabled: bool | None = None
+
+
+class UserList(BaseModel):
+    """All accounts, by name."""
+
+    users: list[User]
