@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schema.resources.base import ResourceSpec
 from schema.shapes import AbsolutePath
@@ -40,5 +41,7 @@ class ExecSpec(ResourceSpec):
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         if not (self.refreshonly or self.onlyif or self.unless or self.creates):
-            raise ValueError("a command without onlyif, unless, creates or refreshonly would run for ever")
+            raise PydanticCustomError(
+                "idempotency.unguarded", "a command without onlyif, unless, creates or refreshonly would run for ever"
+            )
         return self

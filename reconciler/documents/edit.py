@@ -1,0 +1,66 @@
+"""Edits that keep comments, quotes and layout: by ruamel.yaml's round-trip loader, which is slow and knows them all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from schema.errors import Invalid
+
+
+class NotEditable(Invalid):
+    """The text, or the path in it, cannot be edited."""
+
+    code = "documents.not_editable"
+
+
+def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
+    """The text with one value replaced; maps on the way that are missing are made.
+
+    Raises:
+        NotEditable: the text is not YAML, the path is empty, leads through a scalar or past the end of a list.
+    """
+    if not path:
+        raise NotEditable("a path names at least one key")
+    yaml = _round_trip()
+    try:
+        document = yaml.load(text)
+    except YAMLError as error:
+        raise NotEditable(f"not YAML: {error}") from error
+    if document is None:
+        document = {}
+    place = document
+    for part in path[:-1]:
+        place = _into(place, part)
+    last = path[-1]
+    if isinstance(place, dict) and isinstance(last, str):
+        place[last] = value
+    elif isinstance(place, list) and isinstance(last, int) and 0 <= last <= len(place):
+        place[last : last + 1] = [value]
+    else:
+        raise NotEditable(f"nothing can be set at {last!r}", path=[str(part) for part in path])
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
+
+
+def _into(place: Any, part: str | int) -> Any:
+    if isinstance(place, dict) and isinstance(part, str):
+        return place.setdefault(part, {})
+    if isinstance(place, list) and isinstance(part, int) and 0 <= part < len(place):
+        return place[part]
+    raise NotEditable(f"there is nothing at {part!r}")
+
+
+def _round_trip() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.version = (1, 2)
+    yaml.explicit_start = False
+    yaml.preserve_quotes = True
+    yaml.width = 4096  # no line that a person wrote is folded
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml

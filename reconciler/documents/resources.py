@@ -1,0 +1,147 @@
+"""Parameters of resources, checked against `schema.resources` by type, as far as they are known before rendering.
+
+A value with a template or a secret in it is checked on the host, after rendering; that its key exists is checked here,
+and so is whether the parameters that are given go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from reconciler.documents import flaws
+from reconciler.documents.complaints import listed, nearest
+from reconciler.documents.flaws import Flaw
+from reconciler.documents.marks import Path
+from schema.documents.configcrates import Resource
+from schema.resources import RESOURCES, ResourceSpec
+
+COMMON: Final = frozenset(Resource.model_fields)
+"""Keys that a resource of any type may carry."""
+
+
+@cache
+def parameters(kind: str) -> frozenset[str]:
+    """The parameters of a type, as they are written."""
+    return frozenset(flaws.keys_of(RESOURCES[kind]))
+
+
+@cache
+def all_parameters() -> frozenset[str]:
+    """The parameters of all types."""
+    return frozenset().union(*(parameters(kind) for kind in RESOURCES))
+
+
+def specification(kind: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of one resource with the crate's defaults under them."""
+    if not defaults:
+        return dict(given)
+    takes = parameters(kind)
+    return {**{key: value for key, value in defaults.items() if key in takes}, **given}
+
+
+def deferred(value: Any) -> bool:
+    """Whether something in a value is only known on the host."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value or "secret:" in value
+    if isinstance(value, dict):
+        return any(map(deferred, value.values()))
+    return isinstance(value, list) and any(map(deferred, value))
+
+
+def check(data: Any) -> list[Flaw]:
+    """What is wrong with the parameters of a crate's resources and with its `defaults`; `data` is the document."""
+    if not isinstance(data, dict):
+        return []
+    defaults = data.get("defaults", {})
+    if not isinstance(defaults, dict):
+        defaults = {}
+    found: list[Flaw] = []
+    for key in defaults:
+        if key not in all_parameters():
+            hint = _hint(key, all_parameters())
+            found.append(
+                Flaw("resource.unknown-key", ("defaults", key), f"no resource type has {key}", hint, on_key=True)
+            )
+    resources = data.get("resources", [])
+    blamed_defaults: set[Flaw] = set()
+    for index, resource in enumerate(resources if isinstance(resources, list) else ()):
+        if not isinstance(resource, dict) or not isinstance(resource.get("type"), str):
+            continue  # the document's model has said so
+        path = ("resources", index)
+        if resource["type"] not in RESOURCES:
+            message = f"there is no resource type {resource['type']}"
+            hint = _hint(resource["type"], RESOURCES, "known types")
+            found.append(Flaw("resource.unknown-type", (*path, "type"), message, hint))
+            continue
+        for flaw in _check_one(resource, defaults):
+            if flaw.path and flaw.path[0] in defaults and flaw.path[0] not in resource:
+                blamed_defaults.add(flaw._replace(path=("defaults", *flaw.path)))
+            else:
+                found.append(flaw._replace(path=path + flaw.path))
+    return found + sorted(blamed_defaults, key=repr)
+
+
+def _check_one(resource: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Flaw]:
+    kind = resource["type"]
+    given = {key: value for key, value in resource.items() if key not in COMMON}
+    spec = specification(kind, given, defaults)
+    model = RESOURCES[kind]
+    waits = deferred(spec)
+    found: list[Flaw] = []
+    try:
+        model.model_validate(spec, strict=True)
+    except ValidationError as error:
+        found = [flaw for flaw in flaws.of(error, spec, model, "resource", COMMON) if not waits or _sure(flaw, spec)]
+    if waits and not found:
+        found = _go_together(model, spec)
+    return found
+
+
+def _sure(flaw: Flaw, spec: Mapping[str, Any]) -> bool:
+    """Whether a flaw stands however the templates turn out."""
+    if flaw.on_key or flaw.code == "resource.missing-key":
+        return True
+    return bool(flaw.path) and not deferred(_at(spec, flaw.path))
+
+
+def _go_together(model: type[ResourceSpec], spec: Mapping[str, Any]) -> list[Flaw]:
+    """Run the rules over whole specs on values of which some are still templates: given, and equal to no fixed word."""
+    unvalidated = model.model_construct(**spec)
+    for decorator in model.__pydantic_decorators__.model_validators.values():
+        if decorator.info.mode != "after":
+            continue
+        try:
+            decorator.func(unvalidated)
+        except PydanticCustomError as error:
+            return [Flaw(error.type if "." in error.type else "resource.invalid", (), error.message())]
+        except ValueError as error:
+            return [Flaw("resource.invalid", (), str(error))]
+        except AttributeError:  # a required parameter is not given, which has been said
+            return []
+    return []
+
+
+def _at(spec: Any, path: Path) -> Any:
+    for part in path:
+        try:
+            spec = spec[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return spec if path else None
+
+
+def _hint(word: str, known: Iterable[str], label: str = "known") -> str:
+    return nearest(word, known) or f"{label}: {listed(known)}"
+
+
+def identity(model: type[BaseModel] | None, spec: Mapping[str, Any]) -> str | None:
+    """The value of the parameter that names what a resource is about; None when it is not given as text."""
+    if model is None or not issubclass(model, ResourceSpec):
+        return None
+    value = spec.get(model.IDENTITY)
+    return value if isinstance(value, str) else None
