@@ -1,0 +1,168 @@
+"""Listings: one directory's rows, checked, and the tree that a directory of listings makes.
+
+A commit, the index and a directory differ in where rows come from and in nothing else: what a name may be, what is left
+out and which limits hold is decided here, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from reconciler.repository import names
+from reconciler.repository.faults import TreeRefused
+from reconciler.repository.trees import Entry
+
+MAX_FILE_BYTES: Final = 1024 * 1024
+MAX_FILES: Final = 100_000
+MAX_DIRECTORIES: Final = MAX_FILES
+
+DIRECTORY: Final = 0o040000
+LINK: Final = 0o120000
+SUBMODULE: Final = 0o160000
+FILE: Final = 0o100644
+EXECUTABLE: Final = 0o100755
+REGULAR: Final = frozenset({FILE, EXECUTABLE, 0o100664, 0o100600})
+"""git has written 0100664 once; some importers 0100600."""
+UNREAD: Final = {LINK: "symbolic link", SUBMODULE: "submodule"}
+
+
+class Row(NamedTuple):
+    """One line of a tree, as it stands there."""
+
+    mode: int
+    name: bytes
+    oid: str
+
+
+class Listing(NamedTuple):
+    """One directory, checked. A child that is text is the tree id of a directory."""
+
+    children: tuple[tuple[str, Entry | str], ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def check(rows: Iterable[Row], size_of: Callable[[str], int | None]) -> Listing:
+    """The listing of a directory.
+
+    Args:
+        rows: in git's order.
+        size_of: blob id → bytes, None when the object is no blob.
+    """
+    children: list[tuple[str, Entry | str]] = []
+    refused: list[tuple[str, str]] = []
+    for mode, name, oid in rows:
+        reason = names.refusal(name)
+        if reason is not None:
+            refused.append((names.printable(name), reason))
+        elif mode == DIRECTORY:
+            children.append((name.decode(), oid))
+        elif mode not in REGULAR:
+            refused.append((name.decode(), UNREAD.get(mode, f"mode {mode:o} is unknown")))
+        else:
+            size = size_of(oid)
+            if size is None:
+                refused.append((name.decode(), "not a file's content"))
+            elif size > MAX_FILE_BYTES:
+                refused.append((name.decode(), f"{size} bytes; a file may have {MAX_FILE_BYTES}"))
+            else:
+                children.append((name.decode(), Entry(oid, size)))
+    alike = names.collisions([name for name, _ in children])
+    if alike:
+        refused += [(name, f"the same as {other!r} where case or form is ignored") for name, other in alike.items()]
+        children = [child for child in children if child[0] not in alike]
+    return Listing(tuple(children), tuple(refused))
+
+
+def order(row: Row) -> bytes:
+    """The key git sorts a tree by: directories as if their names ended in `/`."""
+    return row.name + b"/" if row.mode == DIRECTORY else row.name
+
+
+def blob_id(data: bytes) -> str:
+    """Git's id of a blob (hex). SHA-1 names objects here; what is deployed is named by SHA-256."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def tree_bytes(rows: Iterable[Row]) -> bytes:
+    """The tree object with these rows, which are in git's order."""
+    return b"".join(b"%o %b\0" % (row.mode, row.name) + bytes.fromhex(row.oid) for row in rows)
+
+
+def tree_id(rows: Iterable[Row]) -> str:
+    """Git's id of a tree with these rows, which are in git's order."""
+    data = tree_bytes(rows)
+    return hashlib.sha1(b"tree %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+class ListedTree:
+    """A tree made of listings: `trees.Tree`. All is listed when it is made; only `read` touches anything afterwards.
+
+    Args:
+        root: tree id.
+        commit: hex, or None.
+        listing: tree id → listing.
+        read: blob id → bytes.
+        refused: path → why, for what stands in no listing.
+
+    Raises:
+        TreeRefused: more than `MAX_FILES` files or `MAX_DIRECTORIES` directories.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        commit: str | None,
+        listing: Callable[[str], Listing],
+        read: Callable[[str], bytes],
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        self.id: Final = root
+        self.commit: Final = commit
+        self.read: Final = read
+        self._listing: Final = listing
+        self._entries: Final[dict[str, Entry]] = {}
+        self._subtrees: Final[dict[str, str]] = {"": root}
+        self._refused: Final[dict[str, str]] = dict(refused or {})
+        self._visited = 0
+        self._walk(root, "", 1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r}, commit={self.commit!r}, files={len(self._entries)})"
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Path → entry, in path order."""
+        return MappingProxyType(self._entries)
+
+    def subtrees(self) -> Mapping[str, str]:
+        """Directory path → tree id; "" is the root."""
+        return MappingProxyType(self._subtrees)
+
+    def refused(self) -> Mapping[str, str]:
+        """Path → why it is not read."""
+        return MappingProxyType(self._refused)
+
+    def _walk(self, oid: str, prefix: str, depth: int) -> None:
+        # Counted before descending: ten directories in each of ten, all one object, are 10**10 files in ten objects.
+        self._visited += 1
+        listing = self._listing(oid)
+        room = MAX_FILES - len(self._entries) - len(self._refused)
+        if self._visited > MAX_DIRECTORIES or len(listing.children) + len(listing.refused) > room:
+            raise TreeRefused(f"more than {MAX_FILES} files or directories", tree=self.id)
+        for name, reason in listing.refused:
+            self._refused[prefix + name] = reason
+        entries = self._entries
+        may_be_long = len(prefix) + names.MAX_NAME_BYTES > names.MAX_PATH_CHARS
+        for name, child in listing.children:
+            path = prefix + name
+            if may_be_long and len(path) > names.MAX_PATH_CHARS:
+                self._refused[path] = f"path longer than {names.MAX_PATH_CHARS} characters"
+            elif not isinstance(child, str):
+                entries[path] = child
+            elif depth >= names.MAX_DEPTH:
+                self._refused[path] = f"nested deeper than {names.MAX_DEPTH}"
+            else:
+                self._subtrees[path] = child
+                self._walk(child, path + "/", depth + 1)

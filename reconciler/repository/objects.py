@@ -1,0 +1,154 @@
+"""Objects of a repository, read by id and within bounds: no object is opened before its size is known.
+
+Trees are read from their raw bytes, since libgit2 hides names that are not UTF-8 and modes it does not know, and those
+are what a hostile tree is made of. Listings are kept by tree id: a commit that touches one file re-reads only the
+directories above it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import Final
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from reconciler.repository import listing
+from reconciler.repository.faults import RepositoryDamaged, TreeRefused
+from reconciler.repository.listing import MAX_FILE_BYTES, MAX_FILES, ListedTree, Listing, Row
+
+MAX_TREE_BYTES: Final = 16 * 1024 * 1024
+"""One directory of 100,000 files with names of 130 bytes."""
+KEPT_NAMES: Final = 4 * MAX_FILES
+"""How many names the listings kept may hold together, before all are dropped: about 100 MiB."""
+
+_ROW: Final = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0(.{20})", re.DOTALL)
+
+
+class CommitTree(ListedTree):
+    """The files of a commit. Two of one commit, or of commits with one tree, have the same `id`."""
+
+
+class Objects:
+    """The object database of one repository. Safe to read from several threads."""
+
+    def __init__(self, git: pygit2.Repository) -> None:
+        self._odb: Final = git.odb
+        self._listings: Final[dict[str, Listing]] = {}
+        self._sizes: Final[dict[str, int]] = {}
+
+    def __len__(self) -> int:
+        """How many directories are kept."""
+        return len(self._listings)
+
+    def header(self, oid: str) -> tuple[int, int]:
+        """Type (`ObjectType`) and size in bytes of an object, without reading it.
+
+        Raises:
+            RepositoryDamaged: it is missing or cannot be read.
+        """
+        try:
+            return self._odb.read_header(oid)
+        except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+            raise RepositoryDamaged(f"object {oid} cannot be read: {error}", object=oid) from error
+
+    def read(self, oid: str, kind: ObjectType, limit: int) -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            RepositoryDamaged: it is missing, of another type, or its bytes do not give its id.
+            TreeRefused: it is larger than `limit` bytes.
+        """
+        size = self._sizes.get(oid) if kind == ObjectType.BLOB else None
+        if size is None:
+            found, size = self.header(oid)
+            if found != kind:
+                raise RepositoryDamaged(f"object {oid} is not a {kind.name.lower()}", object=oid)
+        if size > limit:
+            raise TreeRefused(f"object {oid} has {size} bytes; the limit is {limit}", object=oid, size_bytes=size)
+        try:
+            _, data = self._odb.read(oid)
+        except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+            raise RepositoryDamaged(f"object {oid} cannot be read: {error}", object=oid) from error
+        return data
+
+    def blob(self, oid: str) -> bytes:
+        """The bytes of a blob, at most `MAX_FILE_BYTES`.
+
+        Raises:
+            RepositoryDamaged, TreeRefused: as `read`.
+        """
+        return self.read(oid, ObjectType.BLOB, MAX_FILE_BYTES)
+
+    def blob_size(self, oid: str) -> int | None:
+        """Bytes of a blob; None when the object is something else.
+
+        Raises:
+            RepositoryDamaged: as `header`.
+        """
+        size = self._sizes.get(oid)
+        if size is None:
+            kind, size = self.header(oid)
+            if kind != ObjectType.BLOB:
+                return None
+            self._sizes[oid] = size
+        return size
+
+    def rows(self, oid: str) -> list[Row]:
+        """The lines of a tree object.
+
+        Raises:
+            TreeRefused: not in the form and order that git gives a tree.
+            RepositoryDamaged: as `read`.
+        """
+        data = self.read(oid, ObjectType.TREE, MAX_TREE_BYTES)
+        found = _ROW.findall(data)
+        # The two separators of each row are in no group: what is left over was matched by nothing.
+        if sum(map(len, chain.from_iterable(found))) + 2 * len(found) != len(data):
+            raise TreeRefused(f"tree {oid} is malformed", object=oid)
+        rows = [Row(int(mode, 8), name, raw.hex()) for mode, name, raw in found]
+        keys = [listing.order(row) for row in rows]
+        if keys != sorted(keys) or len({row.name for row in rows}) != len(rows):
+            raise TreeRefused(f"tree {oid} has entries out of order or twice", object=oid)
+        return rows
+
+    def listing(self, oid: str) -> Listing:
+        """One directory by its tree id, from memory where it has been read before.
+
+        Raises:
+            RepositoryDamaged, TreeRefused: as `rows`.
+        """
+        known = self._listings.get(oid)
+        if known is None:
+            known = self._listings[oid] = listing.check(self.rows(oid), self.blob_size)
+        return known
+
+    def find(self, tree_id: str, path: str) -> Row | None:
+        """The row of what is no directory at a path below a tree; None where there is none.
+
+        Raises:
+            RepositoryDamaged, TreeRefused: as `rows`.
+        """
+        *above, last = path.encode().split(b"/")
+        for part in above:
+            below = self._child(tree_id, part)
+            if below is None or below.mode != listing.DIRECTORY:
+                return None
+            tree_id = below.oid
+        found = self._child(tree_id, last)
+        return found if found is not None and found.mode != listing.DIRECTORY else None
+
+    def _child(self, tree_id: str, name: bytes) -> Row | None:
+        return next((row for row in self.rows(tree_id) if row.name == name), None)
+
+    def tree(self, tree_id: str, commit: str | None) -> CommitTree:
+        """The tree of a commit.
+
+        Raises:
+            RepositoryDamaged, TreeRefused: as `rows`, or beyond the limits of `ListedTree`.
+        """
+        if len(self._sizes) + len(self._listings) > KEPT_NAMES:
+            self._listings.clear()
+            self._sizes.clear()
+        return CommitTree(tree_id, commit, self.listing, self.blob)

@@ -1,0 +1,196 @@
+"""One repository, opened: resolve a revision, read its tree, compare two, follow a ref. Reads only: see `write`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pygit2
+from pygit2.enums import ObjectType, RepositoryOpenFlag
+
+from reconciler.repository import diffs, revisions
+from reconciler.repository.faults import (
+    RepositoryDamaged,
+    RepositoryNotFound,
+    RepositoryUntrusted,
+    RevisionRefused,
+)
+from reconciler.repository.index import IndexTree, read_index
+from reconciler.repository.objects import CommitTree, Objects
+from reconciler.repository.revisions import MAX_COMMIT_BYTES
+from schema.time import Instant
+
+MAX_TEXT_CHARS: Final = 200
+_LAST_MICROS: Final = 253_402_300_799_000_000
+"""The end of the year 9999, where RFC 3339 ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """Who made a commit, when and why, as the commit says. All of it is what somebody typed: shown, never trusted."""
+
+    commit: str
+    author: str
+    email: str
+    time: Instant
+    """When it was committed, microseconds."""
+    summary: str
+    """First line of its message."""
+    parents: tuple[str, ...]
+
+
+class Repository:
+    """A git repository: a work tree, a bare one, or the local copy of a remote. Opened by `repository.open`."""
+
+    def __init__(self, git: pygit2.Repository) -> None:
+        self.git: Final = git
+        """For `write` alone."""
+        self.objects: Final = Objects(git)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The git directory."""
+        return Path(self.git.path)
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The directory of checked out files; None for a bare repository."""
+        return Path(self.git.workdir) if self.git.workdir else None
+
+    def resolve(self, rev: str) -> str:
+        """The commit (full hex) that a revision names: `HEAD`, an exact ref, a branch name, or hex of 7 digits or more.
+
+        Raises:
+            RevisionRefused: in any other form, or ambiguous.
+            RevisionNotFound: there is none.
+            RepositoryDamaged: it cannot be read.
+        """
+        return revisions.resolve(self.git, rev)
+
+    def tree(self, commit: str) -> CommitTree:
+        """The files of a commit.
+
+        Args:
+            commit: full hex, as `resolve` gives it.
+
+        Raises:
+            RevisionRefused: not full hex. RevisionNotFound: no such commit.
+            TreeRefused: beyond the limits or malformed.
+            RepositoryDamaged: an object is missing or torn.
+        """
+        return self.objects.tree(self.tree_id(commit), self._exact(commit))
+
+    def tree_id(self, commit: str) -> str:
+        """Git's id of a commit's tree (hex). Raises as `tree`."""
+        return str(self._commit(commit).tree_id)
+
+    def index(self, path: Path | None = None) -> IndexTree:
+        """What is staged.
+
+        Args:
+            path: an index file; by default the one `git commit` names in `GIT_INDEX_FILE` for its hooks, else the
+                repository's own.
+
+        Raises:
+            RepositoryNotFound: a bare repository has none.
+            RepositoryDamaged, TreeRefused: as `read_index`.
+        """
+        if self.work_tree is None:
+            raise RepositoryNotFound(f"{self.path} is bare: nothing is ever staged in it")
+        named = os.environ.get("GIT_INDEX_FILE")
+        if path is None:
+            # git gives it relative to the top of the work tree, where it runs hooks.
+            path = self.work_tree / named if named else self.path / "index"
+        return read_index(path, self.objects)
+
+    def commit_info(self, commit: str) -> CommitInfo:
+        """Who, when and why. Raises as `tree`."""
+        found = self._commit(commit)
+        return CommitInfo(
+            commit=str(found.id),
+            author=_text(found.author.raw_name),
+            email=_text(found.author.raw_email),
+            time=max(0, min(found.commit_time * 1_000_000, _LAST_MICROS)),
+            summary=_text(found.raw_message.strip().split(b"\n", 1)[0]),
+            parents=tuple(str(parent) for parent in found.parent_ids),
+        )
+
+    def descends(self, new: str, old: str) -> bool:
+        """Whether `new` is `old` or has it among its ancestors. Not so after a rewind or a forced push.
+
+        Raises:
+            RevisionRefused, RevisionNotFound, RepositoryDamaged: as `tree`, for `new`. An `old` that is gone is no
+            ancestor.
+        """
+        new = self._exact(new)
+        self._commit(new)
+        if new == self._exact(old):
+            return True
+        with _damage("history"):
+            return old in self.git and self.git.descendant_of(new, old)
+
+    def changed_paths(self, old: str | None, new: str) -> list[str]:
+        """Paths whose content, mode or presence differs between two commits, sorted. `old` of None is the empty tree.
+
+        Raises as `tree`.
+        """
+        changes = diffs.changes(self.objects, self.tree_id(old) if old is not None else None, self.tree_id(new))
+        return [change.path for change in changes]
+
+    def diff_text(self, old: str | None, new: str, *, max_bytes: int = diffs.MAX_DIFF_BYTES) -> str:
+        """The difference between two commits as a unified diff, cut with a marker after about `max_bytes`.
+
+        Raises as `tree`.
+        """
+        old_tree = self.tree_id(old) if old is not None else None
+        return diffs.text(self.objects, diffs.changes(self.objects, old_tree, self.tree_id(new)), max_bytes)
+
+    def _exact(self, commit: str) -> str:
+        if len(commit) != 40 or not all(digit in "0123456789abcdef" for digit in commit):
+            raise RevisionRefused(f"{revisions.shown(commit)} is not the full hex of a commit")
+        return commit
+
+    def _commit(self, commit: str) -> pygit2.Commit:
+        if revisions.resolve(self.git, self._exact(commit)) != commit:
+            raise RevisionRefused(f"{commit} is a tag; resolve it first")
+        self.objects.read(commit, ObjectType.COMMIT, MAX_COMMIT_BYTES)
+        with _damage(f"commit {commit}"):
+            return self.git[commit].peel(pygit2.Commit)
+
+
+def open_local(path: Path) -> Repository:
+    """The repository at exactly this path: a work tree, its `.git`, or a bare one. Never one of a directory above.
+
+    Raises:
+        RepositoryNotFound: there is none.
+        RepositoryUntrusted: it belongs to another user.
+        RepositoryDamaged: it is one, but cannot be read.
+    """
+    try:
+        return Repository(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
+    except (pygit2.GitError, KeyError, ValueError, OSError) as error:
+        if "is not owned by" in str(error):
+            raise RepositoryUntrusted(f"{path} is not owned by the user this runs as; change its owner") from error
+        if not path.is_dir() or "not found" in str(error).lower():
+            raise RepositoryNotFound(f"{path} is not a git repository") from error
+        raise RepositoryDamaged(f"{path} cannot be opened: {error}") from error
+
+
+def _text(raw: bytes | None) -> str:
+    text = (raw or b"").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else " " for char in text).strip()[:MAX_TEXT_CHARS]
+
+
+@contextlib.contextmanager
+def _damage(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (pygit2.GitError, KeyError, ValueError, OSError) as error:
+        raise RepositoryDamaged(f"{what} cannot be read: {error}") from error

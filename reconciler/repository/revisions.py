@@ -1,0 +1,145 @@
+"""What a revision may be written as: an exact ref, a branch name, or a commit in hex. Never an expression.
+
+Revision expressions (`:/text`, `HEAD^{/text}`, `@{-1}`) run regular expressions over history inside libgit2
+(CVE-2024-24575 was one); nothing a user wrote reaches that parser.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from reconciler.repository.faults import RepositoryDamaged, RevisionNotFound, RevisionRefused
+from reconciler.repository.names import printable
+
+MAX_REF_CHARS: Final = 255
+MIN_HEX: Final = 7
+MAX_TAGS: Final = 16
+MAX_COMMIT_BYTES: Final = 1024 * 1024
+
+_HEX: Final = re.compile(rf"[0-9a-fA-F]{{{MIN_HEX},40}}")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
+
+
+def check_ref(name: str) -> str:
+    """The name again, now known to be one that git accepts for a ref.
+
+    Raises:
+        RevisionRefused: control characters, `..`, `\\`, `@{`, a leading `-` or `.` of a part, `refs/heads/refs/…` ...
+    """
+    parts = name.split("/")
+    if (
+        not name
+        or len(name) > MAX_REF_CHARS
+        or _FORBIDDEN.search(name)
+        or not name.isprintable()
+        or name.endswith((".", "/"))
+        or parts[-1] == "@"
+        or any(not part or part.startswith(("-", ".")) or part.endswith(".lock") for part in parts)
+        or parts[:3] in (["refs", "heads", "refs"], ["refs", "tags", "refs"])
+        or name in {"refs/heads/HEAD", "refs", "refs/heads", "refs/tags"}
+    ):
+        raise RevisionRefused(f"{shown(name)} is not a name for a ref")
+    return name
+
+
+def full_ref(name: str) -> str:
+    """`HEAD` and `refs/…` as they are, anything else as a branch.
+
+    Raises:
+        RevisionRefused: as `check_ref`.
+    """
+    if name == "HEAD":
+        return name
+    return check_ref(name if name.startswith("refs/") else f"refs/heads/{name}")
+
+
+def find_ref(git: pygit2.Repository, name: str) -> str | None:
+    """The commit that a full ref leads to, tags peeled; None where there is no such ref, or it leads to none yet.
+
+    Raises:
+        RevisionNotFound: it leads to something that is no commit.
+        RepositoryDamaged: it cannot be read.
+    """
+    try:
+        reference = git.lookup_reference(name).resolve()
+    except KeyError:
+        return None
+    except (ValueError, OSError, pygit2.GitError) as error:
+        raise RepositoryDamaged(f"ref {shown(name)} cannot be read: {error}") from error
+    return peel(git, str(reference.target), name)
+
+
+def resolve(git: pygit2.Repository, rev: str) -> str:
+    """The commit (full hex) that a revision names.
+
+    Args:
+        rev: `HEAD`, `refs/…`, a branch name, or at least `MIN_HEX` digits of a commit.
+
+    Raises:
+        RevisionRefused: in another form, or ambiguous.
+        RevisionNotFound: no such commit.
+        RepositoryDamaged: it cannot be read.
+    """
+    ref = full_ref(rev)
+    if not _HEX.fullmatch(rev):
+        commit = find_ref(git, ref)
+        if commit is None:
+            raise RevisionNotFound(f"there is no {shown(rev)} in this repository")
+        return commit
+    commit = _expand(git, rev.lower())
+    if len(rev) == 40:
+        if commit is None:
+            raise RevisionNotFound(f"there is no commit {rev} in this repository")
+        return commit
+    branch = find_ref(git, ref)
+    if commit is not None and branch is not None and commit != branch:
+        raise RevisionRefused(f"{rev} is a branch and the beginning of another commit; write refs/heads/{rev}")
+    if commit is None and branch is None:
+        raise RevisionNotFound(f"there is no {rev} in this repository")
+    return commit or branch or ""
+
+
+def peel(git: pygit2.Repository, oid: str, name: str) -> str:
+    """The commit that an object is, or that a tag of tags leads to.
+
+    Raises:
+        RevisionNotFound: it is a tree or a blob.
+        RepositoryDamaged: it cannot be read, or is beyond the limits.
+    """
+    try:
+        for _ in range(MAX_TAGS):
+            # The type and size come from the header: a blob of 3 GiB is no commit, and is not read to learn that.
+            kind, size = git.odb.read_header(oid)
+            if kind not in (ObjectType.COMMIT, ObjectType.TAG):
+                raise RevisionNotFound(f"{shown(name)} is not a commit")
+            if size > MAX_COMMIT_BYTES:
+                raise RepositoryDamaged(f"object {oid} has {size} bytes; the limit is {MAX_COMMIT_BYTES}", object=oid)
+            if kind == ObjectType.COMMIT:
+                return oid
+            tag = git[oid]
+            assert isinstance(tag, pygit2.Tag)
+            oid = str(tag.target)
+    except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+        raise RepositoryDamaged(f"{shown(name)} leads to object {oid}, which cannot be read: {error}") from error
+    raise RepositoryDamaged(f"{shown(name)} is a tag of more than {MAX_TAGS} tags")
+
+
+def _expand(git: pygit2.Repository, digits: str) -> str | None:
+    try:
+        oid = str(git.expand_id(digits))
+    except KeyError:
+        return None
+    except ValueError as error:
+        raise RevisionRefused(f"{digits} is the beginning of more than one object") from error
+    if not git.odb.exists(oid):  # forty digits expand to themselves, whether or not they name anything
+        return None
+    return peel(git, oid, digits)
+
+
+def shown(name: str) -> str:
+    """What somebody wrote, cut and escaped for a message."""
+    return repr(printable(name[:80].encode("utf-8", "surrogatepass")))
