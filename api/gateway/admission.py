@@ -1,0 +1,129 @@
+"""Admission: who may hold a TLS handshake open.
+
+A handshake costs us more than it costs a peer, and one that never ends costs it nothing to leave lying. So the oldest
+gives way to the newest: whoever finishes promptly, as agents do, always finds room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from api.gateway import limits
+
+
+class Admission:
+    """Accepts connections on one listening socket and carries each through its TLS handshake.
+
+    Args:
+        listener: bound and listening, non-blocking.
+        connect: makes the protocol for a peer's address.
+        context: TLS, asked for each connection, so that a renewed certificate counts at once.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        connect: Callable[[str], asyncio.Protocol],
+        context: Callable[[], ssl.SSLContext],
+        monotonic: Callable[[], float],
+        count: Callable[[str], None],
+    ) -> None:
+        self._listener = listener
+        self._connect = connect
+        self._context = context
+        self._monotonic = monotonic
+        self._count = count
+        self._half_open: OrderedDict[socket.socket, tuple[str, float]] = OrderedDict()
+        self._per_address: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def half_open(self) -> int:
+        """Handshakes under way."""
+        return len(self._half_open)
+
+    async def run(self) -> None:
+        """Accept until cancelled."""
+        loop = asyncio.get_running_loop()
+        bucket = limits.Bucket(limits.ACCEPTS_PER_S, limits.ACCEPT_BURST, self._monotonic())
+        try:
+            while True:
+                try:
+                    peer, address = await loop.sock_accept(self._listener)
+                except OSError:
+                    # Out of descriptors, or the peer gave up in the backlog: others still want in.
+                    self._count("accept_errors")
+                    await asyncio.sleep(0.05)
+                    continue
+                self._admit(peer, str(address[0]))
+                wait_s = bucket.take(1, self._monotonic())
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)
+        finally:
+            for half_open in list(self._half_open):
+                _cut(half_open)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _admit(self, peer: socket.socket, address: str) -> None:
+        full_address = self._per_address[address] >= limits.HALF_OPEN_PER_ADDRESS
+        if full_address or len(self._half_open) >= limits.HALF_OPEN:
+            oldest = self._oldest(address if full_address else None)
+            if oldest is None:
+                self._count("half_open_refused")
+                peer.close()
+                return
+            self._count("half_open_evicted")
+            self._forget(oldest)
+            _cut(oldest)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._half_open[peer] = (address, self._monotonic())
+        self._per_address[address] += 1
+        task = asyncio.ensure_future(self._shake_hands(peer, address))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _shake_hands(self, peer: socket.socket, address: str) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._connect(address),
+                peer,
+                ssl=self._context(),
+                ssl_handshake_timeout=limits.HANDSHAKE_TIMEOUT_S,
+                ssl_shutdown_timeout=limits.CLOSE_TIMEOUT_S,
+            )
+        except (ssl.SSLError, OSError):
+            # No certificate, a bad one, no TLS at all, too slow, or given up for a newer one.
+            self._count("handshakes_failed")
+        finally:
+            self._forget(peer)
+
+    def _oldest(self, address: str | None) -> socket.socket | None:
+        """The handshake that has to give way, or None when all are so young that they may be honest."""
+        now = self._monotonic()
+        for peer, (whose, since) in self._half_open.items():
+            if now - since < limits.HALF_OPEN_GRACE_S:
+                return None
+            if address is None or whose == address:
+                return peer
+        return None
+
+    def _forget(self, peer: socket.socket) -> None:
+        found = self._half_open.pop(peer, None)
+        if found is not None:
+            self._per_address[found[0]] -= 1
+            if self._per_address[found[0]] <= 0:
+                del self._per_address[found[0]]
+
+
+def _cut(peer: socket.socket) -> None:
+    # The loop owns the descriptor; to end the stream under it makes the handshake fail, which cleans up.
+    with contextlib.suppress(OSError):
+        peer.shutdown(socket.SHUT_RDWR)

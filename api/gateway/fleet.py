@@ -1,0 +1,81 @@
+"""What the gateway needs of the rest of the server; `directory.py` fills it from the services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from api.services.catalogs import Target
+from schema.protocol.messages import Hello, Refused, Traits
+from schema.protocol.reports import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An enrolled agent, as its certificate and the table of live certificates say."""
+
+    project: str
+    envoy_id: str
+    hostname: str
+    fingerprint: str
+    """SHA-256 of the certificate, DER: revocation is per certificate."""
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """That an agent was heard."""
+
+    envoy_id: str
+    address: str
+    agent_version: str
+    at: int
+
+
+class Fleet(Protocol):
+    """The fleet behind the gateway."""
+
+    def identify(self, fingerprint: str) -> Peer | None:
+        """Whose live certificate this is. In memory: asked on every connection."""
+        ...
+
+    async def refresh(self) -> None:
+        """Bring the table of live certificates up to date with the database."""
+        ...
+
+    async def target(self, peer: Peer) -> Target | None:
+        """What the envoy is to be; None while nothing was assigned or its catalog is not at hand."""
+        ...
+
+    async def hello(self, peer: Peer, hello: Hello) -> None:
+        """Look at what an agent says it holds: one that is ahead of us has seen a past we lost."""
+        ...
+
+    async def report(self, peer: Peer, report: Report) -> None:
+        """The report is durable. Raises a `Fault` when it is not this envoy's to send."""
+        ...
+
+    async def traits(self, peer: Peer, message: Traits) -> None:
+        """The traits are durable. Raises a `Fault` when they are not what their digest says."""
+        ...
+
+    async def refused(self, peer: Peer, message: Refused) -> None:
+        """The agent's refusal is on record."""
+        ...
+
+    def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
+        """Of these digests, those the catalog names: JSON of each as an `objects` frame wants it, ready to send."""
+        ...
+
+    def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
+        """The bytes of an object that the catalog names."""
+        ...
+
+    async def seen(self, sightings: list[Sighting]) -> None:
+        """Remember when agents were heard last."""
+        ...
+
+    async def note(self, action: str, peer: Peer | None, details: Mapping[str, Any]) -> None:
+        """An entry in the audit log about what a peer did. Called no oftener than `limits.AUDIT_EVERY_S` per peer."""
+        ...

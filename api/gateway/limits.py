@@ -1,0 +1,70 @@
+"""Limits of the agents' listener: a bound on everything that a peer can make us hold or do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HANDSHAKE_TIMEOUT_S: Final = 10.0
+"""From the first byte of TCP to the end of the TLS handshake."""
+HELLO_TIMEOUT_S: Final = 10.0
+"""From the end of the TLS handshake to `hello`, or to the end of the request for an object."""
+TRANSFER_TIMEOUT_S: Final = 600.0
+"""Longest time that one object may take on its way out."""
+
+HALF_OPEN: Final = 1_024
+"""Handshakes under way at one time."""
+HALF_OPEN_PER_ADDRESS: Final = 128
+HALF_OPEN_GRACE_S: Final = 1.0
+"""A handshake younger than this is not given up for a newer one: an honest agent needs milliseconds."""
+ACCEPTS_PER_S: Final = 400.0
+"""Connections taken from the listening socket: about as many as two cores can shake hands with."""
+ACCEPT_BURST: Final = 200.0
+
+HELLO_BYTES: Final = 64 * 1024
+"""Largest frame before `hello` was accepted."""
+FRAMES_PER_S: Final = 50.0
+"""Frames that one agent may send; what comes faster waits in its own socket."""
+FRAME_BURST: Final = 400.0
+SLICE_BYTES: Final = 8 * 1024
+FRAMES_PER_SLICE: Final = 400
+"""No honest agent has so many frames in so few bytes: more are a flood, and end the connection."""
+INBOX: Final = 8
+"""Messages read but not yet answered; then reading stops until one is."""
+PARSE_APART_BYTES: Final = 32 * 1024
+"""A message larger than this is parsed in a thread, so that the loop does not wait for it."""
+
+BUFFER_BYTES: Final = 192 * 1024
+"""Bytes that may wait for one slow reader; with the fragment under way it stays under 256 KiB."""
+FRAGMENT_BYTES: Final = 32 * 1024
+OUTBOX: Final = 32
+"""Messages that may wait for one slow reader; they are references to shared bytes."""
+STALL_TIMEOUT_S: Final = 60.0
+"""A peer that takes nothing for so long is gone."""
+OBJECTS_FRAME_BYTES: Final = 1024 * 1024
+"""An answer to `need` is cut into frames of about this size."""
+
+CLOSE_TIMEOUT_S: Final = 2.0
+"""How long a peer may take to read why it is closed."""
+
+REVOCATION_CHECK_S: Final = 2.0
+AUDIT_EVERY_S: Final = 600.0
+"""What one peer can provoke is written to the audit log at most this often; the entry says how often it happened."""
+AUDITED_PEERS: Final = 10_000
+
+
+class Bucket:
+    """A token bucket on a monotonic clock that its caller reads."""
+
+    __slots__ = ("_at", "_burst", "_level", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._at = now
+
+    def take(self, count: float, now: float) -> float:
+        """Take so many tokens; how many seconds to wait before more may be taken (0 while there are some)."""
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate) - count
+        self._at = now
+        return max(0.0, -self._level / self._rate)

@@ -1,0 +1,157 @@
+"""What messages mean: `hello` → `welcome`, then reports, traits, needs and refusals, each answered in order.
+
+The messages an agent may send are exactly those of `AgentMessage`; before `hello` is accepted it is `hello` alone. The
+sender is the connection's peer and is never read from a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from websockets.frames import CloseCode
+
+from api.gateway import frames, limits
+from api.gateway.connection import UNAUTHENTICATED, Connection
+from api.services.catalogs import Target
+from schema.errors import Exhausted, Fault, Unavailable
+from schema.protocol.messages import (
+    AGENT_MESSAGE,
+    MIN_PROTOCOL,
+    PROTOCOL,
+    Ack,
+    AgentMessage,
+    ErrorMessage,
+    Hello,
+    Need,
+    Refused,
+    ReportMessage,
+    Traits,
+    Welcome,
+)
+from schema.protocol.reports import Report, RunStatus
+
+if TYPE_CHECKING:
+    from api.gateway.fleet import Peer
+    from api.gateway.gateway import Gateway
+
+
+async def receive(gateway: Gateway, connection: Connection, raw: bytes) -> None:
+    """Answer one message of one connection; bad ones end it."""
+    peer = connection.peer
+    if peer is None:
+        connection.close(UNAUTHENTICATED, "not an enrolled agent")
+        return
+    try:
+        if len(raw) > limits.PARSE_APART_BYTES:
+            message = await asyncio.to_thread(AGENT_MESSAGE.validate_json, raw)
+        else:
+            message = AGENT_MESSAGE.validate_json(raw)
+    except ValidationError:
+        gateway.count("malformed")
+        _refuse(connection, "malformed", "not a message of this protocol")
+        return
+    if connection.greeted and not gateway.is_current(connection):
+        connection.close(UNAUTHENTICATED, "this certificate no longer counts")
+    elif not connection.greeted and not isinstance(message, Hello):
+        gateway.count("before_hello")
+        connection.close(UNAUTHENTICATED, "hello comes first")
+    elif connection.greeted and isinstance(message, Hello):
+        _refuse(connection, "again", "hello comes once")
+    else:
+        await _answer(gateway, connection, peer, message)
+
+
+def offer(connection: Connection, target: Target) -> None:
+    """Send a target, unless one at least as new was sent already."""
+    if connection.latest is not None and connection.latest.order >= target.order:
+        return
+    connection.latest = target
+    if connection.greeted:
+        connection.send(frames.apply(_pieces(connection, target)))
+
+
+async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message: AgentMessage) -> None:
+    try:
+        match message:
+            case Hello():
+                await _greet(gateway, connection, peer, message)
+            case ReportMessage(report=report):
+                await gateway.fleet.report(peer, report)
+                if _ran_latest(connection, report):
+                    connection.catalog_held = report.catalog_sha256
+                connection.send(frames.ack(Ack(report_id=report.id)))
+            case Traits():
+                await gateway.fleet.traits(peer, message)
+                connection.send(frames.ack(Ack(traits_sha256=message.sha256)))
+            case Need():
+                _give(gateway, connection, message)
+            case Refused():
+                gateway.count("targets_refused")
+                connection.catalog_held = None
+                await gateway.fleet.refused(peer, message)
+    except (Exhausted, Unavailable) as fault:
+        # Not the agent's doing: it keeps what was not acknowledged and sends it again after it has reconnected.
+        gateway.count("unavailable")
+        connection.close(CloseCode.TRY_AGAIN_LATER, fault.code)
+    except Fault as fault:
+        gateway.count("faults")
+        gateway.note("envoy.message_refused", peer, peer.envoy_id, {"type": message.type, "code": fault.code})
+        report_id = message.report.id if isinstance(message, ReportMessage) else None
+        connection.send(frames.error(ErrorMessage(code=fault.code, message=fault.message)))
+        if report_id is not None:
+            # Refused for good: the agent must not send it for ever.
+            connection.send(frames.ack(Ack(report_id=report_id)))
+
+
+async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: Hello) -> None:
+    spoken = [version for version in hello.protocols if MIN_PROTOCOL <= version <= PROTOCOL]
+    if not spoken:
+        _refuse(connection, "protocol", f"this server speaks protocols {MIN_PROTOCOL} to {PROTOCOL}")
+        return
+    connection.agent_version = hello.agent_version
+    if hello.applied is not None:
+        connection.catalog_held = hello.applied.catalog_sha256
+    # Registered first: a target that is pushed while this one is being read is not missed.
+    gateway.register(connection, peer)
+    await gateway.fleet.hello(peer, hello)
+    target = await gateway.fleet.target(peer)
+    if connection.latest is not None and (target is None or connection.latest.order > target.order):
+        target = connection.latest
+    known = hello.applied.assignment_sha256 if hello.applied is not None else None
+    head = Welcome(
+        protocol=max(spoken),
+        time=gateway.clock.now(),
+        interval_s=gateway.interval_s,
+        heartbeat_s=gateway.heartbeat_s,
+    )
+    news = target is not None and target.assignment_sha256 != known
+    connection.latest = target
+    connection.welcomed()
+    connection.send(frames.welcome(head, _pieces(connection, target) if target is not None and news else None))
+
+
+def _give(gateway: Gateway, connection: Connection, need: Need) -> None:
+    target = connection.latest
+    found = gateway.fleet.objects(target.catalog_sha256, need.sha256) if target is not None else {}
+    known = [data for data in found.values() if data is not None]
+    unknown = [sha256 for sha256 in need.sha256 if found.get(sha256) is None]
+    for frame in frames.objects(known, unknown):
+        connection.send(frame)
+
+
+def _ran_latest(connection: Connection, report: Report) -> bool:
+    """Whether a report shows that the agent holds what it was sent last, and so its catalog."""
+    latest = connection.latest
+    accepted = report.status is not RunStatus.REFUSED
+    return latest is not None and accepted and report.assignment_sha256 == latest.assignment_sha256
+
+
+def _pieces(connection: Connection, target: Target) -> frames.Pieces:
+    return target.pieces(with_catalog=connection.catalog_held != target.catalog_sha256)
+
+
+def _refuse(connection: Connection, code: str, message: str) -> None:
+    connection.send(frames.error(ErrorMessage(code=code, message=message, fatal=True)))
+    connection.close(CloseCode.POLICY_VIOLATION, message)

@@ -1,0 +1,165 @@
+"""Catalogs at hand: signed, encoded once, and with the objects they name.
+
+Kept for the graph in force and the one before it, since agents may still be fetching for that. All of it derives from a
+commit and the signing key, so a restart makes the same bytes again.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from schema.protocol import signing
+from schema.protocol.desired import Catalog
+from schema.protocol.messages import INLINE_OBJECT_BYTES, ObjectData
+from schema.protocol.signing import Domain
+
+ENCODED_BYTES: Final = 64 * 1024 * 1024
+"""How much of encoded objects is kept at hand; what was used longest ago goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one envoy is to be, ready to send."""
+
+    epoch: int
+    generation: int
+    assignment_sha256: str
+    assignment: bytes
+    """JSON of the signed assignment."""
+    catalog_sha256: str
+    catalog: bytes
+    """JSON of the signed catalog; one object for all envoys of a profile."""
+    sealed_secrets: bytes | None = None
+    """JSON of the sealed secrets; None when the catalog names none."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By this the newer of two targets is known."""
+        return (self.epoch, self.generation)
+
+    def pieces(self, *, with_catalog: bool) -> tuple[bytes, ...]:
+        """The JSON of a `Target` message, in pieces that are shared where they can be."""
+        return (
+            b'{"assignment":',
+            self.assignment,
+            b',"catalog":',
+            self.catalog if with_catalog else b"null",
+            b',"sealed_secrets":',
+            self.sealed_secrets or b"null",
+            b"}",
+        )
+
+
+class Profile(Protocol):
+    """Of `reconciler.graph.Profile`, what a catalog is made of."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def catalog_body(self) -> bytes: ...
+    @property
+    def catalog_sha256(self) -> str: ...
+
+
+class Graph(Protocol):
+    """Of `reconciler.graph.Graph`, where objects come from."""
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]: ...
+    def object(self, sha256: str, /) -> bytes | None:
+        """The bytes of a crate object or content."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCatalog:
+    """One catalog, as all envoys of its profiles get it."""
+
+    sha256: str
+    json: bytes
+    secrets: tuple[str, ...]
+    digests: frozenset[str]
+    """All that it names: its crates and its content."""
+    graph: Graph = field(repr=False)
+
+
+class Catalogs:
+    """The catalogs at hand. Used from the event loop's thread; `sign` alone may run in another."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self._current: dict[str, SignedCatalog] = {}
+        self._previous: dict[str, SignedCatalog] = {}
+        self._encoded: OrderedDict[str, bytes] = OrderedDict()
+        self._encoded_bytes = 0
+
+    def sign(self, graph: Graph) -> dict[str, SignedCatalog]:
+        """The catalogs of a graph, by digest; those already at hand are not signed again."""
+        made: dict[str, SignedCatalog] = {}
+        for profile in graph.profiles.values():
+            sha256 = profile.catalog_sha256
+            if sha256 in made:
+                continue
+            catalog = profile.catalog
+            known = self._current.get(sha256)
+            signed = (
+                known.json
+                if known is not None
+                else signing.sign(self._key, Domain.CATALOG, profile.catalog_body).model_dump_json().encode()
+            )
+            made[sha256] = SignedCatalog(
+                sha256,
+                signed,
+                tuple(catalog.secrets),
+                frozenset(
+                    [crate.sha256 for crate in catalog.crates] + [ref.sha256 for ref in catalog.content.values()]
+                ),
+                graph,
+            )
+        return made
+
+    def put(self, catalogs: dict[str, SignedCatalog]) -> None:
+        """Put a new graph's catalogs in force."""
+        if catalogs.keys() != self._current.keys():
+            self._previous = self._current
+        self._current = catalogs
+
+    def find(self, sha256: str) -> SignedCatalog | None:
+        """A catalog at hand."""
+        return self._current.get(sha256) or self._previous.get(sha256)
+
+    def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
+        """The bytes of an object, if that catalog is at hand and names it."""
+        catalog = self.find(catalog_sha256)
+        if catalog is None or sha256 not in catalog.digests:
+            return None
+        return catalog.graph.object(sha256)
+
+    def objects(self, catalog_sha256: str, digests: list[str]) -> dict[str, bytes | None]:
+        """JSON of `ObjectData` for each of these digests, or None where the catalog does not name it."""
+        return {sha256: self._encoded_object(catalog_sha256, sha256) for sha256 in dict.fromkeys(digests)}
+
+    def _encoded_object(self, catalog_sha256: str, sha256: str) -> bytes | None:
+        catalog = self.find(catalog_sha256)
+        if catalog is None or sha256 not in catalog.digests:
+            return None
+        known = self._encoded.get(sha256)
+        if known is not None:
+            self._encoded.move_to_end(sha256)
+            return known
+        data = catalog.graph.object(sha256)
+        if data is None:
+            return None
+        inline = base64.b64encode(data).decode("ascii") if len(data) <= INLINE_OBJECT_BYTES else None
+        encoded = ObjectData(sha256=sha256, data=inline).model_dump_json().encode()
+        self._encoded[sha256] = encoded
+        self._encoded_bytes += len(encoded)
+        while self._encoded_bytes > ENCODED_BYTES:
+            self._encoded_bytes -= len(self._encoded.popitem(last=False)[1])
+        return encoded
