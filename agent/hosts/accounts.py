@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from agent.hosts.host import HostFault
 
@@ -26,24 +26,22 @@ class Accounts(Protocol):
 
 
 class _Names(NamedTuple):
-    signature: tuple[object, ...]
     ids: dict[str, int | None]
     names: dict[int, str]
 
 
 class SystemAccounts:
-    """The machine's name service (files, LDAP ...). Remembered until /etc/passwd or /etc/group is another file.
+    """The machine's name service (files, LDAP ...), remembered in the host's memo.
 
-    A lookup costs 10 to 20 µs, two of them for each of a thousand files: so it is worth remembering.
+    A lookup costs 10 to 20 µs, and each of a thousand files needs up to four: so it is worth remembering.
     """
 
-    def __init__(self) -> None:
-        self._users = _Names((), {}, {})
-        self._groups = _Names((), {}, {})
+    def __init__(self, memo: MutableMapping[str, Any]) -> None:
+        self._memo: Final = memo
 
     def uid(self, name: str) -> int | None:
         """See `Accounts`."""
-        ids = self._fresh().ids
+        ids = self._known("users").ids
         if name not in ids:
             import pwd
 
@@ -55,8 +53,7 @@ class SystemAccounts:
 
     def gid(self, name: str) -> int | None:
         """See `Accounts`."""
-        self._fresh()
-        ids = self._groups.ids
+        ids = self._known("groups").ids
         if name not in ids:
             import grp
 
@@ -68,7 +65,7 @@ class SystemAccounts:
 
     def user_name(self, uid: int) -> str:
         """See `Accounts`."""
-        names = self._fresh().names
+        names = self._known("users").names
         if uid not in names:
             import pwd
 
@@ -80,8 +77,7 @@ class SystemAccounts:
 
     def group_name(self, gid: int) -> str:
         """See `Accounts`."""
-        self._fresh()
-        names = self._groups.names
+        names = self._known("groups").names
         if gid not in names:
             import grp
 
@@ -105,16 +101,17 @@ class SystemAccounts:
             entry = pwd.getpwnam(name)
         except KeyError as error:
             raise HostFault(f"there is no user {name} on this host") from error
-        if os.geteuid() != 0 and entry.pw_uid != os.geteuid():
+        if os.geteuid() == entry.pw_uid != 0:
+            return Identity(None, None, None, name, entry.pw_dir)
+        if os.geteuid() != 0:
             raise HostFault(f"only root may run a program as {name}")
-        groups: Sequence[int] = os.getgrouplist(name, entry.pw_gid) if os.geteuid() == 0 else ()
-        return Identity(entry.pw_uid, entry.pw_gid, groups, name, entry.pw_dir)
+        return Identity(entry.pw_uid, entry.pw_gid, os.getgrouplist(name, entry.pw_gid), name, entry.pw_dir)
 
-    def _fresh(self) -> _Names:
-        signature = (_file_signature("/etc/passwd"), _file_signature("/etc/group"))
-        if signature != self._users.signature:
-            self._users, self._groups = _Names(signature, {}, {}), _Names(signature, {}, {})
-        return self._users
+    def _known(self, what: str) -> _Names:
+        known = self._memo.get(what)
+        if not isinstance(known, _Names):
+            known = self._memo[what] = _Names({}, {})
+        return known
 
 
 class FileAccounts:
@@ -155,7 +152,7 @@ class FileAccounts:
         kept = self._host.memo.get(key)
         if isinstance(kept, _Names):
             return kept
-        names = _Names((), {}, {})
+        names = _Names({}, {})
         try:
             text = self._host.read(path).decode("utf-8", "replace")
         except (OSError, HostFault):
@@ -172,11 +169,3 @@ class FileAccounts:
 def number(name: str) -> int | None:
     """The id that digits alone spell; None for a name or beyond what an id can be."""
     return int(name) if name.isascii() and name.isdigit() and len(name) <= 10 and int(name) < 2**32 - 1 else None
-
-
-def _file_signature(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - two calls for each lookup: no Path made for it
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -23,11 +23,11 @@ _CHUNK: Final = 64 * 1024
 
 
 class Identity(NamedTuple):
-    """Who the program runs as; None of it: as the agent."""
+    """Who the program runs as. Ids are None when that is who we are already."""
 
-    uid: int
-    gid: int
-    groups: Sequence[int]
+    uid: int | None
+    gid: int | None
+    groups: Sequence[int] | None
     name: str
     home: str
 
@@ -72,7 +72,7 @@ def run(
             umask=0o022,
             user=identity.uid if identity else None,
             group=identity.gid if identity else None,
-            extra_groups=list(identity.groups) if identity else None,
+            extra_groups=identity.groups if identity else None,
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise HostFault(f"cannot run {argv[0]}: {error}") from error

@@ -40,7 +40,7 @@ class RealHost:
         self.privileged: Final = os.geteuid() == 0
         self.memo: dict[str, Any] = {}
         self._beneath: Final = Beneath(str(self.root), openat2=openat2)
-        self._accounts: Final[Accounts] = FileAccounts(self) if self.confined else SystemAccounts()
+        self._accounts: Final[Accounts] = FileAccounts(self) if self.confined else SystemAccounts(self.memo)
         self._unsynced: Final[dict[str, None]] = {}
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ class ResourceSpec(BaseModel):
     OWNS: ClassVar[str | None] = None
     """Kind of thing owned whole (`path`, `package` ...). Two resources of one host may not own one thing.
     None: several may work on the same thing."""
+    REVERTIBLE: ClassVar[bool] = False
+    """Whether `on_removal: revert` can be kept: what was there before can be remembered and put back."""
 
     @classmethod
     def notify_only(cls, attributes: Mapping[str, Any]) -> bool:  # noqa: ARG003 - types that need it override it

@@ -13,6 +13,7 @@ class DirectorySpec(ResourceSpec):
 
     IDENTITY: ClassVar[str] = "path"
     OWNS: ClassVar[str | None] = "path"
+    REVERTIBLE: ClassVar[bool] = True
 
     path: AbsolutePath
     state: Literal["present", "absent"] = "present"

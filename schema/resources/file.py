@@ -15,6 +15,7 @@ class FileSpec(ResourceSpec):
 
     IDENTITY: ClassVar[str] = "path"
     OWNS: ClassVar[str | None] = "path"
+    REVERTIBLE: ClassVar[bool] = True
 
     path: AbsolutePath
     state: Literal["present", "absent"] = "present"
@@ -26,8 +27,9 @@ class FileSpec(ResourceSpec):
     """Left as it is when not given; a file that is created then gets 0644."""
     owner: str | None = None
     group: str | None = None
-    validate_: str | None = Field(default=None, alias="validate")
-    """A command that must end 0 before the new content replaces the old; `%` is the path of the candidate."""
+    validate_: str | None = Field(default=None, alias="validate", pattern="%")
+    """A command that must end 0 before the new content replaces the old; `%` is the path of the candidate.
+    No shell reads it. In a confined root it is not run."""
     backup: bool = False
     """Keep what is replaced beside the file, as `PATH.vigo-backup`."""
     sensitive: bool = False

@@ -15,6 +15,7 @@ class SymlinkSpec(ResourceSpec):
 
     IDENTITY: ClassVar[str] = "path"
     OWNS: ClassVar[str | None] = "path"
+    REVERTIBLE: ClassVar[bool] = True
 
     path: AbsolutePath
     target: str = ""

@@ -90,7 +90,7 @@ def test_input_that_nobody_reads_is_no_error(host: RealHost) -> None:
 def test_a_program_that_is_not_there_is_a_fault(host: RealHost) -> None:
     with pytest.raises(HostFault, match="no program no-such-program"):
         host.run(["no-such-program"])
-    with pytest.raises(HostFault, match="cannot run /.*/true"):
+    with pytest.raises(HostFault, match=r"cannot run /.*/true"):
         host.run(["true"], cwd="/no/such/directory")
 
 

@@ -1,0 +1,221 @@
+"""A regular file. See `FileSpec`.
+
+A symbolic link in its place is replaced when content is managed; a directory or a special file never is. A file with
+several hard links is rewritten, never changed in place, so that its other names keep what they have. In a confined root
+missing parents are made (the packages that would bring them cannot be), and `validate` is not run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agent.hosts import Host, Kind, Stat
+from agent.hosts.host import HostFault
+from agent.resources.types import Change, Content, ResourceFailed, ResourceType, Sources
+from agent.tools import ownership
+from agent.tools.difference import MAX_SHOWN_BYTES
+from agent.tools.ownership import Ownership
+from schema.ids import sha256
+from schema.resources.file import FileSpec
+
+DEFAULT_MODE: Final = 0o644
+BACKUP_SUFFIX: Final = ".vigo-backup"
+VALIDATE_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedFile:
+    """A spec, and what was worked out of it once."""
+
+    spec: FileSpec
+    path: str
+    content: Content | None
+    size: int | None
+    mode: int | None
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """The file as it was found."""
+
+    stat: Stat | None
+    sha256: str | None = None
+    text: bytes | None = None
+    """What it holds, where that differs and may be shown."""
+    desired: Ownership = ownership.UNMANAGED
+    names: tuple[str, str] = ("", "")
+    note: str = ""
+
+
+def prepare(spec: FileSpec, sources: Sources) -> ManagedFile:
+    """The digest of what it should hold, and its mode as a number."""
+    content = None
+    if spec.source is not None:
+        content = sources(spec.source)
+    elif spec.content is not None:
+        data = spec.content.encode("utf-8", "surrogateescape")
+        content = Content(sha256(data), len(data), lambda: data)
+    return ManagedFile(
+        spec=spec,
+        path=spec.path,
+        content=content,
+        size=None if content is None else content.size,
+        mode=None if spec.mode is None else int(spec.mode, 8),
+        owned=spec.owner is not None or spec.group is not None,
+    )
+
+
+def check(host: Host, file: ManagedFile) -> FileState:
+    """One open, one fstat, one read."""
+    found = host.fingerprint(file.path, file.size)
+    desired = ownership.resolve(host, file.spec.owner, file.spec.group) if file.owned else ownership.UNMANAGED
+    if found is None:
+        return FileState(None, desired=desired, note=_note(host, file, desired, rewritten=True))
+    stat, digest = found
+    if file.content is None or digest == file.content.sha256 or file.spec.state == "absent":
+        names = ownership.names(host, desired, stat) if file.owned else ("", "")
+        return FileState(stat, digest, desired=desired, names=names, note=desired.note)
+    shown = stat.kind is Kind.FILE and stat.size <= MAX_SHOWN_BYTES and not file.spec.sensitive
+    return FileState(
+        stat,
+        digest,
+        host.read(file.path, limit=2 * MAX_SHOWN_BYTES) if shown else None,
+        desired,
+        ownership.names(host, desired, stat),
+        _note(host, file, desired, rewritten=True),
+    )
+
+
+def diff(file: ManagedFile, state: FileState) -> Sequence[Change]:
+    """See `ResourceType`."""
+    stat = state.stat
+    if file.spec.state == "absent":
+        return () if stat is None else (Change("state", stat.kind, "absent"),)
+    if stat is None:
+        return (Change("state", "absent", Kind.FILE), *_content(file, state))
+    if stat.kind is not Kind.FILE:
+        return (Change("state", stat.kind, Kind.FILE), *_content(file, state))
+    found: list[Change] = []
+    if file.content is not None and state.sha256 != file.content.sha256:
+        found += _content(file, state)
+    if file.mode is not None and stat.mode != file.mode:
+        found.append(Change("mode", f"{stat.mode:04o}", f"{file.mode:04o}"))
+    if file.owned:
+        found += ownership.changes(state.desired, stat, state.names)
+    return found
+
+
+def apply(host: Host, file: ManagedFile, state: FileState) -> None:
+    """See `ResourceType`."""
+    stat, spec = state.stat, file.spec
+    replaceable = stat is None or stat.kind is Kind.FILE or (stat.kind is Kind.SYMLINK and file.content is not None)
+    if stat is not None and not (replaceable or (spec.state == "absent" and stat.kind is Kind.SYMLINK)):
+        raise ResourceFailed(f"{file.path} is a {stat.kind}: it is not replaced by a file")
+    if spec.state == "absent":
+        if spec.backup and stat is not None and stat.kind is Kind.FILE:
+            _back_up(host, file, stat)
+        host.remove(file.path)
+        return
+    if state.desired.missing:
+        raise ResourceFailed(state.desired.missing)
+    regular = stat if stat is not None and stat.kind is Kind.FILE else None
+    differs = file.content is not None and state.sha256 != file.content.sha256
+    if regular is None or differs or (regular.links > 1 and file.content is not None):
+        _rewrite(host, file, state, regular, keep=differs)
+        return
+    uid = state.desired.uid if state.desired.uid != regular.uid else None
+    gid = state.desired.gid if state.desired.gid != regular.gid else None
+    mode = regular.mode if file.mode is None else file.mode
+    if uid is not None or gid is not None:
+        host.chown(file.path, uid, gid)
+    # A change of owner clears set-id bits, so that they have to be set again.
+    if mode != regular.mode or ((uid is not None or gid is not None) and mode & 0o6000):
+        host.chmod(file.path, mode)
+
+
+def action(file: ManagedFile, state: FileState) -> str:
+    """See `ResourceType`."""
+    if file.spec.state == "absent":
+        return "remove"
+    return "create" if state.stat is None else "update"
+
+
+def paths(file: ManagedFile) -> Sequence[str]:
+    """See `ResourceType`."""
+    return (file.path,)
+
+
+FILE: Final = ResourceType(
+    spec=FileSpec,
+    prepare=prepare,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    paths=paths,
+    confinable=True,
+)
+
+
+def _rewrite(host: Host, file: ManagedFile, state: FileState, regular: Stat | None, *, keep: bool) -> None:
+    data = file.content.load() if file.content is not None else b""
+    mode = file.mode
+    if mode is None:
+        mode = DEFAULT_MODE if regular is None else regular.mode
+    uid, gid = state.desired.uid, state.desired.gid
+    if regular is not None:
+        uid = regular.uid if uid is None else uid
+        gid = regular.gid if gid is None else gid
+        if file.spec.backup and keep:
+            _back_up(host, file, regular)
+    command = file.spec.validate_
+    if command is None or host.confined:
+        host.write(file.path, data, mode=mode, uid=uid, gid=gid)
+    else:
+        host.write(
+            file.path, data, mode=mode, uid=uid, gid=gid, check=lambda candidate: _validate(host, command, candidate)
+        )
+
+
+def _back_up(host: Host, file: ManagedFile, stat: Stat) -> None:
+    data = host.read(file.path)
+    host.write(file.path + BACKUP_SUFFIX, data, mode=stat.mode, uid=stat.uid, gid=stat.gid)
+
+
+def _validate(host: Host, command: str, candidate: str) -> None:
+    """Run it without a shell: the path is one argument, whatever is in it."""
+    try:
+        argv = [word.replace("%", candidate) for word in shlex.split(command)]
+    except ValueError as error:
+        raise ResourceFailed(f"validate: {error}") from error
+    try:
+        ran = host.run(argv, timeout_s=VALIDATE_TIMEOUT_S)
+    except HostFault as error:
+        raise ResourceFailed(f"validate: {error}") from error
+    if ran.code != 0:
+        raise ResourceFailed(f"validate refused the new content: {ran.complaint}")
+
+
+def _content(file: ManagedFile, state: FileState) -> Sequence[Change]:
+    if file.content is None:
+        return ()
+    if file.spec.sensitive:
+        return (Change("content", None, None, secret=True),)
+    before = state.text
+    if file.content.size > MAX_SHOWN_BYTES or (
+        before is None and state.stat is not None and state.stat.kind is Kind.FILE
+    ):
+        size = state.stat.size if state.stat is not None else None
+        return (Change("content", None if size is None else f"{size} bytes", f"{file.content.size} bytes"),)
+    return (Change("content", before, file.content.load()),)
+
+
+def _note(host: Host, file: ManagedFile, desired: Ownership, *, rewritten: bool) -> str:
+    if rewritten and host.confined and file.spec.validate_ is not None and file.spec.state == "present":
+        unchecked = "validate is not run in a confined root"
+        return f"{desired.note}; {unchecked}" if desired.note else unchecked
+    return desired.note

@@ -1,0 +1,148 @@
+"""What a resource type is: three functions and one value. `ResourceType.converge` is their only caller.
+
+So idempotence, dry run, verification and the words of a report are written once. A type decides nothing about order,
+conditions or notifications: that is `agent.converge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+
+from agent.hosts import Host, HostFault
+from agent.tools.difference import Change as Change
+from agent.tools.difference import describe
+from schema.protocol.reports import Outcome
+from schema.resources import ResourceSpec
+
+
+class ResourceFailed(Exception):
+    """This resource cannot be what it should be; the message says why, to a person."""
+
+
+class Content(NamedTuple):
+    """Bytes that a spec names: known by digest and size, loaded only when they are written or shown."""
+
+    sha256: str
+    size: int
+    load: Callable[[], bytes]
+
+
+Sources = Callable[[str], Content]
+"""From a `source:` path to its content, rendered if it is a template. Raises `ResourceFailed`."""
+
+
+class Observed(Protocol):
+    """What `check` returns: anything, with a note for the report (why a part is not managed here) or an empty one."""
+
+    @property
+    def note(self) -> str: ...
+
+
+class Converged(NamedTuple):
+    """What became of one resource."""
+
+    outcome: Outcome
+    action: str = "none"
+    changed: bool = False
+    diff: str = ""
+    error: str = ""
+    reason: str = ""
+
+
+UNCHANGED: Final = Converged(Outcome.UNCHANGED)
+
+P = TypeVar("P")
+T = TypeVar("T", bound=Observed)
+
+
+def _as_it_is(spec: Any, _sources: Sources) -> Any:
+    return spec
+
+
+def _update(_spec: Any, _state: Any) -> str:
+    return "update"
+
+
+def _never(_spec: Any) -> bool:
+    return False
+
+
+def _supported(_host: Host) -> str | None:
+    return None
+
+
+def _nothing(_spec: Any) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType(Generic[P, T]):
+    """One kind of thing on a host, and how it is made so.
+
+    `check` reads and never writes; `diff` is pure; `apply` is called only when `diff` is not empty and makes the fewest
+    writes, each atomic, so that whatever it leaves undone the next call finishes.
+    """
+
+    spec: type[ResourceSpec]
+    check: Callable[[Host, P], T]
+    diff: Callable[[P, T], Sequence[Change]]
+    apply: Callable[[Host, P, T], None]
+    prepare: Callable[[Any, Sources], P] = _as_it_is
+    """What the functions above get: the spec itself, or what was worked out of it once for many runs."""
+    action: Callable[[P, T], str] = _update
+    """One word for what apply does in this state."""
+    confinable: bool = False
+    """Whether it works through paths alone, so that a directory can stand for the machine."""
+    unsupported: Callable[[Host], str | None] = _supported
+    """Why this host cannot have it at all (no systemd, no apt); None when it can."""
+    prefetch: Callable[[Host, Sequence[P]], None] | None = None
+    """Reads what many resources need at once, into the host's memo."""
+    is_act: Callable[[P], bool] = _never
+    """Whether it is something to be done (restart), not a state that can be verified afterwards."""
+    paths: Callable[[P], Sequence[str]] = _nothing
+    """Paths whose change means drift of this resource."""
+
+    def skipped(self, host: Host) -> str | None:
+        """Why this type does nothing on this host; None when it does."""
+        if host.confined and not self.confinable:
+            return "cannot be confined to a directory"
+        return self.unsupported(host)
+
+    def converge(self, host: Host, prepared: P, *, dry_run: bool, tainted: bool = False) -> Converged:
+        """Check, and where the host differs, apply and check again.
+
+        Args:
+            prepared: what `prepare` returned.
+            dry_run: stop before apply, and say what would change.
+            tainted: the spec holds secrets: what is replaced is not shown, for it may be an older one.
+        """
+        action, shown = "none", ""
+        try:
+            state = self.check(host, prepared)
+            changes = self.diff(prepared, state)
+            if not changes:
+                return Converged(Outcome.UNCHANGED, reason=state.note) if state.note else UNCHANGED
+            action, shown = self.action(prepared, state), describe(changes, tainted=tainted)
+            if not dry_run:
+                self._make_so(host, prepared, state)
+        except (ResourceFailed, HostFault, OSError) as error:
+            return Converged(Outcome.FAILED, action, diff=shown, error=_say(error))
+        return Converged(Outcome.CHANGED, action, changed=True, diff=shown, reason=state.note)
+
+    def _make_so(self, host: Host, prepared: P, state: T) -> None:
+        try:
+            self.apply(host, prepared, state)
+        finally:
+            host.memo.clear()
+        if self.is_act(prepared):
+            return
+        if left := self.diff(prepared, self.check(host, prepared)):
+            raise ResourceFailed(f"was applied, but still differs in {', '.join(change.field for change in left)}")
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error)

@@ -1,0 +1,84 @@
+"""What differs, for a person to read: bounded, with nothing that is secret.
+
+Invariant: what `describe` returns is at most `MAX_DIFF_CHARS` and a mark, valid Unicode, and holds no value of a change
+that is `secret`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import unified_diff
+from typing import Final, NamedTuple
+
+from schema.ids import sha256
+from schema.protocol.reports import MAX_DIFF_CHARS
+from schema.secrets import MASK
+
+MAX_SHOWN_BYTES: Final = 256 * 1024
+"""Larger content is named by size and digest alone."""
+_MAX_LINES: Final = 2_000
+_MAX_LINE_CHARS: Final = 400
+_CUT: Final = "\n[... cut at 16 KiB]"
+
+
+class Change(NamedTuple):
+    """One thing that differs. None is absence; bytes are the content of a file, shown line by line."""
+
+    field: str
+    before: str | bytes | None
+    after: str | bytes | None
+    secret: bool = False
+    """Neither value may be shown."""
+
+
+def describe(changes: Sequence[Change], *, tainted: bool = False) -> str:
+    """All changes as text. With `tainted`, what was there before is not shown: it may hold a secret of yesterday."""
+    text = "\n".join(_one(change, tainted=tainted) for change in changes)
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= MAX_DIFF_CHARS else text[:MAX_DIFF_CHARS] + _CUT
+
+
+def _one(change: Change, *, tainted: bool) -> str:
+    if change.secret:
+        return f"{change.field}: (not shown)"
+    if isinstance(change.before, bytes) or isinstance(change.after, bytes):
+        return _content(change, tainted=tainted)
+    before = MASK if tainted and change.before else change.before
+    shown = [_short(str(value)) if value is not None else "(none)" for value in (before, change.after)]
+    return f"{change.field}: {shown[0]} → {shown[1]}"
+
+
+def _content(change: Change, *, tainted: bool) -> str:
+    before, after = (value.encode() if isinstance(value, str) else value or b"" for value in change[1:3])
+    texts = [_text(before), _text(after)]
+    if None in texts:
+        sides = ["(none)" if value is None else f"{len(value)} bytes" for value in (change.before, change.after)]
+        if not tainted:
+            sides = [
+                side if value is None else f"{side}, sha256 {sha256(whole)[:16]}"
+                for side, value, whole in zip(sides, change[1:3], (before, after), strict=True)
+            ]
+        kind = "binary" if max(len(before), len(after)) <= MAX_SHOWN_BYTES else "large"
+        return f"{change.field} ({kind}): {sides[0]} → {sides[1]}"
+    old, new = (text.splitlines() for text in texts if text is not None)
+    if max(len(old), len(new)) > _MAX_LINES:
+        return f"{change.field}: {len(old)} lines → {len(new)} lines"
+    lines = list(unified_diff(old, new, lineterm="", n=3))[2:]
+    if tainted:
+        lines = [f"-{MASK}" if line.startswith("-") else line for line in lines]
+    if not lines:
+        return f"{change.field}: line endings differ"
+    return "\n".join([f"{change.field}:", *(_short(line) for line in lines)])
+
+
+def _text(data: bytes) -> str | None:
+    if len(data) > MAX_SHOWN_BYTES or b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_LINE_CHARS else text[:_MAX_LINE_CHARS] + f"… ({len(text)} characters)"
