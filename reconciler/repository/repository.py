@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
-from reconciler.repository import diffs, revisions
+from reconciler.repository import diffs, revisions, watching
 from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
@@ -151,6 +151,21 @@ class Repository:
         """
         old_tree = self.tree_id(old) if old is not None else None
         return diffs.text(self.objects, diffs.changes(self.objects, old_tree, self.tree_id(new)), max_bytes)
+
+    def watch(
+        self, ref: str, *, poll_s: float = watching.POLL_S, on_fault: watching.OnFault | None = None
+    ) -> AsyncIterator[str]:
+        """The commit that a ref names, at once where there is one, and again whenever it names another. Never ends.
+
+        Args:
+            ref: `HEAD`, `refs/…` or a branch name; it need not exist yet.
+            poll_s: how often to look although no event came.
+            on_fault: told, in the event loop, what kept the ref from being read; watching goes on.
+
+        Raises:
+            RevisionRefused: `ref` is no ref.
+        """
+        return watching.local(self.git, revisions.full_ref(ref), poll_s=poll_s, on_fault=on_fault)
 
     def _exact(self, commit: str) -> str:
         if len(commit) != 40 or not all(digit in "0123456789abcdef" for digit in commit):

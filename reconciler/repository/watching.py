@@ -1,0 +1,153 @@
+"""Watching: a commit whenever a ref comes to name another one.
+
+The kernel's events only say when to look; what a ref names is always read anew, and a slow poll looks when no event
+came. An event that is missed, doubled or reordered costs latency and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pygit2
+from watchfiles._rust_notify import RustNotify
+
+from reconciler.repository import revisions
+from schema.errors import Fault
+
+STEP_MS: Final = 10
+"""How often the watcher's thread looks for events: a commit is noticed in 16 ms (median), for 0.5 % of one core."""
+DEBOUNCE_MS: Final = 40
+POLL_S: Final = 5.0
+
+_MAX_SYMBOLIC: Final = 5
+
+OnFault = Callable[[Fault], None]
+"""Told what kept the ref from being read; watching goes on."""
+
+
+async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: OnFault | None) -> AsyncIterator[str]:
+    """The commit that a full ref names, at once where there is one, and again whenever it names another.
+
+    A ref that disappears yields nothing; when it comes back, it does if it names another commit than before.
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    def report(fault: Fault) -> None:
+        if on_fault is not None:
+            loop.call_soon_threadsafe(on_fault, fault)
+
+    watch = _Watch(git, ref, poll_s, stop, report)
+    # A thread of its own: it waits for as long as the server runs, and the loop's shared pool has six on two cores.
+    with ThreadPoolExecutor(1, thread_name_prefix="vigo-watch") as executor:
+        try:
+            commit: str | None = None
+            while True:
+                commit = await loop.run_in_executor(executor, watch.next, commit)
+                if commit is None:
+                    return
+                yield commit
+        finally:
+            stop.set()
+
+
+class _Watch:
+    """Blocks in a thread until the ref moves."""
+
+    def __init__(self, git: pygit2.Repository, ref: str, poll_s: float, stop: threading.Event, report: OnFault) -> None:
+        self._git: Final = git
+        self._ref: Final = ref
+        self._poll_s: Final = poll_s
+        self._stop: Final = stop
+        self._report: Final = report
+        self._notify: RustNotify | None = None
+        self._places: frozenset[tuple[str, int]] = frozenset()
+
+    def next(self, last: str | None) -> str | None:
+        """The commit the ref names once that is not `last`; None when stopped."""
+        try:
+            while not self._stop.is_set():
+                # Armed before looking: what moves after this line is in the watcher's queue.
+                self._arm()
+                commit = self._look()
+                if commit is not None and commit != last:
+                    return commit
+                self._wait()
+        except BaseException:
+            self._disarm()
+            raise
+        self._disarm()
+        return None
+
+    def _look(self) -> str | None:
+        try:
+            return revisions.find_ref(self._git, self._ref)
+        except Fault as fault:
+            self._report(fault)
+            return None
+
+    def _wait(self) -> None:
+        if self._notify is None:
+            self._stop.wait(self._poll_s)
+            return
+        self._notify.watch(DEBOUNCE_MS, STEP_MS, int(self._poll_s * 1000), self._stop)
+
+    def _arm(self) -> None:
+        places = self._needed()
+        if self._notify is not None and places == self._places:
+            return
+        self._disarm()
+        try:
+            self._notify = RustNotify(
+                sorted(path for path, _ in places),
+                debug=False,
+                force_polling=False,
+                poll_delay_ms=0,
+                recursive=False,
+                ignore_permission_denied=True,
+            )
+            self._places = places
+        except (OSError, RuntimeError):  # gone again already, or no inotify instances left: the poll still looks
+            self._notify = None
+
+    def _disarm(self) -> None:
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
+
+    def _needed(self) -> frozenset[tuple[str, int]]:
+        """Directories in which a file decides what the ref names, each with its inode.
+
+        Git renames files into place and removes directories that become empty, so a watched directory may be another
+        one of the same name a moment later: then the watch is dead, and the inode tells.
+        """
+        own = Path(self._git.path)
+        pointer = own / "commondir"
+        common = (own / pointer.read_text().strip()).resolve() if pointer.is_file() else own
+        places = {own, common}
+        for name in self._chain():
+            directory = common
+            for part in name.split("/")[:-1]:
+                directory = directory / part
+                if not directory.is_dir():
+                    break
+                places.add(directory)
+        return frozenset((str(place), place.stat().st_ino) for place in places if place.is_dir())
+
+    def _chain(self) -> list[str]:
+        """The ref, and those it leads through."""
+        names = [self._ref]
+        for _ in range(_MAX_SYMBOLIC):
+            try:
+                target = self._git.lookup_reference(names[-1]).target
+            except (KeyError, ValueError, OSError, pygit2.GitError):
+                break
+            if not isinstance(target, str):
+                break
+            names.append(target)
+        return names
