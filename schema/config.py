@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from schema.diagnostics import Diagnostic
 from schema.ids import Commit
 from schema.time import Instant
+
+T = TypeVar("T")
+
+Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
+"""Left out of the answer when it is None."""
 
 
 class Place(BaseModel):
@@ -17,7 +22,7 @@ class Place(BaseModel):
     file: str
     line: int
     column: int
-    commit: Commit | None = None
+    commit: Absent[Commit] = None
 
 
 class RoleExpansion(BaseModel):
@@ -35,7 +40,7 @@ class InheritanceLevel(BaseModel):
     file: str
     configcrates: list[str]
     vars: dict[str, Any]
-    overrides: list[str] | None = None
+    overrides: Absent[list[str]] = None
     """Keys whose value from a level above is replaced here; left out when none."""
 
 
@@ -47,7 +52,7 @@ class VarSource(BaseModel):
     source: str
     """`common.vgo`, `production/common.vgo`, `role:webserver`, `environments.vgo:production`, `match-block`,
     `configcrate:nginx` (a crate's own default)."""
-    place: Place | None = None
+    place: Absent[Place] = None
 
 
 class ConfigTrace(BaseModel):
@@ -55,16 +60,16 @@ class ConfigTrace(BaseModel):
 
     hostname: str
     matched: bool
-    match_pattern: str | None = None
-    pattern_type: Literal["exact", "glob", "regex"] | None = None
-    environment: str | None = None
-    roles: list[str] | None = None
-    role_expansion: list[RoleExpansion] | None = None
-    inheritance: list[InheritanceLevel] | None = None
-    configcrates: list[str] | None = None
-    configcrate_sources: dict[str, str] | None = None
-    var_sources: list[VarSource] | None = None
-    resource_count: int | None = None
+    match_pattern: Absent[str] = None
+    pattern_type: Absent[Literal["exact", "glob", "regex"]] = None
+    environment: Absent[str] = None
+    roles: Absent[list[str]] = None
+    role_expansion: Absent[list[RoleExpansion]] = None
+    inheritance: Absent[list[InheritanceLevel]] = None
+    configcrates: Absent[list[str]] = None
+    configcrate_sources: Absent[dict[str, str]] = None
+    var_sources: Absent[list[VarSource]] = None
+    resource_count: Absent[int] = None
 
 
 class ConfigStatus(BaseModel):
