@@ -1,0 +1,488 @@
+"""Trees of expressions → closures over a run.
+
+Each closure is `f(run) -> value`. What can be decided beforehand (names of filters, their arguments' places, paths) is
+decided here, once per text.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+from schema.expressions import nodes, predicates
+from schema.expressions.errors import ExpressionError, Kind
+from schema.expressions.filters import FILTERS
+from schema.expressions.filters.lists import attribute_of, items_of
+from schema.expressions.functions import FUNCTIONS, METHODS
+from schema.expressions.predicates import TESTS
+from schema.expressions.running import CELL, MISSING, Missing, Run, number, type_name, wrong_type
+from schema.expressions.vocabulary import TESTING, complaints
+
+Closure = Callable[[Run], Any]
+
+_FAILURES: Final = (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, OSError, AttributeError)
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "-": operator.sub,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+
+
+def compiled(node: nodes.Expression) -> Closure:
+    """The closure of an expression; what it gives is never missing.
+
+    Raises:
+        ExpressionError: kind syntax: a word that does not exist, or wrong arguments.
+    """
+    return _COMPILERS[type(node)](node)
+
+
+def optional(node: nodes.Expression) -> Closure:
+    """The closure of an expression that gives `MISSING` where a path ends, a list is empty, a condition has no else."""
+    if isinstance(node, nodes.Attribute | nodes.Item):
+        return _step(node)
+    if isinstance(node, nodes.Name):
+        name = node.name
+        return lambda run: run.names.get(name, MISSING)
+    if isinstance(node, nodes.Filter) and node.name in FILTERS:
+        return _applied_filter(node)
+    if isinstance(node, nodes.Conditional):
+        return _conditional(node, optional)
+    return compiled(node)
+
+
+def path_of(node: nodes.Expression) -> str:
+    """How a path is written, for messages: `vars.users[…].name`."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Attribute):
+        return f"{path_of(node.node)}.{node.name}"
+    if isinstance(node, nodes.Item):
+        key = node.key.value if isinstance(node.key, nodes.Literal) else "…"
+        return f"{path_of(node.node)}[{key!r}]" if key != "…" else f"{path_of(node.node)}[…]"
+    return "(…)"
+
+
+def _present(node: nodes.Expression, inner: Closure, message: str) -> Closure:
+    at = node.at
+
+    def run_present(run: Run) -> Any:
+        value = inner(run)
+        if value is MISSING:
+            raise ExpressionError(message, Kind.UNDEFINED, at=at)
+        return value
+
+    return run_present
+
+
+def _literal(node: nodes.Literal) -> Closure:
+    value = node.value
+    return lambda _run: value
+
+
+def _name(node: nodes.Name) -> Closure:
+    name, at = node.name, node.at
+
+    def run_name(run: Run) -> Any:
+        try:
+            return run.names[name]
+        except KeyError:
+            raise ExpressionError(f"{name} is undefined", Kind.UNDEFINED, at=at) from None
+
+    return run_name
+
+
+def _step(node: nodes.Attribute | nodes.Item) -> Closure:
+    """One step along a path; missing where the path ends, and everything behind that is missing too."""
+    inner = optional(node.node)
+    if isinstance(node, nodes.Attribute):
+        name = node.name
+
+        def run_attribute(run: Run) -> Any:
+            value = inner(run)
+            if isinstance(value, dict):
+                return value.get(name, MISSING)
+            return MISSING
+
+        return run_attribute
+    key_of, at = compiled(node.key), node.at
+
+    def run_item(run: Run) -> Any:
+        value, key = inner(run), key_of(run)
+        try:
+            if isinstance(value, dict):
+                return value.get(key, MISSING)
+            if isinstance(value, list | str) and type(key) is int:
+                return value[key]
+        except IndexError:
+            return MISSING
+        except TypeError as error:
+            raise ExpressionError(f"a key cannot be a {type_name(key)}", Kind.TYPE, at=at) from error
+        return MISSING
+
+    return run_item
+
+
+def _path(node: nodes.Attribute | nodes.Item) -> Closure:
+    return _present(node, _step(node), f"{path_of(node)} is undefined")
+
+
+def _slice(node: nodes.Slice) -> Closure:
+    inner, at = compiled(node.node), node.at
+    bounds = [compiled(bound) if bound is not None else None for bound in (node.start, node.stop, node.step)]
+
+    def run_slice(run: Run) -> Any:
+        value = inner(run)
+        if not isinstance(value, list | str):
+            raise wrong_type("only a list or string has slices", value)
+        parts = [bound(run) if bound is not None else None for bound in bounds]
+        if any(part is not None and type(part) is not int for part in parts) or parts[2] == 0:
+            raise ExpressionError("the bounds of a slice are numbers, its step not 0", Kind.TYPE, at=at)
+        run.take(len(value) * (1 if isinstance(value, str) else CELL))
+        return value[slice(*parts)]
+
+    return _guarded(run_slice, at)
+
+
+def _sequence(node: nodes.Sequence) -> Closure:
+    items, cost = [compiled(item) for item in node.items], CELL * len(node.items)
+
+    def run_sequence(run: Run) -> Any:
+        run.take(cost)
+        return [item(run) for item in items]
+
+    return run_sequence
+
+
+def _map(node: nodes.Map) -> Closure:
+    pairs, cost = [(compiled(key), compiled(item)) for key, item in node.pairs], CELL * len(node.pairs)
+
+    def run_map(run: Run) -> Any:
+        run.take(cost)
+        return {key(run): item(run) for key, item in pairs}
+
+    return _guarded(run_map, node.at)
+
+
+def _arguments(arguments: nodes.Arguments) -> tuple[list[Closure], list[tuple[str, Closure]]]:
+    return [compiled(item) for item in arguments.positional], [(key, compiled(item)) for key, item in arguments.named]
+
+
+def _applied(function: Callable[..., Any], inner: Closure | None, arguments: nodes.Arguments, at: int) -> Closure:
+    """The function called with its run, the value of `inner`, and the arguments."""
+    positional, named = _arguments(arguments)
+
+    def run_applied(run: Run) -> Any:
+        run.step(2)
+        values = [] if inner is None else [inner(run)]
+        values += [item(run) for item in positional]
+        return function(run, *values, **{key: item(run) for key, item in named})
+
+    return _guarded(run_applied, at)
+
+
+def _guarded(closure: Closure, at: int) -> Closure:
+    """The closure, its errors placed, and what Python raises over wrong values told without the values."""
+
+    def run_guarded(run: Run) -> Any:
+        try:
+            return closure(run)
+        except ExpressionError as error:
+            if error.at is None:
+                error.at = at
+            raise
+        except _FAILURES as error:
+            raise ExpressionError(_told(error), Kind.TYPE, at=at) from None
+
+    return run_guarded
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, without the values: Python's own messages may quote them."""
+    if isinstance(error, ZeroDivisionError):
+        return "division by zero"
+    if isinstance(error, OverflowError):
+        return "a number is out of range"
+    if isinstance(error, OSError):
+        return f"the host refused: {error.strerror or type(error).__name__}"
+    return "a value here is of the wrong type"
+
+
+def _checked(node: nodes.Expression) -> None:
+    for complaint in complaints(node):
+        hint = f" ({complaint.hint})" if complaint.hint else ""
+        raise ExpressionError(complaint.message + hint, Kind.SYNTAX, at=complaint.at)
+
+
+def _call(node: nodes.Call) -> Closure:
+    _checked(node)
+    return _applied(FUNCTIONS[node.name], None, node.arguments, node.at)
+
+
+def _method(node: nodes.Method) -> Closure:
+    _checked(node)
+    inner, (owner, function), name = compiled(node.node), METHODS[node.name], node.name
+
+    def checked(run: Run) -> Any:
+        value = inner(run)
+        if not isinstance(value, owner):
+            raise wrong_type(f"{name} is a method of a {'map' if issubclass(owner, dict) else 'string'}", value)
+        return value
+
+    return _applied(function, checked, node.arguments, node.at)
+
+
+def _filter(node: nodes.Filter) -> Closure:
+    _checked(node)
+    if node.name in ("default", "d"):
+        return _default(node)
+    if node.name == "map":
+        return _mapped(node)
+    if node.name in TESTING:
+        return _selected(node)
+    return _present(node, _applied_filter(node), f"{node.name}: there is nothing in it")
+
+
+def _applied_filter(node: nodes.Filter) -> Closure:
+    _checked(node)
+    return _applied(FILTERS[node.name], compiled(node.node), node.arguments, node.at)
+
+
+def _default(node: nodes.Filter) -> Closure:
+    inner = optional(node.node)
+    positional, named = _arguments(node.arguments)
+    by_name = dict(named)
+    value_of = positional[0] if positional else by_name.get("default_value", lambda _run: "")
+    boolean_of = positional[1] if len(positional) > 1 else by_name.get("boolean", lambda _run: False)
+
+    def run_default(run: Run) -> Any:
+        value = inner(run)
+        return value_of(run) if value is MISSING or (boolean_of(run) and not value) else value
+
+    return run_default
+
+
+def _mapped(node: nodes.Filter) -> Closure:
+    inner, at = compiled(node.node), node.at
+    positional, named = _arguments(node.arguments)
+    if positional:
+        applied = node.arguments.positional[0]
+        assert isinstance(applied, nodes.Literal)
+        function = FILTERS[applied.value]
+
+        def run_map(run: Run) -> Any:
+            values = [item(run) for item in positional[1:]]
+            keywords = {key: item(run) for key, item in named}
+            found = items_of(run, inner(run))
+            run.step(2 * len(found))
+            return [_kept(function(run, item, *values, **keywords), applied.value) for item in found]
+
+        return _guarded(run_map, at)
+    by_name = dict(named)
+    attribute_from = by_name["attribute"]
+    default_from: Closure = by_name.get("default", lambda _run: MISSING)
+
+    def run_attributes(run: Run) -> Any:
+        attribute, default = attribute_from(run), default_from(run)
+        return [attribute_of(run, item, attribute, default) for item in items_of(run, inner(run))]
+
+    return _guarded(run_attributes, at)
+
+
+def _kept(value: Any, name: str) -> Any:
+    if value is MISSING:
+        raise ExpressionError(f"{name}: there is nothing in it", Kind.UNDEFINED)
+    return value
+
+
+def _selected(node: nodes.Filter) -> Closure:
+    """select, reject, selectattr, rejectattr; with no test named, what is true counts."""
+    place, keeps = TESTING[node.name], node.name.startswith("select")
+    inner = compiled(node.node)
+    positional = node.arguments.positional
+    attribute_from = compiled(positional[0]) if place else None
+    name = positional[place].value if len(positional) > place else None  # type: ignore[union-attr]
+    rest = [compiled(item) for item in positional[place + 1 :]]
+    test = _test_function(name)
+
+    def run_select(run: Run) -> Any:
+        values = [item(run) for item in rest]
+        attribute = attribute_from(run) if attribute_from else None
+        default = MISSING if attribute is None or name not in ("defined", "undefined") else _ABSENT
+        found = items_of(run, inner(run))
+        run.step(2 * len(found))
+        return [item for item in found if test(run, attribute_of(run, item, attribute, default), *values) is keeps]
+
+    return _guarded(run_select, node.at)
+
+
+_ABSENT: Final = Missing()
+"""What `selectattr(…, 'defined')` sees where an item lacks the attribute."""
+
+
+def _test_function(name: str | None) -> Callable[..., bool]:
+    if name is None:
+        return lambda _run, value: bool(value)
+    if name in ("defined", "undefined"):
+        wanted = name == "defined"
+        return lambda _run, value: (not isinstance(value, Missing)) is wanted
+    return TESTS[name]
+
+
+def _test(node: nodes.Test) -> Closure:
+    _checked(node)
+    if node.name in ("defined", "undefined"):
+        return _applied(_test_function(node.name), optional(node.node), node.arguments, node.at)
+    return _applied(TESTS[node.name], compiled(node.node), node.arguments, node.at)
+
+
+def _unary(node: nodes.Unary) -> Closure:
+    inner = compiled(node.node)
+    if node.operator == "not":
+        return lambda run: not inner(run)
+    sign, at = (operator.neg if node.operator == "-" else operator.pos), node.at
+
+    def run_sign(run: Run) -> Any:
+        value = inner(run)
+        if not isinstance(value, int | float):
+            raise wrong_type("a number", value)
+        return sign(value)
+
+    return _guarded(run_sign, at)
+
+
+def _binary(node: nodes.Binary) -> Closure:
+    left, right, at = compiled(node.left), compiled(node.right), node.at
+    act = {"+": _add, "*": _multiply, "**": _power}.get(node.operator)
+    if act is None:
+        function, symbol = _ARITHMETIC[node.operator], node.operator
+
+        def act(_run: Run, first: Any, second: Any) -> Any:
+            _need_numbers(symbol, first, second)
+            return number(function(first, second))
+
+    return _guarded(lambda run: act(run, left(run), right(run)), at)
+
+
+def _add(run: Run, first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        run.take(len(first) + len(second))
+    elif isinstance(first, list) and isinstance(second, list):
+        run.take(CELL * (len(first) + len(second)))
+    else:
+        _need_numbers("+", first, second)
+        return number(first + second)
+    return first + second
+
+
+def _multiply(run: Run, first: Any, second: Any) -> Any:
+    if isinstance(second, str | list):
+        first, second = second, first
+    if isinstance(first, str | list) and type(second) is int:
+        run.take(max(0, second) * len(first) * (1 if isinstance(first, str) else CELL))
+        return first * second
+    _need_numbers("*", first, second)
+    return number(first * second)
+
+
+def _power(_run: Run, base: Any, exponent: Any) -> Any:
+    _need_numbers("**", base, exponent)
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
+        raise ExpressionError("the number is out of range", Kind.LIMIT)
+    result = base**exponent
+    if isinstance(result, complex):
+        raise ExpressionError("a root of a negative number", Kind.TYPE)
+    return number(result)
+
+
+def _need_numbers(symbol: str, first: Any, second: Any) -> None:
+    if not (isinstance(first, int | float) and isinstance(second, int | float)):
+        raise ExpressionError(f"{type_name(first)} {symbol} {type_name(second)}", Kind.TYPE)
+
+
+def _concat(node: nodes.Concat) -> Closure:
+    parts = [compiled(part) for part in node.parts]
+
+    def run_concat(run: Run) -> Any:
+        texts = [run.text(part(run)) for part in parts]
+        run.take(sum(map(len, texts)))
+        return "".join(texts)
+
+    return _guarded(run_concat, node.at)
+
+
+_COMPARE: Final[dict[str, Callable[[Run, Any, Any], bool]]] = {
+    "==": predicates.equal,
+    "!=": predicates.unequal,
+    "<": predicates.less,
+    "<=": predicates.less_or_equal,
+    ">": predicates.greater,
+    ">=": predicates.greater_or_equal,
+    "in": predicates.within,
+    "not in": lambda run, value, container: not predicates.within(run, value, container),
+}
+
+
+def _compare(node: nodes.Compare) -> Closure:
+    first = compiled(node.first)
+    rest = [(_COMPARE[symbol], compiled(item)) for symbol, item in node.rest]
+
+    def run_compare(run: Run) -> Any:
+        value = first(run)
+        for holds, item in rest:
+            other = item(run)
+            if not holds(run, value, other):
+                return False
+            value = other
+        return True
+
+    return _guarded(run_compare, node.at)
+
+
+def _logic(node: nodes.Logic) -> Closure:
+    parts, ends_on = [compiled(part) for part in node.parts], node.operator == "or"
+
+    def run_logic(run: Run) -> Any:
+        value: Any = None
+        for part in parts:
+            value = part(run)
+            if bool(value) is ends_on:
+                return value
+        return value
+
+    return run_logic
+
+
+def _conditional(node: nodes.Conditional, branch: Callable[[nodes.Expression], Closure] = compiled) -> Closure:
+    test, yes = compiled(node.test), branch(node.yes)
+    no = branch(node.no) if node.no is not None else None
+    return lambda run: yes(run) if test(run) else no(run) if no is not None else MISSING
+
+
+def _full_conditional(node: nodes.Conditional) -> Closure:
+    if node.no is not None:
+        return _conditional(node)
+    return _present(node, _conditional(node), "the condition does not hold, and there is no else")
+
+
+_COMPILERS: Final[dict[type, Callable[[Any], Closure]]] = {
+    nodes.Literal: _literal,
+    nodes.Name: _name,
+    nodes.Attribute: _path,
+    nodes.Item: _path,
+    nodes.Slice: _slice,
+    nodes.Sequence: _sequence,
+    nodes.Map: _map,
+    nodes.Call: _call,
+    nodes.Method: _method,
+    nodes.Filter: _filter,
+    nodes.Test: _test,
+    nodes.Unary: _unary,
+    nodes.Binary: _binary,
+    nodes.Concat: _concat,
+    nodes.Compare: _compare,
+    nodes.Logic: _logic,
+    nodes.Conditional: _full_conditional,
+}

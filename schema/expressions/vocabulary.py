@@ -1,0 +1,150 @@
+"""The words of the language, and whether a use of one is right: one judgement for the compiler and for static analysis.
+
+A filter, test, function or method that does not exist, or is given arguments it does not take, is an error wherever it
+stands, also in a branch that is never taken.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from schema.expressions import nodes
+from schema.expressions.filters import FILTERS
+from schema.expressions.functions import FUNCTIONS, METHODS
+from schema.expressions.predicates import TESTS
+
+APPLYING: Final = frozenset({"map"})
+"""Filters whose first argument may name a filter."""
+TESTING: Final[Mapping[str, int]] = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
+"""Filters of which one argument, at this place, names a test."""
+FILTER_NAMES: Final = frozenset({*FILTERS, *APPLYING, *TESTING, "default", "d"})
+TEST_NAMES: Final = frozenset({*TESTS, "defined", "undefined"})
+
+INSTEAD: Final[Mapping[str, str]] = {
+    "attr": "write value.key or value[key]",
+    "combine": "merge maps in vars",
+    "escape": "nothing is escaped; quote is for the shell, to_json for JSON",
+    "e": "nothing is escaped; quote is for the shell, to_json for JSON",
+    "safe": "nothing is escaped, so nothing has to be marked as safe",
+    "random": "the same input always gives the same text",
+    "to_nice_json": "write to_json(indent=2)",
+    "to_nice_yaml": "write to_yaml",
+    "namespace": "values do not change; compute a list with filters",
+    "dict": "write {'key': value}",
+    "lookup": "vars hold what a template may use",
+    "now": "use hour_range or day_of_week in `when`",
+}
+"""Words that people bring from elsewhere → what to write here."""
+
+
+class Complaint(NamedTuple):
+    """A word that is not used rightly."""
+
+    at: int
+    message: str
+    hint: str = ""
+
+
+def complaints(node: nodes.Expression) -> Iterator[Complaint]:
+    """What is wrong with the word that this node uses; nothing below it is looked at."""
+    if isinstance(node, nodes.Filter):
+        yield from _filter_complaints(node)
+    elif isinstance(node, nodes.Test):
+        yield from _test_complaints(node.name, node.arguments, node.at)
+    elif isinstance(node, nodes.Call):
+        if node.name not in FUNCTIONS:
+            yield _unknown("function", node.name, FUNCTIONS, node.at)
+        else:
+            yield from _mismatch(node.name, FUNCTIONS[node.name], 1, node.arguments, node.at)
+    elif isinstance(node, nodes.Method):
+        if node.name == "format":
+            yield Complaint(node.at, "there is no method format", "write {{ 'port %d'|format(vars.port) }}")
+        elif node.name not in METHODS:
+            yield _unknown("method", node.name, METHODS, node.at)
+        else:
+            yield from _mismatch(node.name, METHODS[node.name][1], 2, node.arguments, node.at)
+
+
+def _filter_complaints(node: nodes.Filter) -> Iterator[Complaint]:
+    name, arguments = node.name, node.arguments
+    if name in FILTERS:
+        yield from _mismatch(name, FILTERS[name], 2, arguments, node.at)
+    elif name in ("default", "d"):
+        yield from _mismatch(name, _default_form, 0, arguments, node.at)
+    elif name in TESTING:
+        place = TESTING[name]
+        if len(arguments.positional) < place or arguments.named:
+            yield Complaint(node.at, f"{name} needs {'an attribute and perhaps a test' if place else 'a test'}")
+        elif len(arguments.positional) > place:
+            tested = arguments.positional[place]
+            rest = nodes.Arguments(arguments.positional[place + 1 :])
+            if isinstance(tested, nodes.Literal) and isinstance(tested.value, str):
+                yield from _test_complaints(tested.value, rest, tested.at)
+            else:
+                yield Complaint(node.at, f"{name}: the name of the test must be written out")
+    elif name in APPLYING:
+        yield from _map_complaints(node)
+    else:
+        yield _unknown("filter", name, FILTER_NAMES, node.at)
+
+
+def _map_complaints(node: nodes.Filter) -> Iterator[Complaint]:
+    positional, named = node.arguments.positional, dict(node.arguments.named)
+    if not positional:
+        if "attribute" not in named or named.keys() - {"attribute", "default"}:
+            yield Complaint(node.at, "map needs the name of a filter, or attribute=")
+        return
+    applied = positional[0]
+    if not (isinstance(applied, nodes.Literal) and isinstance(applied.value, str)):
+        yield Complaint(node.at, "map: the name of the filter must be written out")
+    elif applied.value in FILTERS:
+        rest = nodes.Arguments(positional[1:], node.arguments.named)
+        yield from _mismatch(applied.value, FILTERS[applied.value], 2, rest, applied.at)
+    else:
+        yield _unknown("filter", applied.value, FILTERS, applied.at)
+
+
+def _test_complaints(name: str, arguments: nodes.Arguments, at: int) -> Iterator[Complaint]:
+    if name in ("defined", "undefined"):
+        yield from _mismatch(name, _no_arguments, 0, arguments, at)
+    elif name in TESTS:
+        yield from _mismatch(name, TESTS[name], 2, arguments, at)
+    else:
+        yield _unknown("test", name, TEST_NAMES, at)
+
+
+def _mismatch(
+    name: str, function: Callable[..., Any], given: int, arguments: nodes.Arguments, at: int
+) -> Iterator[Complaint]:
+    """Whether the function takes these arguments behind the `given` ones that the language itself passes."""
+    try:
+        _signature(function).bind(
+            *(None,) * (given + len(arguments.positional)), **dict.fromkeys(key for key, _ in arguments.named)
+        )
+    except TypeError as error:
+        yield Complaint(at, f"{name}: {error}")
+
+
+@lru_cache(maxsize=256)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _unknown(what: str, name: str, known: Any, at: int) -> Complaint:
+    if name in INSTEAD:
+        return Complaint(at, f"there is no {what} {name}", INSTEAD[name])
+    import difflib  # for complaints alone
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return Complaint(at, f"there is no {what} {name}", f"did you mean {near[0]}?" if near else "")
+
+
+def _default_form(default_value: Any = "", boolean: Any = False) -> None:  # noqa: FBT002 - Jinja2's signature
+    """The arguments of `default`."""
+
+
+def _no_arguments() -> None:
+    """The arguments of `defined`."""

@@ -1,0 +1,64 @@
+"""References to secrets: `secret:path/name` as a whole value or inside a string.
+
+Git, the graph and the catalog hold the reference; only an agent, after opening what was sealed to it, puts values in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+REFERENCE: Final = re.compile(r"secret:([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
+"""One reference; group 1 is the secret's name."""
+
+MASK: Final = "••••••"
+"""What stands in a diff, a report or a log where a value would be."""
+
+
+class UnknownSecret(LookupError):
+    """A reference to a secret whose value is not at hand."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the value of secret:{name} is not at hand")
+        self.name: Final = name
+
+
+def find(value: Any) -> set[str]:
+    """Names of the secrets that a value refers to, in its strings, lists and maps (keys too)."""
+    if isinstance(value, str):
+        return set(REFERENCE.findall(value)) if "secret:" in value else set()
+    if isinstance(value, Mapping):
+        return {name for pair in value.items() for part in pair for name in find(part)}
+    if isinstance(value, list | tuple):
+        return {name for item in value for name in find(item)}
+    return set()
+
+
+def substitute(value: Any, values: Mapping[str, str]) -> Any:
+    """The value with each reference replaced, once: what is put in is never read again.
+
+    Raises:
+        UnknownSecret: a reference that `values` does not answer.
+    """
+    if isinstance(value, str):
+        return REFERENCE.sub(lambda found: _answer(found[1], values), value) if "secret:" in value else value
+    if isinstance(value, Mapping):
+        return {substitute(key, values): substitute(item, values) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [substitute(item, values) for item in value]
+    return value
+
+
+def mask(text: str, values: Mapping[str, str]) -> str:
+    """The text with every value that occurs in it replaced by `MASK`, the longest first."""
+    for value in sorted(filter(None, values.values()), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+def _answer(name: str, values: Mapping[str, str]) -> str:
+    try:
+        return values[name]
+    except KeyError:
+        raise UnknownSecret(name) from None
