@@ -22,11 +22,11 @@ from api.services import audit
 from api.services.clock import SystemClock
 from api.services.events import Events
 from api.services.limits import Buckets
+from api.services.metrics import Metrics
 from api.services.passwords import Passwords
 from api.services.work import Actor, Work
 from api.settings import Settings
 from api.storage.database import Database
-from schema.revisions import Reloaded
 from schema.time import Clock
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REFUSALS_A_SECOND: Final = 2.0
+LOGIN_KEYS: Final = 65_536
+LOGINS_A_SECOND: Final = 0.1
+LOGINS_AT_ONCE: Final = 10.0
+"""Ten wrong passwords for a name at once, then one every ten seconds: 8,640 a day."""
+_REFUSALS_A_SECOND: Final = 1.0
 _REFUSALS_AT_ONCE: Final = 50.0
 
 
@@ -47,10 +51,11 @@ class Services:
     clock: Clock = field(default_factory=SystemClock)
     events: Events = field(default_factory=Events)
     passwords: Passwords = field(default_factory=Passwords)
+    metrics: Metrics = field(default_factory=Metrics)
     graph: Graph | None = None
     """The graph of the revision in force; None before the first good one."""
-    reload: Callable[[], Awaitable[Reloaded]] | None = None
-    """Fetch, compile and bring into force now; filled in with the loop."""
+    reload: Callable[[], Awaitable[None]] | None = None
+    """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
     pki: Any = None
     """The authority of the agents' certificates; filled in by `app.py`."""
     gateway: Any = None
@@ -61,8 +66,13 @@ class Services:
     """What else a composition root hangs here, by its own name."""
 
     def __post_init__(self) -> None:
+        self.logins = Buckets(LOGINS_A_SECOND, LOGINS_AT_ONCE, self.clock.monotonic, keys=LOGIN_KEYS)
+        """Wrong passwords by name; see `users.authenticate`."""
+        self.login_salt = secrets.token_bytes(16)
         self._refusals = Buckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, self.clock.monotonic)
+        self._refusals_of_one = Buckets(_REFUSALS_A_SECOND / 10, _REFUSALS_AT_ONCE / 10, self.clock.monotonic)
         self._unrecorded = 0
+        self._running: set[asyncio.Future[Any]] = set()
 
     async def write(self, actor: Actor, use_case: Callable[[Work], T], *, request_id: str = "") -> T:
         """Run a use case as one unit of work; return when it and its audit entries are on disk."""
@@ -87,21 +97,41 @@ class Services:
         return self.db.read_now(lambda session: self._query(actor, query, request_id, session))
 
     async def record_refusal(
-        self, actor: Actor, action: str, object_type: str, object_id: str, *, reason: str, request_id: str = ""
+        self,
+        actor: Actor,
+        action: str,
+        object_type: str,
+        object_id: str,
+        *,
+        reason: str,
+        origin: str = "",
+        request_id: str = "",
     ) -> bool:
-        """Write that somebody tried what was refused. At most a few a second, so that nobody can fill the disk with it;
-        the next one written says how many were not. False when this one was not."""
-        if not self._refusals.spend("all"):
+        """Write that somebody tried what was refused. A few at once and then one now and then, of each and of all, so
+        that nobody can fill the disk with it; the next one written says how many were not. False when this one was not.
+
+        Args:
+            origin: the peer's address.
+        """
+        one = f"{actor.id or origin}/{action}"
+        if not (self._refusals_of_one.spend(one) and self._refusals.spend("all")):
             self._unrecorded += 1
             return False
         missed, self._unrecorded = self._unrecorded, 0
-        payload = {"reason": reason} | ({"unrecorded_before": missed} if missed else {})
+        payload: dict[str, Any] = {"reason": reason, "origin": origin} | (
+            {"unrecorded_before": missed} if missed else {}
+        )
         await self.write(
             actor,
             lambda work: work.audit(action, object_type, object_id, outcome="refused", payload=payload),
             request_id=request_id,
         )
         return True
+
+    def keep(self, task: asyncio.Future[Any]) -> None:
+        """Hold a task that goes on when its caller does not, so that it is not collected."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _submit(self, actor: Actor, use_case: Callable[[Work], T], request_id: str) -> tuple[Future[T], list[Work]]:
         ran: list[Work] = []

@@ -21,7 +21,7 @@ class Buckets:
         self._rate = rate
         self._burst = burst
         self._monotonic = monotonic
-        self._keys = keys
+        self.keys = keys
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -37,9 +37,13 @@ class Buckets:
         enough = level >= cost
         self._levels[key] = (level - cost if enough else level, self._monotonic())
         self._levels.move_to_end(key)
-        while len(self._levels) > self._keys:
+        while len(self._levels) > self.keys:
             self._levels.popitem(last=False)
         return enough
+
+    def refund(self, key: str, cost: float = 1.0) -> None:
+        """Give back what was spent."""
+        self._levels[key] = (min(self._burst, self._level(key) + cost), self._monotonic())
 
     def _level(self, key: str) -> float:
         now = self._monotonic()

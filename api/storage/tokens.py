@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlmodel import Field, Session, col, func, select, update
+from sqlmodel import Field, Session, col, delete, func, select, update
 
 from api.storage.rows import MAX_PAGE, ProjectRow, micros
 from api.storage.users import UserRow
@@ -130,6 +130,14 @@ def revoke_all(session: Session, project_id: str, user_id: str, *, now: int) -> 
             col(TokenRow.project_id) == project_id, col(TokenRow.user_id) == user_id, col(TokenRow.revoked_at).is_(None)
         )
         .values(revoked_at=now)
+    )
+    return int(done.rowcount)
+
+
+def remove_all(session: Session, project_id: str, user_id: str) -> int:
+    """Delete all tokens of a user; how many there were."""
+    done = session.exec(
+        delete(TokenRow).where(col(TokenRow.project_id) == project_id, col(TokenRow.user_id) == user_id)
     )
     return int(done.rowcount)
 

@@ -74,6 +74,11 @@ class Writer:
         """Units that wait now."""
         return self._queue.qsize()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes units."""
+        return self._failed is None and not self._closed.is_set() and self._thread.is_alive()
+
     def submit(self, unit: Callable[[Session], T]) -> Future[T]:
         """Queue a unit of work. The future is done when the unit is committed, or has failed and left nothing.
 
