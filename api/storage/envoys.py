@@ -1,0 +1,236 @@
+"""Envoys: table and repository. One row per enrolment: a host enrolled anew is a new envoy, with nothing of the old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Index, bindparam
+from sqlalchemy import text as sql
+from sqlmodel import Field, Session, col, func, select, update
+
+from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
+from schema.ids import EnvoyId
+
+
+class EnvoyRow(ProjectRow, table=True):
+    """One managed host: who it is, when it was heard, and how its last run ended."""
+
+    __tablename__ = "envoys"
+    __table_args__ = (
+        Index(None, "project_id", "hostname"),
+        Index(
+            "uq_envoys_live_hostname",
+            "project_id",
+            "hostname",
+            unique=True,
+            sqlite_where=sql("revoked_at IS NULL"),
+            postgresql_where=sql("revoked_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    hostname: str = Field(max_length=253)
+    ed25519: str = Field(max_length=64)
+    x25519: str = Field(max_length=64)
+    enrolled_at: int = micros()
+    revoked_at: int | None = micros(nullable=True, default=None)
+    last_seen_at: int | None = micros(nullable=True, default=None)
+    ip_address: str = Field(default="", max_length=64)
+    agent_version: str = Field(default="", max_length=64)
+    run_id: str | None = Field(default=None, max_length=36, nullable=True)
+    run_started_at: int | None = micros(nullable=True, default=None)
+    run_status: str = Field(default="", max_length=16)
+    run_epoch: int = big(default=0, nullable=False)
+    run_generation: int = big(default=0, nullable=False)
+    run_failed: int = Field(default=0)
+    run_total: int = Field(default=0)
+    refusal: str = text(default="", nullable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One envoy as stored."""
+
+    id: EnvoyId
+    hostname: str
+    ed25519: str
+    x25519: str
+    enrolled_at: int
+    revoked_at: int | None
+    last_seen_at: int | None
+    ip_address: str
+    agent_version: str
+    run_id: str | None
+    run_started_at: int | None
+    run_status: str
+    run_epoch: int
+    run_generation: int
+    run_failed: int
+    run_total: int
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How an envoy's newest run ended: what the fleet's state is derived from."""
+
+    run_id: str
+    started_at: int
+    status: str
+    epoch: int
+    generation: int
+    failed: int
+    total: int
+    refusal: str
+
+
+def add(session: Session, project_id: str, envoy: Known) -> None:
+    """Store a new envoy. A second live one of its hostname violates the table."""
+    session.add(
+        EnvoyRow(
+            project_id=project_id,
+            id=envoy.id,
+            hostname=envoy.hostname,
+            ed25519=envoy.ed25519,
+            x25519=envoy.x25519,
+            enrolled_at=envoy.enrolled_at,
+        )
+    )
+    session.flush()
+
+
+def find(session: Session, project_id: str, envoy_id: str) -> Known | None:
+    """The envoy of this id."""
+    query = select(EnvoyRow).where(EnvoyRow.project_id == project_id, EnvoyRow.id == envoy_id)
+    row = session.exec(query).first()
+    return None if row is None else _known(row)
+
+
+def find_by_hostname(session: Session, project_id: str, hostname: str) -> Known | None:
+    """The envoy of this hostname that is live, else the one revoked last."""
+    query = (
+        select(EnvoyRow)
+        .where(EnvoyRow.project_id == project_id, EnvoyRow.hostname == hostname)
+        .order_by(col(EnvoyRow.revoked_at).is_(None).desc(), col(EnvoyRow.enrolled_at).desc())
+    )
+    row = session.exec(query.limit(1)).first()
+    return None if row is None else _known(row)
+
+
+def page(
+    session: Session, project_id: str, *, include_revoked: bool, offset: int, limit: int
+) -> tuple[list[Known], int]:
+    """One page by hostname, and how many there are in all."""
+    query = select(EnvoyRow).where(EnvoyRow.project_id == project_id)
+    counting = select(func.count()).select_from(EnvoyRow).where(EnvoyRow.project_id == project_id)
+    if not include_revoked:
+        query = query.where(col(EnvoyRow.revoked_at).is_(None))
+        counting = counting.where(col(EnvoyRow.revoked_at).is_(None))
+    rows = session.exec(query.order_by(EnvoyRow.hostname, EnvoyRow.id).offset(offset).limit(limit))
+    return [_known(row) for row in rows], session.exec(counting).one()
+
+
+def live(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[Known]:
+    """Envoys that are not revoked, by id, from behind `after` on: what the loop walks over."""
+    query = (
+        select(EnvoyRow)
+        .where(EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.id) > after)
+        .order_by(EnvoyRow.id)
+        .limit(limit)
+    )
+    return [_known(row) for row in session.exec(query)]
+
+
+def revoke(session: Session, project_id: str, envoy_id: str, *, now: int) -> None:
+    """Revoke an envoy; one that is revoked stays as it is."""
+    session.exec(
+        update(EnvoyRow)
+        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id, col(EnvoyRow.revoked_at).is_(None))
+        .values(revoked_at=now)
+    )
+
+
+def saw(session: Session, project_id: str, sightings: Iterable[tuple[str, int, str, str]]) -> None:
+    """Remember (id, time, address, agent version) of envoys that were heard."""
+    table = EnvoyRow.__table__  # type: ignore[attr-defined]
+    statement = (
+        table.update()
+        .where(table.c.project_id == project_id, table.c.id == bindparam("envoy"))
+        .values(last_seen_at=bindparam("at"), ip_address=bindparam("address"), agent_version=bindparam("version"))
+    )
+    values = [
+        {"envoy": envoy_id, "at": at, "address": address, "version": version}
+        for envoy_id, at, address, version in sightings
+    ]
+    if values:
+        session.connection().execute(statement, values)
+
+
+def ran(session: Session, project_id: str, envoy_id: str, run: LastRun) -> None:
+    """Remember how the newest run ended. A spooled report of an older run does not take its place."""
+    older = (col(EnvoyRow.run_started_at).is_(None)) | (col(EnvoyRow.run_started_at) <= run.started_at)
+    session.exec(
+        update(EnvoyRow)
+        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id, older)
+        .values(
+            run_id=run.run_id,
+            run_started_at=run.started_at,
+            run_status=run.status,
+            run_epoch=run.epoch,
+            run_generation=run.generation,
+            run_failed=run.failed,
+            run_total=run.total,
+            refusal=run.refusal,
+        )
+    )
+
+
+def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) -> None:
+    """Remember why an envoy did not accept its assignment; empty when it did."""
+    session.exec(
+        update(EnvoyRow)
+        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id)
+        .values(refusal=refusal)
+    )
+
+
+def hostnames(session: Session, project_id: str, envoy_ids: Sequence[str]) -> Mapping[str, str]:
+    """Hostname of each of these envoys."""
+    query = select(EnvoyRow.id, EnvoyRow.hostname).where(
+        EnvoyRow.project_id == project_id, col(EnvoyRow.id).in_(envoy_ids[:MAX_PAGE])
+    )
+    return dict(session.exec(query).all())
+
+
+def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:
+    """(Hostname, hex of the Ed25519 key) of live envoys, by hostname, from behind `after` on."""
+    query = (
+        select(EnvoyRow.hostname, EnvoyRow.ed25519)
+        .where(EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.hostname) > after)
+        .order_by(EnvoyRow.hostname)
+        .limit(limit)
+    )
+    return [(hostname, key) for hostname, key in session.exec(query)]
+
+
+def _known(row: EnvoyRow) -> Known:
+    return Known(
+        id=row.id,
+        hostname=row.hostname,
+        ed25519=row.ed25519,
+        x25519=row.x25519,
+        enrolled_at=row.enrolled_at,
+        revoked_at=row.revoked_at,
+        last_seen_at=row.last_seen_at,
+        ip_address=row.ip_address,
+        agent_version=row.agent_version,
+        run_id=row.run_id,
+        run_started_at=row.run_started_at,
+        run_status=row.run_status,
+        run_epoch=row.run_epoch,
+        run_generation=row.run_generation,
+        run_failed=row.run_failed,
+        run_total=row.run_total,
+        refusal=row.refusal,
+    )

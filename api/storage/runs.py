@@ -1,0 +1,185 @@
+"""Runs: table and repository. The header stands in columns, the resources in one compressed document beside it."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlmodel import Field, Session, col, select
+
+from api.storage.envoys import EnvoyRow
+from api.storage.rows import MAX_PAGE, ProjectRow, big, blob, micros, text
+from schema.protocol.reports import ResourceReport, RunStatus, Trigger
+from schema.runs import Run, RunDetail
+
+KEEP: Final = 50
+"""Runs of one envoy that are kept. 50 runs of 50 resources are about 50 KB; 10,000 hosts stay under half a gigabyte."""
+
+_SEQUENCE_LOCK: Final = 0x72756E73  # "runs"
+_RESOURCES: Final = TypeAdapter(list[ResourceReport])
+
+
+class RunRow(ProjectRow, table=True):
+    """One run, as reported."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("envoy_id", "report_id"),
+        Index(None, "envoy_id", "sequence"),
+        Index(None, "project_id", "sequence"),
+    )
+
+    sequence: int = big(primary_key=True)
+    id: str = Field(unique=True, max_length=36)
+    envoy_id: str = Field(foreign_key="envoys.id", max_length=36)
+    report_id: str = Field(max_length=64)
+    trigger: str = Field(max_length=16)
+    status: str = Field(max_length=16)
+    commit_id: str = Field(max_length=64)
+    epoch: int = big(nullable=False)
+    generation: int = big(nullable=False)
+    catalog_sha256: str = Field(max_length=64)
+    assignment_sha256: str = Field(max_length=64)
+    dry_run: bool = Field()
+    stale: bool = Field()
+    started_at: int = micros()
+    finished_at: int = micros()
+    received_at: int = micros()
+    duration_us: int = big(nullable=False)
+    total: int = Field()
+    unchanged: int = Field()
+    changed: int = Field()
+    failed: int = Field()
+    skipped: int = Field()
+    corrective: int = Field()
+    error: str = text(nullable=False)
+    resources: bytes = blob(nullable=False)
+    """zlib of the resources' JSON."""
+
+
+def next_sequence(session: Session) -> int:
+    """The sequence of the run to be added, and the right to it until the transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _SEQUENCE_LOCK})
+    last = session.connection().execute(sql("SELECT MAX(sequence) FROM runs")).scalar()
+    return int(last or 0) + 1
+
+
+def add(
+    session: Session, project_id: str, run: Run, *, report_id: str, sequence: int, resources: list[ResourceReport]
+) -> None:
+    """Store a run, and drop the envoy's oldest beyond `KEEP`."""
+    session.add(
+        RunRow(
+            project_id=project_id,
+            sequence=sequence,
+            id=run.id,
+            envoy_id=run.envoy_id,
+            report_id=report_id,
+            trigger=run.trigger.value,
+            status=run.status.value,
+            commit_id=run.commit,
+            epoch=run.epoch,
+            generation=run.generation,
+            catalog_sha256=run.catalog_sha256,
+            assignment_sha256=run.assignment_sha256,
+            dry_run=run.dry_run,
+            stale=run.stale,
+            started_at=run.started,
+            finished_at=run.finished,
+            received_at=run.received_at,
+            duration_us=run.duration_us,
+            total=run.total,
+            unchanged=run.unchanged,
+            changed=run.changed,
+            failed=run.failed,
+            skipped=run.skipped,
+            corrective=run.corrective,
+            error=run.error,
+            resources=zlib.compress(_RESOURCES.dump_json(resources, exclude_defaults=True), 1),
+        )
+    )
+    session.flush()
+    session.connection().execute(
+        sql(
+            "DELETE FROM runs WHERE envoy_id = :envoy AND sequence <= "
+            "(SELECT sequence FROM runs WHERE envoy_id = :envoy ORDER BY sequence DESC LIMIT 1 OFFSET :keep)"
+        ),
+        {"envoy": run.envoy_id, "keep": KEEP},
+    )
+
+
+def is_known(session: Session, envoy_id: str, report_id: str) -> bool:
+    """Whether this report of this envoy is stored already."""
+    query = select(RunRow.sequence).where(RunRow.envoy_id == envoy_id, RunRow.report_id == report_id)
+    return session.exec(query).first() is not None
+
+
+def find(session: Session, project_id: str, run_id: str) -> RunDetail | None:
+    """One run with its resources."""
+    query = (
+        select(RunRow, EnvoyRow.hostname)
+        .join(EnvoyRow, col(EnvoyRow.id) == RunRow.envoy_id)
+        .where(RunRow.project_id == project_id, RunRow.id == run_id)
+    )
+    found = session.exec(query).first()
+    if found is None:
+        return None
+    row, hostname = found
+    resources = _RESOURCES.validate_json(zlib.decompress(row.resources))
+    return RunDetail(**dict(_model(row, hostname)), resources=resources)
+
+
+def page(
+    session: Session, project_id: str, *, envoy_id: str | None = None, before: int | None = None, limit: int = 50
+) -> list[tuple[int, Run]]:
+    """(Sequence, run), newest first; of one envoy, and of a lower sequence than `before`, if so asked."""
+    # Without the document: a page of headers must not unpack what nobody sees.
+    columns = [column for column in RunRow.__table__.c if column.name != "resources"]  # type: ignore[attr-defined]
+    envoys = EnvoyRow.__table__  # type: ignore[attr-defined]
+    runs = RunRow.__table__  # type: ignore[attr-defined]
+    query = (
+        sa.select(*columns, envoys.c.hostname)
+        .select_from(runs.join(envoys, envoys.c.id == runs.c.envoy_id))
+        .where(runs.c.project_id == project_id)
+        .order_by(runs.c.sequence.desc())
+        .limit(min(limit, MAX_PAGE))
+    )
+    if envoy_id is not None:
+        query = query.where(runs.c.envoy_id == envoy_id)
+    if before is not None:
+        query = query.where(runs.c.sequence < before)
+    rows = session.connection().execute(query)
+    return [(row.sequence, _model(row, row.hostname)) for row in rows]
+
+
+def _model(row: Any, hostname: str) -> Run:
+    return Run(
+        id=row.id,
+        envoy_id=row.envoy_id,
+        hostname=hostname,
+        trigger=Trigger(row.trigger),
+        status=RunStatus(row.status),
+        commit=row.commit_id,
+        epoch=row.epoch,
+        generation=row.generation,
+        catalog_sha256=row.catalog_sha256,
+        assignment_sha256=row.assignment_sha256,
+        dry_run=row.dry_run,
+        stale=row.stale,
+        started=row.started_at,
+        finished=row.finished_at,
+        received_at=row.received_at,
+        duration_us=row.duration_us,
+        total=row.total,
+        unchanged=row.unchanged,
+        changed=row.changed,
+        failed=row.failed,
+        skipped=row.skipped,
+        corrective=row.corrective,
+        error=row.error,
+    )

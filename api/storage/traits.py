@@ -1,0 +1,90 @@
+"""Traits: what each host last said it is, one document per envoy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import text as sql
+from sqlmodel import Field, Session, select
+
+from api.storage.envoys import EnvoyRow
+from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
+
+
+class TraitsRow(ProjectRow, table=True):
+    """The newest traits of one envoy."""
+
+    __tablename__ = "traits"
+
+    envoy_id: str = Field(foreign_key="envoys.id", primary_key=True, max_length=36)
+    sha256: str = Field(max_length=64)
+    collected_at: int = micros()
+    received_at: int = micros()
+    document: str = text(nullable=False)
+
+
+class Collected(NamedTuple):
+    """What one live host said it is."""
+
+    envoy_id: str
+    hostname: str
+    ip_address: str
+    collected_at: int
+    traits: dict[str, Any]
+
+
+_PUT = sql(
+    "INSERT INTO traits (project_id, envoy_id, sha256, collected_at, received_at, document) "
+    "VALUES (:project_id, :envoy_id, :sha256, :collected_at, :received_at, :document) "
+    "ON CONFLICT (envoy_id) DO UPDATE SET sha256 = excluded.sha256, collected_at = excluded.collected_at, "
+    "received_at = excluded.received_at, document = excluded.document"
+)
+
+
+def put(
+    session: Session, project_id: str, envoy_id: str, *, sha256: str, collected_at: int, received_at: int, document: str
+) -> None:
+    """Store what a host says it is, in place of what it said before."""
+    session.connection().execute(
+        _PUT,
+        {
+            "project_id": project_id,
+            "envoy_id": envoy_id,
+            "sha256": sha256,
+            "collected_at": collected_at,
+            "received_at": received_at,
+            "document": document,
+        },
+    )
+
+
+def find(session: Session, project_id: str, envoy_id: str) -> tuple[int, dict[str, Any]] | None:
+    """(When collected, traits) of an envoy."""
+    query = select(TraitsRow.collected_at, TraitsRow.document).where(
+        TraitsRow.project_id == project_id, TraitsRow.envoy_id == envoy_id
+    )
+    row = session.exec(query).first()
+    return None if row is None else (row[0], json.loads(row[1]))
+
+
+def live(session: Session, project_id: str) -> Iterator[Collected]:
+    """Traits of all live envoys that have sent some, by hostname."""
+    envoys, kept = EnvoyRow.__table__, TraitsRow.__table__  # type: ignore[attr-defined]
+    after = ""
+    while True:
+        query = (
+            sa.select(envoys.c.id, envoys.c.hostname, envoys.c.ip_address, kept.c.collected_at, kept.c.document)
+            .join(kept, kept.c.envoy_id == envoys.c.id)
+            .where(envoys.c.project_id == project_id, envoys.c.revoked_at.is_(None), envoys.c.hostname > after)
+            .order_by(envoys.c.hostname)
+            .limit(MAX_PAGE)
+        )
+        found = session.connection().execute(query).all()
+        if not found:
+            return
+        for row in found:
+            yield Collected(row[0], row[1], row[2], row[3], json.loads(row[4]))
+        after = found[-1][1]

@@ -1,0 +1,126 @@
+"""Envoys: the managed hosts, as the API tells of them; enrolment tokens; what the inventory answers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from schema.ids import Commit, EnvoyId, Hostname
+from schema.time import Instant
+
+MAX_PAGE: Final = 5_000
+DEFAULT_PAGE: Final = 500
+DEFAULT_TOKEN_LIFE_S: Final = 24 * 3600
+MAX_TOKEN_LIFE_S: Final = 30 * 24 * 3600
+
+EnvoyKey = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+"""In a path: an envoy's id or its hostname."""
+
+
+class Convergence(StrEnum):
+    """Whether a host is what it should be. Disjoint; over the fleet they sum to its size."""
+
+    CONVERGED = "converged"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    NO_DATA = "no data"
+
+
+class _Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
+
+
+class Envoy(_Camel):
+    """One managed host."""
+
+    id: EnvoyId
+    hostname: Hostname
+    ip_address: str
+    """Where it connected from last; empty before the first time."""
+    enrolled_at: Instant
+    last_seen: Instant | None
+    revoked: bool
+    agent_version: str
+    status: Literal["online", "offline"]
+    convergence: Convergence
+    environment: str
+    """Of the profile it was assigned last; empty while nothing matches it."""
+    commit: Commit | None
+    """Of its last assignment."""
+    generation: int
+    """Of its last assignment; 0 before the first."""
+    stalled: str
+    """Why it has no newer assignment; empty when nothing is in the way."""
+    last_run_at: Instant | None
+
+
+class EnvoyPage(_Camel):
+    """One page of the fleet, by hostname."""
+
+    envoys: list[Envoy]
+    total: int
+    offset: int
+    limit: int
+    has_more: bool
+    next_offset: int
+
+
+class EnvoyCompliance(BaseModel):
+    """Whether one host is what it should be, in the words of the compliance documents."""
+
+    envoy_id: EnvoyId
+    hostname: Hostname
+    status: str
+    """`compliant`, `degraded`, `failed`, `no data`."""
+    last_run_at: Instant | None
+
+
+class HostTraits(BaseModel):
+    """What a host last said it is."""
+
+    hostname: Hostname
+    collected_at: Instant
+    traits: dict[str, Any]
+
+
+class InventoryItem(BaseModel):
+    """One host of the inventory."""
+
+    hostname: Hostname
+    ip_address: str
+    collected_at: Instant
+    traits: dict[str, Any]
+    """By dotted path when `show` chose some, else whole."""
+
+
+class Inventory(BaseModel):
+    """Hosts by what they say they are."""
+
+    count: int
+    envoys: list[InventoryItem]
+
+
+class TokenCreate(BaseModel):
+    """An enrolment token to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hostname: Hostname
+    """What the host will be called: it decides configuration and secrets."""
+    expires_in: str | None = Field(default=None, max_length=32)
+    """`30m`, `1h`, `7d`; 24 hours when not said."""
+    replace: bool = False
+    """Whether a host of this name that is enrolled already gives way: its certificate is revoked."""
+
+
+class TokenMade(BaseModel):
+    """An enrolment token, shown this once."""
+
+    token: str
+    hostname: Hostname
+    expires_at: Instant
+    command: str
+    """What to run on the host, from nothing: it trusts no certificate but the one the token names."""
