@@ -1,0 +1,109 @@
+"""`vigo envoys`: the managed hosts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from api.cli import output
+from api.cli.client import Client, connected, segment
+
+app = typer.Typer(no_args_is_help=True, help="The managed hosts: list them, enrol one, look at one, revoke one.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+HostOrId = Annotated[str, typer.Argument(metavar="HOST", help="Hostname or id.")]
+
+
+@app.command("list")
+@connected
+def list_(
+    client: Client,
+    *,
+    include_revoked: Annotated[bool, typer.Option("--include-revoked", help="Show revoked envoys as well.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Envoys of one page.")] = 500,
+    offset: Annotated[int, typer.Option(min=0, help="Envoys to skip.")] = 0,
+    json_: Json = False,
+) -> None:
+    """List envoys, with convergence and connection."""
+    found = client.get("/api/v1/envoys", includeRevoked=include_revoked, limit=limit, offset=offset)
+    if json_:
+        output.emit_json(found)
+        return
+    output.table(
+        ("hostname", "connection", "convergence", "environment", "commit", "last run"),
+        [_row(envoy) for envoy in found["envoys"]],
+        empty="no envoys; `vigo envoys token HOST` enrols one",
+    )
+    if found["hasMore"]:
+        output.line(f"{found['total']} in all; --offset {found['nextOffset']} shows the next")
+
+
+@app.command()
+@connected
+def show(client: Client, host: HostOrId, *, json_: Json = False) -> None:
+    """Show one envoy: identity, what it should be, and what it last did."""
+    found = client.get(f"/api/v1/envoys/{segment(host)}")
+    if json_:
+        output.emit_json(found)
+        return
+    output.fields((key, _flat(value)) for key, value in found.items())
+
+
+@app.command()
+@connected
+def token(
+    client: Client,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The hostname that the token will give.")],
+    *,
+    expires_in: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long it may be used: 1h, 30m.", show_default=False)
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Make a one-time token that enrols one host.
+
+    The host decides configuration and secrets by its name, so the name is fixed here and never claimed by the agent.
+    """
+    body = {"hostname": host} | ({} if expires_in is None else {"expires_in": expires_in})
+    found = client.post("/api/v1/bootstrap/tokens", body)
+    if json_:
+        output.emit_json(found)
+        return
+    output.line(found["token"])
+    output.note(f"on {host}, before {found['expires_at']}:")
+    output.note(f"  vigo-agent enrol --server {client.access.server} --token TOKEN")
+
+
+@app.command()
+@connected
+def revoke(
+    client: Client,
+    host: HostOrId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Revoke an envoy's certificate: it is disconnected and never served again."""
+    if not yes:
+        typer.confirm(f"revoke {output.visible(host)}?", abort=True)
+    client.delete(f"/api/v1/envoys/{segment(host)}")
+    output.line(f"{output.visible(host)} is revoked")
+
+
+def _row(envoy: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        envoy.get("hostname"),
+        envoy.get("status"),
+        envoy.get("convergence"),
+        envoy.get("environment"),
+        str(envoy.get("commit") or "")[:12],
+        envoy.get("lastRunAt"),
+    )
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_flat(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(_flat(item)) for item in value)
+    return value

@@ -1,0 +1,85 @@
+"""Reading a config repository here, with no server: which tree is meant, and what it compiles to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from api.cli.exits import Exit, Problem
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph
+    from reconciler.repository.trees import Tree
+    from schema.diagnostics import Diagnostic
+
+ROOT_FILE: Final = "vigo.vgo"
+
+
+class InvalidConfig(Problem):
+    """The tree has errors; `diagnostics` says which, `tree` has their source lines."""
+
+    def __init__(self, tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("the configuration is not valid", exit=Exit.INVALID)
+        self.tree = tree
+        self.diagnostics = diagnostics
+
+
+def open_tree(path: Path, *, rev: str | None = None, staged: bool = False) -> Tree:
+    """The tree that a command line means.
+
+    Args:
+        path: of a directory in a working copy (its config root is looked for upwards), or of a bare repository.
+        rev: a commit, branch or tag instead of the files as they stand.
+        staged: what `git commit` would commit instead.
+
+    Raises:
+        Problem: no config repository there.
+        schema.errors.Fault: git cannot give that revision.
+    """
+    from reconciler import repository
+
+    if rev is not None and staged:
+        raise Problem("--rev and --staged exclude each other")
+    if not path.exists():
+        raise Problem(f"{path} is not there")
+    if staged:
+        return repository.open(_git_root(path)).index()
+    if rev is not None:
+        opened = repository.open(_git_root(path))
+        return opened.tree(opened.resolve(rev))
+    root = _config_root(path)
+    if root is not None:
+        return repository.directory(root)
+    if (path / "HEAD").is_file() and (path / "objects").is_dir():
+        opened = repository.open(path)
+        return opened.tree(opened.resolve("HEAD"))
+    raise Problem(
+        f"{path.resolve()} is no config repository: neither it nor a directory above has {ROOT_FILE}",
+        hint="`vigo init DIR` makes one to start from",
+        exit=Exit.INVALID,
+    )
+
+
+def compiled(tree: Tree) -> Graph:
+    """What a tree compiles to.
+
+    Raises:
+        InvalidConfig: it has errors.
+    """
+    from reconciler import graph
+
+    compilation = graph.compile_tree(tree)
+    if compilation.graph is None:
+        raise InvalidConfig(tree, compilation.diagnostics)
+    return compilation.graph
+
+
+def _config_root(path: Path) -> Path | None:
+    start = path.resolve()
+    return next((folder for folder in (start, *start.parents) if (folder / ROOT_FILE).is_file()), None)
+
+
+def _git_root(path: Path) -> Path:
+    start = path.resolve()
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)

@@ -1,0 +1,89 @@
+"""`vigo runs`: what each convergence did."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from api.cli import output
+from api.cli.client import Client, connected, segment
+
+app = typer.Typer(no_args_is_help=True, help="What each convergence did on a host, resource by resource.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+
+
+@app.command("list")
+@connected
+def list_(
+    client: Client,
+    *,
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="Only runs of this host: hostname or id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 50,
+    json_: Json = False,
+) -> None:
+    """List recent runs, newest first."""
+    found = client.get("/api/v1/runs", hostname=host, limit=limit)
+    if json_:
+        output.emit_json(found)
+        return
+    output.table(
+        ("run", "hostname", "started", "trigger", "status", "changed", "failed", "seconds", "commit"),
+        [_row(run) for run in found["runs"]],
+        empty="no runs yet",
+    )
+
+
+@app.command()
+@connected
+def show(
+    client: Client,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Show unchanged resources as well.")] = False,
+    json_: Json = False,
+) -> None:
+    """Show one run with its resources: what changed, with diffs, and what failed."""
+    found = client.get(f"/api/v1/runs/{segment(run)}")
+    if json_:
+        output.emit_json(found)
+        return
+    output.fields((key, value) for key, value in found.items() if key != "resources" and not isinstance(value, dict))
+    output.line()
+    resources = found["resources"]
+    shown = [item for item in resources if every or item["outcome"] != "unchanged"]
+    output.table(
+        ("resource", "type", "outcome", "action", "ms", "written at", "why"),
+        [
+            (
+                item["id"],
+                item["type"],
+                item["outcome"],
+                item["action"],
+                round(item["duration_us"] / 1_000, 1),
+                f"{item['file']}:{item['line']}" if item.get("file") else "",
+                item.get("error") or item.get("reason") or "",
+            )
+            for item in shown
+        ],
+        empty=f"{len(resources)} resources, all unchanged",
+    )
+    for item in shown:
+        if item.get("diff"):
+            output.line(f"\n{output.visible(item['id'])}", tone="bold")
+            output.diff(item["diff"])
+
+
+def _row(run: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        run["id"],
+        run.get("hostname"),
+        run["started"],
+        run["trigger"],
+        run["status"],
+        run.get("changed", 0),
+        run.get("failed", 0),
+        round(run["duration_us"] / 1_000_000, 3),
+        run["commit"][:12],
+    )

@@ -1,0 +1,89 @@
+"""`vigo trace`: where the configuration of one host comes from, value by value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from api.cli import local, output
+from api.cli.client import Client, connected
+
+LONGEST_VALUE: Final = 60
+
+
+@connected
+def trace(
+    client: Client,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The host's name; it need not be enrolled.")],
+    *,
+    repo: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")
+    ] = None,
+    rev: Annotated[str | None, typer.Option(metavar="REV", help="With --repo: a commit, branch or tag.")] = None,
+    configcrate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what concerns this configcrate.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the API's ConfigTrace.")] = False,
+) -> None:
+    """Show where each crate and value of a host comes from.
+
+    Answers for what the server has in force, or with --repo for a repository as it stands here.
+    """
+    if rev is not None and repo is None:
+        raise typer.BadParameter("--rev goes with --repo")
+    if repo is None:
+        found = client.get("/api/v1/config/trace", hostname=host, configcrate=configcrate)
+    else:
+        from reconciler import graph
+
+        compiled = local.compiled(local.open_tree(repo, rev=rev))
+        found = graph.trace(compiled, host, configcrate=configcrate).model_dump(mode="json", exclude_none=True)
+    if json_:
+        output.emit_json(found)
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    name = output.visible(found["hostname"])
+    if not found["matched"]:
+        output.line(f"{name}: no match block applies")
+        return
+    output.line(name, tone="bold")
+    output.fields(
+        (
+            ("matched", f"{found['match_pattern']} ({found['pattern_type']})"),
+            ("environment", found.get("environment") or "none"),
+            ("roles", ", ".join(found.get("roles") or ()) or "none"),
+            ("resources", found.get("resource_count", 0)),
+        )
+    )
+    for expansion in found.get("role_expansion") or ():
+        includes = f" includes {', '.join(expansion['includes'])};" if expansion["includes"] else ""
+        brings = ", ".join(expansion["configcrates"])
+        output.line(output.visible(f"role {expansion['role']}:{includes} brings {brings or 'no crate'}"))
+    output.line()
+    sources = found.get("configcrate_sources") or {}
+    output.table(
+        ("crate", "from"),
+        [(crate, sources.get(crate, "")) for crate in found.get("configcrates") or ()],
+        empty="no crates",
+    )
+    output.line()
+    output.table(
+        ("var", "value", "from", "written at"),
+        [(var["key"], _short(var["value"]), var["source"], _place(var.get("place"))) for var in found["var_sources"]],
+        empty="no vars",
+    )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _place(place: dict[str, Any] | None) -> str:
+    return f"{place['file']}:{place['line']}:{place['column']}" if place else ""

@@ -1,0 +1,105 @@
+"""`vigo validate`: every mistake of a config repository, with file, line, column, source and hint."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from api.cli import local, output
+from api.cli.exits import Exit
+from schema.diagnostics import Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from reconciler.repository.trees import Tree
+
+LONGEST_LINE: Final = 160
+
+
+class Format(StrEnum):
+    """How diagnostics are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def validate(
+    path: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="The config repository, or a directory in it.", show_default=False)
+    ] = Path(),
+    *,
+    rev: Annotated[
+        str | None, typer.Option(metavar="REV", help="Judge a commit, branch or tag, not the files as they stand.")
+    ] = None,
+    staged: Annotated[bool, typer.Option("--staged", help="Judge what `git commit` would commit.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Check a config repository; needs no server.
+
+    Ends 0 when it is valid, 2 when it is not.
+    """
+    from reconciler import graph
+
+    tree = local.open_tree(path, rev=rev, staged=staged)
+    compilation = graph.compile_tree(tree)
+    diagnostics = compilation.diagnostics
+    wrong = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    valid = compilation.graph is not None and not any(item.severity in wrong for item in diagnostics)
+    if json_ or form is Format.JSON:
+        output.emit_json(
+            {
+                "valid": valid,
+                "commit": tree.commit,
+                "diagnostics": [item.model_dump(mode="json") for item in diagnostics],
+            }
+        )
+    else:
+        show(tree, diagnostics)
+        _sum_up(tree, diagnostics, valid=valid)
+    if not valid:
+        raise typer.Exit(Exit.INVALID)
+
+
+def show(tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
+    """Print diagnostics with their source lines."""
+    for item in diagnostics:
+        place = typer.style(output.visible(f"{item.file}:{item.line}:{item.column}:"), bold=True)
+        kind = typer.style(f"{item.severity}[{item.code}]:", fg="red" if item.severity is Severity.ERROR else "yellow")
+        typer.echo(f"{place} {kind} {output.visible(item.message)}")
+        _excerpt(tree, item)
+        if item.hint:
+            typer.echo(f"{typer.style('     = hint:', fg='cyan')} {output.visible(item.hint)}")
+        typer.echo()
+
+
+def _excerpt(tree: Tree, item: Diagnostic) -> None:
+    entry = tree.entries().get(item.file)
+    lines = tree.read(entry.oid).decode("utf-8", "replace").split("\n") if entry else []
+    if not 0 < item.line <= len(lines):
+        return
+    source = lines[item.line - 1].rstrip("\r")
+    start = 0 if item.column <= LONGEST_LINE // 2 else item.column - LONGEST_LINE // 2
+    shown = source[start : start + LONGEST_LINE]
+    before = output.visible(source[start : item.column - 1], lines=True)
+    pad = "".join("\t" if char == "\t" else " " * _width(char) for char in before)
+    typer.echo(f"{item.line:>4} | {output.visible(shown, lines=True)}")
+    typer.echo(f"     | {pad}{typer.style('^', fg='red', bold=True)}")
+
+
+def _width(char: str) -> int:
+    return 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _sum_up(tree: Tree, diagnostics: Sequence[Diagnostic], *, valid: bool) -> None:
+    counts = Counter(item.severity for item in diagnostics)
+    files = sum(1 for path in tree.entries() if path.endswith(".vgo"))
+    found = ", ".join(f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in Severity if counts[kind])
+    word = typer.style("valid", fg="green") if valid else typer.style("not valid", fg="red")
+    typer.echo(f"{word}: {files} files{f', {found}' if found else ''}")
