@@ -1,0 +1,118 @@
+"""The channel: the phases of the one connection, its back-off and its heartbeat.
+
+Pure. A connection that fails or ends is tried again after `min(cap, base · 2ⁿ) · U(0, 1)` seconds: full jitter, so
+that a fleet that lost its server together does not come back together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from agent.effects import Close, Connect, Effect, Level, Log, Ping
+
+BACKOFF_BASE_S: Final = 1.0
+BACKOFF_CAP_S: Final = 60.0
+MAX_RETRY_AFTER_S: Final = 600.0
+SETTLED_S: Final = 10.0
+"""A connection that was open this long was a good one: the next back-off begins from the base again."""
+GREETING_S: Final = 30.0
+DEFAULT_HEARTBEAT_S: Final = 60.0
+MIN_HEARTBEAT_S: Final = 1.0
+MAX_HEARTBEAT_S: Final = 3600.0
+SILENCE_BEATS: Final = 2.5
+"""After this many heartbeats without a word the other end is gone, whatever TCP says."""
+
+
+class Phase(Enum):
+    """Of the connection."""
+
+    DOWN = "down"
+    CONNECTING = "connecting"
+    GREETING = "greeting"
+    OPEN = "open"
+    CLOSING = "closing"
+
+
+class Channel:
+    """One connection at a time, opened again for ever."""
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random: Final = random
+        self.phase = Phase.DOWN
+        self._attempts = 0
+        self._connect_at = math.inf
+        self._since = 0.0
+        self._heard = 0.0
+        self._ping_at = math.inf
+        self._heartbeat_s = DEFAULT_HEARTBEAT_S
+
+    def start(self, now: float) -> None:
+        """Connect at once."""
+        self._connect_at = now
+
+    def connected(self, now: float) -> None:
+        """The handshakes are done; the server is to greet us."""
+        self.phase, self._since, self._heard = Phase.GREETING, now, now
+
+    def set_heartbeat(self, heartbeat_s: float) -> None:
+        """Ping this often; out of bounds it is brought into them."""
+        self._heartbeat_s = min(max(heartbeat_s, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
+
+    def welcomed(self, now: float) -> None:
+        """The server has greeted us."""
+        self.phase, self._since, self._heard = Phase.OPEN, now, now
+        self._ping_at = now + self._heartbeat_s * (0.5 + self._random() / 2)
+
+    def heard(self, now: float) -> None:
+        """The server has said something."""
+        self._heard = now
+
+    def close(self, reason: str) -> list[Effect]:
+        """End the connection."""
+        if self.phase not in (Phase.GREETING, Phase.OPEN):
+            return []
+        if self.phase is Phase.OPEN and self._heard - self._since >= SETTLED_S:
+            self._attempts = 0
+        self.phase = Phase.CLOSING
+        return [Close(reason)]
+
+    def disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
+        """The connection is gone, or was never made: wait, then try again."""
+        if self.phase is Phase.OPEN and now - self._since >= SETTLED_S:
+            self._attempts = 0
+        self.phase = Phase.DOWN
+        delay = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**self._attempts) * self._random()
+        if retry_after_s > 0:
+            delay = min(retry_after_s, MAX_RETRY_AFTER_S) * (1 + self._random())
+        self._attempts = min(self._attempts + 1, 16)
+        self._connect_at = now + delay
+        return [Log(Level.WARNING, f"not connected ({reason}); next attempt in {delay:.1f} s")]
+
+    def due(self) -> float:
+        """When `wake` has something to do."""
+        match self.phase:
+            case Phase.DOWN:
+                return self._connect_at
+            case Phase.GREETING:
+                return self._since + GREETING_S
+            case Phase.OPEN:
+                return min(self._ping_at, self._heard + SILENCE_BEATS * self._heartbeat_s)
+        return math.inf
+
+    def wake(self, now: float) -> list[Effect]:
+        """Connect, ping, or give a silent server up."""
+        if now < self.due():
+            return []
+        match self.phase:
+            case Phase.DOWN:
+                self.phase, self._connect_at = Phase.CONNECTING, math.inf
+                return [Connect()]
+            case Phase.GREETING:
+                return self.close("the server does not greet")
+        if now >= self._heard + SILENCE_BEATS * self._heartbeat_s:
+            return self.close("the server is silent")
+        self._ping_at = now + self._heartbeat_s
+        return [Ping()]

@@ -1,0 +1,204 @@
+"""What happens to the protocol core, and what it wants done: its whole traffic with the world."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Verdict
+from schema.protocol.reports import Trigger
+
+# events
+
+
+class Started(NamedTuple):
+    """The agent has started; `standing` is what its executor says."""
+
+    standing: Standing
+
+
+class Connected(NamedTuple):
+    """The channel is open: TLS and WebSocket handshakes are done."""
+
+
+class Disconnected(NamedTuple):
+    """The channel is closed, or could not be opened."""
+
+    reason: str
+    retry_after_s: float = 0.0
+    """What the server asked for, if it did."""
+
+
+class Frame(NamedTuple):
+    """A frame has come."""
+
+    data: str | bytes
+
+
+class Ponged(NamedTuple):
+    """The server has answered a ping."""
+
+
+class Offered(NamedTuple):
+    """The executor has judged a target."""
+
+    target: bytes
+    verdict: Verdict
+
+
+class ObjectStored(NamedTuple):
+    """An object is with the executor, or could not be had."""
+
+    stored: Stored
+
+
+class Converged(NamedTuple):
+    """A run has ended."""
+
+    ran: Ran
+
+
+class TraitsCollected(NamedTuple):
+    """The traits of the host are known."""
+
+    collected: Collected
+
+
+class ReportsRead(NamedTuple):
+    """Reports that wait."""
+
+    spooled: Spooled
+
+
+class Drifted(NamedTuple):
+    """The kernel saw a managed path change."""
+
+
+class Tick(NamedTuple):
+    """Time has passed: `due` is reached."""
+
+
+Event = (
+    Started
+    | Connected
+    | Disconnected
+    | Frame
+    | Ponged
+    | Offered
+    | ObjectStored
+    | Converged
+    | TraitsCollected
+    | ReportsRead
+    | Drifted
+    | Tick
+)
+
+# effects
+
+
+class Connect(NamedTuple):
+    """Open the channel; answered by `Connected` or `Disconnected`."""
+
+
+class Close(NamedTuple):
+    """Close the channel; answered by `Disconnected`."""
+
+    reason: str
+
+
+class Send(NamedTuple):
+    """Send a frame, in order."""
+
+    text: str
+
+
+class Ping(NamedTuple):
+    """Send a ping; answered by `Ponged`."""
+
+
+class Offer(NamedTuple):
+    """Hand a target to the executor; answered by `Offered`."""
+
+    target: bytes
+
+
+class Store(NamedTuple):
+    """Hand an object to the executor; answered by `ObjectStored`."""
+
+    sha256: str
+    data: bytes
+
+
+class Fetch(NamedTuple):
+    """Get a big object over HTTPS and hand it to the executor; answered by `ObjectStored`."""
+
+    sha256: str
+
+
+class Converge(NamedTuple):
+    """Begin a run; answered by `Converged`."""
+
+    trigger: Trigger
+
+
+class CollectTraits(NamedTuple):
+    """Answered by `TraitsCollected`."""
+
+
+class ReadReports(NamedTuple):
+    """Answered by `ReportsRead`."""
+
+    after: int
+
+
+class ForgetReport(NamedTuple):
+    """The report at this place is durable on the server."""
+
+    sequence: int
+
+
+class KeepTraits(NamedTuple):
+    """Remember which traits the server has."""
+
+    sha256: str
+    stable_sha256: str
+
+
+class ServerTime(NamedTuple):
+    """The server's wall clock, microseconds, as it greeted us."""
+
+    micros: int
+
+
+class Level(IntEnum):
+    """Of a log line; the numbers of `logging`."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+class Log(NamedTuple):
+    """Say something to whoever reads the log. May hold text of the server: escape it."""
+
+    level: Level
+    text: str
+
+
+Effect = (
+    Connect
+    | Close
+    | Send
+    | Ping
+    | Offer
+    | Store
+    | Fetch
+    | Converge
+    | CollectTraits
+    | ReadReports
+    | ForgetReport
+    | KeepTraits
+    | ServerTime
+    | Log
+)
