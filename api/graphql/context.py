@@ -1,0 +1,61 @@
+"""What a query runs with, and the permission that each field asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import strawberry
+from strawberry.extensions import FieldExtension
+
+from api.services.work import Work
+from schema.access import Permission
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One query's: a single read of the database, and the graph in force when it began."""
+
+    work: Work
+    graph: Graph | None
+
+
+Info = strawberry.Info[Context, None]
+
+
+class Guard(FieldExtension):
+    """Lets a field be resolved only for those who have its permission."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission: Final = permission
+
+    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **arguments: Any) -> Any:
+        """The field's value.
+
+        Raises:
+            NotAllowed: the caller lacks the permission.
+        """
+        info.context.work.require(self.permission)
+        return next_(source, info, **arguments)
+
+
+def guarded(permission: Permission, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A field with a resolver that needs a permission. Its docstring is its description."""
+
+    def declare(resolver: Callable[..., Any]) -> Any:
+        return strawberry.field(resolver, extensions=[Guard(permission)], description=_first(resolver), **options)
+
+    return declare
+
+
+def computed(resolver: Callable[..., Any]) -> Any:
+    """A field that its type's own data answers. Its docstring is its description."""
+    return strawberry.field(resolver, description=_first(resolver))
+
+
+def _first(resolver: Callable[..., Any]) -> str:
+    return " ".join((resolver.__doc__ or "").split("\n\n")[0].split())

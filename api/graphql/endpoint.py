@@ -1,0 +1,103 @@
+"""`POST /graphql`: one query, bounded, over one state of the database."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import orjson
+from graphql import GraphQLError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.graphql import limits
+from api.graphql.context import Context
+from api.graphql.schema import schema
+from api.http.areas import Area, Call
+from schema.access import Permission
+from schema.errors import Conflict, Exhausted, Fault, Forbidden, Invalid, NotFound, Stalled, Unavailable
+
+area = Area("service")
+
+MAX_BODY: Final = 128 * 1024
+MAX_ERRORS: Final = 20
+_log: Final = logging.getLogger(__name__)
+_KINDS: Final = {
+    Invalid: "INVALID",
+    Forbidden: "FORBIDDEN",
+    NotFound: "NOT_FOUND",
+    Conflict: "CONFLICT",
+    Stalled: "STALLED",
+    Exhausted: "EXHAUSTED",
+    Unavailable: "UNAVAILABLE",
+}
+
+
+class GraphQLRequest(BaseModel):
+    """One query. A list of them is refused: each is a request of its own, with its own limits."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    query: str = Field(min_length=1)
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None  # noqa: N815 - GraphQL over HTTP spells it so
+
+
+@area(
+    "POST",
+    "/graphql",
+    Permission.AUTHENTICATED,
+    write=False,
+    raises=[limits.QueryRefused],
+    max_body=MAX_BODY,
+    listed=False,
+)
+async def graphql(call: Call, body: GraphQLRequest) -> Response:
+    """Answer one GraphQL query."""
+    variables = body.variables or {}
+    try:
+        document = limits.read(body.query)
+        limits.check(document, body.operationName, variables)
+    except limits.QueryRefused as refused:
+        return _answer({"errors": [_told(refused)]}, status=400)
+    graph = call.app.graph
+    result = await call.read(
+        lambda work: schema.execute_sync(body.query, variables, Context(work, graph), operation_name=body.operationName)
+    )
+    return _answered(result, call.request_id)
+
+
+def _answered(result: Any, request_id: str) -> Response:
+    errors = result.errors or []
+    answer: dict[str, Any] = {}
+    if errors:
+        answer["errors"] = [_error(error, request_id) for error in errors[:MAX_ERRORS]]
+    if result.data is None and all(error.path is None for error in errors):
+        return _answer(answer, status=400)  # it does not fit the schema: nothing ran
+    answer["data"] = result.data
+    return _answer(answer, status=200)
+
+
+def _error(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    fault = error.original_error
+    if fault is None:
+        told: dict[str, Any] = {"message": error.message, "extensions": {"code": "INVALID"}}
+    elif isinstance(fault, Fault):
+        told = _told(fault)
+    else:
+        _log.error("graphql: a bug in %s, request %s", error.path, request_id, exc_info=fault)
+        told = {"message": f"internal error; request {request_id}", "extensions": {"code": "INTERNAL"}}
+    if error.locations:
+        told["locations"] = [location.formatted for location in error.locations]
+    if error.path is not None:
+        told["path"] = list(error.path)
+    return told
+
+
+def _told(fault: Fault) -> dict[str, Any]:
+    kind = next((word for base, word in _KINDS.items() if isinstance(fault, base)), "INTERNAL")
+    return {"message": fault.message, "extensions": {"code": kind, "fault": fault.code}}
+
+
+def _answer(body: dict[str, Any], *, status: int) -> Response:
+    return Response(orjson.dumps(body), status, {"cache-control": "no-store"}, "application/json")

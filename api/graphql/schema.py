@@ -1,0 +1,57 @@
+"""The schema, assembled from the areas. `python -m api.graphql.schema` prints it; tests/snapshots has a copy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import get_object_definition
+
+from api.graphql.audit import AuditQueries
+from api.graphql.context import Guard
+from api.graphql.revisions import RevisionQueries
+from api.graphql.scalars import SCALARS
+
+CACHED_QUERIES: Final = 64
+
+
+@strawberry.type(description="What can be asked. Each field needs the permission that its REST twin needs.")
+class Query(RevisionQueries, AuditQueries):
+    """The root of every query."""
+
+
+class NoPermission(RuntimeError):
+    """A root field without a declared permission: the server does not start."""
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: Sequence[GraphQLError], execution_context: Any = None) -> None:
+        """Leave errors to the endpoint, which knows faults from bugs."""
+
+
+def guarded_root(query: type) -> type:
+    """`query`, every field of which names its permission.
+
+    Raises:
+        NoPermission: one does not.
+    """
+    definition = get_object_definition(query, strict=True)
+    bare = [field.python_name for field in definition.fields if not any(isinstance(e, Guard) for e in field.extensions)]
+    if bare:
+        raise NoPermission(f"GraphQL fields without a permission: {', '.join(bare)}")
+    return query
+
+
+schema: Final = _Schema(
+    query=guarded_root(Query),
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[lambda: ParserCache(CACHED_QUERIES), lambda: ValidationCache(CACHED_QUERIES)],
+)
+
+if __name__ == "__main__":
+    sys.stdout.write(schema.as_str() + "\n")
