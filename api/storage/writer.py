@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -62,7 +63,7 @@ class Writer:
         self._engine = engine
         self._queue: queue.Queue[Job | None] = queue.Queue(depth)
         self._on_fatal = on_fatal
-        self._failed: BaseException | None = None
+        self._failed: Exception | None = None
         self._closed = threading.Event()
         self.commits = 0
         self.units = 0
@@ -111,62 +112,70 @@ class Writer:
             if late is not None and late[1].set_running_or_notify_cancel():
                 late[1].set_exception(DatabaseUnavailable("the server is stopping"))
 
-    def _batch(self, job: Job | None) -> bool:
+    def _batch(self, job: Job) -> bool:
         """Run this unit and those that wait behind it, commit once, acknowledge all. False when told to stop."""
-        ran: list[tuple[Future[Any], Any, BaseException | None]] = []
-        lost: BaseException | None = None
+        ran: list[tuple[Future[Any], Any, Exception | None]] = []
+        lost: Exception | None = None
+        following: Job | None = job
         try:
-            with self._engine.connect() as connection, connection.begin() as transaction:
+            with self._engine.connect() as connection:
+                connection.begin()
                 until = time.monotonic() + BATCH_S
-                while job is not None:
-                    unit, future = job
+                while following is not None:
+                    unit, future = following
                     if future.set_running_or_notify_cancel():
                         result, error = _run_unit(connection, unit)
                         ran.append((future, result, error))
-                        _check_held(connection, error)
+                        if not in_transaction(connection):
+                            # All of it is gone, so its earlier units may not be acknowledged either.
+                            lost = error or DatabaseUnavailable("the transaction was lost")
+                            break
                     if len(ran) >= BATCH_UNITS or time.monotonic() > until or self._queue.empty():
                         break
-                    job = self._queue.get()
-                transaction.commit()
-                self.commits += 1
-                self.units += len(ran)
+                    following = self._queue.get()
+                if lost is None:
+                    connection.commit()
+                    self.commits += 1
+                    self.units += len(ran)
         except Exception as error:  # noqa: BLE001 - the writer outlives every unit; each caller gets the error
-            lost = self._judge(error)
-            if not ran and job is not None and job[1].set_running_or_notify_cancel():
+            lost = lost or error
+            if not ran and job[1].set_running_or_notify_cancel():
                 ran.append((job[1], None, None))  # not even a connection
+        if lost is not None:
+            lost = self._judge(lost)
         for future, result, failure in ran:
-            reason = failure if lost is None else lost
+            reason = lost or (failure and self._judge(failure))
             if reason is not None:
                 future.set_exception(reason)
             else:
                 future.set_result(result)
-        return job is not None and self._failed is None
+        return following is not None and self._failed is None
 
-    def _judge(self, error: Exception) -> BaseException:
-        if isinstance(error, DBAPIError):
-            if is_fatal(error):
-                self._failed = error
-                self._on_fatal(error)
-            return fault_of(error) or error
-        return error
+    def _judge(self, error: Exception) -> Exception:
+        """What the caller is told of an error; one that means a failing disk stops the writer."""
+        if not isinstance(error, DBAPIError):
+            return error
+        if is_fatal(error) and self._failed is None:
+            self._failed = error
+            self._on_fatal(error)
+        fault = fault_of(error)
+        if fault is None:
+            return error
+        fault.__cause__ = error
+        return fault
 
 
-def _check_held(connection: Connection, error: BaseException | None) -> None:
-    """Refuse to go on with a transaction that is gone: its earlier units may not be acknowledged either."""
-    if not in_transaction(connection):
-        raise error or DatabaseUnavailable("the transaction was lost")
-
-
-def _run_unit(connection: Connection, unit: Callable[[Session], Any]) -> tuple[Any, BaseException | None]:
+def _run_unit(connection: Connection, unit: Callable[[Session], Any]) -> tuple[Any, Exception | None]:
+    session = UnitSession(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
     try:
-        with UnitSession(
-            bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False, autoflush=True
-        ) as session:
-            result = unit(session)
-            session._release()  # noqa: SLF001 - ours, one class up
+        result = unit(session)
+        session._release()  # noqa: SLF001 - ours, a few lines up
     except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it was
-        if isinstance(error, DBAPIError) and (fault := fault_of(error)) is not None:
-            fault.__cause__ = error
-            return None, fault
+        # A savepoint that is gone went with the whole transaction: the batch sees it, and the first error says why.
+        with suppress(DBAPIError):
+            session.rollback()
         return None, error
+    finally:
+        with suppress(DBAPIError):
+            session.close()
     return result, None
