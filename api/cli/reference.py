@@ -57,9 +57,9 @@ def page() -> str:
     ]
     lines += [
         "Commands over a server find it by their options, else by `VIGO_SERVER`, `VIGO_TOKEN` and `VIGO_CA`, else by",
-        "`~/.config/vigo/cli.toml` (`server`, `token` or `token_file`, `ca`; mode 0600), else, on the server's own host, by",
-        "the file that the server keeps in its data directory. A token or secret is never an argument. Every read takes",
-        "`--json`.",
+        "`~/.config/vigo/cli.toml` (`server`, `token` or `token_file`, `ca`; mode 0600), else, on the server's own",
+        "host, by the file that the server keeps in its data directory. A token or secret is never an argument. Every",
+        "read takes `--json`.",
         "",
     ]
     for command in commands():
