@@ -65,7 +65,7 @@ CODES: Final[dict[str, str]] = {
     "expression.unknown-name": "A name that expressions do not have.",
     "expression.unknown-filter": "A filter that expressions do not have.",
     "expression.unknown-function": "A function or test that expressions do not have.",
-    "expression.refused": "A construct that expressions may not use.",
+    "expression.invalid": "A filter, function or test with wrong arguments, or a name that is not always set.",
     "expression.item": "`item` where there is no `foreach`.",
     "expression.unknown-trait": "A trait that no host has.",
     "expression.optional-trait": "A trait that not every host has, without `default` or `has_trait`.",

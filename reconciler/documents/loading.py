@@ -105,6 +105,12 @@ class Documents:
         mark = found.value(written)
         return (mark.key_line, mark.key_column) if on_key else (mark.line, mark.column)
 
+    def within(
+        self, document: Document, path: Sequence[str | int], text: str, line: int, column: int
+    ) -> tuple[int, int]:
+        """Line and column of a place within a text that stands at a path of the document's model."""
+        return self.marks(document).within(validate.original(path, document.parsed.kept), text, line, column)
+
 
 def load(tree: Tree, cache: DocumentCache) -> Documents:
     """Read every document of a tree. Never raises for bad content: what is wrong stands in `diagnostics`."""

@@ -1,0 +1,17 @@
+"""The graph: documents of a tree → profiles and catalogs, and answers about them.
+
+Compiling is a pure function of one git tree. Owns resolution, precedence, order, static proofs, matching and the bytes
+that are signed; does not know who is enrolled, what a host reports, or how anything is signed.
+"""
+
+from __future__ import annotations
+
+from reconciler.graph.compiling import Cache as Cache
+from reconciler.graph.compiling import compile_tree as compile_tree
+from reconciler.graph.graphs import Compilation as Compilation
+from reconciler.graph.graphs import Graph as Graph
+from reconciler.graph.profiles import Profile as Profile
+from reconciler.graph.tracing import reach as reach
+from reconciler.graph.tracing import trace as trace
+
+compile = compile_tree  # noqa: A001 - the word the language uses: graph.compile

@@ -1,0 +1,364 @@
+"""A crate's document → what is applied: its resources with their order resolved, what they own, need and name.
+
+A pure function of one file; what the file names elsewhere (sources, other crates) is judged by `linking` and
+`profiles`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from reconciler import expressions
+from reconciler.documents import Document
+from reconciler.documents.complaints import diagnostic, nearest
+from reconciler.documents.marks import Marks
+from reconciler.documents.marks import Path as DocumentPath
+from reconciler.documents.resources import identity, specification
+from reconciler.documents.validate import original
+from reconciler.expressions import EACH
+from reconciler.graph import encoding, ordering, proofs
+from reconciler.graph.ordering import Node
+from reconciler.graph.proofs import Items, Need, Objection, Origin
+from schema import secrets
+from schema.diagnostics import Diagnostic
+from schema.documents.configcrates import Configcrate, Resource
+from schema.ids import sha256
+from schema.protocol.desired import CRATE_FORMAT
+from schema.resources import RESOURCES
+
+_AGENT_PATHS: Final = ("/etc/vigo", "/var/lib/vigo")
+_AGENT_SERVICES: Final = frozenset({"vigo", "vigo-agent", "vigo.service", "vigo-agent.service"})
+
+
+class Owned(NamedTuple):
+    """A thing that a resource owns whole."""
+
+    kind: str
+    thing: str
+    condition: tuple[str | None, str | None]
+    """`when` of the crate and of the resource."""
+    resource: str
+    where: DocumentPath
+
+
+class Source(NamedTuple):
+    """A file of the tree that a resource names."""
+
+    path: str
+    where: DocumentPath
+    items: Items | None
+    given: frozenset[expressions.Path]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crate:
+    """One configcrate, compiled."""
+
+    document: Document
+    name: str
+    vars: dict[str, Any]
+    depends_on: tuple[str, ...]
+    body: bytes
+    """The crate object, canonical."""
+    sha256: str
+    resources: tuple[str, ...]
+    """Ids."""
+    owned: tuple[Owned, ...]
+    sources: tuple[Source, ...]
+    needs: tuple[Need, ...]
+    secrets: frozenset[str]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _Entry(NamedTuple):
+    number: int
+    """Its index in the model."""
+    resource: Resource
+    name: str
+    spec: dict[str, Any]
+
+
+def compile_crate(document: Document, marks: Callable[[], Marks]) -> Crate:
+    """The crate of a document; what can be made of it where the document is not sound.
+
+    Args:
+        marks: the positions in the document, read only when something is wrong.
+    """
+    model = document.parsed.model
+    if not isinstance(model, Configcrate):
+        model = Configcrate(name="invalid")
+    return _Compiler(document, model, marks).compile()
+
+
+class _Compiler:
+    def __init__(self, document: Document, model: Configcrate, marks: Callable[[], Marks]) -> None:
+        self.document: Final = document
+        self.model: Final = model
+        self.name: Final = document.stem
+        self.marks: Final = marks
+        self.found: Final[list[Diagnostic]] = []
+        self.needs: Final[list[Need]] = []
+        self.sources: Final[list[Source]] = []
+
+    def compile(self) -> Crate:
+        entries = self._entries()
+        nodes = self._nodes(entries)
+        compiled, owned = [], []
+        crate_given = self._condition(self.model.when, ("when",), None, frozenset())
+        for entry, node in zip(entries, nodes, strict=True):
+            self._read_expressions(entry, crate_given)
+            compiled.append(self._compiled(entry, node))
+            owned.extend(self._owned(entry))
+        self._refuse_double(owned)
+        plain: dict[str, Any] = {"format": CRATE_FORMAT, "name": self.name, "resources": compiled}
+        if self.model.when is not None:
+            plain["when"] = self.model.when
+        if self.model.vars:
+            plain["vars"] = self.model.vars
+        body = encoding.dumps(plain)
+        named = secrets.find(plain) if b"secret:" in body else ()
+        return Crate(
+            self.document,
+            self.name,
+            self.model.vars,
+            tuple(self.model.depends_on),
+            body,
+            sha256(body),
+            tuple(node.id for node in nodes),
+            tuple(owned),
+            tuple(self.sources),
+            tuple(self.needs),
+            frozenset(named),
+            tuple(self.found),
+        )
+
+    def _entries(self) -> list[_Entry]:
+        entries = []
+        for index, resource in enumerate(self.model.resources):
+            if resource.type not in RESOURCES:
+                continue
+            spec = specification(resource.type, resource.model_extra or {}, self.model.defaults)
+            name = resource.name or identity(RESOURCES[resource.type], spec) or f"{resource.type}[{index}]"
+            entries.append(_Entry(index, resource, name, spec))
+        return entries
+
+    # order
+
+    def _nodes(self, entries: Sequence[_Entry]) -> list[Node]:
+        """The resources as a graph: references resolved, cycles and what nothing runs refused."""
+        nodes = [Node(f"{self.name}/{entry.name}") for entry in entries]
+        by_name: dict[str, Node] = {}
+        for entry, node in zip(entries, nodes, strict=True):
+            if by_name.setdefault(entry.name, node) is not node:
+                message = f"a second resource is called {entry.name}"
+                self._complain(
+                    "resource.duplicate-name", self._path(entry, "name"), message, "give it a name of its own"
+                )
+        known = {*by_name, *self._unsound_names()}
+        for entry, node in zip(entries, nodes, strict=True):
+            resource = entry.resource
+            node.requires += self._resolve(entry, "depends_on", resource.depends_on, by_name, known)
+            node.notify += self._resolve(entry, "notify", resource.notify, by_name, known)
+            for other in self._resolve(entry, "before", resource.before, by_name, known):
+                other.requires.append(node)
+            for other in self._resolve(entry, "subscribes", resource.subscribes, by_name, known):
+                other.notify.append(node)
+        notifiers: dict[int, list[Node]] = {}
+        for node in nodes:
+            for target in node.notify:
+                notifiers.setdefault(id(target), []).append(node)
+        for cycle in ordering.cycles(nodes, lambda node: [*node.requires, *notifiers.get(id(node), ())]):
+            shown = " → ".join([*(each.short for each in cycle), cycle[0].short])
+            entry = entries[nodes.index(cycle[0])]
+            self._complain(
+                "resource.cycle", self._path(entry), f"each waits for the next: {shown}", "take one link away"
+            )
+        for entry, node in zip(entries, nodes, strict=True):
+            if RESOURCES[entry.resource.type].notify_only(entry.spec) and id(node) not in notifiers:
+                message = f"{entry.name} runs only when notified, and nothing notifies it"
+                hint = f"notify: [{entry.name}] in what changes it, or subscribes here"
+                self._complain("idempotency.never-notified", self._path(entry), message, hint)
+        return nodes
+
+    def _resolve(
+        self, entry: _Entry, key: str, names: Sequence[str], by_name: Mapping[str, Node], known: Iterable[str]
+    ) -> list[Node]:
+        found = []
+        for position, name in enumerate(names):
+            if name in by_name:
+                found.append(by_name[name])
+            elif name not in known:
+                hint = nearest(name, known) or "resources refer to others of their own crate"
+                message = f"{self.name} has no resource {name}"
+                self._complain("resource.unknown", self._path(entry, key, position), message, hint)
+        return found
+
+    def _unsound_names(self) -> set[str]:
+        """Names of resources that something else is wrong with: that they are unknown would be untrue."""
+        if self.document.parsed.whole:
+            return set()
+        data = self.document.parsed.data
+        resources = data.get("resources") if isinstance(data, dict) else None
+        return {
+            value
+            for resource in (resources if isinstance(resources, list) else ())
+            if isinstance(resource, dict)
+            for value in resource.values()
+            if isinstance(value, str)
+        }
+
+    # expressions
+
+    def _read_expressions(self, entry: _Entry, crate_given: frozenset[expressions.Path]) -> None:
+        resource = entry.resource
+        items: Items | None = None
+        if resource.foreach is not None:
+            items = proofs.items_of(resource.foreach)
+            if isinstance(resource.foreach, str):
+                self._foreach(entry, resource.foreach, items, crate_given)
+        given = self._condition(resource.when, self._path(entry, "when"), items, crate_given)
+        for key, value in entry.spec.items():
+            where = self._where(entry, key)
+            if key == "source" and isinstance(value, str):
+                self._source(value, where, items, given)
+                continue
+            for below, analysis in expressions.analyse_value(value, roots=proofs.roots_for(items), given=given):
+                text = _at(value, below)
+                self._take(proofs.of(analysis, Origin((*where, *below), text), items=items))
+
+    def _foreach(self, entry: _Entry, text: str, items: Items, given: frozenset[expressions.Path]) -> None:
+        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(None), given=given)
+        listed = items.path[:-1] if items.path is not None and items.path[-1] == EACH else None
+        plain_path = listed if listed is not None and len(analysis.paths) == 1 and not analysis.filters else None
+        self._take(proofs.of(analysis, Origin(self._path(entry, "foreach"), text), listed=plain_path))
+
+    def _condition(
+        self, text: str | None, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]
+    ) -> frozenset[expressions.Path]:
+        """Read a `when`; what is known to be there where it holds."""
+        if text is None:
+            return given
+        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(items), given=given)
+        self._take(proofs.of(analysis, Origin(where, text), items=items))
+        return given | analysis.proves
+
+    def _source(self, path: str, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]) -> None:
+        if "{{" in path or "{%" in path:
+            hint = "write one resource for each source, with `when`; or use content"
+            self._complain("resource.dynamic-source", where, "a source may not be a template", hint)
+        else:
+            self.sources.append(Source(path, where, items, given))
+
+    def _take(self, proof: proofs.Proof) -> None:
+        self.needs.extend(proof.needs)
+        self.found.extend(objection_at(objection, self.document, self.marks()) for objection in proof.objections)
+
+    # what comes out
+
+    def _compiled(self, entry: _Entry, node: Node) -> dict[str, Any]:
+        resource = entry.resource
+        found: dict[str, Any] = {"id": node.id, "type": resource.type, "spec": entry.spec, "file": self.document.path}
+        lines = self.document.parsed.item_lines.get("resources", ())
+        (_, index) = original(("resources", entry.number), self.document.parsed.kept)
+        if isinstance(index, int) and index < len(lines):
+            found["line"] = lines[index]
+        if resource.when is not None:
+            found["when"] = resource.when
+        if resource.foreach is not None:
+            found["foreach"] = resource.foreach
+        if node.requires:
+            found["requires"] = list(dict.fromkeys(each.id for each in node.requires))
+        if node.notify:
+            found["notify"] = list(dict.fromkeys(each.id for each in node.notify))
+        if RESOURCES[resource.type].notify_only(entry.spec):
+            found["on_notify_only"] = True
+        if resource.on_removal != "keep":
+            found["on_removal"] = resource.on_removal
+        return found
+
+    def _owned(self, entry: _Entry) -> list[Owned]:
+        model = RESOURCES[entry.resource.type]
+        thing = identity(model, entry.spec)
+        if thing is None:
+            return []
+        where = self._where(entry, model.IDENTITY)
+        if model.IDENTITY == "path":
+            thing = posixpath.normpath(thing)
+        self._guard(entry, thing, where)
+        if model.OWNS is None:
+            return []
+        if entry.resource.foreach is not None and "item" in thing:
+            thing = f"{thing} for each of {entry.resource.foreach}"
+        condition = (self.model.when, entry.resource.when)
+        return [Owned(model.OWNS, thing, condition, f"{self.name}/{entry.name}", where)]
+
+    def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
+        kind, hit = RESOURCES[entry.resource.type].IDENTITY, False
+        if kind == "path":
+            hit = thing.startswith(_AGENT_PATHS)
+        elif kind == "service":
+            hit = thing in _AGENT_SERVICES
+        elif kind == "package":
+            hit = thing.startswith("vigo")
+        if hit:
+            message = f"{thing} is the agent's own: a mistake there would cut the host off"
+            self._complain("resource.guardrail", where, message, "the agent is updated by the server")
+
+    def _refuse_double(self, owned: Sequence[Owned]) -> None:
+        for second, first in doubly_owned(owned):
+            message = f"{second.kind} {second.thing} is also owned by {first.resource}"
+            self._complain("crate.owned-twice", second.where, message, "a thing has one owner")
+
+    # places
+
+    def _path(self, entry: _Entry, *more: str | int) -> DocumentPath:
+        return ("resources", entry.number, *more)
+
+    def _where(self, entry: _Entry, key: str) -> DocumentPath:
+        if key in (entry.resource.model_extra or {}):
+            return self._path(entry, key)
+        return ("defaults", key)
+
+    def _complain(self, code: str, where: DocumentPath, message: str, hint: str = "") -> None:
+        mark = self.marks().value(original(where, self.document.parsed.kept))
+        self.found.append(diagnostic(code, self.document.path, mark.line, mark.column, message, hint))
+
+
+def objection_at(objection: Objection, document: Document, marks: Marks) -> Diagnostic:
+    """The diagnostic of an objection to a text in a document or in a template."""
+    line, column, file = objection.line, objection.column, objection.origin.template
+    if not file:
+        file = document.path
+        where = original(objection.origin.where, document.parsed.kept)
+        line, column = marks.within(where, objection.origin.text, line, column)
+    return diagnostic(objection.code, file, line, column, objection.message, objection.hint)
+
+
+def doubly_owned(owned: Iterable[Owned]) -> list[tuple[Owned, Owned]]:
+    """Pairs (second owner, first owner) of one thing.
+
+    Two that stand under different conditions may exclude each other, as a package per family of systems does: nobody
+    can tell before there is a host, and the host applies both only if both hold.
+    """
+    first: dict[tuple[str, str], list[Owned]] = {}
+    found = []
+    for each in owned:
+        others = first.setdefault((each.kind, each.thing), [])
+        clash = next((other for other in others if not _may_exclude(each, other)), None)
+        if clash is not None:
+            found.append((each, clash))
+        others.append(each)
+    return found
+
+
+def _may_exclude(one: Owned, other: Owned) -> bool:
+    return any(one.condition) and any(other.condition) and one.condition != other.condition
+
+
+def _at(value: Any, path: Sequence[str | int]) -> str:
+    for part in path:
+        value = value[part]
+    return str(value)

@@ -1,0 +1,69 @@
+"""The graph: what a tree means, as one value that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.documents import Documents
+from reconciler.graph.linking import Linked
+from reconciler.graph.matching import Matcher
+from reconciler.graph.profiles import Profile
+from reconciler.graph.roles import RoleSet
+from schema.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The desired state of every host that the tree matches."""
+
+    commit: str | None
+    """Hex; None for the index or a directory."""
+    tree_id: str
+    plan_root: str
+    """SHA-256 (hex) over what every profile is to be: see `plan`."""
+    profiles: Mapping[str, Profile]
+    """By id, in the order in which their blocks stand: path, then place in the file."""
+    crates: Mapping[str, Linked]
+    """By name."""
+    documents: Documents
+    roles: RoleSet
+    matcher: Matcher
+    order: Sequence[Profile]
+    """The profile of each of the matcher's patterns."""
+    bodies: Mapping[str, bytes]
+    """Crate objects by SHA-256."""
+    blobs: Mapping[str, str]
+    """SHA-256 of content → its blob id."""
+
+    def match(self, hostname: str) -> Profile | None:
+        """The profile of a host; None when no block matches its name."""
+        index = self.matcher.match(hostname)
+        return None if index is None else self.order[index]
+
+    def assign(self, hostnames: Iterable[str]) -> dict[str, str | None]:
+        """Host name → id of its profile; None where no block matches. Depends on the names alone."""
+        match, order = self.matcher.match, self.order
+        return {name: None if (index := match(name)) is None else order[index].id for name in hostnames}
+
+    def object(self, sha256: str) -> bytes | None:
+        """The bytes of a crate object or of content that a catalog names; None for a digest that none does."""
+        body = self.bodies.get(sha256)
+        if body is not None:
+            return body
+        oid = self.blobs.get(sha256)
+        return None if oid is None else self.documents.tree.read(oid)
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What compiling a tree gave."""
+
+    graph: Graph | None
+    """None if and only if a diagnostic is an error."""
+    diagnostics: list[Diagnostic]
+    """By file, line and column."""
+
+
+NO_MATCHER: Final = Matcher(())

@@ -1,0 +1,178 @@
+"""A crate and the files it names: content by digest, and what its templates need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from reconciler import expressions
+from reconciler.documents import Document
+from reconciler.documents.complaints import diagnostic, nearest
+from reconciler.documents.kinds import CONTENT
+from reconciler.documents.marks import Marks
+from reconciler.documents.validate import original
+from reconciler.graph import encoding, proofs
+from reconciler.graph.crates import Crate, Source, objection_at
+from reconciler.graph.proofs import Need, Origin
+from reconciler.repository.trees import Entry, Tree
+from schema import secrets
+from schema.diagnostics import Diagnostic
+from schema.ids import sha256
+from schema.merging import APPEND, merge, settle
+from schema.protocol.desired import ContentRef
+
+TEMPLATE: Final = ".j2"
+
+
+class Content(NamedTuple):
+    """A file that is delivered to hosts."""
+
+    ref: ContentRef
+    oid: str
+    encoded: bytes
+    """The canonical bytes of the reference."""
+    text: str | None
+    """Of a template; None when it is not UTF-8, or is delivered as it is."""
+    secrets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linked:
+    """A crate with all that it brings to a host. The same object as long as nothing of it changes."""
+
+    crate: Crate
+    content: Mapping[str, Content]
+    """Source → its content."""
+    secrets: frozenset[str]
+    outer_needs: tuple[Need, ...]
+    """Paths whose first key is not among the crate's own vars."""
+    inner_needs: tuple[Need, ...]
+    """Paths that begin in the crate's own vars; a stronger var may have replaced what they lead through."""
+    inner_unmet: tuple[tuple[Need, bool], ...]
+    """Those of them that the crate's own vars, alone, do not meet; see `unmet`."""
+    whole: bool
+    """Whether crate and templates are sound: else nothing is proven about them."""
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def name(self) -> str:
+        """The crate's name."""
+        return self.crate.name
+
+
+@dataclass(slots=True)
+class ContentCache:
+    """What is known about blobs that are delivered, by blob id: one function of the bytes, whatever the tree."""
+
+    contents: dict[tuple[str, bool], Content] = field(default_factory=dict)
+
+
+def link(
+    crate: Crate, tree: Tree, entries: Mapping[str, Entry], cache: ContentCache, marks: Callable[[], Marks]
+) -> Linked:
+    """The crate with the content that its sources name in this tree."""
+    content: dict[str, Content] = {}
+    needs = list(crate.needs)
+    found: list[Diagnostic] = []
+    named = set(crate.secrets)
+    for source in crate.sources:
+        entry = entries.get(source.path)
+        if entry is None or source.path.partition("/")[0] not in CONTENT:
+            found.append(_missing(source, entries, crate.document, marks()))
+            continue
+        delivered = content[source.path] = _content(tree, entry.oid, source.path, cache)
+        named |= delivered.secrets
+        if not source.path.endswith(TEMPLATE):
+            continue
+        if delivered.text is None:
+            found.append(diagnostic("expression.syntax", source.path, 1, 1, "the template is not UTF-8"))
+            continue
+        proof = _prove(source, delivered.text)
+        needs += proof.needs
+        found += [objection_at(objection, crate.document, _NO_MARKS) for objection in proof.objections]
+    proven = [need for need in needs if need.path[0] in crate.vars]
+    own = settle(crate.vars) if proven else {}
+    return Linked(
+        crate,
+        content,
+        frozenset(named),
+        tuple(_unique(need for need in needs if need.path[0] not in crate.vars)),
+        # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
+        tuple(_unique(need for need in proven if len(need.path) > 1 or need.listed)),
+        tuple(_failing(_unique(proven), own)),
+        crate.document.parsed.whole and not found and not crate.diagnostics,
+        tuple(_once(found)),
+    )
+
+
+def unmet(linked: Linked, catalog_vars: Mapping[str, Any], settled: Mapping[str, Any]) -> list[tuple[Need, bool]]:
+    """Needs that hosts with these vars would not meet, and whether something other than a list is in the way.
+
+    Args:
+        catalog_vars: the profile's, appends to crates' defaults still open.
+        settled: the same with appends settled.
+    """
+    found = _failing(linked.outer_needs, settled)
+    if linked.inner_needs:
+        own = linked.crate.vars
+        over = {each: catalog_vars[each] for key in own for each in (key, key + APPEND) if each in catalog_vars}
+        found += _failing(linked.inner_needs, settle(merge(own, over))) if over else linked.inner_unmet
+    return found
+
+
+def _failing(needs: Iterable[Need], vars_: Mapping[str, Any]) -> list[tuple[Need, bool]]:
+    found: list[tuple[Need, bool]] = []
+    for need in needs:
+        if proofs.missing(vars_, need.path):
+            found.append((need, False))
+        elif need.listed and not proofs.is_list(vars_, need.path):
+            found.append((need, True))
+    return found
+
+
+def _content(tree: Tree, oid: str, path: str, cache: ContentCache) -> Content:
+    is_template = path.endswith(TEMPLATE)
+    found = cache.contents.get((oid, is_template))
+    if found is None:
+        data = tree.read(oid)
+        text: str | None = None
+        if is_template:
+            try:
+                text = data.decode("utf-8")
+            except UnicodeDecodeError:
+                text = None
+        ref = ContentRef(sha256=sha256(data), size=len(data))
+        encoded = encoding.dumps({"sha256": ref.sha256, "size": ref.size})
+        found = Content(ref, oid, encoded, text, frozenset(secrets.find(text) if text else ()))
+        cache.contents[(oid, is_template)] = found
+    return found
+
+
+def _prove(source: Source, text: str) -> proofs.Proof:
+    roots = proofs.roots_for(source.items)
+    analysis = expressions.analyse(text, template=True, roots=roots, given=source.given)
+    return proofs.of(analysis, Origin(source.where, text, source.path), items=source.items)
+
+
+def _missing(source: Source, entries: Mapping[str, Entry], document: Document, marks: Marks) -> Diagnostic:
+    mark = marks.value(original(source.where, document.parsed.kept))
+    content = [path for path in entries if path.partition("/")[0] in CONTENT]
+    if source.path.partition("/")[0] not in CONTENT:
+        hint = "sources stand under templates/ or files/"
+    else:
+        hint = nearest(source.path, content)
+    message = f"there is no file {source.path} in the tree"
+    return diagnostic("resource.missing-source", document.path, mark.line, mark.column, message, hint)
+
+
+def _once(found: list[Diagnostic]) -> list[Diagnostic]:
+    return list({(each.code, each.file, each.line, each.column, each.message): each for each in found}.values())
+
+
+def _unique(needs: Iterable[Need]) -> list[Need]:
+    """One need for each path: what is said about the first place holds for the others."""
+    return list({(need.path, need.listed): need for need in reversed(list(needs))}.values())[::-1]
+
+
+_NO_MARKS: Final = Marks({}, ())

@@ -1,0 +1,70 @@
+"""Resolution: which crates and vars a match block gives its hosts, each with where it came from.
+
+Crates in order, each once, from its first source: inherited, roles, environment, the block's own; then whatever is
+excluded anywhere is gone. Vars from weak to strong: inherited, roles, block, environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from reconciler.documents import Document
+from reconciler.graph.roles import RoleSet
+from reconciler.graph.scopes import Layer, Scope, unique
+from schema.documents.leaves import MatchBlock
+from schema.merging import merge
+
+MATCH_BLOCK: Final = "match-block"
+
+
+class Resolution(NamedTuple):
+    """What one match block means."""
+
+    environment: str
+    roles: tuple[str, ...]
+    crates: Mapping[str, str]
+    """Crate → label of its one source, in order, before `depends_on` has its say."""
+    vars: dict[str, Any]
+    """Merged; an append that nothing is below is still one."""
+    layers: tuple[Layer, ...]
+    scope: Scope
+    whole: bool
+    """Whether every document behind it is sound."""
+
+
+def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, roles: RoleSet) -> Resolution:
+    """What a block of a leaf means, under the scope of its directory. Names that do not exist bring nothing."""
+    listed = unique((*scope.roles, *block.roles)) if block.roles else scope.roles
+    expansion = roles.expand(listed)
+    environment = scope.environment(block.environment) if block.environment is not None else None
+
+    crates = dict(scope.crates)
+    for name, label in expansion.crates:
+        crates.setdefault(name, label)
+    if environment is not None:
+        for name, label in environment.crates:
+            crates.setdefault(name, label)
+    for name in block.configcrates:
+        crates.setdefault(name, MATCH_BLOCK)
+    for excluded in (scope.excluded, block.exclude_configcrates, environment.excluded if environment else ()):
+        for name in excluded:
+            crates.pop(name, None)
+
+    layers = scope.layers + expansion.layers
+    merged = merge(scope.vars, expansion.vars) if expansion.vars else scope.vars
+    if block.vars:
+        layers = (*layers, Layer(MATCH_BLOCK, document, ("envoys", index, "vars"), block.vars))
+        merged = merge(merged, block.vars)
+    if environment is not None and environment.layers:
+        layers += environment.layers
+        merged = merge(merged, environment.vars)
+    return Resolution(
+        block.environment or "",
+        listed,
+        crates,
+        merged,
+        layers,
+        scope,
+        scope.whole and roles.whole and document.parsed.whole,
+    )

@@ -1,0 +1,178 @@
+"""Trace: how the config of one host came to be, level by level and value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from reconciler.documents.marks import Path
+from reconciler.graph.graphs import Graph
+from reconciler.graph.patterns import PatternKind
+from reconciler.graph.profiles import Profile
+from reconciler.graph.resolution import MATCH_BLOCK
+from reconciler.graph.scopes import Layer
+from schema.config import ConfigTrace, InheritanceLevel, Place, RoleExpansion, VarSource
+from schema.documents.inherited import Inherited
+from schema.merging import APPEND, merge, settle
+
+_KINDS: Final[dict[PatternKind, Literal["exact", "glob", "regex"]]] = {
+    PatternKind.EXACT: "exact",
+    PatternKind.GLOB: "glob",
+    PatternKind.REGEX: "regex",
+}
+
+
+def trace(graph: Graph, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
+    """How a host's config came to be.
+
+    Args:
+        configcrate: leave out levels, crates and roles that do not bring this one; vars are kept.
+    """
+    profile = graph.match(hostname)
+    if profile is None:
+        return ConfigTrace(hostname=hostname, matched=False)
+    inheritance, roles = list(_inheritance(profile)), list(_roles(graph, profile))
+    crates = profile.configcrates
+    if configcrate is not None:
+        inheritance = [level for level in inheritance if configcrate in level.configcrates]
+        roles = [role for role in roles if configcrate in role.configcrates]
+        crates = [name for name in crates if name == configcrate]
+    return ConfigTrace(
+        hostname=hostname,
+        matched=True,
+        match_pattern=profile.match_pattern,
+        pattern_type=_KINDS[profile.pattern.kind],
+        environment=profile.environment or None,
+        roles=list(profile.roles),
+        role_expansion=roles,
+        inheritance=inheritance,
+        configcrates=crates,
+        configcrate_sources={name: profile.resolution.crates[name] for name in profile.configcrates},
+        var_sources=list(_var_sources(graph, profile)),
+        resource_count=profile.resource_count,
+    )
+
+
+def reach(graph: Graph, configcrate: str) -> list[Profile]:
+    """The profiles whose hosts have this crate, in the order of their blocks."""
+    return [profile for profile in graph.order if any(each.name == configcrate for each in profile.crates.linked)]
+
+
+def _inheritance(profile: Profile) -> Iterator[InheritanceLevel]:
+    above: dict[str, Any] = {}
+    for document in profile.resolution.scope.levels:
+        level = document.parsed.model
+        if not isinstance(level, Inherited):
+            continue
+        overrides = sorted(key for key, value in level.vars.items() if _replaces(above.get(key, _ABSENT), key, value))
+        above = merge(above, level.vars)
+        yield InheritanceLevel(
+            dir=document.directory,
+            file=document.path.rpartition("/")[2],
+            configcrates=level.configcrates,
+            vars=level.vars,
+            overrides=overrides or None,
+        )
+
+
+def _replaces(below: Any, key: str, value: Any) -> bool:
+    """Whether a value takes another's place; merging into a map or appending to a list does not."""
+    if below is _ABSENT or key.endswith(APPEND):
+        return False
+    if isinstance(below, dict) and isinstance(value, dict):
+        return any(_replaces(below.get(inner, _ABSENT), inner, item) for inner, item in value.items())
+    return True
+
+
+def _roles(graph: Graph, profile: Profile) -> Iterator[RoleExpansion]:
+    for role in profile.roles:
+        closure = graph.roles.closures.get(role, ())
+        crates = [name for name, _ in graph.roles.expand((role,)).crates]
+        yield RoleExpansion(role=role, includes=[each for each in closure if each != role], configcrates=crates)
+
+
+# Vars: the merge again, with each value's writer.
+
+
+@dataclass(slots=True)
+class _Written:
+    """A value and the last layer that wrote it; of a map that several wrote, its keys."""
+
+    value: Any
+    layer: Layer
+    path: Path
+    rank: int
+    below: dict[str, _Written] = field(default_factory=dict)
+    mixed: bool = False
+    """Whether more than one layer wrote what is below."""
+
+
+def _var_sources(graph: Graph, profile: Profile) -> Iterator[VarSource]:
+    """The sources of all vars, those of the strongest layer first.
+
+    A map to which several layers gave keys is followed by its keys, dotted, as far down as their sources differ.
+    """
+    rows: list[tuple[int, str, _Written]] = []
+    layers = profile.resolution.layers
+    found = _written(layers, {}, len(layers))
+    for key, written in found.items():
+        rows += _rows(key, written)
+    for linked in profile.crates.linked:
+        document = linked.crate.document
+        layer = Layer(f"configcrate:{linked.name}", document, ("vars",), linked.crate.vars)
+        for key, value in settle(linked.crate.vars).items():
+            if key not in found:
+                rows.append((-1, key, _Written(value, layer, ("vars", key), -1)))
+    for _, key, written in sorted(rows, key=lambda row: (-row[0], row[1].split("."), row[2].layer.label)):
+        yield VarSource(key=key, value=written.value, source=written.layer.label, place=_place(graph, profile, written))
+
+
+def _rows(key: str, written: _Written) -> list[tuple[int, str, _Written]]:
+    rows = [(written.rank, key, written)]
+    if written.mixed:
+        for name, inner in written.below.items():
+            rows += _rows(f"{key}.{name}", inner)
+    return rows
+
+
+def _written(layers: Sequence[Layer], found: dict[str, _Written], count: int) -> dict[str, _Written]:
+    for rank, layer in enumerate(layers[:count]):
+        _overlay(found, layer.vars, layer, layer.path, rank)
+    return found
+
+
+def _overlay(found: dict[str, _Written], vars_: Mapping[str, Any], layer: Layer, path: Path, rank: int) -> None:
+    for key, value in vars_.items():
+        at = (*path, key)
+        name = key[: -len(APPEND)] if key.endswith(APPEND) and len(key) > 1 and isinstance(value, list) else key
+        below = found.get(name)
+        if name != key and below is not None and isinstance(below.value, list):
+            found[name] = _Written(below.value + value, layer, at, rank)
+        elif below is not None and isinstance(below.value, dict) and isinstance(value, dict):
+            before = below.below or _keys_of(below)
+            _overlay(before, value, layer, at, rank)
+            merged = {inner: written.value for inner, written in before.items()}
+            found[name] = _Written(merged, layer, at, rank, before, mixed=True)
+        else:
+            found[name] = _Written(settle(value) if isinstance(value, dict) else value, layer, at, rank)
+
+
+def _keys_of(written: _Written) -> dict[str, _Written]:
+    return {
+        key: _Written(value, written.layer, (*written.path, key), written.rank) for key, value in written.value.items()
+    }
+
+
+def _place(graph: Graph, profile: Profile, written: _Written) -> Place:
+    documents = graph.documents
+    # A layer may be older than the commit: what it says has not changed since, but where it says it may have.
+    document = documents.by_path.get(written.layer.document.path, written.layer.document)
+    path = written.path
+    if written.layer.label == MATCH_BLOCK:
+        path = ("envoys", profile.index, *path[2:])
+    line, column = documents.place(document, path)
+    return Place(file=document.path, line=line, column=column, commit=graph.commit)
+
+
+_ABSENT: Final = object()

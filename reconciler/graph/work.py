@@ -1,0 +1,141 @@
+"""Tasks, workflows and waivers: what they name is held against the tree. What acts on them is not built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler import expressions
+from reconciler.documents import Document, Documents, Kind
+from reconciler.documents.complaints import diagnostic, listed, nearest
+from reconciler.documents.marks import Path
+from reconciler.graph import patterns
+from schema.diagnostics import Diagnostic
+from schema.documents.claims import ComplianceClaims
+from schema.documents.configcrates import Configcrate
+from schema.documents.tasks import Task
+from schema.documents.waivers import Waivers
+from schema.documents.workflows import Workflow
+
+
+def check(documents: Documents) -> list[Diagnostic]:
+    """What is wrong with the tasks, workflows and waivers of a tree, beyond each file itself."""
+    return [*_tasks(documents), *_workflows(documents), *_waivers(documents)]
+
+
+def _tasks(documents: Documents) -> Iterator[Diagnostic]:
+    yield from _doubles(documents, documents.of(Kind.TASK))
+    for document in documents.of(Kind.TASK):
+        task = document.parsed.model
+        if isinstance(task, Task):
+            params = set(task.params)
+            for key, text in (("command", task.command), ("health_check", task.health_check)):
+                if text is not None:
+                    yield from _text(documents, document, (key,), text, expressions.TASK_ROOTS, {"params": params})
+
+
+def _workflows(documents: Documents) -> Iterator[Diagnostic]:
+    yield from _doubles(documents, documents.of(Kind.WORKFLOW))
+    tasks = {each.parsed.model.name for each in documents.of(Kind.TASK) if isinstance(each.parsed.model, Task)}
+    unsound = any(not each.parsed.whole for each in documents.of(Kind.TASK))
+    for document in documents.of(Kind.WORKFLOW):
+        workflow = document.parsed.model
+        if not isinstance(workflow, Workflow):
+            continue
+        steps: set[str] = set()
+        every = {step.name for step in workflow.steps}
+        below = {"inputs": set(workflow.inputs), "steps": every}
+        for index, step in enumerate(workflow.steps):
+            at: Path = ("steps", index)
+            if step.name in steps:
+                message = f"a second step is called {step.name}"
+                yield _at(documents, document, (*at, "name"), "workflow.duplicate-step", message)
+            steps.add(step.name)
+            if step.task is not None and step.task not in tasks and not unsound:
+                message, hint = f"there is no task {step.task}", nearest(step.task, tasks)
+                yield _at(documents, document, (*at, "task"), "task.unknown", message, hint)
+            if step.on_failure is not None and step.on_failure not in every:
+                message, hint = f"there is no step {step.on_failure}", nearest(step.on_failure, every)
+                yield _at(documents, document, (*at, "on_failure"), "workflow.unknown-step", message, hint)
+            roots = expressions.WORKFLOW_ROOTS | expressions.TASK_ROOTS
+            if step.command is not None:
+                yield from _text(documents, document, (*at, "command"), step.command, roots, below)
+            if step.when is not None:
+                yield from _text(documents, document, (*at, "when"), step.when, roots, below, template=False)
+            for path, _ in expressions.analyse_value(step.params, roots=roots):
+                value: object = step.params
+                for part in path:
+                    value = value[part]  # type: ignore[index]
+                yield from _text(documents, document, (*at, "params", *path), str(value), roots, below)
+
+
+def _text(
+    documents: Documents,
+    document: Document,
+    where: Path,
+    text: str,
+    roots: frozenset[str],
+    below: dict[str, set[str]],
+    *,
+    template: bool = True,
+) -> Iterator[Diagnostic]:
+    """What is wrong with an expression of a task or workflow; `below`: what stands under its own names."""
+    analysis = expressions.analyse(text, template=template, roots=roots)
+    found = [(each.line, each.column, "expression.invalid", each.message, each.hint) for each in analysis.problems]
+    for word in analysis.unknown:
+        hint = nearest(word.name, roots) or f"here: {listed(roots)}"
+        found.append((word.line, word.column, "expression.unknown-name", f"there is no {word.name}", hint))
+    for use in analysis.paths:
+        root = str(use.path[0])
+        if root in below and len(use.path) > 1 and use.path[1] not in below[root] and not use.guarded:
+            hint = nearest(str(use.path[1]), below[root])
+            message = f"{root} has no {use.path[1]}"
+            found.append((use.line, use.column, "expression.unknown-name", message, hint))
+    for line, column, code, message, hint in found:
+        yield diagnostic(code, document.path, *documents.within(document, where, text, line, column), message, hint)
+
+
+def _waivers(documents: Documents) -> Iterator[Diagnostic]:
+    if not documents.of(Kind.WAIVERS):
+        return
+    claimed = set(_claimed(documents))
+    for document in documents.of(Kind.WAIVERS):
+        model = document.parsed.model
+        for index, waiver in enumerate(model.waivers if isinstance(model, Waivers) else ()):
+            at: Path = ("waivers", index)
+            if waiver.match is not None:
+                try:
+                    patterns.parse(waiver.match)
+                except patterns.BadPattern as error:
+                    yield _at(documents, document, (*at, "match"), "match.pattern", str(error), error.hint)
+            if (waiver.framework, waiver.control) not in claimed:
+                message = f"nothing claims {waiver.control} of {waiver.framework}"
+                hint = nearest(
+                    waiver.control, [control for framework, control in claimed if framework == waiver.framework]
+                )
+                yield _at(documents, document, (*at, "control"), "waiver.no-control", message, hint)
+
+
+def _claimed(documents: Documents) -> Iterator[tuple[str, str]]:
+    for document in (*documents.of(Kind.CONFIGCRATE), *documents.of(Kind.USERCRATE), *documents.of(Kind.CLAIMS)):
+        model = document.parsed.model
+        claims = model.compliance if isinstance(model, Configcrate) else None
+        if isinstance(model, ComplianceClaims):
+            claims = model.root
+        for framework, controls in (claims or {}).items():
+            for control in controls:
+                yield framework, control
+
+
+def _doubles(documents: Documents, of: Sequence[Document]) -> Iterator[Diagnostic]:
+    first: dict[str, str] = {}
+    for document in of:
+        name = getattr(document.parsed.model, "name", None)
+        if name is not None and first.setdefault(name, document.path) != document.path:
+            message = f"{first[name]} is called {name}, too"
+            yield _at(documents, document, ("name",), "task.duplicate", message, "names are one for each kind")
+
+
+def _at(
+    documents: Documents, document: Document, path: Iterable[str | int], code: str, message: str, hint: str = ""
+) -> Diagnostic:
+    return diagnostic(code, document.path, *documents.place(document, tuple(path)), message, hint)
