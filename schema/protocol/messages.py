@@ -76,6 +76,8 @@ class Traits(Wire):
     """Of the canonical JSON of `traits`; what `Ack` and `Hello` name."""
     collected_at: Instant
     traits: dict[str, Any]
+    errors: dict[str, ShortText] = {}
+    """Trait → why it, or a part of it, could not be told."""
 
 
 class Refused(Wire):

@@ -1,0 +1,386 @@
+"""Each trait says what the schema declares, from the host's own files, and one that fails costs no other."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from agent.hosts import Kind, MemoryHost, Ran, RealHost
+from agent.hosts.memory import Node
+from agent.traits import COLLECTORS, MAX_ITEMS, Collector, Traits
+from agent.traits import hardware as hardware_trait
+from agent.traits import load as load_trait
+from agent.traits import memory as memory_trait
+from agent.traits import mounts as mounts_trait
+from agent.traits import network as network_trait
+from agent.traits import os as os_trait
+from agent.traits import packages as packages_trait
+from agent.traits import services as services_trait
+from agent.traits import uptime as uptime_trait
+from agent.traits import users as users_trait
+from schema.traits import TRAITS, TraitType, lookup
+
+TYPES = {
+    TraitType.STRING: str,
+    TraitType.INT: int,
+    TraitType.FLOAT: float,
+    TraitType.BOOL: bool,
+    TraitType.LIST: list,
+    TraitType.MAP: dict,
+}
+
+
+def host(files: dict[str, str], **options: Any) -> MemoryHost:
+    made = MemoryHost(**options)
+    for path, text in files.items():
+        parent = ""
+        for part in path.split("/")[1:-1]:
+            parent += f"/{part}"
+            made.nodes.setdefault(parent, Node(Kind.DIRECTORY))
+        made.nodes[path] = Node(Kind.FILE, 0o644, data=text.encode())
+    return made
+
+
+def walk(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found = [(path, value)] if path else []
+    if isinstance(value, dict):
+        for key, item in value.items():
+            found += walk(item, (*path, key))
+    return found
+
+
+def conforms(traits: Traits) -> None:
+    for path, value in walk(traits.values):
+        info = lookup(path)
+        assert info is not None, path
+        assert type(value) is TYPES[info.type], (path, value)
+    for path, info in TRAITS.items():
+        if info.always and "*" not in path:
+            found: Any = traits.values
+            for part in path.split("."):
+                assert part in found, path
+                found = found[part]
+
+
+def test_there_is_a_collector_for_each_trait_and_no_other() -> None:
+    assert set(COLLECTORS) == {path.split(".")[0] for path in TRAITS}
+    assert len(COLLECTORS) == 12
+
+
+def test_this_machine_is_what_the_schema_declares() -> None:
+    traits = Collector(RealHost("/")).collect()
+    assert traits.errors == {}
+    conforms(traits)
+
+
+def test_a_directory_that_stands_for_a_host_is_too(tmp_path: Any) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text('ID=alpine\nVERSION_ID="3.20"\n')
+    (tmp_path / "etc/hostname").write_text("web01.example.com\n")
+    (tmp_path / "etc/passwd").write_text("deploy:x:1001:1001::/srv:/bin/sh\n")
+    traits = Collector(RealHost(tmp_path)).collect()
+    assert traits.errors == {}
+    conforms(traits)
+    assert traits.values["os"]["family"] == "alpine"
+    assert traits.values["network"]["fqdn"] == "web01.example.com"
+    assert set(traits.values["users"]) == {"deploy"}
+    assert traits.values["packages"] == {}
+    assert traits.values["agent"]["confined"] is True
+
+
+@pytest.mark.parametrize(
+    ("release", "family", "distro"),
+    [
+        ("ID=debian\n", "debian", "debian"),
+        ("ID=ubuntu\nID_LIKE=debian\n", "debian", "ubuntu"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "redhat", "rocky"),
+        ("ID='opensuse-leap'\nID_LIKE='suse opensuse'\n", "suse", "opensuse-leap"),
+        ("ID=arch\n", "arch", "arch"),
+        ("ID=void\n", "void", "void"),
+        ("# nothing\n", "linux", "linux"),
+    ],
+)
+def test_os_release_names_the_family(release: str, family: str, distro: str) -> None:
+    found = os_trait.collect(host({"/etc/os-release": release}))
+    assert (found["family"], found["distro"], found["id"]) == (family, distro, distro)
+
+
+def test_os_release_may_be_a_link_and_says_its_codename() -> None:
+    machine = host({"/usr/lib/os-release": 'ID=debian\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian \\"12\\""\n'})
+    machine.nodes["/etc"] = Node(Kind.DIRECTORY)
+    machine.nodes["/etc/os-release"] = Node(Kind.SYMLINK, target="../usr/lib/os-release")
+    found = os_trait.collect(machine)
+    assert found["codename"] == "bookworm"
+    assert found["name"] == 'Debian "12"'
+    assert found["init"] == "other"
+
+
+def test_systemd_is_seen_running_and_in_a_root_that_does_not_run() -> None:
+    assert os_trait.collect(host({"/run/systemd/system/x": ""}))["init"] == "systemd"
+    assert os_trait.collect(host({"/lib/systemd/systemd": ""}))["init"] == "other"
+    assert os_trait.collect(host({"/lib/systemd/systemd": ""}, confined=True))["init"] == "systemd"
+    assert os_trait.collect(host({"/sbin/openrc": ""}, confined=True))["init"] == "openrc"
+
+
+def test_hardware_reads_memory_and_dmi() -> None:
+    found = hardware_trait.collect(
+        host(
+            {
+                "/proc/meminfo": "MemTotal:       16318564 kB\nMemFree: 1 kB\n",
+                "/proc/cpuinfo": "processor : 0\nmodel name\t: Some CPU\nprocessor : 1\nmodel name : Other\n",
+                "/sys/class/dmi/id/sys_vendor": "VMware, Inc.\n",
+                "/sys/class/dmi/id/product_name": "VMware7,1\n",
+            }
+        )
+    )
+    assert found["memory_mb"] == 15936
+    assert found["cpu_model"] == "Some CPU"
+    assert (found["virtual"], found["vendor"], found["product"]) == ("vmware", "VMware, Inc.", "VMware7,1")
+    assert found["container"] is False
+
+
+@pytest.mark.parametrize("sign", ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"])
+def test_a_container_is_known_by_its_signs(sign: str) -> None:
+    assert hardware_trait.collect(host({"/proc/meminfo": "MemTotal: 1024 kB\n", sign: ""}))["container"] is True
+
+
+def test_memory_load_and_uptime_are_the_kernels() -> None:
+    machine = host(
+        {
+            "/proc/meminfo": "MemTotal: 4096 kB\nMemFree: 1024 kB\nMemAvailable: 2048 kB\nSwapTotal: 0 kB\n",
+            "/proc/loadavg": "0.52 0.31 0.20 1/234 5678\n",
+            "/proc/uptime": "12345.67 23456.78\n",
+            "/proc/stat": "cpu 1 2 3\nbtime 1795000000\n",
+        }
+    )
+    assert memory_trait.collect(machine) == {
+        "total_mb": 4,
+        "available_mb": 2,
+        "swap_total_mb": 0,
+        "swap_free_mb": 0,
+    }
+    assert load_trait.collect(machine) == {"one": 0.52, "five": 0.31, "fifteen": 0.2}
+    assert uptime_trait.collect(machine) == {"seconds": 12345, "booted_at": "2026-11-18T11:06:40Z"}
+
+
+def test_users_come_with_their_groups() -> None:
+    found = users_trait.collect(
+        host(
+            {
+                "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\n+nis::::::\nodd\ndeploy:x:1001:1001::/srv:/bin/sh\n",
+                "/etc/group": "root:x:0:\nsudo:x:27:deploy,jane\nadm:x:4:deploy\n",
+            }
+        )
+    )
+    assert found == {
+        "root": {"uid": 0, "gid": 0, "home": "/root", "shell": "/bin/bash", "groups": []},
+        "deploy": {"uid": 1001, "gid": 1001, "home": "/srv", "shell": "/bin/sh", "groups": ["adm", "sudo"]},
+    }
+
+
+def test_mounts_leave_out_what_stores_nothing() -> None:
+    table = "proc /proc proc rw 0 0\n/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sdb1 /no\\040such xfs rw 0 0\n"
+    found = mounts_trait.collect(host({"/proc/self/mounts": table}))
+    assert set(found) == {"/"}
+    assert found["/"]["device"] == "/dev/sda1"
+    assert found["/"]["options"] == ["rw", "relatime"]
+    assert found["/"]["size_mb"] > 0
+    confined = mounts_trait.collect(host({"/proc/self/mounts": table}, confined=True))
+    assert set(confined) == {"/", "/no such"}
+
+
+DPKG = """Package: nginx
+Status: install ok installed
+Priority: optional
+Architecture: amd64
+Version: 1.22.1-9
+Description: small
+ Package: not this one
+
+Package: gone
+Status: deinstall ok config-files
+Version: 1
+
+Package: libc6
+Status: install ok installed
+Architecture: amd64
+Version: 2.36
+
+Package: libc6
+Status: hold ok installed
+Architecture: i386
+Version: 2.36
+"""
+
+
+def test_packages_of_each_manager() -> None:
+    assert packages_trait.collect(host({"/var/lib/dpkg/status": DPKG})) == {
+        "nginx": "1.22.1-9",
+        "libc6": "2.36",
+        "libc6:i386": "2.36",
+    }
+    apk = "C:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\n\nP:busybox\nV:1.36\n\n"
+    assert packages_trait.collect(host({"/lib/apk/db/installed": apk})) == {"musl": "1.2.5-r0", "busybox": "1.36"}
+    pacman = host({"/var/lib/pacman/local/zlib-1:1.3-2/desc": "", "/var/lib/pacman/local/ALPM_DB_VERSION": "9"})
+    assert packages_trait.collect(pacman) == {"zlib": "1:1.3-2"}
+    rpm = MemoryHost({"rpm": lambda *_: Ran(0, b"bash\t5.2-1.fc40\nodd line\n", b"")})
+    assert packages_trait.collect(rpm) == {"bash": "5.2-1.fc40"}
+    assert packages_trait.collect(MemoryHost()) == {}
+
+
+def test_services_of_systemd() -> None:
+    def systemctl(_: MemoryHost, argv: Any, __: bytes) -> Ran:
+        if "list-unit-files" in argv:
+            return Ran(0, b"ssh.service enabled enabled\ncron.service disabled enabled\ngetty@.service static -\n", b"")
+        return Ran(0, b"ssh.service loaded active running OpenSSH\nbad.service loaded failed failed Bad\n"
+                   b"gone.service not-found inactive dead gone\n", b"")  # fmt: skip
+
+    machine = host({"/run/systemd/system/x": ""}, programs={"systemctl": systemctl})
+    assert services_trait.collect(machine) == {
+        "ssh": {"state": "running", "enabled": True},
+        "cron": {"state": "stopped", "enabled": False},
+        "getty@": {"state": "stopped", "enabled": False},
+        "bad": {"state": "failed", "enabled": False},
+    }
+    failing = host({"/run/systemd/system/x": ""}, programs={"systemctl": lambda *_: Ran(1, b"", b"no bus")})
+    with pytest.raises(LookupError, match="no bus"):
+        services_trait.collect(failing)
+    assert services_trait.collect(MemoryHost()) == {}
+
+
+def test_network_names_addresses_and_default_route() -> None:
+    found = network_trait.collect(RealHost("/"))
+    assert found["interfaces"]["lo"]["up"] is True
+    assert "127.0.0.1/8" in found["interfaces"]["lo"]["addresses"]
+    assert all(not address.startswith("127.") for address in found["ip_addresses"])
+    machine = host(
+        {
+            "/etc/hostname": "web01\n",
+            "/etc/hosts": "127.0.0.1 localhost\n192.0.2.9 other web01 web01.prod.example.com # here\n",
+            "/etc/resolv.conf": "search example.com\nnameserver 192.0.2.53\nnameserver\n",
+            "/proc/net/route": "Iface\tDestination\tGateway\n"
+            "eth1\t00000000\t010200C0\t0003\t0\t0\t200\t00000000\t0\t0\t0\n"
+            "eth0\t00000000\t020200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n",
+        },
+        confined=True,
+    )
+    found = network_trait.collect(machine)
+    assert (found["hostname"], found["fqdn"], found["domain"]) == (
+        "web01",
+        "web01.prod.example.com",
+        "prod.example.com",
+    )
+    assert found["nameservers"] == ["192.0.2.53"]
+    assert (found["default_interface"], found["default_gateway"]) == ("eth0", "192.0.2.2")
+
+
+def test_an_ipv6_default_route_counts_where_there_is_no_other() -> None:
+    line = f"{'0' * 32} 00 {'0' * 32} 00 fe80{'0' * 27}1 00000400 00000001 00000000 00000003     eth0\n"
+    found = network_trait.collect(host({"/proc/net/route": "Iface\n", "/proc/net/ipv6_route": line}, confined=True))
+    assert (found["default_interface"], found["default_gateway"]) == ("eth0", "fe80::1")
+
+
+def test_volatile_traits_do_not_change_the_stable_digest() -> None:
+    values = {"load": {"one": 0.1}, "mounts": {"/": {"device": "a", "available_mb": 5}}, "uptime": {"seconds": 1}}
+    later = {"load": {"one": 9.9}, "mounts": {"/": {"device": "a", "available_mb": 4}}, "uptime": {"seconds": 2}}
+    other = {"load": {"one": 0.1}, "mounts": {"/": {"device": "b", "available_mb": 5}}, "uptime": {"seconds": 1}}
+    first = Traits(values, {})
+    assert first.stable_sha256 == Traits(later, {}).stable_sha256
+    assert first.sha256 != Traits(later, {}).sha256
+    assert first.stable_sha256 != Traits(other, {}).stable_sha256
+    assert values["mounts"]["/"]["available_mb"] == 5
+
+
+def test_two_collections_of_this_machine_have_one_stable_digest() -> None:
+    collector = Collector(RealHost("/"))
+    assert collector.collect().stable_sha256 == collector.collect().stable_sha256
+
+
+def _fails(_: Any) -> dict[str, Any]:
+    raise PermissionError(13, "Permission denied", "/etc/shadow")
+
+
+def test_one_that_fails_is_reported_and_costs_no_other() -> None:
+    collector = Collector(MemoryHost(), collectors={"bad": _fails, "empty": lambda _: {}, "good": lambda _: {"a": 1}})
+    traits = collector.collect()
+    assert traits.values == {"empty": {}, "good": {"a": 1}}
+    assert list(traits.errors) == ["bad"]
+    assert "Permission denied" in traits.errors["bad"]
+
+
+def test_one_that_hangs_is_given_up_and_not_begun_again() -> None:
+    release, begun = threading.Event(), []
+
+    def hangs(_: Any) -> dict[str, Any]:
+        begun.append(1)
+        release.wait(10)
+        return {"late": True}
+
+    collector = Collector(MemoryHost(), collectors={"slow": hangs, "good": lambda _: {"a": 1}}, timeout_s=0.05)
+    started = time.monotonic()
+    assert collector.collect().errors == {"slow": "its collector did not end within 0.05 s"}
+    assert collector.collect().errors == {"slow": "its collector hangs"}
+    assert time.monotonic() - started < 2
+    assert len(begun) == 1
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "trait slow":
+            thread.join(2)
+    assert collector.collect().values["slow"] == {"late": True}
+
+
+def test_too_much_is_cut_and_said_so() -> None:
+    many = {f"p{n:05d}": "1" for n in range(MAX_ITEMS + 7)}
+    traits = Collector(
+        MemoryHost(), collectors={"packages": lambda _: many, "long": lambda _: {"a": "x" * 9999}}
+    ).collect()
+    assert len(traits.values["packages"]) == MAX_ITEMS
+    assert len(traits.values["long"]["a"]) == 2048
+    assert set(traits.errors) == {"packages", "long"}
+
+
+def test_all_together_are_bounded() -> None:
+    huge = {f"k{n}": "x" * 2000 for n in range(1500)}
+    traits = Collector(MemoryHost(), collectors={"huge": lambda _: huge, "good": lambda _: {"a": 1}}).collect()
+    assert traits.values == {"good": {"a": 1}}
+    assert "larger" in traits.errors["huge"]
+
+
+def test_recent_traits_are_read_again_only_when_they_may_have_changed() -> None:
+    calls: list[str] = []
+    now = [0.0]
+
+    def noted(name: str) -> Any:
+        def collect(_: Any) -> dict[str, Any]:
+            calls.append(name)
+            return {"n": len(calls)}
+
+        return collect
+
+    collectors = {"packages": noted("packages"), "load": noted("load")}
+    collector = Collector(MemoryHost(), collectors=collectors, clock=lambda: now[0])
+    collector.recent()
+    collector.recent()
+    assert sorted(calls) == ["load", "load", "packages"]
+    now[0] = 61.0
+    collector.recent()
+    assert calls.count("packages") == 2
+    collector.forget()
+    collector.recent()
+    assert calls.count("packages") == 3
+
+
+def test_a_recent_look_at_this_machine_is_cheap() -> None:
+    collector = Collector(RealHost("/"))
+    collector.recent()
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        collector.recent()
+        times.append(time.perf_counter() - begin)
+    assert min(times) < 0.05, times
+    assert os.getpid()
