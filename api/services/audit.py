@@ -171,6 +171,9 @@ def verify_stretch(work: Work, walk: Walk, *, limit: int = STRETCH) -> None:
         walk.done = True
         if walk.index < head.size:
             return _fail(walk, walk.index, f"entry {walk.index} is missing; the head says {head.size} entries")
+        if rows.count(work.session, walk.project_id) != head.size:  # two of an index, one in each of two stretches
+            twice = rows.first_repeated(work.session, walk.project_id) or 0
+            return _fail(walk, twice, f"entry {twice} stands twice")
         if walk.hash != head.hash:
             last = max(walk.index - 1, 0)
             return _fail(walk, last, _mismatch(last, head.hash, walk.hash))
@@ -198,6 +201,8 @@ def verify(run: Callable[[Callable[[Work], None]], None], project_id: str) -> Au
 def _fault(walk: Walk, entry: Entry) -> str | None:
     """What is wrong with an entry, given all before it."""
     index = walk.index
+    if entry.idx < index:
+        return f"entry {entry.idx} stands twice"
     if entry.idx != index:
         return f"entry {index} is missing; the next one is {entry.idx}"
     data = entry.leaf.encode()

@@ -203,3 +203,9 @@ def payload(session: Session, project_id: str, index: int) -> str | None:
 def count(session: Session, project_id: str) -> int:
     """How many rows there are, whatever the head says."""
     return session.exec(select(func.count()).select_from(AuditRow).where(AuditRow.project_id == project_id)).one()
+
+
+def first_repeated(session: Session, project_id: str) -> int | None:
+    """The lowest index that stands twice: in a table whose key somebody took away."""
+    query = select(AuditRow.idx).where(AuditRow.project_id == project_id).group_by(col(AuditRow.idx))
+    return session.exec(query.having(func.count() > 1).order_by(AuditRow.idx).limit(1)).first()
