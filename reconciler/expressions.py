@@ -7,13 +7,15 @@ paths are *guarded*: where the text itself provides for their absence. Whether a
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from schema.expressions import nodes
-from schema.expressions.errors import ExpressionError, position
+from schema.expressions.errors import ExpressionError
 from schema.expressions.functions import CLOCK_FUNCTIONS, TRAIT_FUNCTIONS
 from schema.expressions.grammar import parse_expression
 from schema.expressions.statements import parse_template
@@ -123,7 +125,7 @@ def analyse(
     """
     if template and not has_tags(text):
         return Analysis()
-    walk = _Walk(text, roots, given)
+    walk = _Walk([0, *(found.end() for found in re.finditer("\n", text))], roots, given)
     try:
         if template:
             walk.body(parse_template(text).body)
@@ -177,7 +179,8 @@ class _Local:
 
 @dataclass(slots=True)
 class _Walk:
-    text: str
+    lines: list[int]
+    """Offsets at which lines begin."""
     roots: frozenset[str]
     given: frozenset[Path]
     paths: list[PathUse] = field(default_factory=list)
@@ -302,7 +305,7 @@ class _Walk:
 
     def _word(self, node: nodes.Expression) -> None:
         for at, message, hint in complaints(node):
-            self.problems.append(Problem(*position(self.text, at), message, hint))
+            self.problems.append(Problem(*self.place(at), message, hint))
         if isinstance(node, nodes.Filter):
             self.filters.append(self._placed(node.name, node.at))
             self._named_words(node)
@@ -311,7 +314,7 @@ class _Walk:
         elif isinstance(node, nodes.Call):
             self.functions.append(self._placed(node.name, node.at))
             if (asked := _asked_trait(node)) is not None:
-                self.asked.append(PathUse(asked, *position(self.text, node.at), guarded=True))
+                self.asked.append(PathUse(asked, *self.place(node.at), guarded=True))
 
     def _named_words(self, node: nodes.Filter) -> None:
         """`map('upper')` uses upper, `select('odd')` uses odd."""
@@ -331,10 +334,10 @@ class _Walk:
         if (local := self.names.get(name)) is not None:
             if not (local.certain or guarded):
                 self.problems.append(
-                    Problem(*position(self.text, base.at), f"{name} is set in some branches only", "set it before")
+                    Problem(*self.place(base.at), f"{name} is set in some branches only", "set it before")
                 )
             if local.loop and written and written[0] not in _LOOP:
-                self.problems.append(Problem(*position(self.text, node.at), f"loop has no {written[0]}", ""))
+                self.problems.append(Problem(*self.place(node.at), f"loop has no {written[0]}", ""))
             if local.path is not None:
                 self._add_use((*local.path, *written), node.at, guarded or self._known((local.number, *written)))
         elif name in self.roots:
@@ -422,10 +425,15 @@ class _Walk:
         return any(written[:length] in known for length in range(2, len(written) + 1))
 
     def _add_use(self, path: Path, at: int, guarded: bool) -> None:  # noqa: FBT001 - a field of the use
-        self.paths.append(PathUse(path, *position(self.text, at), guarded))
+        self.paths.append(PathUse(path, *self.place(at), guarded))
+
+    def place(self, at: int) -> tuple[int, int]:
+        """Line and column of an offset."""
+        line = bisect_right(self.lines, at)
+        return line, at - self.lines[line - 1] + 1
 
     def _placed(self, name: str, at: int) -> Word:
-        return Word(name, *position(self.text, at))
+        return Word(name, *self.place(at))
 
 
 def _asked_trait(node: nodes.Call) -> Path | None:

@@ -1,9 +1,9 @@
 """The expression language: Jinja2's expressions, with `if`, `for` and `set`, over plain data.
 
 Used by the agent (`when`, `foreach`, `{{ }}`, templates) and by the server for previews. It interprets data, not
-Python: no attribute of an object can be reached, unknown words are errors before anything runs, and every rendering is
-bounded in steps and in memory by accounting for both (docs/decisions/0002). Grammar and meaning are Jinja2's; tests hold
-it against Jinja2 itself.
+Python: no attribute of an object can be reached, unknown words are errors before anything runs, and every rendering
+is bounded in steps and in memory by accounting for both (docs/decisions/0002). Grammar and meaning are Jinja2's; tests
+hold it against Jinja2 itself.
 
 What it does not own: which paths exist (the compiler proves that, `reconciler/expressions.py`) and secrets
 (`schema/secrets.py`).

@@ -17,26 +17,35 @@ from schema.expressions.running import CELL, MISSING, Run, wrong_type
 MAX_RANGE: Final = 100_000
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+_ASKS_FILE: Final = 200
+_ASKS_PROCESS: Final = 2_000
+_ASKS_COMMAND: Final = 20_000
+"""Steps: what is asked of the host takes longer than what is computed."""
+
 _RUNS: Final = re.compile(r"(\D*)(\d*)")
 
 
 def file_exists(run: Run, path: str) -> bool:
     """Whether a regular file, or a link to one, is at this path on the host."""
+    run.step(_ASKS_FILE)
     return run.host.file_exists(_string(path))
 
 
 def dir_exists(run: Run, path: str) -> bool:
     """Whether a directory, or a link to one, is at this path on the host."""
+    run.step(_ASKS_FILE)
     return run.host.dir_exists(_string(path))
 
 
 def process_running(run: Run, name: str) -> bool:
     """Whether a process of this name runs on the host."""
+    run.step(_ASKS_PROCESS)
     return run.host.process_running(_string(name))
 
 
 def command_succeeds(run: Run, command: str) -> bool:
     """Whether the shell command ends with 0 on the host."""
+    run.step(_ASKS_COMMAND)
     return run.host.command_succeeds(_string(command))
 
 
@@ -67,7 +76,9 @@ def has_trait(run: Run, path: str) -> bool:
 
 def version_ge(run: Run, version: Any, least: Any) -> bool:
     """Whether a version is the other or later, in the order that Debian gives versions."""
-    return compare_versions(_string(run.text(version)), _string(run.text(least))) >= 0
+    first, second = _string(run.text(version)), _string(run.text(least))
+    run.step(10 + (len(first) + len(second)) // 4)
+    return compare_versions(first, second) >= 0
 
 
 def hour_range(run: Run, start: int, end: int) -> bool:

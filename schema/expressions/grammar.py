@@ -11,9 +11,9 @@ from schema.expressions.errors import ExpressionError, Kind
 from schema.expressions.nodes import Expression
 from schema.expressions.tokens import MAX_TEXT, Token, expression
 
-MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 32
 """Brackets, statements and conditions within each other."""
-MAX_CHAIN: Final = 400
+MAX_CHAIN: Final = 200
 """Operators, filters or keys behind each other."""
 
 _ESCAPE: Final = re.compile(
@@ -224,7 +224,9 @@ class Parser:
     def _number(self, token: Token) -> int | float:
         digits = token.value.replace("_", "")
         if token.kind == "float":
-            return float(digits)
+            if (value := float(digits)) == float("inf"):
+                raise ExpressionError("the number is out of range", Kind.LIMIT, at=token.at)
+            return value
         if len(digits) > 1 and digits[0] == "0":
             raise self.fault("a number does not begin with 0", token.at)
         if len(digits) > 19:

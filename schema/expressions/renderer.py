@@ -10,20 +10,21 @@ from schema.expressions.compiling import Closure, compiled
 from schema.expressions.errors import ExpressionError, Kind
 from schema.expressions.grammar import parse_expression
 from schema.expressions.host import HostFunctions, NoHost
-from schema.expressions.running import MAX_NESTING, MAX_OUTPUT, Run, plain
+from schema.expressions.running import MAX_NESTING, MAX_OUTPUT, Run, result_of
 from schema.expressions.statements import parse_template
 from schema.expressions.tokens import has_tags
 from schema.expressions.writing import Writer, written
 
 T = TypeVar("T")
 
-CACHED_CHARACTERS: Final = 4 * 1024 * 1024
-"""Of texts whose compiled form is kept; beyond it the cache begins anew. A form takes some forty times its text."""
+CACHED_CHARACTERS: Final = 2 * 1024 * 1024
+"""Of texts whose compiled form is kept; beyond it the cache begins anew."""
 _ENTRY: Final = 200
+"""Characters that an entry counts for beside its text: the form of `{{ vars.a }}` takes some 2 KB."""
 
 
 class Renderer:
-    """Evaluates the language against scopes. Keep one: it remembers what it compiled. One thread at a time.
+    """Evaluates the language against scopes. Keep one: it remembers what it compiled.
 
     Args:
         host: answers what only the host knows; without one those answers are unknown.
@@ -97,10 +98,10 @@ class Renderer:
 
     def _typed(self, text: str, run: Run) -> Any:
         single = self._templates[text][1]
-        return self._write(text, run) if single is None else plain(single(run))
+        return self._write(text, run) if single is None else result_of(run, single(run))
 
     def _value(self, text: str, run: Run) -> Any:
-        return plain(self._expressions[text](run))
+        return result_of(run, self._expressions[text](run))
 
 
 def _template(text: str) -> tuple[Writer, Closure | None]:

@@ -7,6 +7,7 @@ for before it is made.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from schema.expressions.errors import ExpressionError, Kind
@@ -101,6 +102,13 @@ def extent(value: Any, most: int) -> int:
     return 8
 
 
+def result_of(run: Run, value: Any) -> Any:
+    """What leaves a run: plain data, paid for, since one list may stand in it a thousand times."""
+    if isinstance(value, list | dict):
+        run.take(extent(value, run.room))
+    return plain(value)
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """The value, made of exactly the plain types: subclasses become what they derive from, tuples lists.
 
@@ -123,8 +131,8 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def number(value: int | float) -> int | float:
-    """The number, when it is in range."""
-    if type(value) is int and not -MAX_INT <= value <= MAX_INT:
+    """The number, when it is one and in range: JSON has no other."""
+    if not -MAX_INT <= value <= MAX_INT if type(value) is int else not math.isfinite(value):
         raise ExpressionError("the number is out of range", Kind.LIMIT)
     return value
 

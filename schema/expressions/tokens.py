@@ -14,6 +14,8 @@ from schema.expressions.errors import ExpressionError, Kind
 
 MAX_TEXT: Final = 4 * 1024 * 1024
 """Characters of one template."""
+MAX_TOKENS: Final = 20_000
+"""Words in all tags of one template: what its compiled form takes depends on these, not on its text."""
 
 
 class Token(NamedTuple):
@@ -65,6 +67,7 @@ def pieces(text: str) -> Iterator[Piece]:
         ExpressionError: a tag that does not end, or a character that no word begins with.
     """
     at = 0
+    words = 0
     line_start = True  # whether `at` is the first place of a line, as far as lstrip is concerned
     while found := _OPEN.search(text, at):
         raw = found["raw"] is not None
@@ -88,6 +91,9 @@ def pieces(text: str) -> Iterator[Piece]:
             at = closing.end()
         else:
             tokens, at = _tag(text, found.end(), _OUTPUT_END if tag == "{" else _STATEMENT_END, start)
+            words += len(tokens)
+            if words > MAX_TOKENS:
+                raise ExpressionError(f"more than {MAX_TOKENS} words in tags", Kind.LIMIT, at=start)
             yield Piece("output" if tag == "{" else "statement", "", tokens, start)
         line_start = text[at - 1] == "\n"
     if at < len(text):
@@ -134,6 +140,8 @@ def _tag(text: str, at: int, end: re.Pattern[str] | None, start: int) -> tuple[l
                 raise ExpressionError(f"unexpected {value!r}", Kind.SYNTAX, at=at)
         if kind != "space":
             tokens.append(Token(kind, value, at))
+            if len(tokens) > MAX_TOKENS:
+                raise ExpressionError(f"more than {MAX_TOKENS} words in a tag", Kind.LIMIT, at=start)
         at = found.end()
     if end is not None:
         raise ExpressionError("the tag has no end", Kind.SYNTAX, at=start)

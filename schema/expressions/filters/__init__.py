@@ -54,7 +54,5 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "unique": lists.unique,
     "upper": texts.upper,
     "urlencode": encodings.urlencode,
-    "wordcount": texts.wordcount,
-    "wordwrap": texts.wordwrap,
 }
 """Name → function. `default`, `map`, `select` and their like are forms: the compiler knows them."""

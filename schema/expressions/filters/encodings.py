@@ -70,15 +70,20 @@ def quote(run: Run, value: Any) -> str:
 def urlencode(run: Run, value: Any) -> str:
     """For a URL: a string with `/` left as it is, a map as a query."""
     if isinstance(value, dict):
-        return "&".join(f"{_percent(run, key, '')}={_percent(run, item, '')}" for key, item in value.items())
+        return "&".join(f"{_percent(run, key)}={_percent(run, item)}" for key, item in value.items()).replace(
+            "%20", "+"
+        )
+    if isinstance(value, list):
+        raise wrong_type("urlencode: a string or map", value)
     return _percent(run, value, "/")
 
 
-def ipaddr(_run: Run, value: Any, part: str = "") -> Any:
+def ipaddr(run: Run, value: Any, part: str = "") -> Any:
     """An IP address (with a prefix length or not) in its one spelling, or a part of it: address, network, netmask,
     hostmask, broadcast, prefix, subnet, version or reverse."""
     if not isinstance(value, str) or len(value) > 100:
         raise wrong_type("ipaddr: an address as a string", value)
+    run.step(10)
     try:
         interface = ipaddress.ip_interface(value)
     except ValueError as error:
@@ -90,7 +95,7 @@ def ipaddr(_run: Run, value: Any, part: str = "") -> Any:
     return _ADDRESS_PARTS[part](interface)  # type: ignore[no-untyped-call]
 
 
-def _percent(run: Run, value: Any, safe: str) -> str:
+def _percent(run: Run, value: Any, safe: str = "") -> str:
     text = run.text(value)
     run.take(len(text) * 12)
     return url_quote(text, safe)

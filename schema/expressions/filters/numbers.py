@@ -26,9 +26,10 @@ def to_float(run: Run, value: Any, default: Any = 0.0) -> Any:
     """As a floating-point number; `default` where it is none."""
     run.scan(value)
     try:
-        return float(value)
+        result = float(value)
     except (TypeError, ValueError, OverflowError):
         return default
+    return number(result)
 
 
 def absolute(_run: Run, value: Any) -> int | float:

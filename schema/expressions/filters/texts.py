@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import Any, Final
 
 from schema.expressions.errors import ExpressionError, Kind
-from schema.expressions.running import CELL, Run
+from schema.expressions.running import CELL, Run, wrong_type
 
 MAX_WIDTH: Final = 10_000
 """Columns, for what pads or indents."""
@@ -33,6 +32,7 @@ def capitalize(run: Run, value: Any) -> str:
 
 def title(run: Run, value: Any) -> str:
     """Each word with its first character in upper case, the others in lower case."""
+    run.step(len(value) // 8 if isinstance(value, str) else 1)
     return "".join(part[:1].upper() + part[1:].lower() for part in _WORD_START.split(_made(run, value)) if part)
 
 
@@ -54,7 +54,9 @@ def replace(run: Run, value: Any, old: Any, new: Any, count: int | None = None) 
 
 def indent(run: Run, value: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001, FBT002 - Jinja2's signature
     """Each line but the first (and blank ones) moved to the right."""
-    text = run.text(value)
+    if not isinstance(value, str):
+        raise wrong_type("indent: a string", value)
+    text = value
     prefix = width if isinstance(width, str) else " " * bounded_width(width)
     lines = text.splitlines() or [""]
     if text.endswith(("\n", "\r")):
@@ -80,41 +82,16 @@ def truncate(
     leeway: int = 5,
 ) -> str:
     """At most `length` characters (and a leeway), cut at a word, with `end` where something was left out."""
-    text = _made(run, value)
+    if not isinstance(value, str):
+        raise wrong_type("truncate: a string", value)
+    run.take(len(value))
+    text = value
     if length < len(end):
         raise ExpressionError(f"truncate: a length of at least {len(end)}", Kind.TYPE)
     if len(text) <= length + leeway:
         return text
     kept = text[: length - len(end)]
     return (kept if killwords else kept.rsplit(" ", 1)[0]) + end
-
-
-def wordwrap(
-    run: Run,
-    value: Any,
-    width: int = 79,
-    break_long_words: bool = True,  # noqa: FBT001, FBT002 - Jinja2's signature
-    wrapstring: str | None = None,
-    break_on_hyphens: bool = True,  # noqa: FBT001, FBT002 - Jinja2's signature
-) -> str:
-    """Lines of at most `width` characters."""
-    text = run.text(value)
-    run.step(1 + len(text) // 4)
-    newline = "\n" if wrapstring is None else wrapstring
-    run.take(len(text) * (1 + len(newline)) * 2)
-    wrapper = textwrap.TextWrapper(
-        width=max(1, bounded_width(width)),
-        expand_tabs=False,
-        replace_whitespace=False,
-        break_long_words=break_long_words,
-        break_on_hyphens=break_on_hyphens,
-    )
-    return newline.join(newline.join(wrapper.wrap(line)) for line in text.splitlines())
-
-
-def wordcount(run: Run, value: Any) -> int:
-    """How many words."""
-    return len(re.findall(r"\w+", _made(run, value)))
 
 
 def split(run: Run, value: Any, separator: str | None = None, maxsplit: int = -1) -> list[str]:
@@ -173,5 +150,6 @@ def bounded_width(width: Any) -> int:
 
 def _made(run: Run, value: Any) -> str:
     text = run.text(value)
+    run.step(len(text) // 64)
     run.take(len(text))
     return text
