@@ -1,0 +1,95 @@
+"""The pre-commit hook keeps a bad configcrate out of a commit, and lets a good one in. Real pre-commit, real git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.cli.init import starter
+
+ROOT = Path(__file__).parents[2]
+BAD = "name: bad\nresources:\n  - name: motd2\n    type: file\n    path: /etc/motd2\n    contnet: hello\n"
+GOOD = BAD.replace("contnet", "content").replace("name: bad", "name: good")
+INSTALL_S = 180
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The test's own pre-commit store, and no git identity, hook or setting of the user's."""
+    folder = tmp_path_factory.mktemp("pre-commit")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PRE_COMMIT"))}
+    identity = {
+        f"GIT_{who}_{what}": "test@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    return (
+        kept
+        | identity
+        | {
+            "PRE_COMMIT_HOME": str(folder),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+    )
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """A committed starter repository without a hook of its own."""
+    for name, content in starter().items():
+        if name != ".pre-commit-config.yaml":
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(content)
+    run(tmp_path, environment, "git", "init", "-q", "-b", "main")
+    run(tmp_path, environment, "git", "add", "-A")
+    assert run(tmp_path, environment, "git", "commit", "-q", "-m", "start").returncode == 0
+    return tmp_path
+
+
+def run(folder: Path, environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=INSTALL_S, check=False
+    )
+
+
+def stage(folder: Path, environment: dict[str, str], name: str, text: str) -> None:
+    (folder / name).write_text(text)
+    assert run(folder, environment, "git", "add", name).returncode == 0
+
+
+def test_try_repo_of_this_checkout_blocks_a_bad_configcrate_with_its_place_and_a_hint(
+    fleet: Path, environment: dict[str, str]
+) -> None:
+    stage(fleet, environment, "configcrates/bad.vgo", BAD)
+
+    done = run(fleet, environment, "pre-commit", "try-repo", str(ROOT), "vigo-validate")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "- exit code: 2" in done.stdout
+    assert "configcrates/bad.vgo:6:5: error[resource.unknown-key]: unknown key contnet" in done.stdout
+    assert "   6 |     contnet: hello\n     |     ^\n     = hint: did you mean content?" in done.stdout
+
+
+def test_as_an_installed_hook_it_judges_what_is_staged_and_lets_a_good_commit_in(
+    fleet: Path, environment: dict[str, str]
+) -> None:
+    revision = run(ROOT, environment, "git", "rev-parse", "HEAD").stdout.strip()
+    config = f"repos:\n  - repo: {ROOT}\n    rev: {revision}\n    hooks:\n      - id: vigo-validate\n"
+    stage(fleet, environment, ".pre-commit-config.yaml", config)
+    assert run(fleet, environment, "pre-commit", "install").returncode == 0
+    stage(fleet, environment, "configcrates/good.vgo", BAD.replace("name: bad", "name: good"))
+
+    refused = run(fleet, environment, "git", "commit", "-m", "one")
+    (fleet / "configcrates/good.vgo").write_text(GOOD)
+    unstaged = run(fleet, environment, "git", "commit", "-m", "two")
+    stage(fleet, environment, "configcrates/good.vgo", GOOD)
+    accepted = run(fleet, environment, "git", "commit", "-m", "three")
+
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "configcrates/good.vgo:6:5: error[resource.unknown-key]" in refused.stderr + refused.stdout
+    assert unstaged.returncode == 1
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert run(fleet, environment, "git", "log", "--format=%s").stdout.split() == ["three", "start"]
