@@ -1,0 +1,188 @@
+"""Traces: where each value on a host comes from, where a crate is applied, whom a change of it would reach.
+
+All of it is derived from the graph in force; which hosts are enrolled comes from the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from api.services.work import Work
+from api.storage import envoys as envoy_rows
+from api.storage.envoys import Known
+from api.storage.rows import MAX_PAGE
+from reconciler import graph as graphs
+from reconciler.documents import Kind
+from schema.config import ConfigTrace
+from schema.errors import Invalid, NotFound, Stalled
+from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, TreeRef
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph, Profile
+
+_MATCH_BLOCK: Final = "match-block"
+MAX_NAME: Final = 253
+
+
+class NothingInForce(Stalled):
+    """No commit is in force yet, so there is nothing to trace."""
+
+    code = "traces.nothing_in_force"
+
+
+class WrongSubject(Invalid):
+    """Not exactly one of a host, a configcrate and a usercrate."""
+
+    code = "traces.wrong_subject"
+
+
+class CrateNotFound(NotFound):
+    """The commit in force has no crate of this name."""
+
+    code = "traces.crate_not_found"
+
+
+class Reached(NamedTuple):
+    """An enrolled host and its profile."""
+
+    envoy: Known
+    profile: Profile
+
+
+def config(
+    work: Work,
+    graph: Graph | None,
+    *,
+    hostname: str | None,
+    configcrate: str | None,
+    usercrate: str | None,
+    include_tree: bool,
+) -> ConfigTrace | InverseTrace:
+    """Forward, of one host; or inverse, of one crate.
+
+    Raises:
+        NothingInForce, WrongSubject, CrateNotFound
+    """
+    if usercrate and (hostname or configcrate):
+        raise WrongSubject("a usercrate is traced alone, with neither hostname nor configcrate")
+    if hostname:
+        return forward(graph, hostname, configcrate=configcrate or None)
+    if configcrate:
+        return inverse(work, graph, "configcrate", configcrate, include_tree=include_tree)
+    if usercrate:
+        return inverse(work, graph, "usercrate", usercrate, include_tree=include_tree)
+    raise WrongSubject("name a hostname, a configcrate or a usercrate")
+
+
+def forward(graph: Graph | None, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
+    """How one host's config came to be, whether or not it is enrolled.
+
+    Raises:
+        NothingInForce
+    """
+    return graphs.trace(_present(graph), hostname.strip().lower().rstrip("."), configcrate=configcrate)
+
+
+def inverse(
+    work: Work,
+    graph: Graph | None,
+    subject: Literal["configcrate", "usercrate"],
+    name: str,
+    *,
+    include_tree: bool = False,
+) -> InverseTrace:
+    """Where a crate is applied: the enrolled hosts that have it, each with what brings it.
+
+    Args:
+        include_tree: also the match blocks that have it and no enrolled host.
+
+    Raises:
+        NothingInForce, CrateNotFound
+    """
+    graph = _present(graph)
+    carriers = _carriers(graph, subject, name)
+    found = list(_reached(work, graph, carriers.__contains__))
+    answer = InverseTrace(
+        subject=subject,
+        value=name,
+        include_tree=include_tree,
+        envoys=[
+            TracedEnvoy(
+                envoy_id=envoy.id,
+                hostname=envoy.hostname,
+                match=profile.match_pattern,
+                environment=profile.environment,
+                carrier=carriers[profile.id],
+            )
+            for envoy, profile in found
+        ],
+    )
+    if include_tree:
+        inhabited = {profile.id for _, profile in found}
+        answer.tree_refs = [
+            TreeRef(match=profile.match_pattern, environment=profile.environment, carrier=carriers[profile.id])
+            for profile in graph.profiles.values()
+            if profile.id in carriers and profile.id not in inhabited
+        ]
+    return answer
+
+
+def preview(work: Work, graph: Graph | None, configcrate: str) -> Preview:
+    """Whom a change of a crate would reach, of the enrolled hosts.
+
+    Raises:
+        NothingInForce, CrateNotFound
+    """
+    graph = _present(graph)
+    carriers = _carriers(graph, "configcrate", configcrate)
+    affected = [
+        AffectedEnvoy(hostname=envoy.hostname, envoy_id=envoy.id)
+        for envoy, _ in _reached(work, graph, carriers.__contains__)
+    ]
+    return Preview(configcrate=configcrate, affected=affected, count=len(affected))
+
+
+def _present(graph: Graph | None) -> Graph:
+    if graph is None:
+        raise NothingInForce("no commit is in force yet; see /api/v1/config/status")
+    return graph
+
+
+def _carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
+    """Id of each profile that has the crate → what brings it.
+
+    Raises:
+        CrateNotFound: the tree has no such crate at all.
+    """
+    if subject == "configcrate":
+        found = {profile.id: profile.resolution.crates[name] for profile in graphs.reach(graph, name)}
+        known = name in graph.crates
+    else:
+        brought = ((profile.id, _bringer(profile, name)) for profile in graph.profiles.values())
+        found = {profile_id: carrier for profile_id, carrier in brought if carrier is not None}
+        known = any(document.stem == name for document in graph.documents.of(Kind.USERCRATE))
+    if not found and not known:
+        raise CrateNotFound(f"there is no {subject} {name}")
+    return found
+
+
+def _bringer(profile: Profile, usercrate: str) -> str | None:
+    for level in profile.resolution.scope.levels:
+        if usercrate in getattr(level.parsed.model, "usercrates", ()):
+            return str(level.path)
+    blocks = getattr(profile.document.parsed.model, "envoys", ())
+    return _MATCH_BLOCK if usercrate in blocks[profile.index].usercrates else None
+
+
+def _reached(work: Work, graph: Graph, has: Callable[[str], bool]) -> Iterator[Reached]:
+    """Enrolled hosts whose profile has something, by name."""
+    found: list[Reached] = []
+    after = ""
+    while page := envoy_rows.live(work.session, work.project_id, after=after, limit=MAX_PAGE):
+        after = page[-1].id
+        for envoy in page:
+            profile = graph.match(envoy.hostname)
+            if profile is not None and has(profile.id):
+                found.append(Reached(envoy, profile))
+    yield from sorted(found, key=lambda one: (one.envoy.hostname, one.envoy.id))
