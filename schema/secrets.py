@@ -9,6 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from schema.time import Instant
+
 REFERENCE: Final = re.compile(r"secret:([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 """One reference; group 1 is the secret's name."""
 
@@ -62,3 +66,26 @@ def _answer(name: str, values: Mapping[str, str]) -> str:
         return values[name]
     except KeyError:
         raise UnknownSecret(name) from None
+
+
+class SecretValue(BaseModel):
+    """A value to be stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: SecretStr
+
+
+class SecretInfo(BaseModel):
+    """What is told of a secret: never its value."""
+
+    name: str
+    version: int
+    """Grows with each value that the name gets; never comes back after it was forgotten."""
+    updated_at: Instant
+
+
+class SecretList(BaseModel):
+    """Secrets, by name."""
+
+    secrets: list[SecretInfo]

@@ -6,7 +6,7 @@ checked against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, select
 
-from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
 
 KEEP: Final = 500
@@ -22,7 +21,7 @@ KEEP: Final = 500
 
 
 class TargetRow(ProjectRow, table=True):
-    """What one envoy is to be now; generation 0 while it was never assigned anything."""
+    """What one envoy is to be now."""
 
     __tablename__ = "targets"
 
@@ -32,7 +31,6 @@ class TargetRow(ProjectRow, table=True):
     sha256: str = Field(max_length=64)
     commit_id: str = Field(max_length=64)
     catalog_sha256: str = Field(max_length=64)
-    sealed_sha256: str = Field(max_length=64)
     plan_root: str = Field(max_length=64)
     profile: str = text(nullable=False)
     environment: str = Field(max_length=128)
@@ -40,11 +38,10 @@ class TargetRow(ProjectRow, table=True):
     """JSON of the signed assignment."""
     sealed: str = text(nullable=False)
     """JSON of the sealed secrets; empty when the catalog names none."""
-    secret_versions: str = text(nullable=False)
-    """Which versions of its secrets were sealed: canonical JSON of name → version."""
+    secrets_key: str = Field(max_length=64)
+    """Digest of the versions of its secrets that were sealed; empty when it names none."""
     created_at: int = micros()
     expires_at: int = micros()
-    stalled: str = text(nullable=False)
 
 
 class AssignmentRow(ProjectRow, table=True):
@@ -71,8 +68,8 @@ class EpochRow(ProjectRow, table=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
-    """What one envoy is to be, as stored."""
+class Stored:
+    """What one envoy is to be, as stored: the fields of its row."""
 
     envoy_id: str
     epoch: int
@@ -80,37 +77,29 @@ class Assigned:
     sha256: str
     commit_id: str
     catalog_sha256: str
-    sealed_sha256: str
     plan_root: str
     profile: str
     environment: str
     signed: str
     sealed: str
-    secret_versions: str
+    secrets_key: str
     created_at: int
     expires_at: int
-    stalled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One live envoy with what it is to be, for the loop: without the texts."""
+class Brief:
+    """Of a target, what a list of envoys shows."""
 
-    envoy_id: str
-    hostname: str
-    x25519: str
     epoch: int
     generation: int
+    sha256: str
     commit_id: str
     catalog_sha256: str
-    plan_root: str
-    profile: str
-    secret_versions: str
-    expires_at: int
-    stalled: str
+    environment: str
 
 
-_COLUMNS: Final = tuple(Assigned.__dataclass_fields__)
+_COLUMNS: Final = tuple(Stored.__dataclass_fields__)
 # Both databases know this form of "insert or update".
 _PUT: Final = sql(
     f"INSERT INTO targets (project_id, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
@@ -122,13 +111,6 @@ _REMEMBER: Final = sql(
     "VALUES (:project_id, :envoy_id, :epoch, :generation, :sha256, :commit_id, :catalog_sha256, :created_at)"
 )
 _FORGET: Final = sql("DELETE FROM assignments WHERE envoy_id = :envoy_id AND epoch = :epoch AND generation <= :last")
-_STALL: Final = sql("UPDATE targets SET stalled = :stalled WHERE envoy_id = :envoy_id AND project_id = :project_id")
-_STALL_FIRST: Final = sql(
-    "INSERT INTO targets (project_id, envoy_id, epoch, generation, sha256, commit_id, catalog_sha256, sealed_sha256, "
-    "plan_root, profile, environment, signed, sealed, secret_versions, created_at, expires_at, stalled) "
-    "VALUES (:project_id, :envoy_id, 0, 0, '', '', '', '', '', '', '', '', '', '', 0, 0, :stalled) "
-    "ON CONFLICT (envoy_id) DO NOTHING"
-)
 
 
 def epoch(session: Session, project_id: str) -> int:
@@ -137,34 +119,17 @@ def epoch(session: Session, project_id: str) -> int:
     return 1 if row is None else row.epoch
 
 
-def put(session: Session, project_id: str, assigned: Sequence[Assigned]) -> None:
-    """Store new assignments: each becomes its envoy's target and is remembered. Ends any stall."""
-    if not assigned:
+def put(session: Session, project_id: str, stored: Sequence[Stored]) -> None:
+    """Store new assignments: each becomes its envoy's target and is remembered. The same number twice is a conflict."""
+    if not stored:
         return
     connection = session.connection()
-    values = [{**asdict(one), "project_id": project_id, "last": one.generation - KEEP} for one in assigned]
-    connection.execute(_PUT, values)
+    values = [{**asdict(one), "project_id": project_id, "last": one.generation - KEEP} for one in stored]
     connection.execute(_REMEMBER, values)
+    connection.execute(_PUT, values)
     old = [value for value in values if value["last"] > 0]
     if old:
         connection.execute(_FORGET, old)
-
-
-def stall(session: Session, project_id: str, reasons: Iterable[tuple[str, str]]) -> None:
-    """Remember why these envoys get no newer assignment (envoy id, reason); an empty reason ends it."""
-    values = [{"project_id": project_id, "envoy_id": envoy_id, "stalled": reason} for envoy_id, reason in reasons]
-    if values:
-        session.connection().execute(_STALL_FIRST, values)
-        session.connection().execute(_STALL, values)
-
-
-def find(session: Session, project_id: str, envoy_id: str) -> Assigned | None:
-    """What an envoy is to be now; None while it was never assigned anything."""
-    query = select(TargetRow).where(TargetRow.project_id == project_id, TargetRow.envoy_id == envoy_id)
-    row = session.exec(query).first()
-    if row is None or row.generation == 0:
-        return None
-    return Assigned(**{name: getattr(row, name) for name in _COLUMNS})
 
 
 def forget(session: Session, project_id: str, envoy_id: str) -> None:
@@ -175,68 +140,22 @@ def forget(session: Session, project_id: str, envoy_id: str) -> None:
     )
 
 
-def sha256_of(session: Session, project_id: str, envoy_id: str, *, epoch: int, generation: int) -> str | None:
-    """The digest of the assignment that an envoy was given under this number; None when there was none."""
-    row = session.get(AssignmentRow, (envoy_id, epoch, generation))
-    return row.sha256 if row is not None and row.project_id == project_id else None
+def find(session: Session, project_id: str, envoy_id: str) -> Stored | None:
+    """What an envoy is to be now; None while it was never assigned anything."""
+    query = select(TargetRow).where(TargetRow.project_id == project_id, TargetRow.envoy_id == envoy_id)
+    row = session.exec(query).first()
+    return None if row is None else Stored(**{name: getattr(row, name) for name in _COLUMNS})
 
 
-def standings(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[Standing]:
-    """Live envoys with what each is to be, by id, from behind `after` on."""
-    envoys, targets = EnvoyRow.__table__, TargetRow.__table__  # type: ignore[attr-defined]
-    query = (
-        sa.select(
-            envoys.c.id,
-            envoys.c.hostname,
-            envoys.c.x25519,
-            targets.c.epoch,
-            targets.c.generation,
-            targets.c.commit_id,
-            targets.c.catalog_sha256,
-            targets.c.plan_root,
-            targets.c.profile,
-            targets.c.secret_versions,
-            targets.c.expires_at,
-            targets.c.stalled,
-        )
-        .select_from(envoys.outerjoin(targets, targets.c.envoy_id == envoys.c.id))
-        .where(envoys.c.project_id == project_id, envoys.c.revoked_at.is_(None), envoys.c.id > after)
-        .order_by(envoys.c.id)
-        .limit(limit)
-    )
-    return [
-        Standing(
-            envoy_id=row.id,
-            hostname=row.hostname,
-            x25519=row.x25519,
-            epoch=row.epoch or 0,
-            generation=row.generation or 0,
-            commit_id=row.commit_id or "",
-            catalog_sha256=row.catalog_sha256 or "",
-            plan_root=row.plan_root or "",
-            profile=row.profile or "",
-            secret_versions=row.secret_versions or "",
-            expires_at=row.expires_at or 0,
-            stalled=row.stalled or "",
-        )
-        for row in session.connection().execute(query)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """Of a target, what a list of envoys shows."""
-
-    epoch: int
-    generation: int
-    sha256: str
-    commit_id: str
-    environment: str
-    stalled: str
+def orders(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(Epoch, generation) of what these envoys are to be."""
+    return {
+        envoy_id: (brief.epoch, brief.generation) for envoy_id, brief in briefs(session, project_id, envoy_ids).items()
+    }
 
 
 def briefs(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, Brief]:
-    """The targets of these envoys."""
+    """What these envoys are to be, without the texts."""
     targets = TargetRow.__table__  # type: ignore[attr-defined]
     found: dict[str, Brief] = {}
     for start in range(0, len(envoy_ids), MAX_PAGE):
@@ -246,8 +165,14 @@ def briefs(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[
             targets.c.generation,
             targets.c.sha256,
             targets.c.commit_id,
+            targets.c.catalog_sha256,
             targets.c.environment,
-            targets.c.stalled,
         ).where(targets.c.project_id == project_id, targets.c.envoy_id.in_(envoy_ids[start : start + MAX_PAGE]))
         found |= {row[0]: Brief(*row[1:]) for row in session.connection().execute(query)}
     return found
+
+
+def sha256_of(session: Session, project_id: str, envoy_id: str, *, epoch: int, generation: int) -> str | None:
+    """The digest of the assignment that an envoy was given under this number; None when there was none."""
+    row = session.get(AssignmentRow, (envoy_id, epoch, generation))
+    return row.sha256 if row is not None and row.project_id == project_id else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy import Index, bindparam
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, func, select, update
 
-from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
+from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
 from schema.ids import EnvoyId
 
 
@@ -41,8 +42,7 @@ class EnvoyRow(ProjectRow, table=True):
     run_id: str | None = Field(default=None, max_length=36, nullable=True)
     run_started_at: int | None = micros(nullable=True, default=None)
     run_status: str = Field(default="", max_length=16)
-    run_epoch: int = big(default=0, nullable=False)
-    run_generation: int = big(default=0, nullable=False)
+    run_catalog_sha256: str = Field(default="", max_length=64)
     run_failed: int = Field(default=0)
     run_total: int = Field(default=0)
     refusal: str = text(default="", nullable=False)
@@ -57,18 +57,17 @@ class Known:
     ed25519: str
     x25519: str
     enrolled_at: int
-    revoked_at: int | None
-    last_seen_at: int | None
-    ip_address: str
-    agent_version: str
-    run_id: str | None
-    run_started_at: int | None
-    run_status: str
-    run_epoch: int
-    run_generation: int
-    run_failed: int
-    run_total: int
-    refusal: str
+    revoked_at: int | None = None
+    last_seen_at: int | None = None
+    ip_address: str = ""
+    agent_version: str = ""
+    run_id: str | None = None
+    run_started_at: int | None = None
+    run_status: str = ""
+    run_catalog_sha256: str = ""
+    run_failed: int = 0
+    run_total: int = 0
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,11 @@ class LastRun:
     run_id: str
     started_at: int
     status: str
-    epoch: int
-    generation: int
+    catalog_sha256: str
     failed: int
     total: int
     refusal: str
+    hostname: str = ""
 
 
 def add(session: Session, project_id: str, envoy: Known) -> None:
@@ -177,8 +176,7 @@ def ran(session: Session, project_id: str, envoy_id: str, run: LastRun) -> None:
             run_id=run.run_id,
             run_started_at=run.started_at,
             run_status=run.status,
-            run_epoch=run.epoch,
-            run_generation=run.generation,
+            run_catalog_sha256=run.catalog_sha256,
             run_failed=run.failed,
             run_total=run.total,
             refusal=run.refusal,
@@ -195,12 +193,30 @@ def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) 
     )
 
 
-def hostnames(session: Session, project_id: str, envoy_ids: Sequence[str]) -> Mapping[str, str]:
-    """Hostname of each of these envoys."""
-    query = select(EnvoyRow.id, EnvoyRow.hostname).where(
-        EnvoyRow.project_id == project_id, col(EnvoyRow.id).in_(envoy_ids[:MAX_PAGE])
+def sealing_keys(session: Session, project_id: str, envoy_ids: Sequence[str]) -> Mapping[str, str]:
+    """Hex of the X25519 key of each of these envoys that is live."""
+    query = select(EnvoyRow.id, EnvoyRow.x25519).where(
+        EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.id).in_(envoy_ids)
     )
     return dict(session.exec(query).all())
+
+
+def last_runs(session: Session, project_id: str) -> list[LastRun]:
+    """The last run of each live envoy, for counting; one that has none yet has an empty status."""
+    table = EnvoyRow.__table__  # type: ignore[attr-defined]
+    query = sa.select(
+        table.c.hostname,
+        table.c.run_id,
+        table.c.run_started_at,
+        table.c.run_status,
+        table.c.run_catalog_sha256,
+        table.c.run_failed,
+        table.c.run_total,
+    ).where(table.c.project_id == project_id, table.c.revoked_at.is_(None))
+    return [
+        LastRun(row[1] or "", row[2] or 0, *row[3:7], refusal="", hostname=row[0])
+        for row in session.connection().execute(query)
+    ]
 
 
 def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:
@@ -228,8 +244,7 @@ def _known(row: EnvoyRow) -> Known:
         run_id=row.run_id,
         run_started_at=row.run_started_at,
         run_status=row.run_status,
-        run_epoch=row.run_epoch,
-        run_generation=row.run_generation,
+        run_catalog_sha256=row.run_catalog_sha256,
         run_failed=row.run_failed,
         run_total=row.run_total,
         refusal=row.refusal,

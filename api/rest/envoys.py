@@ -1,0 +1,57 @@
+"""Envoys over REST: the managed hosts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from api.http.areas import Area, Call
+from api.services import envoys
+from api.services.work import Work
+from schema.access import Permission
+from schema.envoys import DEFAULT_PAGE, Envoy, EnvoyCompliance, EnvoyKey, EnvoyPage
+
+area = Area("envoys")
+
+
+@area("GET", "/api/v1/envoys", Permission.FLEET_READ)
+async def list_envoys(
+    call: Call,
+    include_revoked: Annotated[bool, Field(alias="includeRevoked")] = False,  # noqa: FBT002 - a query parameter
+    limit: int = DEFAULT_PAGE,
+    offset: int = 0,
+) -> EnvoyPage:
+    """The fleet, page by page, by hostname.
+
+    A `limit` outside 1 to 5,000 is brought into it. Walk with `nextOffset` until `hasMore` is false.
+    """
+    online, graph = envoys.online(call.app), call.app.graph
+    return await call.read(
+        lambda work: envoys.page(
+            work, online=online, graph=graph, include_revoked=include_revoked, limit=limit, offset=offset
+        )
+    )
+
+
+@area("GET", "/api/v1/envoys/{id}", Permission.FLEET_READ, raises=[envoys.EnvoyNotFound])
+async def get_envoy(call: Call, id: EnvoyKey) -> Envoy:  # noqa: A002 - the path's own word
+    """One envoy, by id or hostname."""
+    online, graph = envoys.online(call.app), call.app.graph
+    return await call.read(lambda work: envoys.get(work, id, online=online, graph=graph))
+
+
+@area("DELETE", "/api/v1/envoys/{id}", Permission.FLEET_WRITE, raises=[envoys.EnvoyNotFound], status=204)
+def revoke_envoy(work: Work, id: EnvoyKey) -> None:  # noqa: A002 - the path's own word
+    """Revoke an envoy: it is disconnected and never served again.
+
+    A host of its name can be enrolled anew, and then sees nothing of what this one had.
+    """
+    envoys.revoke(work, id)
+
+
+@area("GET", "/api/v1/envoys/{id}/compliance", Permission.COMPLIANCE_READ, raises=[envoys.EnvoyNotFound])
+async def envoy_compliance(call: Call, id: EnvoyKey) -> EnvoyCompliance:  # noqa: A002 - the path's own word
+    """Whether one envoy is what it should be, by id or hostname."""
+    graph = call.app.graph
+    return await call.read(lambda work: envoys.compliance(work, id, graph=graph))

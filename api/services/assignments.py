@@ -1,0 +1,176 @@
+"""Assignments: the signed word that one envoy is to be one catalog, with its secrets sealed to its key.
+
+Made in the writer's transaction, where the envoy's next generation is allocated: one row, never the same number twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from api.services import secrets
+from api.services.catalogs import Catalogs, Target
+from api.services.secrets import Vault
+from api.services.work import Work
+from api.storage import assignments as rows
+from api.storage import envoys as envoy_rows
+from api.storage.assignments import Stored
+from reconciler.ports import Assigned, Order
+from schema import canonical
+from schema.errors import Fault, NotFound, Stalled
+from schema.protocol import sealing, signing
+from schema.protocol.desired import NO_SECRETS, Assignment, SealedSecrets
+from schema.protocol.signing import Domain
+from schema.time import HOUR
+
+LIFE: Final = 24 * HOUR
+"""An agent that gets no newer word for so long says that it is stale; half of it over, the loop renews."""
+
+
+class EnvoyGone(NotFound):
+    """The envoy was revoked meanwhile."""
+
+    code = "assignments.envoy_gone"
+
+
+class SecretMissing(Stalled):
+    """The catalog names a secret that does not exist, or no longer in the version that was asked for."""
+
+    code = "assignments.secret_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One assignment to be made."""
+
+    envoy_id: str
+    commit: str
+    plan_root: str
+    profile: str
+    environment: str
+    catalog_sha256: str
+    secrets: tuple[tuple[str, int], ...]
+    secrets_key: str
+
+
+def make(work: Work, wishes: Sequence[Wish], *, key: Ed25519PrivateKey, vault: Vault) -> list[Stored | Fault]:
+    """The next assignment of each of these envoys, stored; or why there is none. One that fails holds up no other."""
+    project_id = work.project_id
+    envoy_ids = [wish.envoy_id for wish in wishes]
+    epoch = rows.epoch(work.session, project_id)
+    orders = rows.orders(work.session, project_id, envoy_ids)
+    sealing_keys = envoy_rows.sealing_keys(work.session, project_id, envoy_ids)
+    names = sorted({name for wish in wishes for name, _ in wish.secrets})
+    values = secrets.values(work, vault, names) if names else {}
+    made: list[Stored | Fault] = []
+    for wish in wishes:
+        last_epoch, last = orders.get(wish.envoy_id, (epoch, 0))
+        order = Order(epoch, last + 1 if last_epoch == epoch else 1)
+        try:
+            made.append(_one(work, wish, order, key, sealing_keys, values))
+        except Fault as fault:
+            made.append(fault)
+    rows.put(work.session, project_id, [one for one in made if isinstance(one, Stored)])
+    return made
+
+
+def latest(work: Work, envoy_id: str) -> Stored | None:
+    """What an envoy is to be; None while it was never assigned anything."""
+    return rows.find(work.session, work.project_id, envoy_id)
+
+
+def to_port(stored: Stored) -> Assigned:
+    """An assignment as the loop looks at it."""
+    return Assigned(
+        order=Order(stored.epoch, stored.generation),
+        assignment_sha256=stored.sha256,
+        commit=stored.commit_id,
+        catalog_sha256=stored.catalog_sha256,
+        plan_root=stored.plan_root,
+        secrets_key=stored.secrets_key,
+        created=stored.created_at,
+        expires=stored.expires_at,
+    )
+
+
+def to_target(stored: Stored, catalogs: Catalogs) -> Target | None:
+    """An assignment ready to send; None when its catalog is not at hand, as after a restart on a newer commit."""
+    catalog = catalogs.find(stored.catalog_sha256)
+    if catalog is None:
+        return None
+    return Target(
+        epoch=stored.epoch,
+        generation=stored.generation,
+        assignment_sha256=stored.sha256,
+        assignment=stored.signed.encode(),
+        catalog_sha256=stored.catalog_sha256,
+        catalog=catalog.json,
+        sealed_secrets=stored.sealed.encode() if stored.sealed else None,
+    )
+
+
+def _one(
+    work: Work,
+    wish: Wish,
+    order: Order,
+    key: Ed25519PrivateKey,
+    sealing_keys: Mapping[str, str],
+    values: Mapping[str, tuple[int, str]],
+) -> Stored:
+    recipient = sealing_keys.get(wish.envoy_id)
+    if recipient is None:
+        raise EnvoyGone("the envoy is revoked")
+    sealed = _seal(work.project_id, wish, recipient, values)
+    assignment = Assignment(
+        project=work.project_id,
+        envoy_id=wish.envoy_id,
+        epoch=order.epoch,
+        generation=order.generation,
+        commit=wish.commit,
+        catalog_sha256=wish.catalog_sha256,
+        sealed_secrets_sha256=sealed.sha256 if sealed is not None else NO_SECRETS,
+        plan_root=wish.plan_root,
+        created=work.now,
+        expires=work.now + LIFE,
+    )
+    signed = signing.sign(key, Domain.ASSIGNMENT, canonical.dumps(assignment.model_dump(mode="json")))
+    return Stored(
+        envoy_id=wish.envoy_id,
+        epoch=order.epoch,
+        generation=order.generation,
+        sha256=signed.sha256,
+        commit_id=wish.commit,
+        catalog_sha256=wish.catalog_sha256,
+        plan_root=wish.plan_root,
+        profile=wish.profile,
+        environment=wish.environment,
+        signed=signed.model_dump_json(),
+        sealed=sealed.model_dump_json() if sealed is not None else "",
+        secrets_key=wish.secrets_key,
+        created_at=work.now,
+        expires_at=work.now + LIFE,
+    )
+
+
+def _seal(project_id: str, wish: Wish, recipient: str, values: Mapping[str, tuple[int, str]]) -> SealedSecrets | None:
+    if not wish.secrets:
+        return None
+    public = X25519PublicKey.from_public_bytes(bytes.fromhex(recipient))
+    sealed: dict[str, str] = {}
+    for name, version in wish.secrets:
+        found = values.get(name)
+        if found is None or found[0] != version:
+            raise SecretMissing(f"secret {name} is not there in version {version}", name=name)
+        sealed[name] = sealing.seal(
+            public,
+            found[1],
+            project=project_id,
+            envoy_id=wish.envoy_id,
+            name=name,
+            catalog_sha256=wish.catalog_sha256,
+        )
+    return SealedSecrets(sealed=sealed)

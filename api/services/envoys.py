@@ -1,0 +1,228 @@
+"""Envoys: the managed hosts. Found by id or hostname, listed, revoked; whether each is what it should be.
+
+What a host should be says the graph in force, what it is says its last run: the word for it is derived whenever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final
+
+from api.services import enrolment, secrets
+from api.services.work import Work
+from api.storage import assignments as assignment_rows
+from api.storage import enrolment as enrolment_rows
+from api.storage import envoys as rows
+from api.storage.assignments import Brief
+from api.storage.enrolment import Credential, Fingerprint
+from api.storage.envoys import Known
+from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
+from schema.errors import NotFound
+from schema.protocol.reports import RunStatus
+
+if TYPE_CHECKING:
+    from api.services.container import Services
+    from reconciler.graph import Graph
+
+MAX_PUBKEYS: Final = 200_000
+
+Online = Callable[[str], bool]
+"""Whether an envoy of this id is connected now."""
+
+
+class EnvoyNotFound(NotFound):
+    """There is no such envoy."""
+
+    code = "envoys.not_found"
+
+
+def online(services: Services) -> Online:
+    """Who is connected to this process."""
+    return services.gateway.online if services.gateway is not None else nobody
+
+
+def nobody(envoy_id: str) -> bool:  # noqa: ARG001 - a null connection table
+    """Nobody is connected: for a process without a gateway."""
+    return False
+
+
+def known(work: Work, key: str) -> Known:
+    """The envoy of this id or hostname; of a hostname the live one, else the one revoked last.
+
+    Raises:
+        EnvoyNotFound
+    """
+    name = key.lower()
+    found = rows.find(work.session, work.project_id, name) or rows.find_by_hostname(work.session, work.project_id, name)
+    if found is None:
+        raise EnvoyNotFound("there is no such envoy")
+    return found
+
+
+def get(work: Work, key: str, *, online: Online, graph: Graph | None) -> Envoy:
+    """One envoy, with what it is to be and how its last run ended.
+
+    Raises:
+        EnvoyNotFound
+    """
+    return _models(work, [known(work, key)], online, graph)[0]
+
+
+def page(
+    work: Work,
+    *,
+    online: Online,
+    graph: Graph | None,
+    include_revoked: bool = False,
+    limit: int = DEFAULT_PAGE,
+    offset: int = 0,
+) -> EnvoyPage:
+    """One page of the fleet, by hostname. `limit` is brought into 1 to 5,000, `offset` to 0 or more."""
+    limit, offset = max(1, min(limit, MAX_PAGE)), max(0, offset)
+    found, total = rows.page(work.session, work.project_id, include_revoked=include_revoked, offset=offset, limit=limit)
+    return EnvoyPage(
+        envoys=_models(work, found, online, graph),
+        total=total,
+        offset=offset,
+        limit=limit,
+        has_more=offset + len(found) < total,
+        next_offset=offset + len(found),
+    )
+
+
+def compliance(work: Work, key: str, *, graph: Graph | None) -> EnvoyCompliance:
+    """Whether one host is what it should be; `compliant` is the documents' word for `converged`.
+
+    Raises:
+        EnvoyNotFound
+    """
+    envoy = _models(work, [known(work, key)], nobody, graph)[0]
+    return EnvoyCompliance(
+        envoy_id=envoy.id,
+        hostname=envoy.hostname,
+        status="compliant" if envoy.convergence is Convergence.CONVERGED else envoy.convergence.value,
+        last_run_at=envoy.last_run_at,
+    )
+
+
+def revoke(work: Work, key: str) -> None:
+    """Revoke an envoy's certificate: it is disconnected and never served again. Called again, it changes nothing.
+
+    Raises:
+        EnvoyNotFound
+    """
+    envoy = known(work, key)
+    if envoy.revoked_at is None:
+        enrolment.retire(work, envoy.id, why="revoked")
+
+
+def pubkeys(work: Work) -> dict[str, str]:
+    """Hostname → hex of the Ed25519 key, of all envoys that are not revoked."""
+    found: dict[str, str] = {}
+    after = ""
+    while len(found) < MAX_PUBKEYS and (batch := rows.receipt_keys(work.session, work.project_id, after=after)):
+        found |= dict(batch)
+        after = batch[-1][0]
+    return found
+
+
+def saw(work: Work, sightings: Collection[tuple[str, int, str, str]]) -> None:
+    """Remember (id, time, address, agent version) of envoys that were heard."""
+    rows.saw(work.session, work.project_id, sightings)
+
+
+def fingerprint(work: Work) -> Fingerprint:
+    """What tells whether the live certificates have changed."""
+    return enrolment_rows.fingerprint(work.session)
+
+
+def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
+    """All certificates that count now, and their fingerprint at that moment."""
+    return enrolment_rows.fingerprint(work.session), list(enrolment_rows.live(work.session, now=work.now))
+
+
+def count(work: Work, *, graph: Graph | None) -> Mapping[Convergence, int]:
+    """How many live envoys are in each state: disjoint, they sum to the fleet."""
+    last = rows.last_runs(work.session, work.project_id)
+    desired = _desired(graph, [one.hostname for one in last])
+    counts = dict.fromkeys(Convergence, 0)
+    for one in last:
+        counts[_judge(one.status, one.failed, one.total, one.catalog_sha256, desired.get(one.hostname))] += 1
+    return counts
+
+
+def _models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
+    briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
+    desired = _desired(graph, [envoy.hostname for envoy in found])
+    stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
+    return [_model(envoy, briefs.get(envoy.id), desired, stalls, online(envoy.id)) for envoy in found]
+
+
+def _model(
+    envoy: Known,
+    brief: Brief | None,
+    desired: Mapping[str, str],
+    stalls: Mapping[str, str],
+    online: bool,  # noqa: FBT001 - a fact
+) -> Envoy:
+    catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
+    return Envoy(
+        id=envoy.id,
+        hostname=envoy.hostname,
+        ip_address=envoy.ip_address,
+        enrolled_at=envoy.enrolled_at,
+        last_seen=envoy.last_seen_at,
+        revoked=envoy.revoked_at is not None,
+        agent_version=envoy.agent_version,
+        status="online" if online else "offline",
+        convergence=_judge(envoy.run_status, envoy.run_failed, envoy.run_total, envoy.run_catalog_sha256, catalog),
+        environment=brief.environment if brief else "",
+        commit=brief.commit_id if brief else None,
+        generation=brief.generation if brief else 0,
+        stalled=stalls.get(envoy.hostname, "") or envoy.refusal,
+        last_run_at=envoy.run_started_at,
+    )
+
+
+def _judge(status: str, failed: int, total: int, ran: str, desired: str | None) -> Convergence:
+    """Whether a host is what it should be.
+
+    Converged: its last run ended well, under the catalog that is desired now. Failed: the run was refused, or nothing
+    in it succeeded. Degraded: what lies between; also a run that ended well under another catalog than the desired one.
+    """
+    if not status:
+        return Convergence.NO_DATA
+    if status == RunStatus.REFUSED or (status == RunStatus.FAILED and failed >= total):
+        return Convergence.FAILED
+    if status == RunStatus.FAILED or (desired is not None and ran != desired):
+        return Convergence.DEGRADED
+    return Convergence.CONVERGED
+
+
+def _desired(graph: Graph | None, hostnames: list[str]) -> Mapping[str, str]:
+    """Hostname → digest of the catalog that the revision in force means for it."""
+    if graph is None:
+        return {}
+    assigned = graph.assign(hostnames)
+    return {
+        hostname: graph.profiles[profile].catalog_sha256
+        for hostname, profile in assigned.items()
+        if profile is not None
+    }
+
+
+def _stalls(work: Work, graph: Graph | None, found: list[Known]) -> Mapping[str, str]:
+    """Hostname → why it gets no assignment from the revision in force."""
+    if graph is None:
+        return {}
+    versions = secrets.versions(work)
+    stalls: dict[str, str] = {}
+    for hostname, profile in graph.assign([envoy.hostname for envoy in found]).items():
+        if profile is None:
+            stalls[hostname] = "no match block names this host"
+            continue
+        missing = [name for name in graph.profiles[profile].catalog.secrets if name not in versions]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            stalls[hostname] = f"secret {missing[0]}{more} does not exist; set it with `vigo secrets set`"
+    return stalls
