@@ -59,7 +59,9 @@ def _cf_agent(root: Path) -> float | None:
     for program in ("cf-promises", "cf-agent"):
         (work / "bin" / program).symlink_to(str(shutil.which(program)))
     (work / "ppkeys").mkdir(mode=0o700)
-    subprocess.run(["cf-key", "--output-file", str(work / "ppkeys" / "localhost")], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        ["cf-key", "--output-file", str(work / "ppkeys" / "localhost")], check=True, capture_output=True, timeout=60
+    )
     argv = ["cf-agent", "--no-lock", "--workdir", str(work), "--file", str(policy)]
 
     def once() -> None:
