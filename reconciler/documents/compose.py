@@ -105,6 +105,21 @@ def resolve(text: str) -> Any:
     return text
 
 
+def is_plain(value: Any) -> bool:
+    """Whether plain data has no floats and no keys beyond the Basic Multilingual Plane."""
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return True
+    if kind is dict:
+        for key, item in value.items():
+            if not (type(item) is str or is_plain(item)) or not (key.isascii() or max(key) <= "\uffff"):
+                return False
+        return True
+    if kind is list:
+        return all(type(item) is str or is_plain(item) for item in value)
+    return False
+
+
 class _Composer:
     __slots__ = ("_anchors", "_expanded", "_get", "_open", "complaints", "item_lines", "nodes")
 

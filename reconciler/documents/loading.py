@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from reconciler.documents import flaws, marks, resources, validate
 from reconciler.documents.complaints import Complaint, diagnostic
-from reconciler.documents.compose import compose
+from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
@@ -35,6 +35,8 @@ class Parsed:
     item_lines: Mapping[str, Sequence[int]]
     complaints: Sequence[Complaint]
     kept: Mapping[Path, Sequence[int]]
+    plain: bool = False
+    """Whether canonical JSON of it can be written the quick way: no floats, no keys beyond the BMP."""
 
     @property
     def whole(self) -> bool:
@@ -200,7 +202,7 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         positions = marks.read(source)
         complaints += [flaws.complaint(flaw, positions) for flaw in found]
     complaints.sort(key=lambda each: (each.line, each.column, each.code))
-    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept)
+    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept, is_plain(composed.data))
 
 
 def errors(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

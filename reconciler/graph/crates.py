@@ -107,7 +107,7 @@ class _Compiler:
         entries = self._entries()
         nodes = self._nodes(entries)
         compiled, owned = [], []
-        crate_given = self._condition(self.model.when, ("when",), None, frozenset())
+        crate_given = self._condition(self.model.when, ("when",), frozenset())
         for entry, node in zip(entries, nodes, strict=True):
             self._read_expressions(entry, crate_given)
             compiled.append(self._compiled(entry, node))
@@ -215,19 +215,25 @@ class _Compiler:
     def _read_expressions(self, entry: _Entry, crate_given: frozenset[expressions.Path]) -> None:
         resource = entry.resource
         items: Items | None = None
+        given = self._condition(resource.when, self._path(entry, "when"), crate_given)
         if resource.foreach is not None:
             items = proofs.items_of(resource.foreach)
             if isinstance(resource.foreach, str):
-                self._foreach(entry, resource.foreach, items, crate_given)
-        given = self._condition(resource.when, self._path(entry, "when"), items, crate_given)
+                self._foreach(entry, resource.foreach, items, given)
+            else:
+                self._templates(resource.foreach, self._path(entry, "foreach"), None, given)
         for key, value in entry.spec.items():
             where = self._where(entry, key)
             if key == "source" and isinstance(value, str):
                 self._source(value, where, items, given)
-                continue
-            for below, analysis in expressions.analyse_value(value, roots=proofs.roots_for(items), given=given):
-                text = _at(value, below)
-                self._take(proofs.of(analysis, Origin((*where, *below), text), items=items))
+            else:
+                self._templates(value, where, items, given)
+
+    def _templates(
+        self, value: Any, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]
+    ) -> None:
+        for below, analysis in expressions.analyse_value(value, roots=proofs.roots_for(items), given=given):
+            self._take(proofs.of(analysis, Origin((*where, *below), _at(value, below)), items=items))
 
     def _foreach(self, entry: _Entry, text: str, items: Items, given: frozenset[expressions.Path]) -> None:
         analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(None), given=given)
@@ -236,13 +242,13 @@ class _Compiler:
         self._take(proofs.of(analysis, Origin(self._path(entry, "foreach"), text), listed=plain_path))
 
     def _condition(
-        self, text: str | None, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]
+        self, text: str | None, where: DocumentPath, given: frozenset[expressions.Path]
     ) -> frozenset[expressions.Path]:
-        """Read a `when`; what is known to be there where it holds."""
+        """Read a `when`, which is asked once, before any `foreach`; what is known to be there where it holds."""
         if text is None:
             return given
-        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(items), given=given)
-        self._take(proofs.of(analysis, Origin(where, text), items=items))
+        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(None), given=given)
+        self._take(proofs.of(analysis, Origin(where, text)))
         return given | analysis.proves
 
     def _source(self, path: str, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]) -> None:

@@ -12,12 +12,19 @@ from typing import Any
 
 import orjson
 
+from reconciler.documents.compose import is_plain
 from schema.canonical import dumps as canonical
 
 
-def dumps(value: Any) -> bytes:
-    """The canonical bytes of plain data that YAML gave."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if _plain(value) else canonical(value)
+def dumps(value: Any, *, plain: bool = False) -> bytes:
+    """The canonical bytes of data that YAML gave.
+
+    Args:
+        plain: it is known to be (`Parsed.plain`), and need not be looked through.
+    """
+    if plain or is_plain(value):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return canonical(value)
 
 
 def text(value: str) -> bytes:
@@ -26,8 +33,13 @@ def text(value: str) -> bytes:
 
 
 def joined_map(pieces: Mapping[str, bytes]) -> bytes:
-    """The canonical bytes of a map whose values are encoded already."""
-    return b"{" + b",".join([orjson.dumps(key) + b":" + pieces[key] for key in sorted(pieces, key=_order)]) + b"}"
+    """The canonical bytes of a map, of which each key is given with the canonical bytes of itself and its value."""
+    return b"{" + b",".join([pieces[key] for key in sorted(pieces, key=_order)]) + b"}"
+
+
+def pair(key: str, value: bytes) -> bytes:
+    """The canonical bytes of one key of a map and of its value, which is encoded already."""
+    return orjson.dumps(key) + b":" + value
 
 
 def joined_list(pieces: Iterable[bytes]) -> bytes:
@@ -37,12 +49,3 @@ def joined_list(pieces: Iterable[bytes]) -> bytes:
 
 def _order(key: str) -> bytes:
     return key.encode("utf-16-be")
-
-
-def _plain(value: Any) -> bool:
-    kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return True
-    if kind is dict:
-        return all((key.isascii() or max(key) <= "\uffff") and _plain(item) for key, item in value.items())
-    return kind is list and all(map(_plain, value))

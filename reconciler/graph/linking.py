@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -30,8 +30,6 @@ class Content(NamedTuple):
 
     ref: ContentRef
     oid: str
-    encoded: bytes
-    """The canonical bytes of the reference."""
     text: str | None
     """Of a template; None when it is not UTF-8, or is delivered as it is."""
     secrets: frozenset[str]
@@ -44,6 +42,8 @@ class Linked:
     crate: Crate
     content: Mapping[str, Content]
     """Source → its content."""
+    encoded_content: Mapping[str, bytes]
+    """Source → the canonical bytes of itself and its `ContentRef`."""
     secrets: frozenset[str]
     outer_needs: tuple[Need, ...]
     """Paths whose first key is not among the crate's own vars."""
@@ -51,6 +51,12 @@ class Linked:
     """Paths that begin in the crate's own vars; a stronger var may have replaced what they lead through."""
     inner_unmet: tuple[tuple[Need, bool], ...]
     """Those of them that the crate's own vars, alone, do not meet; see `unmet`."""
+    outer_by_path: Mapping[tuple[object, ...], Need]
+    """The outer needs by what they ask for."""
+    reference: bytes
+    """Its canonical `CrateRef`, as long as it depends on nothing."""
+    owned: frozenset[tuple[str, str]]
+    """Kind and name of what its resources own, and no other crate of a host may."""
     whole: bool
     """Whether crate and templates are sound: else nothing is proven about them."""
     diagnostics: tuple[Diagnostic, ...]
@@ -91,18 +97,33 @@ def link(
         proof = _prove(source, delivered.text)
         needs += proof.needs
         found += [objection_at(objection, crate.document, _NO_MARKS) for objection in proof.objections]
+    outer = _unique(need for need in needs if need.path[0] not in crate.vars)
     proven = [need for need in needs if need.path[0] in crate.vars]
     own = settle(crate.vars) if proven else {}
     return Linked(
         crate,
         content,
+        {path: encoding.pair(path, encoding.dumps(each.ref.model_dump())) for path, each in content.items()},
         frozenset(named),
-        tuple(_unique(need for need in needs if need.path[0] not in crate.vars)),
+        tuple(outer),
         # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
         tuple(_unique(need for need in proven if len(need.path) > 1 or need.listed)),
-        tuple(_failing(_unique(proven), own)),
+        tuple(failing(_unique(proven), own)),
+        {(need.path, need.listed): need for need in outer},
+        reference(crate, ()),
+        frozenset((each.kind, each.thing) for each in crate.owned),
         crate.document.parsed.whole and not found and not crate.diagnostics,
         tuple(_once(found)),
+    )
+
+
+def reference(crate: Crate, requires: Sequence[str]) -> bytes:
+    """The canonical bytes of a `CrateRef`."""
+    return b'{"name":%b,"requires":%b,"sha256":"%b","size":%d}' % (
+        encoding.text(crate.name),
+        encoding.dumps(list(requires)),
+        crate.sha256.encode(),
+        len(crate.body),
     )
 
 
@@ -113,15 +134,18 @@ def unmet(linked: Linked, catalog_vars: Mapping[str, Any], settled: Mapping[str,
         catalog_vars: the profile's, appends to crates' defaults still open.
         settled: the same with appends settled.
     """
-    found = _failing(linked.outer_needs, settled)
-    if linked.inner_needs:
-        own = linked.crate.vars
-        over = {each: catalog_vars[each] for key in own for each in (key, key + APPEND) if each in catalog_vars}
-        found += _failing(linked.inner_needs, settle(merge(own, over))) if over else linked.inner_unmet
-    return found
+    return [*failing(linked.outer_needs, settled), *unmet_within(linked, catalog_vars)]
 
 
-def _failing(needs: Iterable[Need], vars_: Mapping[str, Any]) -> list[tuple[Need, bool]]:
+def unmet_within(linked: Linked, catalog_vars: Mapping[str, Any]) -> Sequence[tuple[Need, bool]]:
+    """Those of them that begin in the crate's own vars."""
+    own = linked.crate.vars
+    over = {each: catalog_vars[each] for key in own for each in (key, key + APPEND) if each in catalog_vars}
+    return failing(linked.inner_needs, settle(merge(own, over))) if over else linked.inner_unmet
+
+
+def failing(needs: Iterable[Need], vars_: Mapping[str, Any]) -> list[tuple[Need, bool]]:
+    """Needs that vars do not meet, and whether something other than a list is in the way."""
     found: list[tuple[Need, bool]] = []
     for need in needs:
         if proofs.missing(vars_, need.path):
@@ -143,8 +167,7 @@ def _content(tree: Tree, oid: str, path: str, cache: ContentCache) -> Content:
             except UnicodeDecodeError:
                 text = None
         ref = ContentRef(sha256=sha256(data), size=len(data))
-        encoded = encoding.dumps({"sha256": ref.sha256, "size": ref.size})
-        found = Content(ref, oid, encoded, text, frozenset(secrets.find(text) if text else ()))
+        found = Content(ref, oid, text, frozenset(secrets.find(text) if text else ()))
         cache.contents[(oid, is_template)] = found
     return found
 

@@ -52,7 +52,7 @@ class Matcher:
             if first != index:
                 yield index, first
             elif pattern.kind is PatternKind.GLOB:
-                wider = next((each for each in self._globs.wider(pattern) if each < index), None)
+                wider = self._globs.wider(index)
                 if wider is not None:
                     yield index, wider
             elif pattern.kind is PatternKind.REGEX and everything is not None:
@@ -103,11 +103,18 @@ class _GlobIndex:
                     break
         return best
 
-    def wider(self, pattern: Pattern) -> list[int]:
-        """Indexes of the globs that cover this one, ascending; its own among them."""
-        runs = pattern.runs
-        lists = self._candidates(runs[0], runs[-1], runs)
-        return sorted({index for found in lists for index in found if covers(self._patterns[index], pattern)})
+    def wider(self, index: int) -> int | None:
+        """The lowest index of a glob before this one that covers it."""
+        narrow, best = self._patterns[index], index
+        runs = narrow.runs
+        for candidates in self._candidates(runs[0], runs[-1], runs):
+            for candidate in candidates:
+                if candidate >= best:
+                    break
+                if covers(self._patterns[candidate], narrow):
+                    best = candidate
+                    break
+        return best if best < index else None
 
     def _candidates(self, head: str, tail: str, texts: Iterable[str]) -> Iterator[list[int]]:
         heads, tails, grams = self._heads, self._tails, self._grams

@@ -83,7 +83,7 @@ def parse(text: str) -> Pattern:
     if not _HOSTNAME.fullmatch(folded):
         hint = "a regular expression stands between slashes: /.../" if re.search(r"[\^$+()|\\]", text) else ""
         raise BadPattern(f"{text!r} is no host name, glob or /regular expression/", hint)
-    return Pattern(text, PatternKind.EXACT, folded, tuple(folded), folded.__eq__)
+    return Pattern(text, PatternKind.EXACT, folded, tuple(folded), folded.__eq__, (folded,))
 
 
 def covers(wide: Pattern, narrow: Pattern) -> bool:
@@ -95,6 +95,8 @@ def covers(wide: Pattern, narrow: Pattern) -> bool:
     head, tail = wide.runs[0], wide.runs[-1]  # what is literal decides nearly always, and is cheap to compare
     if not narrow.runs[0].startswith(head) or not narrow.runs[-1].endswith(tail) or wide.longest not in narrow.folded:
         return False
+    if len(wide.runs) == 2 and len(wide.tokens) == len(head) + len(tail) + 1 and STAR in wide.tokens:
+        return sum(token != STAR for token in narrow.tokens) >= len(head) + len(tail)
     return _covers(wide.tokens, narrow.tokens)
 
 

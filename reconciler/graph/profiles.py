@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -11,11 +11,12 @@ from typing import Any, Final, NamedTuple
 from reconciler.documents import Document
 from reconciler.graph import encoding
 from reconciler.graph.crates import Owned, doubly_owned
-from reconciler.graph.linking import Content, Linked, unmet
+from reconciler.graph.linking import Linked, failing, reference, unmet, unmet_within
 from reconciler.graph.ordering import settle as in_order
 from reconciler.graph.patterns import Pattern
 from reconciler.graph.proofs import Need
 from reconciler.graph.resolution import Resolution
+from reconciler.graph.scopes import appends
 from schema import secrets
 from schema.merging import APPEND, settle
 from schema.protocol.desired import CATALOG_FORMAT, Catalog
@@ -32,10 +33,13 @@ class CrateSet(NamedTuple):
     encoded_crates: bytes
     encoded_content: bytes
     secrets: frozenset[str]
-    content: Mapping[str, Content]
     resource_count: int
-    proven: tuple[Linked, ...]
-    """Those of which needs can be proven."""
+    outer_needs: tuple[Need, ...]
+    """One for each path that some crate asks of vars it has no default for."""
+    inner: Mapping[str, Sequence[Linked]]
+    """First key of crates' own vars → those that ask for something below it."""
+    unmet_within: bool
+    """Whether a crate's own vars, alone, do not meet what it asks of them."""
     own_keys: frozenset[str]
     """First keys of the crates' own vars."""
 
@@ -114,13 +118,13 @@ class Profiles:
     def make(self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution) -> Profile:
         """The profile of a resolved block, with what is wrong with it."""
         crates = self._crate_set(resolution.crates)
-        settled = settle(resolution.vars)
-        # An append that a crate's default may be below stays open: the host closes it, crate by crate.
-        open_ = any(key.endswith(APPEND) and key[:-1] in crates.own_keys for key in resolution.vars)
-        catalog_vars = resolution.vars if open_ or _nested(resolution.vars, crates.own_keys) else settled
+        catalog_vars, settled = resolution.vars, resolution.vars
+        if not resolution.simple:
+            settled = settle(resolution.vars)
+            if not _stays_open(resolution.vars, crates.own_keys):
+                catalog_vars = settled
         body, named = self._encode(resolution, crates, catalog_vars)
         digest = hashlib.sha256(body).hexdigest()
-        findings = _findings(resolution, crates, catalog_vars, settled)
         return Profile(
             id_,
             pattern,
@@ -132,7 +136,7 @@ class Profiles:
             digest,
             named,
             leaf_hash(id_, digest),
-            findings,
+            _findings(resolution, crates, catalog_vars, settled),
         )
 
     def _crate_set(self, names: Iterable[str]) -> CrateSet:
@@ -145,7 +149,7 @@ class Profiles:
     def _encode(
         self, resolution: Resolution, crates: CrateSet, catalog_vars: Mapping[str, Any]
     ) -> tuple[bytes, tuple[str, ...]]:
-        encoded_vars = encoding.dumps(catalog_vars)
+        encoded_vars = encoding.dumps(catalog_vars, plain=resolution.simple)
         names = crates.secrets
         if b"secret:" in encoded_vars:
             names = names | secrets.find(catalog_vars)
@@ -155,8 +159,8 @@ class Profiles:
             crates.encoded_crates,
             encoding.text(resolution.environment),
             CATALOG_FORMAT,
-            encoding.dumps(list(resolution.roles)),
-            encoding.dumps(list(named)),
+            encoding.dumps(resolution.roles, plain=True),
+            encoding.dumps(named, plain=True),
             encoded_vars,
         )
         return body, named
@@ -164,42 +168,51 @@ class Profiles:
 
 def leaf_hash(id_: str, catalog_sha256: str) -> bytes:
     """The leaf of a profile in the plan's Merkle tree (RFC 6962, 2.1): over the canonical JSON of its id and digest."""
-    return hashlib.sha256(b"\0" + encoding.dumps([id_, catalog_sha256])).digest()
+    return hashlib.sha256(b"\0" + encoding.dumps((id_, catalog_sha256), plain=True)).digest()
 
 
 def _crate_set(chosen: tuple[Linked, ...]) -> CrateSet:
-    by_name = {linked.name: linked for linked in chosen}
-    requires = {linked.name: linked.crate.depends_on for linked in chosen}
-    ordered = [by_name[name] for name in in_order(list(by_name), requires)]
-    content = {path: each for linked in ordered for path, each in linked.content.items()}
-    owners = {id(owned): linked for linked in ordered for owned in linked.crate.owned}
-    everything = [owned for linked in ordered for owned in linked.crate.owned]
-    clashes = tuple(
-        (owners[id(second)], second, first)
-        for second, first in doubly_owned(everything)
-        if owners[id(second)] is not owners[id(first)]
-    )
+    present = {linked.name: linked for linked in chosen}
+    requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
+    ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
+    content: dict[str, bytes] = {}
+    for linked in ordered:
+        content.update(linked.encoded_content)
+    outer: dict[tuple[object, ...], Need] = {}
+    inner: dict[str, list[Linked]] = {}
+    for linked in reversed(ordered):
+        outer.update(linked.outer_by_path)
+        for need in linked.inner_needs:
+            inner.setdefault(str(need.path[0]), []).append(linked)
     return CrateSet(
-        tuple(ordered),
-        tuple((linked, name) for linked in ordered for name in linked.crate.depends_on if name not in by_name),
-        clashes,
-        encoding.joined_list(_reference(linked, by_name) for linked in ordered),
-        encoding.joined_map({path: each.encoded for path, each in content.items()}),
+        ordered,
+        tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
+        _clashes(ordered),
+        encoding.joined_list(
+            linked.reference
+            if linked.name not in requires
+            else reference(linked.crate, [each for each in requires[linked.name] if each in present])
+            for linked in ordered
+        ),
+        encoding.joined_map(content),
         frozenset().union(*(linked.secrets for linked in ordered)),
-        content,
         sum(len(linked.crate.resources) for linked in ordered),
-        tuple(linked for linked in ordered if linked.whole and (linked.outer_needs or linked.inner_needs)),
-        frozenset(key for linked in ordered for key in linked.crate.vars),
+        tuple(outer.values()),
+        inner,
+        any(linked.inner_unmet for linked in ordered),
+        frozenset().union(*(linked.crate.vars for linked in ordered)),
     )
 
 
-def _reference(linked: Linked, present: Mapping[str, Linked]) -> bytes:
-    crate = linked.crate
-    return b'{"name":%b,"requires":%b,"sha256":"%b","size":%d}' % (
-        encoding.text(crate.name),
-        encoding.dumps([name for name in crate.depends_on if name in present]),
-        crate.sha256.encode(),
-        len(crate.body),
+def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ...]:
+    apart = frozenset().union(*(linked.owned for linked in ordered))
+    if len(apart) == sum(len(linked.owned) for linked in ordered):
+        return ()
+    owners = {id(owned): linked for linked in ordered for owned in linked.crate.owned}
+    return tuple(
+        (owners[id(second)], second, first)
+        for second, first in doubly_owned(owned for linked in ordered for owned in linked.crate.owned)
+        if owners[id(second)] is not owners[id(first)]
     )
 
 
@@ -211,23 +224,39 @@ def _findings(
         for linked, name in crates.missing:
             message = f"{linked.name} depends on {name}, which the same host does not have"
             found.append(Finding("crate.missing-dependency", linked, None, None, message, name))
-        for linked in crates.proven:
-            for need, wrong_type in unmet(linked, catalog_vars, settled):
-                if wrong_type:
-                    message = f"foreach goes through {need.dotted}, which is not a list"
-                    found.append(Finding("vars.not-a-list", linked, need, None, message, ""))
-                else:
-                    found.append(Finding("vars.undefined", linked, need, None, f"{need.dotted} is not defined", ""))
+        if _may_lack(crates, catalog_vars, settled):
+            found += [
+                each for linked in crates.linked if linked.whole for each in _lacking(linked, catalog_vars, settled)
+            ]
     for linked, second, first in crates.clashes:
         message = f"{second.kind} {second.thing} is also owned by {first.resource}"
         found.append(Finding("crate.owned-twice", linked, None, second, message, ""))
     return found
 
 
-def _nested(value: Mapping[str, Any], own_keys: frozenset[str]) -> bool:
-    """Whether an append stands open within a map that a crate has a default for."""
-    return any(isinstance(item, dict) and key in own_keys and _has_append(item) for key, item in value.items())
+def _may_lack(crates: CrateSet, catalog_vars: Mapping[str, Any], settled: Mapping[str, Any]) -> bool:
+    """Whether some crate may ask for what is not there: the quick half of `_lacking`, for all crates at once."""
+    if crates.unmet_within or failing(crates.outer_needs, settled):
+        return True
+    if not crates.inner.keys().isdisjoint(catalog_vars):
+        touched = {id(each): each for key in crates.inner.keys() & catalog_vars.keys() for each in crates.inner[key]}
+        if any(unmet_within(linked, catalog_vars) for linked in touched.values()):
+            return True
+    return catalog_vars is not settled
 
 
-def _has_append(value: Mapping[str, Any]) -> bool:
-    return any(key.endswith(APPEND) or (isinstance(item, dict) and _has_append(item)) for key, item in value.items())
+def _lacking(linked: Linked, catalog_vars: Mapping[str, Any], settled: Mapping[str, Any]) -> Iterator[Finding]:
+    for need, wrong_type in unmet(linked, catalog_vars, settled):
+        if wrong_type:
+            message = f"foreach goes through {need.dotted}, which is not a list"
+            yield Finding("vars.not-a-list", linked, need, None, message, "")
+        else:
+            yield Finding("vars.undefined", linked, need, None, f"{need.dotted} is not defined", "")
+
+
+def _stays_open(vars_: Mapping[str, Any], own_keys: Collection[str]) -> bool:
+    """Whether something still appends to what a crate may have a default for: the host closes that, crate by crate."""
+    return any(
+        key.removesuffix(APPEND) in own_keys and (key.endswith(APPEND) or (isinstance(item, dict) and appends(item)))
+        for key, item in vars_.items()
+    )

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from reconciler import expressions
 from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path as DocumentPath
+from reconciler.documents.resources import deferred
 from reconciler.expressions import EACH, RESOURCE_ROOTS, Analysis, Path, PathUse
 from schema import traits
 from schema.traits import TraitType
@@ -128,13 +129,15 @@ def missing(value: Any, path: Sequence[str | int]) -> bool:
     for index, part in enumerate(path):
         if type(value) is dict:
             if part == EACH:
-                return any(missing(item, path[index + 1 :]) for item in value.values())
+                rest = path[index + 1 :]
+                return bool(rest) and any(missing(item, rest) for item in value.values())
             if part not in value:
                 return True
             value = value[part]
         elif type(value) is list:
             if part == EACH:
-                return any(missing(item, path[index + 1 :]) for item in value)
+                rest = path[index + 1 :]
+                return bool(rest) and any(missing(item, rest) for item in value)
             if not isinstance(part, int) or not -len(value) <= part < len(value):
                 return True
             value = value[part]
@@ -171,7 +174,7 @@ def _judge(use: PathUse, origin: Origin, items: Items | None) -> Objection | Non
         hint = nearest(str(rest[0]), HOST_NAMES) or "host has hostname, environment and roles"
         return _object("expression.unknown-name", use, origin, f"host has no {rest[0]}", hint)
     if root == "item" and items is not None and items.literal is not None:
-        lacking = [item for item in items.literal if missing(item, rest)]
+        lacking = [item for item in items.literal if missing(item, rest) and not deferred(item)]
         if lacking:
             return _object("vars.undefined", use, origin, f"{use.dotted} is not there for every item", "")
     return None

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
 from reconciler.graph.roles import RoleSet
-from reconciler.graph.scopes import Layer, Scope, unique
+from reconciler.graph.scopes import Layer, Scope, appends, unique
 from schema.documents.leaves import MatchBlock
 from schema.merging import merge
 
@@ -27,6 +27,8 @@ class Resolution(NamedTuple):
     """Crate → label of its one source, in order, before `depends_on` has its say."""
     vars: dict[str, Any]
     """Merged; an append that nothing is below is still one."""
+    simple: bool
+    """Whether `vars` need no second look: plain to encode, and nothing in them still to append."""
     layers: tuple[Layer, ...]
     scope: Scope
     whole: bool
@@ -53,7 +55,9 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
 
     layers = scope.layers + expansion.layers
     merged = merge(scope.vars, expansion.vars) if expansion.vars else scope.vars
+    simple = scope.simple and expansion.simple and (environment is None or environment.simple)
     if block.vars:
+        simple = simple and document.parsed.plain and not appends(block.vars)
         layers = (*layers, Layer(MATCH_BLOCK, document, ("envoys", index, "vars"), block.vars))
         merged = merge(merged, block.vars)
     if environment is not None and environment.layers:
@@ -64,6 +68,7 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         listed,
         crates,
         merged,
+        simple,
         layers,
         scope,
         scope.whole and roles.whole and document.parsed.whole,

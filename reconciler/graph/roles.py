@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document, Documents, Kind
-from reconciler.graph.scopes import Layer, unique
+from reconciler.graph.scopes import Layer, is_simple, unique
 from schema.documents.roles import RoleEntry, Roles
 from schema.merging import merge
 
@@ -19,6 +19,8 @@ class Expansion(NamedTuple):
     """Crate, label: `role:` and the listed role that brought it."""
     layers: tuple[Layer, ...]
     vars: dict[str, Any]
+    simple: bool = True
+    """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
 
 
 EMPTY: Final = Expansion((), (), {})
@@ -62,7 +64,7 @@ class RoleSet:
                 if entry.vars:
                     layers.append(Layer(label, self.document, ("roles", name, "vars"), entry.vars))
                     merged = merge(merged, entry.vars)
-        return Expansion(tuple(crates.items()), tuple(layers), merged)
+        return Expansion(tuple(crates.items()), tuple(layers), merged, is_simple(layers, merged))
 
 
 def read(documents: Documents, before: RoleSet | None) -> tuple[RoleSet, frozenset[str]]:

@@ -14,7 +14,7 @@ from reconciler.documents import Document, Documents, Kind
 from reconciler.documents.marks import Path
 from schema.documents.environments import Environment, Environments
 from schema.documents.inherited import Inherited
-from schema.merging import merge
+from schema.merging import APPEND, merge
 
 
 class Layer(NamedTuple):
@@ -36,6 +36,8 @@ class EnvironmentChain(NamedTuple):
     excluded: frozenset[str]
     layers: tuple[Layer, ...]
     vars: dict[str, Any]
+    simple: bool
+    """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +53,8 @@ class Scope:
     excluded: frozenset[str] = frozenset()
     layers: tuple[Layer, ...] = ()
     vars: dict[str, Any] = field(default_factory=dict)
+    simple: bool = True
+    """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
     whole: bool = True
     """Whether all documents that make it are sound: else nothing can be said about what is missing."""
     environments: dict[str, EnvironmentChain | None] = field(default_factory=dict)
@@ -106,6 +110,16 @@ class Scopes:
 _NOTHING: Final = Scope()
 
 
+def is_simple(layers: Iterable[Layer], vars_: Mapping[str, Any]) -> bool:
+    """Whether vars merged from these layers are plain to encode, with nothing in them still to append."""
+    return all(layer.document.parsed.plain for layer in layers) and not appends(vars_)
+
+
+def appends(vars_: Mapping[str, Any]) -> bool:
+    """Whether something in vars is appended to what is weaker than they are."""
+    return any(key.endswith(APPEND) or (type(value) is dict and appends(value)) for key, value in vars_.items())
+
+
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     """Names in order, each once."""
     return tuple(dict.fromkeys(names))
@@ -121,6 +135,7 @@ def _extend(parent: Scope, inherited: Document | None, environments: Document | 
         parent.excluded,
         parent.layers,
         parent.vars,
+        parent.simple,
         parent.whole,
     )
     if inherited is not None:
@@ -137,6 +152,7 @@ def _extend(parent: Scope, inherited: Document | None, environments: Document | 
             if level.vars:
                 scope.layers = (*parent.layers, Layer(inherited.path, inherited, ("vars",), level.vars))
                 scope.vars = merge(parent.vars, level.vars)
+                scope.simple = is_simple(scope.layers, scope.vars)
     if environments is not None:
         scope.environment_documents = (*parent.environment_documents, environments)
         scope.whole = scope.whole and environments.parsed.whole
@@ -166,4 +182,8 @@ def _environment(documents: Iterable[Document], name: str) -> EnvironmentChain |
         if environment.vars:
             layers.append(Layer(label, document, ("environments", name, "vars"), environment.vars))
             merged = merge(merged, environment.vars)
-    return EnvironmentChain(tuple(crates.items()), frozenset(excluded), tuple(layers), merged) if found else None
+    if not found:
+        return None
+    return EnvironmentChain(
+        tuple(crates.items()), frozenset(excluded), tuple(layers), merged, is_simple(layers, merged)
+    )
