@@ -1,0 +1,98 @@
+"""Effects: what the core wants done. Each is answered by an event, or by `Faulted` with the effect itself.
+
+| effect | done | otherwise |
+|---|---|---|
+| `Compile` | `Compiled` | `CompileFailed`, `Diverged`, `Faulted` |
+| `Abandon`, `WakeAt` | not answered | |
+| `PutInForce` | `InForce` | `Faulted` |
+| `RecordFailure` | `Recorded` | `Faulted` |
+| `Assign` | `AssignmentMade` | `Faulted` |
+| `Push` | `Pushed` | `Faulted` |
+
+`PutInForce` and `RecordFailure` are performed in the order they are given: the record tells by its order what is
+newest. All else may be performed side by side. An answer that never comes is a fault after the time of `Limits`; one
+that comes later than that does no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.ports import Desired, Order, Plan
+from schema.diagnostics import Diagnostic
+from schema.revisions import RevisionState
+
+
+@dataclass(frozen=True, slots=True)
+class Compile:
+    """Compile a commit, in the background. With a `base` that it does not descend from, answer `Diverged` instead;
+    a secret that does not exist is one of the diagnostics of `CompileFailed`."""
+
+    commit: str
+    base: str | None
+    restore: bool = False
+    """It was in force before: only its graph is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """A compile has run out of time: stop it if that can be done. Its answer is not waited for."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutInForce:
+    """Sign the plan's catalogs and have them at hand; then record the commit as in force; answer when that is durable.
+    May be asked again for the commit that is in force already."""
+
+    plan: Plan
+    restore: bool = False
+    """It is on record already, and so may be a newer one that failed: only have its catalogs at hand."""
+
+    @property
+    def commit(self) -> str:
+        """Of the plan."""
+        return self.plan.commit
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailure:
+    """Record why a commit does not come into force: `FAILED` or `DIVERGED`. What is in force stays."""
+
+    commit: str
+    state: RevisionState
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Make the next assignment of one envoy, durable before the answer: see `ports.Assignments.assign`."""
+
+    envoy_id: str
+    hostname: str
+    commit: str
+    plan_root: str
+    desired: Desired
+    secrets: tuple[tuple[str, int], ...]
+    """Name and version of each secret to seal."""
+    secrets_key: str
+    """Digest of `secrets`, to be kept with the assignment; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Hand an envoy the assignment of this order, or a newer one that the store holds by now."""
+
+    envoy_id: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send `Tick` at this monotonic second. Replaces every earlier one."""
+
+    mono: float
+
+
+Effect = Compile | Abandon | PutInForce | RecordFailure | Assign | Push | WakeAt

@@ -1,0 +1,372 @@
+"""A server, its agents and what is between them, in virtual time and from one seed.
+
+It is also the example of a shell: `Server.perform` shows what whoever performs the core's effects has to do for each.
+The store outlives a crash of the server; answers under way and connections do not.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.loop import Limits, LoopCore, Moment, effects, events
+from reconciler.ports import Assigned, Desired, Order
+from schema.diagnostics import Diagnostic
+from schema.errors import Exhausted, Fault, NotFound, Stalled, Unavailable
+from schema.ids import sha256
+from schema.protocol.reports import RunStatus
+from schema.revisions import RevisionState
+from schema.time import HOUR, SECOND
+
+LIFE = 24 * HOUR
+START = 1_800_000_000 * SECOND
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of the simulated repository; it is good if it compiles."""
+
+    id: str
+    parents: frozenset[str]
+    """All its ancestors."""
+    good: bool
+    catalogs: Mapping[str, str]
+    """Hostname → catalog."""
+    secrets: Mapping[str, tuple[str, ...]]
+    """Catalog → names."""
+
+
+@dataclass(frozen=True)
+class SimulatedPlan:
+    commit: str
+    plan_root: str
+    of: Commit
+
+    def desired(self, hostnames: Iterable[str], /) -> dict[str, Desired | None]:
+        found: dict[str, Desired | None] = {}
+        for name in hostnames:
+            catalog = self.of.catalogs.get(name)
+            found[name] = Desired("profile", catalog, self.of.secrets.get(catalog, ())) if catalog else None
+        return found
+
+
+@dataclass
+class Store:
+    """What is durable on the server."""
+
+    in_force: str | None = None
+    log: list[tuple[str, RevisionState]] = field(default_factory=list)
+    assignments: dict[str, Assigned] = field(default_factory=dict)
+    secrets: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Agent:
+    """A host: it accepts nothing older than what it holds, whatever the network brings it."""
+
+    id: str
+    hostname: str
+    sick: bool
+    held: Assigned | None = None
+    connection: int = 0
+    history: list[Order] = field(default_factory=list)
+
+    def accept(self, assigned: Assigned) -> bool:
+        if self.sick or (self.held is not None and assigned.order < self.held.order):
+            return False
+        if self.held is None or assigned.order > self.held.order:
+            self.held = assigned
+            self.history.append(assigned.order)
+        return True
+
+
+class World:
+    """Everything, advanced by `run`. `sometimes` counts what happened, to show that it does."""
+
+    def __init__(self, seed: int, *, hosts: int = 8, trouble: float = 0.15) -> None:
+        self.random = random.Random(seed)
+        self.trouble = trouble
+        self.now = 0.0
+        self.queue: list[tuple[float, float, int, Callable[[], None]]] = []
+        self.count = 0
+        self.sometimes: Counter[str] = Counter()
+        self.store = Store(secrets={"db": 1, "tls": 1})
+        self.commits: dict[str, Commit] = {}
+        self.tip: str | None = None
+        self.ref: str | None = None
+        self.agents = {f"e{n}": Agent(f"e{n}", f"h{n}", sick=self.random.random() < 0.1) for n in range(hosts)}
+        self.server = Server(self)
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(START + int(self.now * SECOND), self.now)
+
+    def after(self, delay_s: float, action: Callable[[], None]) -> None:
+        self.count += 1
+        heapq.heappush(self.queue, (self.now + delay_s, self.random.random(), self.count, action))
+
+    def chance(self, probability: float, what: str) -> bool:
+        if self.random.random() < probability * (self.trouble / 0.15):
+            self.sometimes[what] += 1
+            return True
+        return False
+
+    def run(self, until_s: float) -> None:
+        while self.queue and self.queue[0][0] <= until_s:
+            self.now, _, _, action = heapq.heappop(self.queue)
+            action()
+        self.now = until_s
+
+    # what people do
+
+    def push_commit(self) -> None:
+        """Somebody pushes: a good commit, a bad one, or another history."""
+        kind = self.random.choices(["good", "bad", "rewind"], [6, 3, 1])[0]
+        base = self.commits.get(self.ref) if self.ref else None
+        if kind == "rewind" and base is not None and base.parents:
+            self.sometimes["rewind"] += 1
+            base = self.commits[self.random.choice(sorted(base.parents))]
+        number = len(self.commits)
+        # A small change: most hosts keep their catalog.
+        catalogs = dict(base.catalogs) if base else {agent.hostname: sha256(b"0") for agent in self.agents.values()}
+        for hostname in self.random.sample(sorted(catalogs), 2):
+            catalogs[hostname] = sha256(f"catalog {number}".encode())
+        secrets = dict(base.secrets) if base else {}
+        secrets[sha256(f"catalog {number}".encode())] = self.random.choice([(), ("db",), ("db", "tls")])
+        commit = Commit(
+            id=f"c{number}",
+            parents=(base.parents | {base.id}) if base else frozenset(),
+            good=kind != "bad",
+            catalogs=catalogs,
+            secrets=secrets,
+        )
+        self.sometimes[kind] += 1
+        self.commits[commit.id] = commit
+        self.ref = commit.id
+        self.after(self.random.uniform(0, 0.5), self.server.look)
+
+    def rotate_secret(self) -> None:
+        """Somebody sets a secret to another value."""
+        name = self.random.choice(["db", "tls"])
+        version = self.store.secrets[name] = self.store.secrets[name] + 1
+        self.sometimes["secret rotated"] += 1
+        self.server.tell(events.SecretsChanged({name: version}))
+
+    def connect(self, agent: Agent) -> None:
+        if agent.connection or not self.server.up:
+            return  # a server that starts is found by all
+        self.server.connections += 1
+        agent.connection = self.server.connections
+        assigned = self.store.assignments.get(agent.id)
+        applied = agent.held.order if agent.held else None
+        connection = agent.connection
+
+        def tell() -> None:
+            # Read as late as can be: one that is out of date by then costs an assignment too many.
+            newest = self.store.assignments.get(agent.id)
+            self.server.tell(events.EnvoyConnected(agent.id, agent.hostname, connection, applied, newest))
+
+        self.after(self.random.uniform(0, 0.2), tell)
+        if assigned is not None:
+            self.deliver(agent, agent.connection, assigned)
+
+    def disconnect(self, agent: Agent) -> None:
+        if not agent.connection:
+            return
+        connection, agent.connection = agent.connection, 0
+        self.sometimes["disconnected"] += 1
+        self.after(self.random.uniform(0, 5), lambda: self.server.tell(events.EnvoyDisconnected(agent.id, connection)))
+        self.after(self.random.uniform(0, 20), lambda: self.connect(agent))
+
+    def deliver(self, agent: Agent, connection: int, assigned: Assigned) -> None:
+        """A frame to an agent: late, twice or, when its connection breaks, never."""
+
+        def arrive() -> None:
+            if agent.connection != connection:
+                self.sometimes["frame lost"] += 1
+                return
+            if agent.accept(assigned):
+                self.after(self.random.uniform(0, 2), lambda: self.report(agent, connection, assigned))
+            else:
+                self.sometimes["refused"] += 1
+                code = "format" if agent.sick else "rollback"
+                self.server.tell(events.RefusedByEnvoy(agent.id, assigned.assignment_sha256, code))
+
+        self.after(self.random.uniform(0, 1), arrive)
+        if self.chance(0.1, "frame twice"):
+            self.after(self.random.uniform(0, 3), arrive)
+
+    def report(self, agent: Agent, connection: int, assigned: Assigned) -> None:
+        if agent.connection != connection:
+            self.sometimes["report lost"] += 1
+            return
+        status = RunStatus.FAILED if self.chance(0.1, "run failed") else RunStatus.CONVERGED
+        self.server.tell(events.Reported(agent.id, assigned.order, assigned.assignment_sha256, assigned.commit, status))
+
+
+class Server:
+    """The shell around the core."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.up = True
+        self.life = 0
+        self.connections = 0
+        self.limits = Limits(compile_s=20, record_s=5, assign_s=5, push_s=5, acknowledge_s=60, assigning=3, pushing=4)
+        self.unanswered: set[str] = set()
+        self.doubled: set[str] = set()
+        self.records_at = 0.0
+        self.core = self.fresh()
+
+    def fresh(self) -> LoopCore:
+        store = self.world.store
+        return LoopCore(
+            in_force=store.in_force, secrets=store.secrets, random=self.world.random.random, limits=self.limits
+        )
+
+    def crash(self) -> None:
+        """Killed, and started again a little later. Everything but the store is gone."""
+        if not self.up:
+            return
+        self.world.sometimes["crash"] += 1
+        self.up = False
+        self.life += 1
+        for agent in self.world.agents.values():
+            agent.connection = 0
+
+        def start() -> None:
+            self.up = True
+            self.core = self.fresh()
+            self.look()
+            for agent in self.world.agents.values():
+                self.world.after(self.world.random.uniform(0, 3), lambda agent=agent: self.world.connect(agent))
+
+        self.world.after(self.world.random.uniform(0.1, 3), start)
+
+    def look(self) -> None:
+        """The watcher: level-triggered, so it may tell what is known."""
+        if self.world.ref is not None:
+            self.tell(events.RefMoved(self.world.ref))
+
+    def tell(self, event: events.Event) -> None:
+        if not self.up:
+            return
+        for effect in self.core.handle(event, self.world.moment):
+            self.perform(effect)
+
+    def later(self, action: Callable[[], None], most_s: float = 0.5) -> None:
+        """Whatever is under way ends with this life of the server."""
+        life = self.life
+        self.world.after(self.world.random.uniform(0, most_s), lambda: action() if self.life == life else None)
+
+    def answer(self, event: events.Event, subject: str = "") -> None:
+        if self.world.chance(0.03, "answer lost"):
+            self.unanswered.add(subject)
+            return
+        self.later(lambda: self.tell(event))
+        if self.world.chance(0.03, "answer twice"):
+            self.doubled.add(subject)
+            self.later(lambda: self.tell(event), 8)
+
+    def perform(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.WakeAt(at):
+                life = self.life
+                wait = max(0.0, at - self.world.now)
+                self.world.after(wait, lambda: self.tell(events.Tick()) if self.life == life else None)
+            case effects.Abandon():
+                self.world.sometimes["abandoned"] += 1
+            case effects.PutInForce() | effects.RecordFailure():
+                # In the order they are given, whatever becomes of each.
+                self.records_at = max(self.records_at, self.world.now + self.world.random.uniform(0, 0.5)) + 0.001
+                life = self.life
+                self.world.after(
+                    self.records_at - self.world.now, lambda: self._do(effect) if self.life == life else None
+                )
+            case _:
+                self.later(lambda: self._do(effect))
+
+    def _do(
+        self, effect: effects.Compile | effects.PutInForce | effects.RecordFailure | effects.Assign | effects.Push
+    ) -> None:
+        fault = self._fault(effect)
+        if fault is not None:
+            self.answer(events.Faulted.of(effect, fault), getattr(effect, "envoy_id", ""))
+            return
+        store = self.world.store
+        match effect:
+            case effects.Compile(commit, base):
+                self.answer(self._compile(self.world.commits[commit], base))
+            case effects.PutInForce(plan, restore):
+                assert self.world.commits[plan.commit].good
+                if restore:
+                    assert store.in_force == plan.commit
+                else:
+                    store.in_force = plan.commit
+                    store.log.append((plan.commit, RevisionState.IN_FORCE))
+                self.answer(events.InForce(plan.commit))
+            case effects.RecordFailure(commit, state):
+                store.log.append((commit, state))
+                self.answer(events.Recorded(commit))
+            case effects.Assign():
+                self._assign(effect)
+            case effects.Push(envoy_id, order):
+                agent = self.world.agents[envoy_id]
+                newest = store.assignments[envoy_id]
+                assert newest.order >= order
+                if not agent.connection:
+                    self.answer(events.Faulted.of(effect, NotFound("not connected")))
+                    return
+                self.world.deliver(agent, agent.connection, newest)
+                self.answer(events.Pushed(envoy_id, order))
+
+    def _compile(self, commit: Commit, base: str | None) -> events.Event:
+        if base is not None and base != commit.id and base not in commit.parents:
+            return events.Diverged(commit.id, base)
+        if not commit.good:
+            return events.CompileFailed(commit.id, (Diagnostic(code="x", file="a.vgo", message="bad"),))
+        return events.Compiled(SimulatedPlan(commit.id, sha256(commit.id.encode()), commit))
+
+    def _assign(self, effect: effects.Assign) -> None:
+        store = self.world.store
+        before = store.assignments.get(effect.envoy_id)
+        # What nobody may see: anything but the commit in force, or an assignment for nothing.
+        assert self.world.commits[effect.commit].good
+        assert effect.commit in {commit for commit, state in store.log if state is RevisionState.IN_FORCE}
+        agent = self.world.agents[effect.envoy_id]
+        if before is not None and not agent.sick and effect.envoy_id not in self.unanswered | self.doubled:
+            assert (before.catalog_sha256, before.secrets_key) != (
+                effect.desired.catalog_sha256,
+                effect.secrets_key,
+            ) or self.world.moment.wall > before.created + LIFE * 0.39
+        self.unanswered.discard(effect.envoy_id)
+        generation = before.order.generation + 1 if before else 1
+        made = Assigned(
+            order=Order(1, generation),
+            assignment_sha256=sha256(f"{effect.envoy_id} {generation}".encode()),
+            commit=effect.commit,
+            catalog_sha256=effect.desired.catalog_sha256,
+            plan_root=effect.plan_root,
+            secrets_key=effect.secrets_key,
+            created=self.world.moment.wall,
+            expires=self.world.moment.wall + LIFE,
+        )
+        store.assignments[effect.envoy_id] = made
+        self.answer(events.AssignmentMade(effect.envoy_id, made), effect.envoy_id)
+
+    def _fault(self, effect: effects.Effect) -> Fault | None:
+        world = self.world
+        if world.chance(0.05, "unavailable"):
+            return Unavailable("the database is silent")
+        if world.chance(0.03, "exhausted"):
+            return Exhausted("too many", retry_after_s=2.0)
+        if isinstance(effect, effects.Assign) and world.agents[effect.envoy_id].sick and world.chance(0.5, "stalled"):
+            return Stalled("its key is broken")
+        if isinstance(effect, effects.Compile) and world.chance(0.03, "compile hangs"):
+            self.unanswered.add("")
+            world.after(1000.0, lambda: None)
+            return Unavailable("the compiler was killed")
+        return None

@@ -1,0 +1,104 @@
+"""Two hundred fleets in trouble: whatever happens to them, the promises of the loop hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from schema.canonical import dumps
+from schema.ids import sha256
+from schema.revisions import RevisionState
+from tests.unit.reconciler.loop.simulation import World
+
+SEEDS = 200
+
+
+def troubled(seed: int) -> World:
+    """A minute and a half of trouble, then quiet until everything has had its time."""
+    world = World(seed)
+    for agent in world.agents.values():
+        world.after(world.random.uniform(0, 5), lambda agent=agent: world.connect(agent))
+    for _ in range(world.random.randint(2, 9)):
+        world.after(world.random.uniform(0, 90), world.push_commit)
+    for _ in range(world.random.randint(0, 3)):
+        world.after(world.random.uniform(0, 90), world.rotate_secret)
+    for _ in range(world.random.randint(0, 12)):
+        agent = world.random.choice(list(world.agents.values()))
+        world.after(world.random.uniform(5, 90), lambda agent=agent: world.disconnect(agent))
+    for _ in range(world.random.randint(0, 2)):
+        world.after(world.random.uniform(5, 90), world.server.crash)
+    world.run(120)
+    world.trouble = 0.0
+    world.server.look()
+    world.run(120 + 3_600)
+    return world
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 20))
+def test_a_fleet_in_trouble_ends_where_the_newest_good_commit_says(first: int) -> None:
+    for seed in range(first, first + 20):
+        world = troubled(seed)
+        store = world.store
+        assert world.ref is not None
+        status = world.server.core.status(world.moment)
+        good = {commit.id for commit in world.commits.values() if commit.good}
+        # A bad commit reached nobody, and is on record if it is where the ref ended.
+        assert {commit for commit, state in store.log if state is RevisionState.IN_FORCE} <= good, seed
+        tip = world.commits[world.ref]
+        descends = store.in_force is None or store.in_force == tip.id or store.in_force in tip.parents
+        if tip.good and descends:
+            assert store.in_force == tip.id, seed
+            assert status.failure is None, seed
+        else:
+            assert store.log[-1] == (tip.id, RevisionState.FAILED if descends else RevisionState.DIVERGED), seed
+        if store.in_force is None:
+            assert not store.assignments
+            continue
+        # Every healthy envoy holds the commit in force, with the newest secrets, and never went back on the way.
+        in_force = world.commits[store.in_force]
+        for agent in world.agents.values():
+            assert agent.history == sorted(set(agent.history)), seed
+            assert agent.connection, seed
+            if agent.sick:
+                assert agent.held is None
+                continue
+            assert agent.held is not None, seed
+            catalog = in_force.catalogs[agent.hostname]
+            names = in_force.secrets.get(catalog, ())
+            key = sha256(dumps({name: store.secrets[name] for name in names})) if names else ""
+            assert (agent.held.catalog_sha256, agent.held.secrets_key) == (catalog, key), seed
+
+
+def test_every_kind_of_trouble_is_met_somewhere() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(60):
+        met.update(troubled(seed).sometimes)
+    assert met.keys() >= {
+        "abandoned", "answer lost", "answer twice", "bad", "crash", "disconnected", "exhausted", "frame lost", "frame twice",
+        "good", "refused", "report lost", "rewind", "run failed", "secret rotated", "stalled", "unavailable",
+    }  # fmt: skip
+
+
+def test_the_same_seed_is_the_same_story() -> None:
+    first, second = troubled(7), troubled(7)
+    assert first.store == second.store
+    assert first.sometimes == second.sometimes
+
+
+def test_the_core_has_no_clock_randomness_or_thread_of_its_own() -> None:
+    package = Path(__file__).parents[4] / "reconciler/loop"
+    for module in package.glob("*.py"):
+        for line in module.read_text().splitlines():
+            if line.startswith(("import ", "from ")):
+                assert line.split()[1].split(".")[0] not in {
+                    "time",
+                    "datetime",
+                    "random",
+                    "uuid",
+                    "threading",
+                    "asyncio",
+                    "os",
+                    "socket",
+                }
