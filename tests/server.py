@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
@@ -52,6 +54,21 @@ class FakeClock:
         self.micros += round(seconds * 1_000_000)
 
 
+@cache
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vigo.db"
+        Database.open(path).close_now()
+        return path.read_bytes()
+
+
+def fresh(path: Path) -> Database:
+    """A new database, migrated once for all tests of the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_migrated())
+    return Database.open(path, readers=2)
+
+
 class Server:
     """One server over a folder, with an account for every role."""
 
@@ -67,7 +84,7 @@ class Server:
         given = Settings(data_dir=folder, public_rate=1_000, public_burst=10_000, **(settings or {}))
         self.services = Services(
             given,
-            database or Database.open(folder / "vigo.db", readers=2),
+            database or fresh(folder / "vigo.db"),
             clock=self.clock,
             passwords=Passwords(memory_kib=8, passes=1),
         )

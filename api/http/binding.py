@@ -148,7 +148,10 @@ def _validated(model: type[BaseModel], raw: dict[str, Any], where: str, errors: 
 
 def _told(error: ValidationError, where: str) -> list[dict[str, str]]:
     return [
-        {"place": ".".join([where, *(str(part) for part in item["loc"])])[:200], "message": item["msg"].removeprefix("Value error, ")[:200]}
+        {
+            "place": ".".join([where, *(str(part) for part in item["loc"])])[:200],
+            "message": item["msg"].removeprefix("Value error, ")[:200],
+        }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 

@@ -73,7 +73,8 @@ class Edge:
             async with asyncio.timeout(endpoint.timeout_s or self.services.settings.request_timeout_s):
                 self._check_public(endpoint, request)
                 if not self._is_open(endpoint, request):
-                    actor = await self._admit(endpoint, request)
+                    actor = await self.doorkeeper.actor(request, basic=endpoint.basic)
+                    _admit(endpoint, actor)
                 response = await self._run(endpoint, binding, request, actor, request_id)
         except Fault as fault:
             self._note(endpoint, fault)
@@ -108,15 +109,6 @@ class Edge:
             or (endpoint.opened_by != "" and getattr(self.services.settings, endpoint.opened_by))
             or (endpoint.loopback and is_local(request) and "authorization" not in request.headers)
         )
-
-    async def _admit(self, endpoint: Endpoint, request: Request) -> Actor:
-        """Who asks, if they may. What decides is the matched route, never the request's own URL."""
-        actor = await self.doorkeeper.actor(request, basic=endpoint.basic)
-        if actor is ANONYMOUS:
-            raise BadCredentials("credentials are needed: Authorization: Bearer vgot_…")
-        if not actor.may(endpoint.permission):
-            raise NotAllowed(f"this needs the permission {endpoint.permission}", permission=endpoint.permission.value)
-        return actor
 
     async def _run(
         self, endpoint: Endpoint, binding: Binding, request: Request, actor: Actor, request_id: str
@@ -193,6 +185,14 @@ class Route:
             request = Request(scope, _bounded(receive, endpoint.max_body, scope))
             response = await self._edge.answer(endpoint, binding, request)
         await response(scope, receive, send)
+
+
+def _admit(endpoint: Endpoint, actor: Actor) -> None:
+    """Go on only if the actor may. What decides is the matched route, never the request's own URL."""
+    if actor is ANONYMOUS:
+        raise BadCredentials("credentials are needed: Authorization: Bearer vgot_…")
+    if not actor.may(endpoint.permission):
+        raise NotAllowed(f"this needs the permission {endpoint.permission}", permission=endpoint.permission.value)
 
 
 def _bounded(receive: Receive, limit: int, scope: Scope) -> Receive:

@@ -180,12 +180,12 @@ async def authenticate(services: Services, username: str, password: str) -> Acto
     key = str(
         int.from_bytes(hashlib.sha256(services.login_salt + name.encode()).digest()[:8], "big") % services.logins.keys
     )
-    if (wait := services.logins.wait_s(key)) > 0:
+    # Paid before anything is awaited: fifty guesses at once are fifty guesses.
+    if not services.logins.spend(key):
+        wait = services.logins.wait_s(key)
         raise TooManyLogins("too many wrong passwords for this user name", retry_after_s=wait)
     found = await services.db.read(lambda session: rows.find_by_name(session, DEFAULT_PROJECT, name))
     user, hashed = found if found is not None else (None, None)
-    # Paid before the check, which is awaited: fifty guesses at once are fifty guesses.
-    services.logins.spend(key)
     right = await services.passwords.check(password, hashed)
     if user is None or not right or user.disabled:
         raise BadLogin("no such user name with this password")
