@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import strawberry
 from strawberry.extensions import FieldExtension
 
+from api.services.envoys import Online
 from api.services.work import Work
 from schema.access import Permission
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One query's: a single read of the database, and the graph in force when it began."""
+    """One query's: a single read of the database, and what was in force and connected when it began."""
 
     work: Work
     graph: Graph | None
+    online: Online
 
 
 Info = strawberry.Info[Context, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,7 @@ from api.graphql import limits
 from api.graphql.context import Context
 from api.graphql.schema import schema
 from api.http.areas import Area, Call
+from api.services import envoys
 from schema.access import Permission
 from schema.errors import Conflict, Exhausted, Fault, Forbidden, Invalid, NotFound, Stalled, Unavailable
 
@@ -22,7 +24,7 @@ area = Area("service")
 MAX_BODY: Final = 128 * 1024
 MAX_ERRORS: Final = 20
 _log: Final = logging.getLogger(__name__)
-_KINDS: Final = {
+_KINDS: Final[Mapping[type, str]] = {
     Invalid: "INVALID",
     Forbidden: "FORBIDDEN",
     NotFound: "NOT_FOUND",
@@ -60,9 +62,11 @@ async def graphql(call: Call, body: GraphQLRequest) -> Response:
         limits.check(document, body.operationName, variables)
     except limits.QueryRefused as refused:
         return _answer({"errors": [_told(refused)]}, status=400)
-    graph = call.app.graph
+    graph, online = call.app.graph, envoys.online(call.app)
     result = await call.read(
-        lambda work: schema.execute_sync(body.query, variables, Context(work, graph), operation_name=body.operationName)
+        lambda work: schema.execute_sync(
+            body.query, variables, Context(work, graph, online), operation_name=body.operationName
+        )
     )
     return _answered(result, call.request_id)
 
@@ -95,7 +99,7 @@ def _error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 
 
 def _told(fault: Fault) -> dict[str, Any]:
-    kind = next((word for base, word in _KINDS.items() if isinstance(fault, base)), "INTERNAL")
+    kind = next((_KINDS[base] for base in type(fault).__mro__ if base in _KINDS), "INTERNAL")
     return {"message": fault.message, "extensions": {"code": kind, "fault": fault.code}}
 
 

@@ -14,14 +14,17 @@ from strawberry.types import get_object_definition
 
 from api.graphql.audit import AuditQueries
 from api.graphql.context import Guard
+from api.graphql.envoys import EnvoyQueries
 from api.graphql.revisions import RevisionQueries
+from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
+from api.graphql.traces import TraceQueries
 
 CACHED_QUERIES: Final = 64
 
 
 @strawberry.type(description="What can be asked. Each field needs the permission that its REST twin needs.")
-class Query(RevisionQueries, AuditQueries):
+class Query(TraceQueries, EnvoyQueries, RunQueries, RevisionQueries, AuditQueries):
     """The root of every query."""
 
 

@@ -16,8 +16,9 @@ from api.storage import envoys as rows
 from api.storage.assignments import Brief
 from api.storage.enrolment import Credential, Fingerprint
 from api.storage.envoys import Known
+from reconciler.graph import patterns
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
-from schema.errors import NotFound
+from schema.errors import Invalid, NotFound
 from schema.protocol.reports import RunStatus
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.graph import Graph
 
 MAX_PUBKEYS: Final = 200_000
+MAX_PATTERN: Final = 253
 
 Online = Callable[[str], bool]
 """Whether an envoy of this id is connected now."""
@@ -34,6 +36,12 @@ class EnvoyNotFound(NotFound):
     """There is no such envoy."""
 
     code = "envoys.not_found"
+
+
+class BadHostnames(Invalid):
+    """Not a pattern of hostnames."""
+
+    code = "envoys.bad_hostnames"
 
 
 def online(services: Services) -> Online:
@@ -90,6 +98,45 @@ def page(
     )
 
 
+def search(
+    work: Work,
+    *,
+    online: Online,
+    graph: Graph | None,
+    pattern: str | None = None,
+    convergence: Convergence | None = None,
+    status: str | None = None,
+    include_revoked: bool = False,
+    after: tuple[str, str] | None = None,
+    limit: int = DEFAULT_PAGE,
+) -> list[Envoy]:
+    """Up to `limit` envoys that meet all of what is given, by (hostname, id), from behind `after` on.
+
+    Args:
+        pattern: of hostnames, as in a match block: a name, a glob, or a regular expression between slashes.
+        status: `online` or `offline`.
+
+    Raises:
+        BadHostnames: `pattern` is none.
+    """
+    matches = _matching(pattern)
+    found: list[Envoy] = []
+    while len(found) < limit:
+        stretch = rows.behind(
+            work.session, work.project_id, after=after, include_revoked=include_revoked, limit=DEFAULT_PAGE
+        )
+        fitting = _models(work, [envoy for envoy in stretch if matches(envoy.hostname)], online, graph)
+        found += [
+            envoy
+            for envoy in fitting
+            if (convergence is None or envoy.convergence is convergence) and (status is None or envoy.status == status)
+        ]
+        if len(stretch) < DEFAULT_PAGE:
+            break
+        after = (stretch[-1].hostname, stretch[-1].id)
+    return found[:limit]
+
+
 def compliance(work: Work, key: str, *, graph: Graph | None) -> EnvoyCompliance:
     """Whether one host is what it should be; `compliant` is the documents' word for `converged`.
 
@@ -131,6 +178,11 @@ def saw(work: Work, sightings: Collection[tuple[str, int, str, str]]) -> None:
     rows.saw(work.session, work.project_id, sightings)
 
 
+def set_refusal(work: Work, envoy_id: str, why: str) -> None:
+    """Remember why an envoy did not accept its assignment; its next run that ends otherwise clears it."""
+    rows.set_refusal(work.session, work.project_id, envoy_id, why.replace("\0", "\N{REPLACEMENT CHARACTER}")[:4_000])
+
+
 def fingerprint(work: Work) -> Fingerprint:
     """What tells whether the live certificates have changed."""
     return enrolment_rows.fingerprint(work.session)
@@ -149,6 +201,17 @@ def count(work: Work, *, graph: Graph | None) -> Mapping[Convergence, int]:
     for one in last:
         counts[_judge(one.status, one.failed, one.total, one.catalog_sha256, desired.get(one.hostname))] += 1
     return counts
+
+
+def _matching(pattern: str | None) -> Callable[[str], bool]:
+    if pattern is None:
+        return lambda _hostname: True
+    if len(pattern) > MAX_PATTERN:
+        raise BadHostnames(f"`hostname`: a pattern has at most {MAX_PATTERN} characters")
+    try:
+        return patterns.parse(pattern).matches
+    except patterns.BadPattern as error:
+        raise BadHostnames(f"`hostname`: {error}") from error
 
 
 def _models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:

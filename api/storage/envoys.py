@@ -130,6 +130,21 @@ def page(
     return [_known(row) for row in rows], session.exec(counting).one()
 
 
+def behind(
+    session: Session, project_id: str, *, after: tuple[str, str] | None, include_revoked: bool, limit: int
+) -> list[Known]:
+    """Envoys by (hostname, id), from behind `after` on."""
+    query = select(EnvoyRow).where(EnvoyRow.project_id == project_id)
+    if not include_revoked:
+        query = query.where(col(EnvoyRow.revoked_at).is_(None))
+    if after is not None:
+        hostname, envoy_id = after
+        same = (col(EnvoyRow.hostname) == hostname) & (col(EnvoyRow.id) > envoy_id)
+        query = query.where((col(EnvoyRow.hostname) > hostname) | same)
+    rows = session.exec(query.order_by(EnvoyRow.hostname, EnvoyRow.id).limit(limit))
+    return [_known(row) for row in rows]
+
+
 def live(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[Known]:
     """Envoys that are not revoked, by id, from behind `after` on: what the loop walks over."""
     query = (
