@@ -1,0 +1,147 @@
+"""Convergence: what is known of a host, reduced to three verdicts. One function, used by every view.
+
+The words are those of the specification: convergence (converged, degraded, failed, no data), drift (none, changed,
+diverged) and reachability (online, offline). Each host has exactly one of each, so each sums to the fleet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+from schema.envoys import Convergence
+from schema.protocol.reports import RunStatus
+from schema.time import DAY, SECOND
+
+SILENT_AFTER: Final = DAY
+"""Microseconds without a word after which what a host last said counts no more. An assignment lives no longer
+either."""
+OFFLINE_AFTER: Final = 180 * SECOND
+"""Microseconds without a word after which a host whose connection nobody holds is offline: three heartbeats."""
+
+
+class Drift(StrEnum):
+    """What the last run found."""
+
+    NONE = "none"
+    CHANGED = "changed"
+    DIVERGED = "diverged"
+
+
+class Reachability(StrEnum):
+    """Whether a host can be spoken to now."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class LastRun(Protocol):
+    """Of a run, what the verdicts are made of: `schema.runs.Run`, for one."""
+
+    @property
+    def status(self) -> RunStatus: ...
+    @property
+    def catalog_sha256(self) -> str: ...
+    @property
+    def stale(self) -> bool:
+        """It ran under an assignment that had expired."""
+        ...
+
+    @property
+    def unchanged(self) -> int: ...
+    @property
+    def changed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def corrective(self) -> int:
+        """Of those changed, how many somebody else had touched."""
+        ...
+
+
+class Observed(NamedTuple):
+    """What is known of one host."""
+
+    run: LastRun | None
+    """Its newest run that was not a dry run."""
+    desired_catalog: str | None
+    """Digest of the catalog it is to be: that of its newest assignment; None while it has none."""
+    last_seen: int | None
+    """When it was heard last, microseconds."""
+    connected: bool
+    """Whether a connection of it is open, here or on another server."""
+
+
+class Verdict(NamedTuple):
+    """One host in three words."""
+
+    convergence: Convergence
+    drift: Drift
+    reachability: Reachability
+
+
+def judge(observed: Observed, now: int) -> Verdict:
+    """The verdict on one host.
+
+    Convergence, the first that applies:
+
+    - `no data`: it has never run, or it has not been heard for `SILENT_AFTER`. Silence is never convergence.
+    - `failed`: its last run refused the assignment, or ended with a failure and with no resource as desired.
+    - `degraded`: its last run ended with a failure, but with some resources as desired; or it is as desired by a
+      catalog that is not the one it is to be now; or by an assignment that had expired. (Resources skipped because
+      another failed are counted through that one; those skipped by their own `when` are as desired.)
+    - `converged`: its last run, under the catalog it is to be, found or made every resource as desired.
+
+    Drift, by the last run, whenever that was:
+
+    - `diverged`: it found something that somebody else had touched, repaired or not; or it left something otherwise
+      than desired, because it failed or was refused.
+    - `changed`: it changed something, and only what was desired anew.
+    - `none`: it changed nothing, or there was none.
+
+    Reachability: `online` while a connection is open, or a word came within `OFFLINE_AFTER`.
+
+    Args:
+        now: microseconds. A host that was heard after that, by a clock that jumped, was heard now.
+    """
+    silent_for = None if observed.last_seen is None else max(0, now - observed.last_seen)
+    reachable = observed.connected or (silent_for is not None and silent_for < OFFLINE_AFTER)
+    return Verdict(
+        _convergence(observed, silent=not reachable and (silent_for is None or silent_for >= SILENT_AFTER)),
+        _drift(observed.run),
+        Reachability.ONLINE if reachable else Reachability.OFFLINE,
+    )
+
+
+def tally(verdicts: Iterable[Verdict]) -> Mapping[str, int]:
+    """How many hosts there are of each word, and `total`. Every word is there, also with none."""
+    counted: Counter[str] = Counter({"total": 0})
+    for kind in (Convergence, Drift, Reachability):
+        counted.update({str(word): 0 for word in kind})
+    for verdict in verdicts:
+        counted["total"] += 1
+        counted.update(str(word) for word in verdict)
+    return counted
+
+
+def _convergence(observed: Observed, *, silent: bool) -> Convergence:
+    run = observed.run
+    if run is None or silent:
+        return Convergence.NO_DATA
+    if run.status is RunStatus.REFUSED:
+        return Convergence.FAILED
+    if run.status is RunStatus.FAILED or run.failed:
+        return Convergence.DEGRADED if run.unchanged + run.changed else Convergence.FAILED
+    if run.stale or run.catalog_sha256 != observed.desired_catalog:
+        return Convergence.DEGRADED
+    return Convergence.CONVERGED
+
+
+def _drift(run: LastRun | None) -> Drift:
+    if run is None:
+        return Drift.NONE
+    if run.corrective or run.failed or run.status is not RunStatus.CONVERGED:
+        return Drift.DIVERGED
+    return Drift.CHANGED if run.changed else Drift.NONE
