@@ -67,7 +67,8 @@ class Observed(NamedTuple):
     run: LastRun | None
     """Its newest run that was not a dry run."""
     desired_catalog: str | None
-    """Digest of the catalog it is to be: that of its newest assignment; None while it has none."""
+    """Digest of the catalog that the commit in force means for it; None where that says nothing of it, and it keeps what
+    it has."""
     last_seen: int | None
     """When it was heard last, microseconds."""
     connected: bool
@@ -134,7 +135,7 @@ def _convergence(observed: Observed, *, silent: bool) -> Convergence:
         return Convergence.FAILED
     if run.status is RunStatus.FAILED or run.failed:
         return Convergence.DEGRADED if run.unchanged + run.changed else Convergence.FAILED
-    if run.stale or run.catalog_sha256 != observed.desired_catalog:
+    if run.stale or observed.desired_catalog not in {None, run.catalog_sha256}:
         return Convergence.DEGRADED
     return Convergence.CONVERGED
 
