@@ -1,169 +1,34 @@
-"""What an expression or template would ask for, found without evaluating it.
-
-`analyse` gives every path below `vars`, `traits`, `host` and the other roots, with its place, and every complaint about
-words that do not exist. It knows local names (`for`, `set`), follows them to the paths they stand for, and knows which
-paths are *guarded*: where the text itself provides for their absence. Whether a path exists is the caller's to judge.
-"""
+"""The walk over a tree that collects what it asks for."""
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from reconciler.expressions.uses import EACH, Path, PathUse, Problem, Word
 from schema.expressions import nodes
-from schema.expressions.errors import ExpressionError
-from schema.expressions.functions import CLOCK_FUNCTIONS, TRAIT_FUNCTIONS
-from schema.expressions.grammar import parse_expression
-from schema.expressions.statements import parse_template
-from schema.expressions.tokens import has_tags
 from schema.expressions.vocabulary import TESTING, complaints
 from schema.expressions.walking import children
-
-RESOURCE_ROOTS: Final = frozenset({"vars", "traits", "item", "host"})
-"""Names that an expression of a resource or crate may begin with."""
-TASK_ROOTS: Final = frozenset({"params", "traits", "host"})
-WORKFLOW_ROOTS: Final = frozenset({"inputs", "steps"})
-
-EACH: Final = "[]"
-"""In a path: every item of a list, or every value of a map."""
-
-Path = tuple[str | int, ...]
-"""`("vars", "vhosts", EACH, "name")`: root first."""
 
 _LOOP: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "cycle"}
 )
 _SAME_ITEMS: Final = frozenset({"sort", "unique", "reverse", "list", *TESTING})
 _PAIRS: Final = frozenset({"items", "dictsort"})
-
-
-class PathUse(NamedTuple):
-    """One place that asks for a path. Lines and columns count from 1, within the text."""
-
-    path: Path
-    line: int
-    column: int
-    guarded: bool
-    """Its absence is provided for: `default`, `is defined`, or a condition (`has_trait`, `is defined`) around it."""
-
-    @property
-    def dotted(self) -> str:
-        """The path as people write it."""
-        return ".".join(map(str, self.path)).replace(f".{EACH}", EACH)
-
-
-class Problem(NamedTuple):
-    """A word that is not of the language, or a text that is not."""
-
-    line: int
-    column: int
-    message: str
-    hint: str
-
-
-class Word(NamedTuple):
-    """A filter, test, function or method, and where it stands."""
-
-    name: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """All that can be known about a text without evaluating it."""
-
-    paths: tuple[PathUse, ...] = ()
-    filters: tuple[Word, ...] = ()
-    tests: tuple[Word, ...] = ()
-    functions: tuple[Word, ...] = ()
-    asked: tuple[PathUse, ...] = ()
-    """Paths that `has_trait('…')` asks about; never an error when absent, perhaps one when nothing declares them."""
-    unknown: tuple[Word, ...] = ()
-    """Names that are neither roots nor local."""
-    problems: tuple[Problem, ...] = ()
-    proves: frozenset[Path] = frozenset()
-    """Paths that are there whenever this expression is true: what a `when` guards."""
-
-    @property
-    def needs_host(self) -> bool:
-        """Whether only the host can evaluate it, given its vars: it uses traits or a function that asks the host."""
-        return any(use.path[0] == "traits" for use in self.paths) or any(
-            word.name not in ("range", "version_ge") for word in self.functions
-        )
-
-    @property
-    def needs_clock(self) -> bool:
-        """Whether what it gives changes with time alone."""
-        return any(word.name in CLOCK_FUNCTIONS for word in self.functions)
-
-    @property
-    def needs_traits(self) -> bool:
-        """Whether it reads traits, by path or through a function."""
-        return any(use.path[0] == "traits" for use in self.paths) or any(
-            word.name in TRAIT_FUNCTIONS for word in self.functions
-        )
-
-
-@lru_cache(maxsize=32_768)
-def analyse(
-    text: str,
-    *,
-    template: bool,
-    roots: frozenset[str] = RESOURCE_ROOTS,
-    given: frozenset[Path] = frozenset(),
-) -> Analysis:
-    """The analysis of a template, or of a bare expression (`when`, `foreach`).
-
-    Args:
-        roots: the names it may begin paths with.
-        given: paths known to be there, from a `when` around it (`Analysis.proves`).
-    """
-    if template and not has_tags(text):
-        return Analysis()
-    walk = _Walk([0, *(found.end() for found in re.finditer("\n", text))], roots, given)
-    try:
-        if template:
-            walk.body(parse_template(text).body)
-            proves: frozenset[Path] = frozenset()
-        else:
-            node = parse_expression(text)
-            walk.expression(node)
-            proves = frozenset(walk.facts_of(node, holds=True))
-    except ExpressionError as error:
-        error.locate(text)
-        return Analysis(problems=(Problem(error.line, error.column, error.message, ""),))
-    except RecursionError:
-        return Analysis(problems=(Problem(1, 1, "nested too deep", ""),))
-    return Analysis(
-        paths=tuple(walk.paths),
-        filters=tuple(walk.filters),
-        tests=tuple(walk.tests),
-        functions=tuple(walk.functions),
-        asked=tuple(walk.asked),
-        unknown=tuple(walk.unknown),
-        problems=tuple(walk.problems),
-        proves=proves,
-    )
-
-
-def analyse_value(
-    value: Any, *, roots: frozenset[str] = RESOURCE_ROOTS, given: frozenset[Path] = frozenset()
-) -> Iterator[tuple[Path, Analysis]]:
-    """The analysis of every string with tags in plain data, with the keys and indexes that lead to it."""
-    stack: list[tuple[Path, Any]] = [((), value)]
-    while stack:
-        where, item = stack.pop()
-        if isinstance(item, str) and has_tags(item):
-            yield where, analyse(item, template=True, roots=roots, given=given)
-        elif isinstance(item, dict):
-            stack.extend(((*where, key), inner) for key, inner in reversed(item.items()))
-        elif isinstance(item, list):
-            stack.extend(((*where, index), item[index]) for index in reversed(range(len(item))))
+_ATTRIBUTES: Final = {
+    "groupby": 0,
+    "join": 1,
+    "map": 0,
+    "max": 1,
+    "min": 1,
+    "rejectattr": 0,
+    "selectattr": 0,
+    "sort": 2,
+    "sum": 0,
+    "unique": 1,
+}
+"""Filters that look at an attribute of each item → which argument names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +37,25 @@ class _Local:
 
     number: int
     path: Path | None
+    provided: int = 0
+    """How much of that path may be absent where the name was set: its text is read only where it is not."""
     certain: bool = True
     """Set on every way to here."""
     loop: bool = False
 
 
+class _Stands(NamedTuple):
+    """The path that an expression stands for."""
+
+    path: Path
+    provided: int
+    """How many of its parts may be absent here."""
+
+
 @dataclass(slots=True)
-class _Walk:
+class Walk:
+    """One walk over one tree; what it finds is in its lists."""
+
     lines: list[int]
     """Offsets at which lines begin."""
     roots: frozenset[str]
@@ -237,7 +114,7 @@ class _Walk:
             else:
                 self.count += 1
                 certain = all(local is not None and local.certain for local in found)
-                joined[name] = _Local(self.count, None, certain)
+                joined[name] = _Local(self.count, None, certain=certain)
         return joined
 
     def for_(self, node: nodes.For) -> None:
@@ -247,6 +124,7 @@ class _Walk:
         for place, target in enumerate(node.targets):
             whole = items is not None and (not pairs if not node.unpack else pairs and place == 1)
             self.bind(target, items if whole else None)
+        self.facts |= self._chosen(node.iterable, node.targets[0]) if not node.unpack else frozenset()
         if node.condition is not None:
             self.expression(node.condition)
             self.facts |= self.facts_of(node.condition, holds=True)
@@ -256,19 +134,34 @@ class _Walk:
         self.body(node.otherwise)
         self.names = outer
 
-    def _items(self, node: nodes.Expression) -> tuple[Path | None, bool]:
-        """The path of the items that a loop over the node gives, and whether they come as the second of pairs."""
+    def _items(self, node: nodes.Expression) -> tuple[_Stands | None, bool]:
+        """What the items of a loop over the node stand for, and whether they come as the second of pairs."""
         if isinstance(node, nodes.Filter) and node.name in _SAME_ITEMS:
             return self._items(node.node)
-        if isinstance(node, nodes.Filter | nodes.Method) and node.name in _PAIRS:
-            path = self.path(node.node)
-            return ((*path, EACH) if path is not None else None), True
-        path = self.path(node.node if isinstance(node, nodes.Method) and node.name == "values" else node)
-        return ((*path, EACH) if path is not None else None), False
+        if isinstance(node, nodes.Filter) and node.name in ("default", "d"):
+            found, pairs = self._items(node.node)
+            return (found._replace(provided=len(found.path) - 1) if found is not None else None), pairs
+        pairs = isinstance(node, nodes.Filter | nodes.Method) and node.name in _PAIRS
+        if pairs or (isinstance(node, nodes.Method) and node.name == "values") or isinstance(node, nodes.Slice):
+            assert isinstance(node, nodes.Filter | nodes.Method | nodes.Slice)
+            node = node.node
+        found = self.path(node)
+        return (found._replace(path=(*found.path, EACH)) if found is not None else None), pairs
 
-    def bind(self, name: str, path: Path | None, *, loop: bool = False) -> None:
+    def _chosen(self, node: nodes.Expression, target: str) -> frozenset[Path]:
+        """What `selectattr('key', 'defined')` on the way to a loop says about each item."""
+        facts: set[Path] = set()
+        while isinstance(node, nodes.Filter) and node.name in _SAME_ITEMS:
+            given = [item.value for item in node.arguments.positional if isinstance(item, nodes.Literal)]
+            if node.name == "selectattr" and given[1:] == ["defined"]:
+                facts.add((self.names[target].number, *str(given[0]).split(".")))
+            node = node.node
+        return frozenset(facts)
+
+    def bind(self, name: str, stands: _Stands | None, *, loop: bool = False) -> None:
         self.count += 1
-        self.names[name] = _Local(self.count, path, loop=loop)
+        path, provided = stands if stands is not None else (None, 0)
+        self.names[name] = _Local(self.count, path, provided, loop=loop)
 
     # expressions
 
@@ -309,12 +202,32 @@ class _Walk:
         if isinstance(node, nodes.Filter):
             self.filters.append(self._placed(node.name, node.at))
             self._named_words(node)
+            self._attributes(node)
         elif isinstance(node, nodes.Test):
             self.tests.append(self._placed(node.name, node.at))
         elif isinstance(node, nodes.Call):
             self.functions.append(self._placed(node.name, node.at))
             if (asked := _asked_trait(node)) is not None:
-                self.asked.append(PathUse(asked, *self.place(node.at), guarded=True))
+                self.asked.append(PathUse(asked, *self.place(node.at), len(asked)))
+
+    def _attributes(self, node: nodes.Filter) -> None:
+        """`map(attribute='name')` asks every item for its name."""
+        place = _ATTRIBUTES.get(node.name)
+        if place is None:
+            return
+        positional, named = node.arguments.positional, dict(node.arguments.named)
+        given = positional[place] if len(positional) > place else named.get("attribute")
+        if node.name == "map" and positional:
+            return
+        items, pairs = self._items(node.node)
+        if items is None or pairs or not isinstance(given, nodes.Literal) or not isinstance(given.value, str):
+            return
+        tested = [item.value for item in positional[place + 1 :] if isinstance(item, nodes.Literal)][:1]
+        provides = "default" in named or (node.name in TESTING and tested in (["defined"], ["undefined"]))
+        for attribute in given.value.split(",") if node.name == "sort" else [given.value]:
+            keys = tuple(int(key) if key.isdigit() else key for key in attribute.strip().split("."))
+            path = (*items.path, *keys)
+            self._add_use(path, given.at, len(path) if provides else items.provided)
 
     def _named_words(self, node: nodes.Filter) -> None:
         """`map('upper')` uses upper, `select('odd')` uses odd."""
@@ -339,9 +252,11 @@ class _Walk:
             if local.loop and written and written[0] not in _LOOP:
                 self.problems.append(Problem(*self.place(node.at), f"loop has no {written[0]}", ""))
             if local.path is not None:
-                self._add_use((*local.path, *written), node.at, guarded or self._known((local.number, *written)))
+                path = (*local.path, *written)
+                self._add_use(path, node.at, len(path) if guarded else self._provided(local, written))
         elif name in self.roots:
-            self._add_use((name, *written), node.at, guarded or self._known((name, *written)))
+            path = (name, *written)
+            self._add_use(path, node.at, len(path) if guarded else self._known(path))
         else:
             self.unknown.append(self._placed(name, base.at))
 
@@ -366,8 +281,8 @@ class _Walk:
                 written.append(key)
         return node, tuple(written)
 
-    def path(self, node: nodes.Expression) -> Path | None:
-        """The path that a node stands for, where all of it is written out."""
+    def path(self, node: nodes.Expression) -> _Stands | None:
+        """The path that a node stands for, where all of it is written out, and how much of it may be absent."""
         keys: list[str | int] = []
         while isinstance(node, nodes.Attribute | nodes.Item):
             if isinstance(node, nodes.Attribute):
@@ -379,10 +294,11 @@ class _Walk:
             node = node.node
         if not isinstance(node, nodes.Name):
             return None
-        keys.reverse()
+        written = tuple(reversed(keys))
         if (local := self.names.get(node.name)) is not None:
-            return (*local.path, *keys) if local.path is not None else None
-        return (node.name, *keys) if node.name in self.roots else None
+            return _Stands((*local.path, *written), self._provided(local, written)) if local.path is not None else None
+        path = (node.name, *written)
+        return _Stands(path, self._known(path)) if node.name in self.roots else None
 
     def facts_of(self, node: nodes.Expression, *, holds: bool) -> set[Path]:
         """Written paths that must be there when the node is true (or, with `holds` false, when it is false)."""
@@ -419,13 +335,19 @@ class _Walk:
         local = self.names.get(node.name)
         return {(local.number if local is not None else node.name, *reversed(keys))}
 
-    def _known(self, written: Path) -> bool:
-        """Whether the path, or one that it begins with, is known to be there."""
-        known = self.facts | self.given
-        return any(written[:length] in known for length in range(2, len(written) + 1))
+    def _provided(self, local: _Local, written: Path) -> int:
+        """How many parts of a local's path, and of the keys behind it, may be absent."""
+        assert local.path is not None
+        known = self._known((local.number, *written))
+        return len(local.path) - 1 + known if known else local.provided
 
-    def _add_use(self, path: Path, at: int, guarded: bool) -> None:  # noqa: FBT001 - a field of the use
-        self.paths.append(PathUse(path, *self.place(at), guarded))
+    def _known(self, written: Path) -> int:
+        """How many parts of a written path are known to be there; of a root alone, none."""
+        known = self.facts | self.given
+        return next((length for length in range(len(written), 1, -1) if written[:length] in known), 0)
+
+    def _add_use(self, path: Path, at: int, provided: int) -> None:
+        self.paths.append(PathUse(path, *self.place(at), provided))
 
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of an offset."""
