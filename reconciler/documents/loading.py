@@ -16,11 +16,11 @@ from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
-from reconciler.repository.trees import Tree
+from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic, Severity
 
 MAX_FILES: Final = 100_000
-MARKS_KEPT: Final = 256
+MARKS_KEPT: Final = 1_024
 """Files whose positions are remembered."""
 _WITH_RESOURCES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 
@@ -69,42 +69,49 @@ class Document:
 class DocumentCache:
     """What is remembered between loads. Every entry is a function of its key, so it can be shared by branches."""
 
-    documents: dict[str, Document] = field(default_factory=dict)
-    """Path → the document that stood there last."""
+    last: Documents | None = None
+    """What the last load gave: the next one looks at what differs from it."""
     parsed: dict[tuple[Kind, str], Parsed] = field(default_factory=dict)
-    places: dict[str, Kind | Refusal | None] = field(default_factory=dict)
     marks: OrderedDict[str, Marks] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    marks_lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(eq=False)
 class Documents:
     """The documents of one tree, by path and by kind, and what is wrong with them."""
 
-    def __init__(
-        self, tree: Tree, cache: DocumentCache, by_path: Mapping[str, Document], diagnostics: Sequence[Diagnostic]
-    ) -> None:
-        self.tree: Final = tree
-        self.by_path: Final = by_path
-        """In path order."""
-        self.diagnostics: Final = diagnostics
-        self._cache: Final = cache
-        self._by_kind: Final[dict[Kind, list[Document]]] = {}
-        for document in by_path.values():
-            self._by_kind.setdefault(document.kind, []).append(document)
+    tree: Tree
+    entries: Mapping[str, Entry]
+    by_path: Mapping[str, Document]
+    """In path order."""
+    by_kind: Mapping[Kind, Sequence[Document]]
+    """In path order."""
+    blamed: Mapping[str, Sequence[Diagnostic]]
+    """Path → what is wrong there; a file that is no document may be among them."""
+    before: Documents | None
+    """What these were made from: what did not change since is the same object."""
+    changed: frozenset[str]
+    """Paths of files, content too, that differ from `before`; all when there is none."""
+    cache: DocumentCache = field(repr=False)
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """All that is wrong with single files and with the tree itself."""
+        return [each for found in self.blamed.values() for each in found]
 
     def of(self, kind: Kind) -> Sequence[Document]:
         """The documents of a kind, in path order."""
-        return self._by_kind.get(kind, ())
+        return self.by_kind.get(kind, ())
 
     def marks(self, document: Document) -> Marks:
         """Where the values of a document are written, by the paths of its file."""
-        return marks_of(self.tree, self._cache, document.oid)
+        return marks_of(self.tree, self.cache, document.oid)
 
     def place(self, document: Document, path: Sequence[str | int], *, on_key: bool = False) -> tuple[int, int]:
         """Line and column of what stands at a path of the document's model."""
         written = validate.original(path, document.parsed.kept)
-        found = self.marks(document)
-        mark = found.value(written)
+        mark = self.marks(document).value(written)
         return (mark.key_line, mark.key_column) if on_key else (mark.line, mark.column)
 
     def within(
@@ -115,40 +122,51 @@ class Documents:
 
 
 def load(tree: Tree, cache: DocumentCache) -> Documents:
-    """Read every document of a tree. Never raises for bad content: what is wrong stands in `diagnostics`."""
+    """Read every document of a tree. Never raises for bad content: what is wrong stands in `diagnostics`.
+
+    What did not change since the last load is taken over, and is the same object.
+    """
     with cache.lock:
-        by_path: dict[str, Document] = {}
-        found = list(_about_tree(tree))
-        known, places = cache.documents, cache.places
-        for path, entry in tree.entries().items():
-            if not path.endswith(SUFFIX):
-                if looks_misnamed(path):
-                    message, hint = "only .vgo files are read here", f"rename it to {path.rpartition('.')[0]}{SUFFIX}"
-                    found.append(diagnostic("file.extension", path, 1, 1, message, hint))
-                continue
-            document = known.get(path)
-            if document is None or document.oid != entry.oid:
-                kind = places[path] if path in places else places.setdefault(path, place(path))
-                if kind is None:
-                    continue
-                if isinstance(kind, Refusal):
-                    found.append(diagnostic(kind.code, path, 1, 1, kind.message, kind.hint))
-                    continue
-                document = _document(tree, cache, path, entry.oid, kind)
-            by_path[path] = document
-            if document.diagnostics:
-                found.extend(document.diagnostics)
-        cache.documents = by_path
+        entries, before = tree.entries(), cache.last
+        known = before.entries if before is not None else {}
+        fresh = [path for path, entry in entries.items() if (old := known.get(path)) is not entry and old != entry]
+        came = any(path not in known for path in fresh)
+        gone = known.keys() - entries.keys() if came or len(known) != len(entries) else ()
+        by_path = dict(before.by_path) if before is not None else {}
+        blamed = dict(before.blamed) if before is not None else {}
+        moved = bool(gone)
+        for path in (*gone, *fresh):
+            blamed.pop(path, None)
+            was_there = path in by_path
+            document = _read(tree, cache, path, entries.get(path), blamed)
+            moved = moved or was_there is not (document is not None)
+            if document is not None:
+                by_path[path] = document
+            else:
+                by_path.pop(path, None)
+        blamed[""] = list(_about_tree(tree))
+        if moved:
+            by_path = dict(sorted(by_path.items()))
+        by_kind = _by_kind(by_path, None if moved or before is None else before.by_kind, fresh)
+        changed = frozenset((*gone, *fresh))
+        if before is not None:
+            before.before = None  # two are kept, never a chain
+        cache.last = Documents(tree, entries, by_path, by_kind, blamed, before, changed, cache)
         _forget(cache)
-        return Documents(tree, cache, by_path, found)
+        return cache.last
 
 
 def marks_of(tree: Tree, cache: DocumentCache, oid: str) -> Marks:
     """The positions in one blob, remembered for the blobs asked for last."""
     kept = cache.marks
-    found = kept.get(oid)
-    if found is None:
-        found = kept[oid] = marks.read(tree.read(oid))
+    with cache.marks_lock:
+        found = kept.get(oid)
+        if found is not None:
+            kept.move_to_end(oid)
+            return found
+    found = marks.read(tree.read(oid))
+    with cache.marks_lock:
+        kept[oid] = found
         while len(kept) > MARKS_KEPT:
             kept.popitem(last=False)
     return found
@@ -165,6 +183,42 @@ def _about_tree(tree: Tree) -> Iterator[Diagnostic]:
         outside = not path.endswith(SUFFIX) and path.partition("/")[0] not in CONTENT
         code = "file.ignored" if harmless and outside else "file.refused"
         yield diagnostic(code, path, 1, 1, f"not read: {reason}")
+
+
+def _read(
+    tree: Tree, cache: DocumentCache, path: str, entry: Entry | None, blamed: dict[str, Sequence[Diagnostic]]
+) -> Document | None:
+    """The document at a path, if there is one; what is wrong there goes into `blamed`."""
+    if entry is None:
+        return None
+    if looks_misnamed(path):
+        hint = f"rename it to {path.rpartition('.')[0]}{SUFFIX}"
+        blamed[path] = (diagnostic("file.extension", path, 1, 1, "only .vgo files are read here", hint),)
+    kind = place(path)
+    if isinstance(kind, Refusal):
+        blamed[path] = (diagnostic(kind.code, path, 1, 1, kind.message, kind.hint),)
+    if not isinstance(kind, Kind):
+        return None
+    document = _document(tree, cache, path, entry.oid, kind)
+    if document.diagnostics:
+        blamed[path] = document.diagnostics
+    return document
+
+
+def _by_kind(
+    by_path: Mapping[str, Document], before: Mapping[Kind, Sequence[Document]] | None, fresh: Sequence[str]
+) -> Mapping[Kind, Sequence[Document]]:
+    """Documents by kind. When none came or went, only the lists of the kinds that changed are made anew."""
+    if before is None:
+        found: dict[Kind, list[Document]] = {}
+        for document in by_path.values():
+            found.setdefault(document.kind, []).append(document)
+        return found
+    stale = {by_path[path].kind for path in fresh if path in by_path}
+    return {
+        kind: [by_path[each.path] for each in documents] if kind in stale else documents
+        for kind, documents in before.items()
+    }
 
 
 def _document(tree: Tree, cache: DocumentCache, path: str, oid: str, kind: Kind) -> Document:
@@ -216,8 +270,7 @@ def _mark(source: bytes, path: Path) -> tuple[int, int]:
 
 
 def _forget(cache: DocumentCache) -> None:
-    if len(cache.parsed) > 2 * len(cache.documents) + 10_000:
-        used = {(document.kind, document.oid) for document in cache.documents.values()}
+    last = cache.last
+    if last is not None and len(cache.parsed) > 2 * len(last.by_path) + 10_000:
+        used = {(document.kind, document.oid) for document in last.by_path.values()}
         cache.parsed = {key: parsed for key, parsed in cache.parsed.items() if key in used}
-    if len(cache.places) > 4 * MAX_FILES:
-        cache.places.clear()

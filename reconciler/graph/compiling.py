@@ -8,45 +8,32 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.documents import Document, DocumentCache, Kind, load
+from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
+from reconciler.documents.kinds import CONTENT, place
+from reconciler.documents.marks import Marks
 from reconciler.graph import linking, ordering, plan, references, work
 from reconciler.graph import roles as roles_
 from reconciler.graph.crates import Crate, compile_crate
 from reconciler.graph.findings import diagnostics_of
 from reconciler.graph.graphs import Compilation, Graph
+from reconciler.graph.leaves import LeafResult, Leaves
 from reconciler.graph.linking import ContentCache, Linked
 from reconciler.graph.matching import Matcher
-from reconciler.graph.patterns import BadPattern, Pattern
-from reconciler.graph.patterns import parse as parse_pattern
 from reconciler.graph.profiles import CrateSet, Profile, Profiles
-from reconciler.graph.resolution import resolve
 from reconciler.graph.roles import RoleSet
-from reconciler.graph.scopes import Scope, ScopeCache, Scopes
+from reconciler.graph.scopes import ScopeCache, Scopes
 from reconciler.repository.trees import Tree
 from schema.diagnostics import Diagnostic, Severity
-from schema.documents.leaves import Leaf, MatchBlock
 
+_SHARED: Final = (Kind.ROLES, Kind.INHERITED, Kind.ENVIRONMENTS, Kind.CONFIGCRATE, Kind.USERCRATE)
+_CRATES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 _PAUSE: Final = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LeafResult:
-    """What one leaf gave, and the names that it depends on."""
-
-    document: Document
-    scope: Scope
-    uses: frozenset[str]
-    """Crates and roles: when none of them changed, nothing here does."""
-    profiles: Sequence[Profile]
-    diagnostics: Sequence[Diagnostic]
-    findings: bool
-    """Whether any of its profiles lacks something."""
 
 
 @dataclass
@@ -56,17 +43,25 @@ class Cache:
     documents: DocumentCache = field(default_factory=DocumentCache)
     contents: ContentCache = field(default_factory=ContentCache)
     scopes: ScopeCache = field(default_factory=ScopeCache)
+    last: Documents | None = None
+    """What all that follows was made of."""
     roles: RoleSet | None = None
     names: references.Known | None = None
     crates: dict[str, Crate] = field(default_factory=dict)
-    """By path."""
+    """By path; usercrates too."""
     linked: dict[str, tuple[tuple[str | None, ...], Linked]] = field(default_factory=dict)
     """Path of a crate → the blob ids of its sources, and the crate linked with them."""
     by_name: dict[str, Linked] = field(default_factory=dict)
+    about_crates: list[Diagnostic] = field(default_factory=list)
+    about_shared: dict[str, list[Diagnostic]] = field(default_factory=dict)
+    """Path of a document that many hosts share → what it names and is not there."""
+    about_work: list[Diagnostic] = field(default_factory=list)
+    about_waivers: list[Diagnostic] = field(default_factory=list)
     sets: dict[tuple[Linked, ...], CrateSet] = field(default_factory=dict)
     leaves: dict[str, LeafResult] = field(default_factory=dict)
     matcher: Matcher | None = None
     shadows: list[tuple[int, int]] = field(default_factory=list)
+    rows: plan.Rows | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -77,84 +72,124 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
     """
     cache = Cache() if cache is None else cache
     with cache.lock, _without_collecting():
-        return _Compile(tree, cache).run()
+        documents = load(tree, cache.documents)
+        try:
+            return _Compile(documents, cache).run()
+        except BaseException:
+            cache.last = None  # what is kept may belong to two trees
+            raise
 
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Compiling makes many objects that stay; looking for garbage among them costs a third of the time."""
+    """Many objects are made that stay: looking for garbage among them would cost a fourth of the time."""
     if not _PAUSE.acquire(blocking=False):
-        yield  # another thread has paused it, and will end the pause
+        yield
         return
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        was_on = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if was_on:
-                gc.enable()
+        yield
     finally:
+        if was_on:
+            if gc.get_freeze_count() == 0:
+                # Together they move all that is there to the oldest generation, unlooked at.
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()
         _PAUSE.release()
 
 
 class _Compile:
-    def __init__(self, tree: Tree, cache: Cache) -> None:
-        self.tree: Final = tree
+    def __init__(self, documents: Documents, cache: Cache) -> None:
+        self.documents: Final = documents
         self.cache: Final = cache
-        self.documents: Final = load(tree, cache.documents)
-        self.found: list[Diagnostic] = list(self.documents.diagnostics)
+        self.found: list[Diagnostic] = documents.diagnostics
+        before = cache.last
+        steady = before is not None and (documents.before is before or documents is before)
+        self.changed: Final = documents.changed if steady and documents is not before else frozenset[str]()
+        self.cold: Final = not steady
+        """Whether nothing is known of what was before this tree."""
+        self.kinds: Final = {kind for path in self.changed if isinstance(kind := place(path), Kind)}
+        """Kinds of the documents that changed, came or went."""
 
     def run(self) -> Compilation:
         documents, cache = self.documents, self.cache
-        names = references.known(documents)
+        names = references.known(documents) if self._touched(Kind.ROLES, *_CRATES) else cache.names
+        assert names is not None
         by_name = self._crates()
         roles, changed_roles = roles_.read(documents, cache.roles)
-        changed = changed_roles | _changed_crates(by_name, cache.by_name) | _changed_names(names, cache.names)
-        self._check_shared(names, roles)
-        cache.roles, cache.names, cache.by_name = roles, names, by_name
-        leaves = self._leaves(by_name, roles, names, changed)
+        changed_names = _changed_names(names, cache.names)
+        self._check_shared(names, roles, anew=self.cold or bool(changed_names))
+        self._check_work()
+        changed_crates = frozenset(
+            name for name in {*by_name, *cache.by_name} if by_name.get(name) is not cache.by_name.get(name)
+        )
+        leaves = self._leaves(
+            Leaves(documents, roles, names, Profiles(by_name, cache.sets)),
+            changed_crates,
+            changed_roles | changed_names,
+        )
+        cache.last, cache.roles, cache.names, cache.by_name, cache.leaves = documents, roles, names, by_name, leaves
         order = [profile for leaf in leaves.values() for profile in leaf.profiles]
         matcher = self._matcher(order)
-        if any(leaf.findings for leaf in leaves.values()):
+        if any(leaf.lacking for leaf in leaves.values()):
             self.found += diagnostics_of(documents, order)
         ordered = _in_order(self.found)
         if any(each.severity is Severity.ERROR for each in ordered):
             return Compilation(None, ordered)
         return Compilation(self._graph(by_name, roles, order, matcher), ordered)
 
+    def _touched(self, *kinds: Kind) -> bool:
+        return self.cold or not self.kinds.isdisjoint(kinds)
+
     # crates
 
     def _crates(self) -> dict[str, Linked]:
-        documents, cache, entries = self.documents, self.cache, self.tree.entries()
+        cache = self.cache
+        if self._touched(*_CRATES) or any(path.partition("/")[0] in CONTENT for path in self.changed):
+            cache.about_crates, by_name = self._compile_crates()
+        else:
+            by_name = cache.by_name
+        self.found += cache.about_crates
+        return by_name
+
+    def _compile_crates(self) -> tuple[list[Diagnostic], dict[str, Linked]]:
+        documents, cache, tree = self.documents, self.cache, self.documents.tree
         crates: dict[str, Crate] = {}
         linked: dict[str, tuple[tuple[str | None, ...], Linked]] = {}
         by_name: dict[str, Linked] = {}
-        for document in documents.of(Kind.CONFIGCRATE):
+        found: list[Diagnostic] = []
+        for document in (*documents.of(Kind.CONFIGCRATE), *documents.of(Kind.USERCRATE)):
             path = document.path
             crate = cache.crates.get(path)
             if crate is None or crate.document is not document:
-                crate = compile_crate(document, lambda document=document: documents.marks(document))  # type: ignore[misc]
+                crate = compile_crate(document, self._marks(document))
             crates[path] = crate
-            oids = tuple(entry.oid if (entry := entries.get(each.path)) else None for each in crate.sources)
+            oids = tuple(
+                [each.oid if (each := documents.entries.get(source.path)) else None for source in crate.sources]
+            )
             kept = cache.linked.get(path)
             if kept is None or kept[0] != oids or kept[1].crate is not crate:
-                marks = lambda document=document: documents.marks(document)  # noqa: E731
-                kept = (oids, linking.link(crate, self.tree, entries, cache.contents, marks))
+                kept = (oids, linking.link(crate, tree, documents.entries, cache.contents, self._marks(document)))
             linked[path] = kept
-            self.found += crate.diagnostics
-            self.found += kept[1].diagnostics
+            found += crate.diagnostics
+            found += kept[1].diagnostics
+            if document.kind is Kind.USERCRATE:
+                continue
             first = by_name.setdefault(crate.name, kept[1])
             if first is not kept[1]:
                 message = f"{first.crate.document.path} is the configcrate {crate.name}, too"
-                self._complain("crate.duplicate", document, ("name",), message, "a crate's name is its file's stem")
-        for document in documents.of(Kind.USERCRATE):
-            self.found += compile_crate(document, lambda document=document: documents.marks(document)).diagnostics  # type: ignore[misc]
+                hint = "a crate's name is its file's stem"
+                found.append(self._about("crate.duplicate", document, ("name",), message, hint))
         cache.crates, cache.linked = crates, linked
-        self._refuse_rings(by_name)
-        return by_name
+        found += self._rings(by_name)
+        return found, by_name
 
-    def _refuse_rings(self, by_name: Mapping[str, Linked]) -> None:
+    def _marks(self, document: Document) -> Callable[[], Marks]:
+        return lambda: self.documents.marks(document)
+
+    def _rings(self, by_name: Mapping[str, Linked]) -> Iterator[Diagnostic]:
         def waits_for(linked: Linked) -> list[Linked]:
             return [by_name[name] for name in linked.crate.depends_on if name in by_name]
 
@@ -162,92 +197,78 @@ class _Compile:
         for ring in ordering.cycles(dependent, waits_for):
             shown = " → ".join([*(each.name for each in ring), ring[0].name])
             document = ring[0].crate.document
-            self._complain("crate.cycle", document, ("depends_on",), f"each depends on the next: {shown}")
+            yield self._about("crate.cycle", document, ("depends_on",), f"each depends on the next: {shown}")
 
     # what many hosts share
 
-    def _check_shared(self, names: references.Known, roles: RoleSet) -> None:
-        documents = self.documents
-        for kind in (Kind.ROLES, Kind.INHERITED, Kind.ENVIRONMENTS, Kind.CONFIGCRATE, Kind.USERCRATE):
+    def _check_shared(self, names: references.Known, roles: RoleSet, *, anew: bool) -> None:
+        documents, about = self.documents, self.cache.about_shared
+        if anew:
+            about.clear()
+        for kind in _SHARED:
+            if not anew and kind not in self.kinds:
+                continue
             for document in documents.of(kind):
-                self.found += references.check(documents, document, names)
-        for document in documents.of(Kind.INHERITED):
-            self.found += references.check_usercrates(documents, document)
+                if anew or document.path in self.changed:
+                    about[document.path] = [
+                        *references.check(documents, document, names),
+                        *(references.check_usercrates(documents, document) if kind is Kind.INHERITED else ()),
+                    ]
+        for path in self.changed:
+            if path not in documents.by_path:
+                about.pop(path, None)
+        for found in about.values():
+            self.found += found
         for ring in roles.cycles:
             shown = " → ".join([*ring, ring[0]])
-            if roles.document is not None:
-                self._complain("role.cycle", roles.document, ("roles", ring[0]), f"each includes the next: {shown}")
-        self.found += work.check(documents)
+            assert roles.document is not None
+            message = f"each includes the next: {shown}"
+            self.found.append(self._about("role.cycle", roles.document, ("roles", ring[0]), message))
+
+    def _check_work(self) -> None:
+        if self._touched(Kind.TASK, Kind.WORKFLOW):
+            self.cache.about_work = work.check(self.documents)
+        if self._touched(*work.WAIVED):
+            self.cache.about_waivers = work.check_waivers(self.documents)
+        self.found += self.cache.about_work
+        self.found += self.cache.about_waivers
 
     # leaves
 
     def _leaves(
-        self, by_name: Mapping[str, Linked], roles: RoleSet, names: references.Known, changed: frozenset[str]
+        self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]
     ) -> dict[str, LeafResult]:
         scopes = Scopes(self.documents, self.cache.scopes)
-        profiles = Profiles(by_name, self.cache.sets)
+        same_scopes = not self._touched(Kind.INHERITED, Kind.ENVIRONMENTS)
+        changed = changed_crates | changed_names
         before = self.cache.leaves
         results: dict[str, LeafResult] = {}
         for document in self.documents.of(Kind.LEAF):
-            scope = scopes.of(document.directory)
-            kept = before.get(document.path)
-            if (
-                kept is None
-                or kept.document is not document
-                or kept.scope is not scope
-                or not kept.uses.isdisjoint(changed)
-            ):
-                kept = self._leaf(document, scope, roles, names, profiles, kept, changed)
-            results[document.path] = kept
+            path = document.path
+            kept = before.get(path)
+            if kept is not None and kept.document is document:
+                scope = kept.scope if same_scopes else scopes.of(document.directory)
+                if kept.scope is not scope or not changed_names.isdisjoint(kept.uses):
+                    kept = leaves.make(document, scope, kept, changed)
+                elif not changed_crates.isdisjoint(kept.uses):
+                    kept = leaves.remake(kept, changed_crates)
+            else:
+                kept = leaves.make(document, scopes.of(document.directory), kept, changed)
+            results[path] = kept
             if kept.diagnostics:
                 self.found += kept.diagnostics
-        self.cache.leaves = results
-        used = {id(profile.crates) for result in results.values() for profile in result.profiles}
-        if len(self.cache.sets) > 2 * len(used) + 1_000:
-            self.cache.sets = {key: value for key, value in self.cache.sets.items() if id(value) in used}
+        self._forget_sets(results)
         return results
 
-    def _leaf(
-        self,
-        document: Document,
-        scope: Scope,
-        roles: RoleSet,
-        names: references.Known,
-        profiles: Profiles,
-        before: LeafResult | None,
-        changed: frozenset[str],
-    ) -> LeafResult:
-        documents = self.documents
-        found: list[Diagnostic] = []
-        made: list[Profile] = []
-        uses: set[str] = set()
-        reusable = _reusable(before, document, scope, changed)
-        counted: dict[str, int] = {}
-        model = document.parsed.model
-        for index, block in enumerate(model.envoys if isinstance(model, Leaf) else ()):
-            uses.update(block.roles, block.configcrates, block.exclude_configcrates, block.usercrates)
-            try:
-                pattern = parse_pattern(block.match)
-            except BadPattern as error:
-                line, column = documents.place(document, ("envoys", index, "match"))
-                found.append(diagnostic("match.pattern", document.path, line, column, str(error), error.hint))
-                continue
-            id_ = _profile_id(document.path, pattern, counted)
-            profile = _taken_over(reusable, id_, document, index, block)
-            if profile is None:
-                resolution = resolve(document, index, block, scope, roles)
-                profile = profiles.make(id_, pattern, document, index, resolution)
-            uses.update(profile.resolution.crates, profile.resolution.roles)
-            made.append(profile)
-        uses.update(scope.excluded)
-        found += references.check(documents, document, names)
-        found += references.check_environments(documents, document, scope)
-        found += references.check_usercrates(documents, document)
-        lacking = any(profile.findings for profile in made)
-        return LeafResult(document, scope, frozenset(uses), made, found, lacking)
+    def _forget_sets(self, results: Mapping[str, LeafResult]) -> None:
+        sets = self.cache.sets
+        if len(sets) > 3 * len(results) + 10_000:
+            used = {id(profile.crates) for result in results.values() for profile in result.profiles}
+            for key in [key for key, value in sets.items() if id(value) not in used]:
+                del sets[key]
 
     def _matcher(self, order: Sequence[Profile]) -> Matcher:
-        patterns: list[Pattern] = [profile.pattern for profile in order]
+        patterns = [profile.pattern for profile in order]
         cache = self.cache
         if cache.matcher is None or cache.matcher.patterns != patterns:
             cache.matcher = Matcher(patterns)
@@ -257,18 +278,20 @@ class _Compile:
             line, _ = self.documents.place(other.document, ("envoys", other.index, "match"))
             message = f"{one.match_pattern} can never apply"
             hint = f"{other.match_pattern} in {other.document.path}:{line} always applies in its stead"
-            self._complain("match.shadowed", one.document, ("envoys", one.index, "match"), message, hint)
+            self.found.append(
+                self._about("match.shadowed", one.document, ("envoys", one.index, "match"), message, hint)
+            )
         return cache.matcher
 
     def _graph(
         self, by_name: Mapping[str, Linked], roles: RoleSet, order: Sequence[Profile], matcher: Matcher
     ) -> Graph:
         profiles = {profile.id: profile for profile in order}
-        leaves = [profiles[id_].leaf_hash for id_ in sorted(profiles)]
+        self.cache.rows = plan.build([profiles[id_].leaf_hash for id_ in sorted(profiles)], self.cache.rows)
         return Graph(
-            self.tree.commit,
-            self.tree.id,
-            plan.root(leaves).hex(),
+            self.documents.tree.commit,
+            self.documents.tree.id,
+            plan.root(self.cache.rows).hex(),
             profiles,
             by_name,
             self.documents,
@@ -279,56 +302,18 @@ class _Compile:
             {each.ref.sha256: each.oid for linked in by_name.values() for each in linked.content.values()},
         )
 
-    def _complain(
+    def _about(
         self, code: str, document: Document, path: tuple[str | int, ...], message: str, hint: str = ""
-    ) -> None:
-        line, column = self.documents.place(document, path)
-        self.found.append(diagnostic(code, document.path, line, column, message, hint))
-
-
-def _changed_crates(now: Mapping[str, Linked], before: Mapping[str, Linked]) -> frozenset[str]:
-    return frozenset(name for name in {*now, *before} if now.get(name) is not before.get(name))
+    ) -> Diagnostic:
+        return diagnostic(code, document.path, *self.documents.place(document, path), message, hint)
 
 
 def _changed_names(now: references.Known, before: references.Known | None) -> frozenset[str]:
-    if before is None:
+    """Names of crates, roles and usercrates that came or went."""
+    if before is None or now is before:
         return frozenset()
-    changed: set[str] = set()
-    for one, other in ((now.crates, before.crates), (now.roles, before.roles), (now.usercrates, before.usercrates)):
-        if one != other:
-            changed |= set(one) ^ set(other)
-    return frozenset(changed)
-
-
-def _reusable(
-    before: LeafResult | None, document: Document, scope: Scope, changed: frozenset[str]
-) -> dict[str, Profile]:
-    """Profiles of a leaf's last version that only their own block could have changed."""
-    if before is None or before.scope is not scope or before.document.parsed.whole != document.parsed.whole:
-        return {}
-    return {
-        profile.id: profile
-        for profile in before.profiles
-        if changed.isdisjoint(profile.resolution.crates) and changed.isdisjoint(profile.resolution.roles)
-    }
-
-
-def _taken_over(
-    reusable: Mapping[str, Profile], id_: str, document: Document, index: int, block: MatchBlock
-) -> Profile | None:
-    before = reusable.get(id_)
-    if before is None:
-        return None
-    model = before.document.parsed.model
-    if not isinstance(model, Leaf) or model.envoys[before.index] != block:
-        return None
-    return replace(before, document=document, index=index)
-
-
-def _profile_id(path: str, pattern: Pattern, counted: dict[str, int]) -> str:
-    id_ = f"{path}#{pattern.text}"
-    counted[id_] = number = counted.get(id_, 0) + 1
-    return id_ if number == 1 else f"{id_}#{number}"
+    both = ((now.crates, before.crates), (now.roles, before.roles), (now.usercrates, before.usercrates))
+    return frozenset().union(*(set(one) ^ set(other) for one, other in both))
 
 
 def _in_order(found: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -49,6 +49,8 @@ class Linked:
     """Paths whose first key is not among the crate's own vars."""
     inner_needs: tuple[Need, ...]
     """Paths that begin in the crate's own vars; a stronger var may have replaced what they lead through."""
+    inner_keys: frozenset[str]
+    """First keys of the inner needs."""
     inner_unmet: tuple[tuple[Need, bool], ...]
     """Those of them that the crate's own vars, alone, do not meet; see `unmet`."""
     outer_by_path: Mapping[tuple[object, ...], Need]
@@ -100,14 +102,16 @@ def link(
     outer = _unique(need for need in needs if need.path[0] not in crate.vars)
     proven = [need for need in needs if need.path[0] in crate.vars]
     own = settle(crate.vars) if proven else {}
+    # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
+    inner = _unique(need for need in proven if len(need.path) > 1 or need.listed)
     return Linked(
         crate,
         content,
         {path: encoding.pair(path, encoding.dumps(each.ref.model_dump())) for path, each in content.items()},
         frozenset(named),
         tuple(outer),
-        # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
-        tuple(_unique(need for need in proven if len(need.path) > 1 or need.listed)),
+        tuple(inner),
+        frozenset(str(need.path[0]) for need in inner),
         tuple(failing(_unique(proven), own)),
         {(need.path, need.listed): need for need in outer},
         reference(crate, ()),

@@ -23,6 +23,7 @@ class Matcher:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.patterns: Final = patterns
         self._exact: Final[dict[str, int]] = {}
+        self._known: Final[dict[str, int | None]] = {}
         self._globs: Final = _GlobIndex(patterns)
         self._regexes: Final = [index for index, each in enumerate(patterns) if each.kind is PatternKind.REGEX]
         self._regex_set: Final = _regex_set([patterns[index].folded for index in self._regexes])
@@ -32,7 +33,16 @@ class Matcher:
 
     def match(self, hostname: str) -> int | None:
         """The index of the pattern that applies; None when none does."""
-        name = hostname.lower()
+        try:
+            return self._known[hostname]
+        except KeyError:
+            pass
+        if len(self._known) >= NAMES_KEPT:
+            self._known.clear()
+        found = self._known[hostname] = self._match(hostname.lower())
+        return found
+
+    def _match(self, name: str) -> int | None:
         found = self._exact.get(name)
         if found is not None:
             return found

@@ -12,16 +12,34 @@ from typing import Final
 
 EMPTY: Final = hashlib.sha256(b"").digest()
 
+Rows = list[list[bytes]]
+"""Leaf hashes first; each row pairs up the one before, the odd one carried on: that gives RFC 6962's tree."""
 
-def root(leaves: Sequence[bytes]) -> bytes:
-    """The root over leaf hashes. Pairing up row by row, the odd one carried on, gives RFC 6962's tree."""
-    if not leaves:
-        return EMPTY
-    row = list(leaves)
-    sha256 = hashlib.sha256
-    while len(row) > 1:
-        paired = [sha256(b"\1" + row[at] + row[at + 1]).digest() for at in range(0, len(row) - 1, 2)]
-        if len(row) % 2:
-            paired.append(row[-1])
-        row = paired
-    return row[0]
+
+def build(leaves: Sequence[bytes], before: Rows | None = None) -> Rows:
+    """The tree over leaf hashes; of one of the same size, only what lies above leaves that differ is hashed again."""
+    if before is None or len(before[0]) != len(leaves):
+        rows = [list(leaves)]
+        while len(rows[-1]) > 1:
+            below = rows[-1]
+            rows.append([_above(below, at) for at in range((len(below) + 1) // 2)])
+        return rows
+    rows = [list(leaves)]
+    stale = {at // 2 for at, (one, other) in enumerate(zip(leaves, before[0], strict=True)) if one != other}
+    for old in before[1:]:
+        row = list(old)
+        for at in stale:
+            row[at] = _above(rows[-1], at)
+        rows.append(row)
+        stale = {at // 2 for at in stale}
+    return rows
+
+
+def root(rows: Rows) -> bytes:
+    """The root of a tree."""
+    return rows[-1][0] if rows[-1] else EMPTY
+
+
+def _above(row: Sequence[bytes], at: int) -> bytes:
+    left = row[2 * at]
+    return hashlib.sha256(b"\1" + left + row[2 * at + 1]).digest() if 2 * at + 1 < len(row) else left

@@ -36,12 +36,10 @@ class CrateSet(NamedTuple):
     resource_count: int
     outer_needs: tuple[Need, ...]
     """One for each path that some crate asks of vars it has no default for."""
-    inner: Mapping[str, Sequence[Linked]]
-    """First key of crates' own vars → those that ask for something below it."""
+    inner_keys: frozenset[str]
+    """Own vars of crates that ask for something below them."""
     unmet_within: bool
     """Whether a crate's own vars, alone, do not meet what it asks of them."""
-    own_keys: frozenset[str]
-    """First keys of the crates' own vars."""
 
 
 class Finding(NamedTuple):
@@ -115,13 +113,17 @@ class Profiles:
         self._known_sets: Final = sets
         self._bodies: Final[dict[str, bytes]] = {}
 
+    def remake(self, profile: Profile) -> Profile:
+        """The profile of a block that still resolves alike, when some of its crates have changed."""
+        return self.make(profile.id, profile.pattern, profile.document, profile.index, profile.resolution)
+
     def make(self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution) -> Profile:
         """The profile of a resolved block, with what is wrong with it."""
         crates = self._crate_set(resolution.crates)
         catalog_vars, settled = resolution.vars, resolution.vars
         if not resolution.simple:
             settled = settle(resolution.vars)
-            if not _stays_open(resolution.vars, crates.own_keys):
+            if not _stays_open(resolution.vars, {key for linked in crates.linked for key in linked.crate.vars}):
                 catalog_vars = settled
         body, named = self._encode(resolution, crates, catalog_vars)
         digest = hashlib.sha256(body).hexdigest()
@@ -176,37 +178,34 @@ def _crate_set(chosen: tuple[Linked, ...]) -> CrateSet:
     requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
     ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
     content: dict[str, bytes] = {}
-    for linked in ordered:
-        content.update(linked.encoded_content)
     outer: dict[tuple[object, ...], Need] = {}
-    inner: dict[str, list[Linked]] = {}
     for linked in reversed(ordered):
+        content.update(linked.encoded_content)
         outer.update(linked.outer_by_path)
-        for need in linked.inner_needs:
-            inner.setdefault(str(need.path[0]), []).append(linked)
     return CrateSet(
         ordered,
         tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
         _clashes(ordered),
         encoding.joined_list(
-            linked.reference
-            if linked.name not in requires
-            else reference(linked.crate, [each for each in requires[linked.name] if each in present])
-            for linked in ordered
+            [
+                linked.reference
+                if not linked.crate.depends_on
+                else reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
+                for linked in ordered
+            ]
         ),
         encoding.joined_map(content),
-        frozenset().union(*(linked.secrets for linked in ordered)),
-        sum(len(linked.crate.resources) for linked in ordered),
+        frozenset().union(*[linked.secrets for linked in ordered]),
+        sum([len(linked.crate.resources) for linked in ordered]),
         tuple(outer.values()),
-        inner,
+        frozenset().union(*[linked.inner_keys for linked in ordered]),
         any(linked.inner_unmet for linked in ordered),
-        frozenset().union(*(linked.crate.vars for linked in ordered)),
     )
 
 
 def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ...]:
-    apart = frozenset().union(*(linked.owned for linked in ordered))
-    if len(apart) == sum(len(linked.owned) for linked in ordered):
+    owned = [linked.owned for linked in ordered]
+    if len(frozenset().union(*owned)) == sum(map(len, owned)):
         return ()
     owners = {id(owned): linked for linked in ordered for owned in linked.crate.owned}
     return tuple(
@@ -238,11 +237,11 @@ def _may_lack(crates: CrateSet, catalog_vars: Mapping[str, Any], settled: Mappin
     """Whether some crate may ask for what is not there: the quick half of `_lacking`, for all crates at once."""
     if crates.unmet_within or failing(crates.outer_needs, settled):
         return True
-    if not crates.inner.keys().isdisjoint(catalog_vars):
-        touched = {id(each): each for key in crates.inner.keys() & catalog_vars.keys() for each in crates.inner[key]}
-        if any(unmet_within(linked, catalog_vars) for linked in touched.values()):
-            return True
-    return catalog_vars is not settled
+    if catalog_vars is not settled:
+        return True
+    return not crates.inner_keys.isdisjoint(catalog_vars) and any(
+        unmet_within(linked, catalog_vars) for linked in crates.linked if not linked.inner_keys.isdisjoint(catalog_vars)
+    )
 
 
 def _lacking(linked: Linked, catalog_vars: Mapping[str, Any], settled: Mapping[str, Any]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from reconciler import expressions
 from reconciler.documents import Document, Documents, Kind
@@ -16,10 +17,18 @@ from schema.documents.tasks import Task
 from schema.documents.waivers import Waivers
 from schema.documents.workflows import Workflow
 
+WAIVED: Final = frozenset({Kind.WAIVERS, Kind.CLAIMS, Kind.CONFIGCRATE, Kind.USERCRATE})
+"""Kinds that decide what is wrong with waivers."""
+
 
 def check(documents: Documents) -> list[Diagnostic]:
-    """What is wrong with the tasks, workflows and waivers of a tree, beyond each file itself."""
-    return [*_tasks(documents), *_workflows(documents), *_waivers(documents)]
+    """What is wrong with the tasks and workflows of a tree, beyond each file itself."""
+    return [*_tasks(documents), *_workflows(documents)]
+
+
+def check_waivers(documents: Documents) -> list[Diagnostic]:
+    """What is wrong with the waivers of a tree, beyond each file itself."""
+    return list(_waivers(documents))
 
 
 def _tasks(documents: Documents) -> Iterator[Diagnostic]:

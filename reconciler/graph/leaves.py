@@ -1,0 +1,110 @@
+"""Leaves: match blocks → profiles, and what is wrong with what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.documents import Document, Documents
+from reconciler.documents.complaints import diagnostic
+from reconciler.graph import references
+from reconciler.graph.patterns import BadPattern, Pattern
+from reconciler.graph.patterns import parse as parse_pattern
+from reconciler.graph.profiles import Profile, Profiles
+from reconciler.graph.resolution import resolve
+from reconciler.graph.roles import RoleSet
+from reconciler.graph.scopes import Scope
+from schema.diagnostics import Diagnostic
+from schema.documents.leaves import Leaf, MatchBlock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeafResult:
+    """What one leaf gave, and the names that it depends on."""
+
+    document: Document
+    scope: Scope
+    uses: frozenset[str]
+    """Crates and roles: when none of them changed, nothing here does."""
+    profiles: Sequence[Profile]
+    diagnostics: Sequence[Diagnostic]
+    lacking: bool
+    """Whether any of its profiles lacks something."""
+
+
+class Leaves:
+    """Makes what leaves give, in one compile."""
+
+    def __init__(self, documents: Documents, roles: RoleSet, names: references.Known, profiles: Profiles) -> None:
+        self._documents: Final = documents
+        self._roles: Final = roles
+        self._names: Final = names
+        self._profiles: Final = profiles
+
+    def make(self, document: Document, scope: Scope, before: LeafResult | None, changed: frozenset[str]) -> LeafResult:
+        """What a leaf gives; blocks that are as they were in `before`, and that nothing in `changed` touches, stay."""
+        documents = self._documents
+        found: list[Diagnostic] = []
+        made: list[Profile] = []
+        uses: set[str] = set(scope.excluded)
+        reusable = _reusable(before, document, scope, changed)
+        counted: dict[str, int] = {}
+        model = document.parsed.model
+        for index, block in enumerate(model.envoys if isinstance(model, Leaf) else ()):
+            uses.update(block.roles, block.configcrates, block.exclude_configcrates, block.usercrates)
+            try:
+                pattern = parse_pattern(block.match)
+            except BadPattern as error:
+                line, column = documents.place(document, ("envoys", index, "match"))
+                found.append(diagnostic("match.pattern", document.path, line, column, str(error), error.hint))
+                continue
+            id_ = _profile_id(document.path, pattern, counted)
+            profile = _taken_over(reusable, id_, document, index, block)
+            if profile is None:
+                resolution = resolve(document, index, block, scope, self._roles)
+                profile = self._profiles.make(id_, pattern, document, index, resolution)
+            uses.update(profile.resolution.crates, profile.resolution.roles)
+            made.append(profile)
+        found += references.check(documents, document, self._names)
+        found += references.check_environments(documents, document, scope)
+        found += references.check_usercrates(documents, document)
+        return LeafResult(document, scope, frozenset(uses), made, found, any(each.findings for each in made))
+
+    def remake(self, before: LeafResult, changed: frozenset[str]) -> LeafResult:
+        """What a leaf gives when nothing it means has changed but the content of some crates."""
+        made = [
+            profile if changed.isdisjoint(profile.resolution.crates) else self._profiles.remake(profile)
+            for profile in before.profiles
+        ]
+        return replace(before, profiles=made, lacking=any(each.findings for each in made))
+
+
+def _reusable(
+    before: LeafResult | None, document: Document, scope: Scope, changed: frozenset[str]
+) -> dict[str, Profile]:
+    if before is None or before.scope is not scope or before.document.parsed.whole != document.parsed.whole:
+        return {}
+    return {
+        profile.id: profile
+        for profile in before.profiles
+        if changed.isdisjoint(profile.resolution.crates) and changed.isdisjoint(profile.resolution.roles)
+    }
+
+
+def _taken_over(
+    reusable: Mapping[str, Profile], id_: str, document: Document, index: int, block: MatchBlock
+) -> Profile | None:
+    before = reusable.get(id_)
+    if before is None:
+        return None
+    model = before.document.parsed.model
+    if not isinstance(model, Leaf) or model.envoys[before.index] != block:
+        return None
+    return replace(before, document=document, index=index)
+
+
+def _profile_id(path: str, pattern: Pattern, counted: dict[str, int]) -> str:
+    id_ = f"{path}#{pattern.text}"
+    counted[id_] = number = counted.get(id_, 0) + 1
+    return id_ if number == 1 else f"{id_}#{number}"
