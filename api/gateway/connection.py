@@ -7,6 +7,7 @@ what messages mean: that is `session.py`, reached through `Gateway`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ class Connection(asyncio.Protocol):
         "_bucket",
         "_closing",
         "_deadline",
+        "_fingerprint",
         "_gateway",
         "_inbox",
         "_outbox",
@@ -68,6 +70,7 @@ class Connection(asyncio.Protocol):
         "greeted",
         "heard_at",
         "latest",
+        "number",
         "peer",
     )
 
@@ -79,9 +82,11 @@ class Connection(asyncio.Protocol):
         self.agent_version = ""
         self.catalog_held: str | None = None
         self.latest: Target | None = None
+        self.number = 0
         self.connected_at = self.heard_at = gateway.monotonic()
         self._transport: asyncio.Transport | None = None
         self._websocket: ServerProtocol | None = None
+        self._fingerprint = ""
         self._bucket = limits.Bucket(limits.FRAMES_PER_S, limits.FRAME_BURST, self.heard_at)
         self._deadline: asyncio.TimerHandle | None = None
         self._inbox: deque[bytes] = deque()
@@ -103,7 +108,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=limits.BUFFER_BYTES, low=limits.BUFFER_BYTES // 4)
         tls = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self.peer = self._gateway.identify(certificate, self.address)
+        self._fingerprint = hashlib.sha256(certificate or b"").hexdigest()
+        self.peer = self._gateway.identify(self._fingerprint)
         self._websocket = ServerProtocol(origins=[None], max_size=limits.HELLO_BYTES, logger=_LOGGER)
         self._deadline = asyncio.get_running_loop().call_later(limits.HELLO_TIMEOUT_S, self._too_slow)
         self._gateway.opened(self)
@@ -276,22 +282,30 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         websocket = self._websocket
         assert websocket is not None
-        if self.peer is None:
-            self._respond(401, b"this certificate is not, or no longer, an enrolled agent's\n")
-        elif request.path == PATH:
+        if self.peer is not None and request.path == PATH:
             websocket.send_response(websocket.accept(request))
-        elif request.path.startswith(_OBJECTS):
-            self._working = asyncio.ensure_future(self._serve(self.peer, request.path.removeprefix(_OBJECTS)))
         else:
-            self._respond(404, b"nothing here\n")
+            self._working = asyncio.ensure_future(self._answer_later(request))
 
-    async def _serve(self, peer: Peer, sha256: str) -> None:
-        data = await self._gateway.object_for(peer, sha256)
-        if data is None:
-            self._respond(404, b"not an object of your catalog\n")
-        else:
-            self._respond(200, data)
-        self._flush()
+    async def _answer_later(self, request: Request) -> None:
+        try:
+            if self.peer is None:
+                self.peer = await self._gateway.identify_anew(self._fingerprint, self.address)
+            if self.peer is None:
+                self._respond(401, b"this certificate is not, or no longer, an enrolled agent's\n")
+            elif request.path == PATH and self._websocket is not None:
+                self._websocket.send_response(self._websocket.accept(request))
+                self._flush()
+            elif request.path.startswith(_OBJECTS):
+                data = await self._gateway.object_for(self.peer, request.path.removeprefix(_OBJECTS))
+                self._respond(200, data) if data is not None else self._respond(404, b"not an object of yours\n")
+            else:
+                self._respond(404, b"nothing here\n")
+        except Exception:
+            _LOGGER.exception("a request could not be answered")
+            self.abort()
+        finally:
+            self._working = None
 
     def _respond(self, status: int, body: bytes) -> None:
         """Answer, then close: what follows the head is written as the peer takes it."""

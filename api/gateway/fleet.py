@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from api.services.catalogs import Target
-from schema.protocol.messages import Hello, Refused, Traits
+from schema.protocol.messages import Applied, Refused, Traits
 from schema.protocol.reports import Report
 
 
@@ -48,8 +48,12 @@ class Fleet(Protocol):
         """What the envoy is to be; None while nothing was assigned or its catalog is not at hand."""
         ...
 
-    async def hello(self, peer: Peer, hello: Hello) -> None:
-        """Look at what an agent says it holds: one that is ahead of us has seen a past we lost."""
+    def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
+        """The envoy was welcomed, with this target; `number` grows with each connection."""
+        ...
+
+    def disconnected(self, peer: Peer, number: int) -> None:
+        """The connection of this number is gone."""
         ...
 
     async def report(self, peer: Peer, report: Report) -> None:
@@ -64,11 +68,11 @@ class Fleet(Protocol):
         """The agent's refusal is on record."""
         ...
 
-    def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
+    async def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
         """Of these digests, those the catalog names: JSON of each as an `objects` frame wants it, ready to send."""
         ...
 
-    def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
+    async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object that the catalog names."""
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import random
 import socket
@@ -22,6 +21,7 @@ from api.gateway.connection import SUPERSEDED, UNAUTHENTICATED, Connection
 from api.gateway.fleet import Fleet, Peer, Sighting
 from api.services.catalogs import Target
 from schema.errors import Fault
+from schema.protocol.messages import Applied
 from schema.time import Clock
 
 log = logging.getLogger("vigo.gateway")
@@ -63,6 +63,8 @@ class Gateway:
         self._slots: list[set[Connection]] = [set() for _ in range(max(1, round(heartbeat_s)))]
         self._slot_of: dict[Connection, int] = {}
         self._turn = 0
+        self._numbers = 0
+        self._refreshing: asyncio.Task[None] | None = None
         self._sightings: dict[str, Sighting] = {}
         self._noted: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
         self._counts: Counter[str] = Counter()
@@ -157,18 +159,23 @@ class Gateway:
 
     # What connections ask.
 
-    def identify(self, certificate: bytes | None, address: str) -> Peer | None:
-        """Who holds this certificate (DER), if it counts now."""
-        if certificate is None:
-            return None
-        fingerprint = hashlib.sha256(certificate).hexdigest()
+    def identify(self, fingerprint: str) -> Peer | None:
+        """Who holds the certificate of this fingerprint, if it counts now."""
         peer = self.fleet.identify(fingerprint)
-        if peer is not None and self._counts_still(peer):
-            return peer
-        # It has our CA's signature, so it was an agent's once.
-        self.count("unauthenticated")
-        self.note("envoy.refused", None, fingerprint, {"fingerprint": fingerprint, "address": address})
-        return None
+        return peer if peer is not None and self._counts_still(peer) else None
+
+    async def identify_anew(self, fingerprint: str, address: str) -> Peer | None:
+        """The same after a look into the database: the host may have been enrolled this instant."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.ensure_future(self.fleet.refresh())
+        with contextlib.suppress(Fault):
+            await asyncio.shield(self._refreshing)
+        peer = self.identify(fingerprint)
+        if peer is None:
+            # It has our CA's signature, so it was an agent's once.
+            self.count("unauthenticated")
+            self.note("envoy.refused", None, fingerprint, {"fingerprint": fingerprint, "address": address})
+        return peer
 
     def opened(self, connection: Connection) -> None:
         """A TLS handshake is done."""
@@ -185,6 +192,8 @@ class Gateway:
         if peer is not None and self._by_envoy.get(peer.envoy_id) is connection:
             del self._by_envoy[peer.envoy_id]
             self.saw(connection)
+        if peer is not None and connection.number:
+            self.fleet.disconnected(peer, connection.number)
 
     def register(self, connection: Connection, peer: Peer) -> None:
         """From now on this is the connection of its envoy; an older one is closed."""
@@ -198,6 +207,13 @@ class Gateway:
             self.count("superseded")
             self.note("envoy.superseded", peer, peer.envoy_id, {"older": older.address, "newer": connection.address})
             older.close(SUPERSEDED, "another connection of this identity came")
+
+    def welcomed(self, connection: Connection, peer: Peer, applied: Applied | None) -> None:
+        """The connection has its welcome; if it is still the one of its envoy, the fleet is told."""
+        if self.is_current(connection):
+            self._numbers += 1
+            connection.number = self._numbers
+            self.fleet.connected(peer, connection.number, applied, connection.latest)
 
     def is_current(self, connection: Connection) -> bool:
         """Whether this is still the connection of its envoy, and its certificate still counts."""
@@ -220,7 +236,7 @@ class Gateway:
             target = await self.fleet.target(peer)
         except Fault:
             return None
-        return None if target is None else self.fleet.object_bytes(target.catalog_sha256, sha256)
+        return None if target is None else await self.fleet.object_bytes(target.catalog_sha256, sha256)
 
     def saw(self, connection: Connection) -> None:
         """An agent was heard; written with the others soon."""

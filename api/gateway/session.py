@@ -86,10 +86,11 @@ async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message:
                 await gateway.fleet.traits(peer, message)
                 connection.send(frames.ack(Ack(traits_sha256=message.sha256)))
             case Need():
-                _give(gateway, connection, message)
+                await _give(gateway, connection, message)
             case Refused():
                 gateway.count("targets_refused")
                 connection.catalog_held = None
+                gateway.note("envoy.target_refused", peer, peer.envoy_id, {"code": message.code})
                 await gateway.fleet.refused(peer, message)
     except (Exhausted, Unavailable) as fault:
         # Not the agent's doing: it keeps what was not acknowledged and sends it again after it has reconnected.
@@ -115,11 +116,15 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
         connection.catalog_held = hello.applied.catalog_sha256
     # Registered first: a target that is pushed while this one is being read is not missed.
     gateway.register(connection, peer)
-    await gateway.fleet.hello(peer, hello)
     target = await gateway.fleet.target(peer)
     if connection.latest is not None and (target is None or connection.latest.order > target.order):
         target = connection.latest
     known = hello.applied.assignment_sha256 if hello.applied is not None else None
+    if hello.applied is not None and target is not None:
+        order = (hello.applied.epoch, hello.applied.generation)
+        if order > target.order:
+            # It has seen a past that this server has lost, as after a restore: an operator has to decide.
+            gateway.note("envoy.ahead", peer, peer.envoy_id, {"holds": list(order), "assigned": list(target.order)})
     head = Welcome(
         protocol=max(spoken),
         time=gateway.clock.now(),
@@ -130,11 +135,12 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     connection.latest = target
     connection.welcomed()
     connection.send(frames.welcome(head, _pieces(connection, target) if target is not None and news else None))
+    gateway.welcomed(connection, peer, hello.applied)
 
 
-def _give(gateway: Gateway, connection: Connection, need: Need) -> None:
+async def _give(gateway: Gateway, connection: Connection, need: Need) -> None:
     target = connection.latest
-    found = gateway.fleet.objects(target.catalog_sha256, need.sha256) if target is not None else {}
+    found = await gateway.fleet.objects(target.catalog_sha256, need.sha256) if target is not None else {}
     known = [data for data in found.values() if data is not None]
     unknown = [sha256 for sha256 in need.sha256 if found.get(sha256) is None]
     for frame in frames.objects(known, unknown):

@@ -18,7 +18,7 @@ from api.services.secrets import Vault
 from api.services.work import Work
 from api.storage import assignments as rows
 from api.storage import envoys as envoy_rows
-from api.storage.assignments import Stored
+from api.storage.assignments import Stored as Stored
 from reconciler.ports import Assigned, Order
 from schema import canonical
 from schema.errors import Fault, NotFound, Stalled
@@ -110,6 +110,7 @@ def to_target(stored: Stored, catalogs: Catalogs) -> Target | None:
         catalog_sha256=stored.catalog_sha256,
         catalog=catalog.json,
         sealed_secrets=stored.sealed.encode() if stored.sealed else None,
+        assigned=to_port(stored),
     )
 
 

@@ -6,14 +6,16 @@ commit and the signing key, so a restart makes the same bytes again.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from reconciler.ports import Assigned
 from schema.protocol import signing
 from schema.protocol.desired import Catalog
 from schema.protocol.messages import INLINE_OBJECT_BYTES, ObjectData
@@ -37,6 +39,8 @@ class Target:
     """JSON of the signed catalog; one object for all envoys of a profile."""
     sealed_secrets: bytes | None = None
     """JSON of the sealed secrets; None when the catalog names none."""
+    assigned: Assigned | None = None
+    """The same, as the loop looks at it."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -134,32 +138,46 @@ class Catalogs:
         """A catalog at hand."""
         return self._current.get(sha256) or self._previous.get(sha256)
 
-    def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
+    async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object, if that catalog is at hand and names it."""
         catalog = self.find(catalog_sha256)
         if catalog is None or sha256 not in catalog.digests:
             return None
-        return catalog.graph.object(sha256)
+        return await asyncio.to_thread(catalog.graph.object, sha256)
 
-    def objects(self, catalog_sha256: str, digests: list[str]) -> dict[str, bytes | None]:
+    async def objects(self, catalog_sha256: str, digests: Iterable[str]) -> dict[str, bytes | None]:
         """JSON of `ObjectData` for each of these digests, or None where the catalog does not name it."""
-        return {sha256: self._encoded_object(catalog_sha256, sha256) for sha256 in dict.fromkeys(digests)}
-
-    def _encoded_object(self, catalog_sha256: str, sha256: str) -> bytes | None:
         catalog = self.find(catalog_sha256)
-        if catalog is None or sha256 not in catalog.digests:
-            return None
-        known = self._encoded.get(sha256)
-        if known is not None:
-            self._encoded.move_to_end(sha256)
-            return known
-        data = catalog.graph.object(sha256)
-        if data is None:
-            return None
-        inline = base64.b64encode(data).decode("ascii") if len(data) <= INLINE_OBJECT_BYTES else None
-        encoded = ObjectData(sha256=sha256, data=inline).model_dump_json().encode()
-        self._encoded[sha256] = encoded
-        self._encoded_bytes += len(encoded)
+        found: dict[str, bytes | None] = {}
+        unread: list[str] = []
+        for sha256 in digests:
+            if catalog is None or sha256 not in catalog.digests:
+                found[sha256] = None
+            elif (known := self._encoded.get(sha256)) is not None:
+                self._encoded.move_to_end(sha256)
+                found[sha256] = known
+            else:
+                unread.append(sha256)
+        if catalog is not None and unread:
+            # Blobs are read from the repository, in a thread: the loop waits for no disk.
+            read = await asyncio.to_thread(lambda: {sha256: _encode(catalog.graph, sha256) for sha256 in unread})
+            for sha256, encoded in read.items():
+                found[sha256] = encoded
+                if encoded is not None:
+                    self._keep(sha256, encoded)
+        return found
+
+    def _keep(self, sha256: str, encoded: bytes) -> None:
+        if sha256 not in self._encoded:
+            self._encoded[sha256] = encoded
+            self._encoded_bytes += len(encoded)
         while self._encoded_bytes > ENCODED_BYTES:
             self._encoded_bytes -= len(self._encoded.popitem(last=False)[1])
-        return encoded
+
+
+def _encode(graph: Graph, sha256: str) -> bytes | None:
+    data = graph.object(sha256)
+    if data is None:
+        return None
+    inline = base64.b64encode(data).decode("ascii") if len(data) <= INLINE_OBJECT_BYTES else None
+    return ObjectData(sha256=sha256, data=inline).model_dump_json().encode()

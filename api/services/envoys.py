@@ -14,7 +14,8 @@ from api.storage import assignments as assignment_rows
 from api.storage import enrolment as enrolment_rows
 from api.storage import envoys as rows
 from api.storage.assignments import Brief
-from api.storage.enrolment import Credential, Fingerprint
+from api.storage.enrolment import Credential
+from api.storage.enrolment import Fingerprint as Fingerprint
 from api.storage.envoys import Known
 from reconciler.graph import patterns
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage

@@ -29,7 +29,7 @@ from api.services.pki import Pki
 from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
-from schema.protocol.messages import Hello, ObjectData, Refused, Traits
+from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits
 from schema.protocol.reports import Report
 
 
@@ -65,6 +65,7 @@ class MemoryFleet:
         self.refusals: list[tuple[str, Refused]] = []
         self.sightings: list[Sighting] = []
         self.notes: list[tuple[str, str | None, Mapping[str, Any]]] = []
+        self.comings: list[tuple[str, str, int]] = []
         self.raising: Fault | Exception | None = None
         self.pace: Callable[[], Awaitable[None]] | None = None
 
@@ -79,8 +80,11 @@ class MemoryFleet:
             await self.pace()
         return self.targets.get(peer.envoy_id)
 
-    async def hello(self, peer: Peer, hello: Hello) -> None:
-        pass
+    def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
+        self.comings.append(("+", peer.envoy_id, number))
+
+    def disconnected(self, peer: Peer, number: int) -> None:
+        self.comings.append(("-", peer.envoy_id, number))
 
     async def report(self, peer: Peer, report: Report) -> None:
         if self.raising is not None:
@@ -93,7 +97,7 @@ class MemoryFleet:
     async def refused(self, peer: Peer, message: Refused) -> None:
         self.refusals.append((peer.envoy_id, message))
 
-    def objects(self, catalog_sha256: str, digests: list[str]) -> Mapping[str, bytes | None]:
+    async def objects(self, catalog_sha256: str, digests: list[str]) -> Mapping[str, bytes | None]:
         return {
             digest: ObjectData(sha256=digest, data=self.stored[digest].decode()).model_dump_json().encode()
             if digest in self.stored
@@ -101,7 +105,7 @@ class MemoryFleet:
             for digest in digests
         }
 
-    def object_bytes(self, catalog_sha256: str, digest: str) -> bytes | None:
+    async def object_bytes(self, catalog_sha256: str, digest: str) -> bytes | None:
         return self.stored.get(digest)
 
     async def seen(self, sightings: list[Sighting]) -> None:

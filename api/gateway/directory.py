@@ -1,0 +1,104 @@
+"""The fleet behind the gateway, from the services: live certificates in memory, all else in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from api.gateway.fleet import Peer, Sighting
+from api.services import assignments, envoys, runs, traits
+from api.services.catalogs import Catalogs, Target
+from api.services.container import Services
+from api.services.work import Actor, Work
+from reconciler.loop import events
+from reconciler.ports import Order
+from schema.protocol.messages import Applied, Refused, Traits
+from schema.protocol.reports import Report
+
+SYSTEM: Final = Actor.system("gateway")
+
+
+class Directory:
+    """Fills the `Fleet` port.
+
+    Args:
+        tell: takes what happens to envoys, for the loop.
+    """
+
+    def __init__(self, services: Services, catalogs: Catalogs, *, tell: Callable[[events.Event], None]) -> None:
+        self._services = services
+        self._catalogs = catalogs
+        self._tell = tell
+        self._live: dict[str, Peer] = {}
+        self._as_of: envoys.Fingerprint | None = None
+
+    def identify(self, fingerprint: str) -> Peer | None:
+        """Whose live certificate this is."""
+        return self._live.get(fingerprint)
+
+    async def refresh(self) -> None:
+        """Bring the table of live certificates up to date; costs one small query while nothing has changed."""
+        if await self._services.read(SYSTEM, envoys.fingerprint) == self._as_of:
+            return
+        self._as_of, found = await self._services.read(SYSTEM, envoys.credentials)
+        self._live = {
+            one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after) for one in found
+        }
+
+    async def target(self, peer: Peer) -> Target | None:
+        """What the envoy is to be."""
+        stored = await self._services.read(_actor(peer), lambda work: assignments.latest(work, peer.envoy_id))
+        return None if stored is None else assignments.to_target(stored, self._catalogs)
+
+    def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
+        """Tell the loop of an envoy that was welcomed."""
+        order = Order(applied.epoch, applied.generation) if applied is not None else None
+        assigned = target.assigned if target is not None else None
+        self._tell(events.EnvoyConnected(peer.envoy_id, peer.hostname, number, order, assigned))
+        self._services.events.publish("envoy.online", id=peer.envoy_id, hostname=peer.hostname)
+
+    def disconnected(self, peer: Peer, number: int) -> None:
+        """Tell the loop of a connection that is gone."""
+        self._tell(events.EnvoyDisconnected(peer.envoy_id, number))
+        self._services.events.publish("envoy.offline", id=peer.envoy_id, hostname=peer.hostname)
+
+    async def report(self, peer: Peer, report: Report) -> None:
+        """Store a report; then tell the loop."""
+        await self._services.write(_actor(peer), lambda work: runs.record(work, peer.envoy_id, report))
+        order = Order(report.epoch, report.generation)
+        self._tell(events.Reported(peer.envoy_id, order, report.assignment_sha256, report.commit, report.status))
+
+    async def traits(self, peer: Peer, message: Traits) -> None:
+        """Store traits."""
+        await self._services.write(_actor(peer), lambda work: traits.store(work, peer.envoy_id, message))
+
+    async def refused(self, peer: Peer, message: Refused) -> None:
+        """Remember a refusal; then tell the loop."""
+        why = f"the agent does not accept its assignment ({message.code}): {message.message}"
+        await self._services.write(_actor(peer), lambda work: envoys.set_refusal(work, peer.envoy_id, why))
+        self._tell(events.RefusedByEnvoy(peer.envoy_id, message.assignment_sha256, message.code))
+
+    async def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
+        """JSON of those objects that the catalog names."""
+        return await self._catalogs.objects(catalog_sha256, sha256)
+
+    async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
+        """The bytes of an object that the catalog names."""
+        return await self._catalogs.object_bytes(catalog_sha256, sha256)
+
+    async def seen(self, sightings: list[Sighting]) -> None:
+        """Remember when agents were heard last, all in one unit of work."""
+        rows = [(one.envoy_id, one.at, one.address, one.agent_version) for one in sightings]
+        await self._services.write(SYSTEM, lambda work: envoys.saw(work, rows))
+
+    async def note(self, action: str, peer: Peer | None, details: Mapping[str, Any]) -> None:
+        """Write an entry of what a peer did that it should not have."""
+
+        def use_case(work: Work) -> None:
+            work.audit(action, "envoy", peer.envoy_id if peer else "", outcome="refused", payload=details)
+
+        await self._services.write(_actor(peer) if peer is not None else SYSTEM, use_case)
+
+
+def _actor(peer: Peer) -> Actor:
+    return Actor.agent(peer.envoy_id, peer.hostname, peer.project)

@@ -1,0 +1,209 @@
+"""The driver: feeds the loop's core with what happens, and has its effects performed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Protocol
+
+from reconciler.loop import Limits, LoopCore, Moment, effects, events
+from reconciler.loop.core import LoopStatus
+from schema.errors import Fault
+from schema.time import Clock
+
+log = logging.getLogger("vigo.loop")
+
+SLOW_HANDLE_S: Final = 0.1
+
+
+class Performer(Protocol):
+    """Performs effects. Each answers with events; a `Fault` becomes `Faulted`, anything else is a bug."""
+
+    async def compile(self, effect: effects.Compile) -> events.Event:
+        """Compile a commit."""
+        ...
+
+    def abandon(self, effect: effects.Abandon) -> None:
+        """Stop a compile if that can be done."""
+        ...
+
+    async def put_in_force(self, effect: effects.PutInForce) -> events.Event:
+        """Sign, have at hand, record."""
+        ...
+
+    async def record_failure(self, effect: effects.RecordFailure) -> events.Event:
+        """Record why a commit is not in force."""
+        ...
+
+    async def assign(self, wishes: list[effects.Assign]) -> list[events.Event]:
+        """Make assignments, as many as come at once in one transaction; an event for each, in order."""
+        ...
+
+    async def push(self, effect: effects.Push) -> events.Event:
+        """Hand an envoy its assignment."""
+        ...
+
+
+class Driver:
+    """One loop, running. Lives in the event loop's thread; `tell` may be called from nowhere else."""
+
+    def __init__(
+        self,
+        performer: Performer,
+        *,
+        clock: Clock,
+        in_force: str | None,
+        secrets: Mapping[str, int],
+        limits: Limits | None = None,
+    ) -> None:
+        self._performer = performer
+        self._clock = clock
+        self._core = LoopCore(in_force=in_force, secrets=secrets, random=random.random, limits=limits)
+        self._inbox: deque[events.Event] = deque()
+        self._handling = False
+        self._wishes: list[effects.Assign] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: list[tuple[Callable[[LoopStatus], bool], asyncio.Future[LoopStatus]]] = []
+        self._stopped = False
+
+    def tell(self, event: events.Event) -> None:
+        """Something happened: judge it, and begin what follows from it."""
+        self._inbox.append(event)
+        if self._handling or self._stopped:
+            return  # told from within a judgement: its turn comes below
+        self._handling = True
+        try:
+            while self._inbox:
+                self._judge(self._inbox.popleft())
+        finally:
+            self._handling = False
+        self._assign()
+        self._wake_waiting()
+
+    def status(self) -> LoopStatus:
+        """What the loop is at."""
+        return self._core.status(self._now())
+
+    def stalled(self, envoy_id: str) -> str:
+        """Why a connected envoy has no newer assignment; empty when nothing is in the way."""
+        return self._core.stalled(envoy_id)
+
+    async def until(self, holds: Callable[[LoopStatus], bool]) -> LoopStatus:
+        """Wait until something holds of the loop's status; answers that status."""
+        status = self.status()
+        if holds(status):
+            return status
+        future: asyncio.Future[LoopStatus] = asyncio.get_running_loop().create_future()
+        self._waiting.append((holds, future))
+        return await future
+
+    async def stop(self) -> None:
+        """Begin nothing any more, and end what is under way."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _, future in self._waiting:
+            future.cancel()
+
+    def _judge(self, event: events.Event) -> None:
+        begun = self._clock.monotonic()
+        todo = self._core.handle(event, self._now())
+        took = self._clock.monotonic() - begun
+        if took > SLOW_HANDLE_S:
+            log.warning("%s took %.0f ms to judge", type(event).__name__, took * 1000)
+        for effect in todo:
+            self._perform(effect)
+
+    def _perform(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.Compile():
+                self._begin(effect, self._performer.compile(effect))
+            case effects.PutInForce():
+                self._begin(effect, self._performer.put_in_force(effect))
+            case effects.RecordFailure():
+                self._begin(effect, self._performer.record_failure(effect))
+            case effects.Push():
+                self._begin(effect, self._performer.push(effect))
+            case effects.Assign():
+                self._wishes.append(effect)
+            case effects.Abandon():
+                self._performer.abandon(effect)
+            case effects.WakeAt(mono):
+                self._wake_at(mono)
+
+    def _begin(
+        self,
+        effect: effects.Compile | effects.PutInForce | effects.RecordFailure | effects.Push,
+        work: Coroutine[Any, Any, events.Event],
+    ) -> None:
+        async def run() -> None:
+            try:
+                event = await work
+            except Fault as fault:
+                event = events.Faulted.of(effect, fault)
+            except Exception:
+                log.exception("%s failed", type(effect).__name__)
+                return  # an answer that never comes is a fault after the time of the core's limits
+            self.tell(event)
+
+        self._keep(asyncio.create_task(run()))
+
+    def _assign(self) -> None:
+        """What one event made due is made in one transaction."""
+        if self._wishes:
+            wishes, self._wishes = self._wishes, []
+            self._keep(asyncio.create_task(self._assign_all(wishes)))
+
+    async def _assign_all(self, wishes: list[effects.Assign]) -> None:
+        try:
+            made = await self._performer.assign(wishes)
+        except Fault as fault:
+            made = [events.Faulted.of(wish, fault) for wish in wishes]
+        except Exception:
+            log.exception("%d assignments failed", len(wishes))
+            return
+        self._handling = True  # all answers first, then what follows from all of them, in one batch again
+        try:
+            for event in made:
+                self._judge(event)
+        finally:
+            self._handling = False
+        self._assign()
+        self._wake_waiting()
+        if self._inbox:
+            self.tell(self._inbox.popleft())
+
+    def _wake_at(self, mono: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, mono - self._clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self.tell, events.Tick())
+
+    def _wake_waiting(self) -> None:
+        if not self._waiting:
+            return
+        status = self.status()
+        still = []
+        for holds, future in self._waiting:
+            if future.done():
+                continue
+            if holds(status):
+                future.set_result(status)
+            else:
+                still.append((holds, future))
+        self._waiting = still
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())

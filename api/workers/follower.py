@@ -1,0 +1,104 @@
+"""The follower: tells the loop what the tracked ref names, and what else the loop has to know of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from api.services import secrets
+from api.services.container import Services
+from api.services.work import Actor
+from api.workers.driver import Driver
+from reconciler.loop import events
+from reconciler.loop.core import LoopStatus
+from reconciler.repository import Repository
+from schema.errors import Fault
+
+log = logging.getLogger("vigo.loop")
+
+FOLLOWER: Final = Actor.system("loop")
+RESTART_S: Final = 5.0
+TOPICS: Final = ("secret.changed", "envoy.revoked")
+
+
+class Follower:
+    """Follows one ref of one repository, and the events that concern the loop."""
+
+    def __init__(
+        self,
+        services: Services,
+        repository: Repository,
+        driver: Driver,
+        *,
+        ref: str,
+        poll_s: float,
+        secrets: Mapping[str, int],
+    ) -> None:
+        self._services = services
+        self._repository = repository
+        self._driver = driver
+        self._ref = ref
+        self._poll_s = poll_s
+        self._secrets = dict(secrets)
+
+    async def follow(self) -> None:
+        """Tell of every move of the ref, until cancelled. What breaks the watching is told too, and it begins anew."""
+        while True:
+            watching = self._repository.watch(self._ref, poll_s=self._poll_s, on_fault=self._failed)
+            try:
+                async for commit in watching:
+                    self._driver.tell(events.RefMoved(commit))
+            except Fault as fault:
+                self._failed(fault)
+            finally:
+                await watching.aclose()  # type: ignore[attr-defined]
+            await asyncio.sleep(RESTART_S)
+
+    async def listen(self) -> None:
+        """Tell of secrets and revocations, until cancelled. What was missed is read anew."""
+        with self._services.events.listen(*TOPICS) as listener:
+            await self._tell_secrets()  # one may have been set since the loop was made
+            async for event in listener:
+                if listener.missed or event.topic == "secret.changed":
+                    listener.missed = 0
+                    await self._tell_secrets()
+                if event.topic == "envoy.revoked":
+                    self._driver.tell(events.EnvoyRemoved(event.data["id"]))
+
+    async def reload(self) -> None:
+        """Read the ref now and have its commit judged anew; returns when that is done."""
+        commit = await asyncio.to_thread(self._read)
+        self._driver.tell(events.RefMoved(commit))
+        self._driver.tell(events.Reload())
+        await self._driver.until(settled)
+
+    def _read(self) -> str:
+        fetch = getattr(self._repository, "fetch", None)
+        if fetch is not None:
+            fetch()
+        return self._repository.resolve(self._ref)
+
+    def _failed(self, fault: Fault) -> None:
+        log.warning("%s cannot be read: %s", self._ref, fault.message)
+        self._driver.tell(events.FetchFailed(fault.code, fault.message))
+
+    async def _tell_secrets(self) -> None:
+        try:
+            now = dict(await self._services.read(FOLLOWER, secrets.versions))
+        except Fault as fault:
+            log.warning("secrets cannot be read: %s", fault.message)
+            return
+        changed: dict[str, int | None] = {
+            name: version for name, version in now.items() if self._secrets.get(name) != version
+        }
+        changed |= dict.fromkeys(self._secrets.keys() - now.keys())
+        self._secrets = now
+        if changed:
+            self._driver.tell(events.SecretsChanged(changed))
+
+
+def settled(status: LoopStatus) -> bool:
+    """Whether nothing is under way or waiting about commits."""
+    return status.step is None and status.pending is None
