@@ -19,6 +19,8 @@ from api.cli.exits import Problem
 
 ACCESS_FILE: Final = "local-access.json"
 """In the data directory, 0600, written by the server at each start: `{"server", "token", "ca"}`."""
+READY_FILE: Final = "ready.json"
+"""In the data directory while the server answers."""
 DEFAULT_DATA_DIR: Final = Path("/var/lib/vigo")
 
 

@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from api.cli import output
-from api.cli.access import ACCESS_FILE, DEFAULT_DATA_DIR, discover
+from api.cli.access import DEFAULT_DATA_DIR, READY_FILE, discover
 from api.cli.client import Client
 from api.cli.exits import Exit, Problem
 
@@ -224,7 +224,7 @@ def _port(name: str, port: int, data_dir: Path) -> Iterator[Check]:
         except OSError as error:
             if error.errno == errno.EACCES:
                 yield Check(name, "fail", f"{port} may not be bound by this user", "choose one above 1023")
-            elif (data_dir / ACCESS_FILE).exists():
+            elif (data_dir / READY_FILE).exists():
                 yield Check(name, "pass", f"{port} is in use; a server runs here")
             else:
                 yield Check(
@@ -235,7 +235,7 @@ def _port(name: str, port: int, data_dir: Path) -> Iterator[Check]:
 
 
 def _server(data_dir: Path) -> Iterator[Check]:
-    if not (data_dir / ACCESS_FILE).exists():
+    if not (data_dir / READY_FILE).exists():
         yield Check("server", "skip", "no server runs with this data directory")
         return
     client = Client(lambda: discover(data_dir=data_dir))

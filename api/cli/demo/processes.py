@@ -49,6 +49,10 @@ class Processes:
         """Programs that ended by themselves, with their exit codes."""
         return {name: code for name, child in self._running.items() if (code := child.poll()) is not None}
 
+    def finished(self, name: str) -> bool:
+        """Whether a program has ended well."""
+        return self._running[name].poll() == 0
+
     def tails(self) -> dict[str, list[str]]:
         """The last lines of every log that has any."""
         found = {}

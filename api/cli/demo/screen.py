@@ -65,6 +65,11 @@ class Screen:
         for row in text.splitlines():
             self.console.print(Text(" " * _INDENT + visible(row, lines=True), style=_DIFF.get(row[:1], "")))
 
+    def end(self, text: str) -> None:
+        """Close a story that held."""
+        self.console.print()
+        self.console.print(Text.assemble((" ✓ ", "bold green"), (visible(text), "bold")))
+
     def closing(self, facts: Sequence[tuple[str, str]]) -> None:
         """What to try next: names and values."""
         self.console.print()

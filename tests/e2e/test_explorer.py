@@ -1,0 +1,121 @@
+"""The GraphQL explorer in a real browser, served by a real server, with no other host to load anything from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from api.cli.access import READY_FILE, discover
+from api.cli.client import Client
+from api.cli.demo.processes import Processes
+from api.cli.init import starter
+from api.web import assets
+from reconciler.repository import write
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+FLAGS = [
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+QUERY = '{ trace(hostname: "web01.example.com") { matched environment varSources { key value place { file line } } } }'
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; `just setup tests` installs it through apt"),
+    pytest.mark.skipif(bool(assets.missing()), reason=f"the explorer's bundles are not fetched: {assets.COMMAND}"),
+]
+
+
+class Running(NamedTuple):
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server process over the starter repository, and a viewer's token."""
+    folder = tmp_path_factory.mktemp("explorer")
+    write.commit(write.init(folder / "repo"), "main", starter(), write.Author("t", "t@example.com"), "start")
+    processes = Processes(folder / "logs")
+    loopback = ["--host", "127.0.0.1", "--port", "0", "--gateway-host", "127.0.0.1", "--gateway-port", "0"]
+    command = [sys.executable, "-m", "api", "serve", "--repo", str(folder / "repo"), "--data-dir", str(folder / "data")]
+    processes.start("server", [*command, *loopback], environment=os.environ, cwd=ROOT)
+    client = Client(lambda: discover(data_dir=folder / "data"))
+    try:
+        deadline = time.monotonic() + 30
+        while not (folder / "data" / READY_FILE).exists() or not client.get("/api/v1/config/status")["healthy"]:
+            assert processes.ended() == {}, processes.tails()
+            assert time.monotonic() < deadline, processes.tails()
+            time.sleep(0.05)
+        made = client.post("/api/v1/auth/tokens", {"name": "explorer", "user": "admin"})
+        yield Running(client.access.server, made["token"])
+    finally:
+        processes.end()
+
+
+def test_a_trace_is_asked_and_answered_in_the_explorer(server: Running, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    complaints: list[str] = []
+    elsewhere: list[str] = []
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile", executable_path=CHROMIUM, headless=True, args=FLAGS, ignore_https_errors=True,
+            viewport={"width": 1280, "height": 800},
+        )  # fmt: skip
+        page = context.pages[0]
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda sent: None if sent.url.startswith((server.url, "data:")) else elsewhere.append(sent.url)
+        )
+
+        page.goto(server.url)
+        page.get_by_role("link", name="GraphQL explorer").click()
+        page.get_by_label("API token").fill("vgot_wrong")
+        page.get_by_role("button", name="Use").click()
+        expect(page.get_by_role("status")).to_contain_text("not accepted")
+        complaints.clear()  # the browser tells of the 401
+
+        page.get_by_label("API token").fill(server.token)
+        page.get_by_role("button", name="Use").click()
+        editor = page.locator(".graphiql-query-editor .CodeMirror")
+        expect(editor).to_be_visible()
+        editor.evaluate("(element, text) => element.CodeMirror.setValue(text)", QUERY)
+        page.get_by_role("button", name="Execute query (Ctrl-Enter)").click()
+        result = page.locator(".result-window")
+        expect(result).to_contain_text("varSources")
+        answer = json.loads(page.evaluate("document.querySelector('.result-window .CodeMirror').CodeMirror.getValue()"))
+        page.get_by_label("Show Documentation Explorer").click()
+        expect(page.get_by_text("A GraphQL schema provides a root type")).to_be_visible()
+        page.screenshot(path=os.environ.get("VIGO_SCREENSHOT") or tmp_path / "explorer.png")
+
+        stored = page.evaluate("[location.href, document.cookie, JSON.stringify(localStorage)].join()")
+        in_the_tab = page.evaluate("sessionStorage.getItem('vigo.token')")
+        page.get_by_role("button", name="Forget it").click()
+        expect(page.get_by_label("API token")).to_be_visible()
+        forgotten = page.evaluate("sessionStorage.getItem('vigo.token')")
+        context.close()
+
+    trace = answer["data"]["trace"]
+    assert (trace["matched"], trace["environment"]) == (True, "production")
+    assert {"key": "http_port", "value": 80, "place": {"file": "roles.vgo", "line": 5}} in trace["varSources"]
+    assert complaints == []
+    assert elsewhere == []
+    assert (in_the_tab, forgotten) == (server.token, None)
+    assert server.token not in stored
