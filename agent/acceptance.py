@@ -171,17 +171,21 @@ class Acceptance:
         self.admit(accepted)
         return accepted
 
-    def admit(self, accepted: Accepted) -> Floor:
-        """Put a judged and durable target into force; the answer is the new floor."""
-        assert self._floor is None or accepted.order >= self._floor.order
-        self._held = accepted
-        self._floor = Floor(
+    def floor_of(self, accepted: Accepted) -> Floor:
+        """What to keep, apart from the target, before it is admitted."""
+        return Floor(
             project=self._trust.project,
             envoy_id=self._trust.envoy_id,
             epoch=accepted.assignment.epoch,
             generation=accepted.assignment.generation,
             assignment_sha256=accepted.assignment_sha256,
         )
+
+    def admit(self, accepted: Accepted) -> Floor:
+        """Put a judged and durable target into force; the answer is the new floor."""
+        assert self._floor is None or accepted.order >= self._floor.order
+        self._held = accepted
+        self._floor = self.floor_of(accepted)
         return self._floor
 
     def _open(self, raw: bytes) -> tuple[Target, bytes]:
@@ -278,6 +282,14 @@ class Acceptance:
             }
         except NotForUs as error:
             raise Refusal(RefusalCode.MIXED, str(error)) from error
+
+
+def digest_of(raw: bytes) -> str:
+    """By which name to speak of a target, good or bad: its assignment's digest, else that of the bytes themselves."""
+    try:
+        return Target.model_validate_json(raw).assignment.sha256
+    except ValidationError:
+        return sha256(raw)
 
 
 Shape = TypeVar("Shape", bound=SignedShape)

@@ -70,20 +70,28 @@ class Core:
         random: a number in [0, 1), for jitter.
         version: of the agent, told to the server.
         kept_traits: digests (whole, stable) of the traits that the server acknowledged in an earlier life.
+        schedule: of runs, where it is another than the usual.
     """
 
     def __init__(
-        self, *, random: Callable[[], float], version: str, kept_traits: tuple[str, str] | None = None
+        self,
+        *,
+        random: Callable[[], float],
+        version: str,
+        kept_traits: tuple[str, str] | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self._random: Final = random
         self._version: Final = version
         self._channel: Final = Channel(random)
-        self._schedule: Final = Schedule(random)
+        self._schedule: Final = schedule or Schedule(random)
         self._outbox: Final = Outbox()
         self._traits: Final = TraitsSlot(kept_traits)
         self._gathering: Gathering | None = None
         self._standing = Standing()
         self._bad_frames = 0
+        self._offered = 0
+        """Targets that the executor has not judged yet."""
         self._told = ""
 
     @property
@@ -91,9 +99,17 @@ class Core:
         """How the connection stands."""
         return self._channel.phase
 
+    @property
+    def at_rest(self) -> bool:
+        """Connected, with all that the server has said dealt with and all that it should know told."""
+        offered = self._offered > 0 or self._gathering is not None
+        return self.phase is Phase.OPEN and not offered and self._outbox.empty and not self._schedule.running
+
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event. `now` is monotonic, in seconds."""
-        return self._handled(event, now) + self._timers(now)
+        effects = self._handled(event, now) + self._timers(now)
+        self._offered += sum(isinstance(effect, Offer) for effect in effects) - isinstance(event, Offered)
+        return effects
 
     def due(self) -> float:
         """When to send a `Tick` at the latest: monotonic seconds, or infinity."""
@@ -186,7 +202,7 @@ class Core:
         if message.target is not None:
             effects.append(_offer(message.target))
         elif self._gathering is not None:
-            effects += self._gathered(self._gathering.ask(now), now)
+            effects += self._gathered(self._gathering.again(now), now)
         return effects
 
     # frames

@@ -14,8 +14,8 @@ ASIDE: Final = ".new-"
 """Prefix of a file that is being written; one that is found at a start was never finished."""
 
 
-def write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Make `path` hold these bytes, durably, or leave it as it was.
+def write(path: Path, data: bytes, *, mode: int = 0o600, synced: bool = True) -> None:
+    """Make `path` hold these bytes, durably, or leave it as it was. What is only shown to people need not be `synced`.
 
     Raises:
         OSError: no space, no permission.
@@ -30,7 +30,8 @@ def write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if synced:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         aside.rename(path)
@@ -38,7 +39,8 @@ def write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             aside.unlink()
         raise
-    sync_directory(path.parent)
+    if synced:
+        sync_directory(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -80,9 +80,17 @@ class Gathering:
         self._wake = now + min(RETRY_CAP_S, RETRY_BASE_S * 2.0**self._attempts) * self._random()
         self._attempts = min(self._attempts + 1, 16)
 
+    def again(self, now: float) -> list[Effect]:
+        """Begin again: the executor says what of it is still wanted and lacking."""
+        if self.target is None:
+            return self.ask(now)
+        self._failed.clear()
+        self._wake = now + PATIENCE_S
+        return [Offer(self.target)]
+
     def wake(self, now: float) -> list[Effect]:
-        """Ask again, when it is time."""
-        return self.ask(now) if now >= self._wake else []
+        """Begin again, when it is time."""
+        return self.again(now) if now >= self._wake else []
 
     def received(self, message: Objects, now: float) -> list[Effect]:
         """What came of a batch: inline objects go to the executor, big ones are fetched."""

@@ -37,6 +37,11 @@ class Outbox:
         self._reading = False
         self._open = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether the server has acknowledged every report."""
+        return self._open and not (self._sent or self._more or self._reading)
+
     def opened(self) -> list[Effect]:
         """A connection is ready: begin with the oldest report."""
         self._sent.clear()

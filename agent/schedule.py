@@ -88,3 +88,18 @@ class Schedule:
             self._drift_runs = 0
             return 0.0
         return delay
+
+
+class NoRuns(Schedule):
+    """A schedule on which nothing ever runs: for an agent that only talks to its server."""
+
+    def request(self, trigger: Trigger, now: float) -> None:
+        """Not now, not ever."""
+
+    def due(self) -> float:
+        """Never."""
+        return math.inf
+
+    def begin(self, now: float) -> Trigger | None:  # noqa: ARG002
+        """Nothing."""
+        return None

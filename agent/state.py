@@ -5,6 +5,7 @@ modules of their own, the journal belongs to converge. Files are whole or not th
 
     identity.json ca.pem cert.pem tls.key ed25519.key x25519.key signing.pub    from enrolment
     target.json floor.json objects/ spool/                                      what was accepted, what is to be told
+    journal.jsonl originals/                                                    of `agent.journal`
     lock link.json last-run.json traits.json                                    for `status`, and not to repeat oneself
 
 Invariant: `identity.json` is written last, so an enrolment is whole or has not happened.
@@ -76,6 +77,8 @@ class Identity(BaseModel):
     enrolled_at: Instant
     expires: Instant
     """Of the certificate."""
+    root: str = "/"
+    """What stands for the host: the agent that was enrolled for a directory never touches the machine by mistake."""
     files: Mapping[str, Sha256]
     """Digests of the files that belong to it: what was half replaced is seen."""
 
@@ -88,14 +91,17 @@ class State:
         self._lock: int | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, create: bool = True) -> Self:
         """The state directory at `path`, made if it is not there, safe to trust.
 
         Raises:
+            NotEnrolled: it is not there and is not to be made.
             StateUnsafe: others may write to it or replace it.
             StateUnusable: it cannot be made, or is not a directory.
         """
         path = path.absolute()
+        if not create and not path.is_dir():
+            raise NotEnrolled(f"{path} is not there; `vigo-agent enrol --server URL --token TOKEN` makes it")
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_shared(path)
@@ -189,13 +195,13 @@ class State:
         except ValidationError:
             return None
 
-    def write_model(self, name: str, value: BaseModel) -> None:
-        """Keep a small file, durably.
+    def write_model(self, name: str, value: BaseModel, *, synced: bool = True) -> None:
+        """Keep a small file, durably if `synced`.
 
         Raises:
             OSError: no space.
         """
-        durable.write(self.file(name), value.model_dump_json(indent=1).encode() + b"\n")
+        durable.write(self.file(name), value.model_dump_json(indent=1).encode() + b"\n", synced=synced)
 
     def target(self) -> bytes | None:
         """The target accepted last, as the server sent it; nothing in it may be trusted before it is verified again."""

@@ -1,0 +1,88 @@
+"""The agent as it stays: executor, watch and link put together in one process. Composition only."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import signal
+from pathlib import Path
+from typing import Final
+
+from agent import VERSION, tls
+from agent.boundary import Executor
+from agent.clock import SystemClock
+from agent.core import Core
+from agent.executor import LocalExecutor
+from agent.hosts import RealHost
+from agent.link import Link
+from agent.schedule import NoRuns, Schedule
+from agent.standing import KeptTraits
+from agent.state import State
+from agent.watch import Watch, WatchedHost
+
+_log: Final = logging.getLogger("vigo.agent")
+
+
+def run(state: State, root: Path) -> None:
+    """Stay connected and converge, until SIGTERM or SIGINT; then return within a second.
+
+    Raises:
+        NotEnrolled: the state has no identity.
+        OSError: its files cannot be read.
+    """
+    host = WatchedHost(root)
+    links: list[Link] = []
+
+    def drifted() -> None:
+        for link in links:  # none before there is a connection to keep
+            link.drifted()
+
+    try:
+        watch = Watch(host, drifted)
+    except OSError as error:
+        _log.warning("drift is seen by the full check only: %s", error.strerror or error)
+        watch = None
+    executor = LocalExecutor(
+        state, host, RealHost(root), clock=SystemClock(), followed=watch.follow if watch is not None else None
+    )
+    links.append(_link(state, executor, executor.identity.gateway_url))
+    _log.info("vigo-agent %s, %s, root %s", VERSION, executor.identity.hostname, root)
+    asyncio.run(_until_stopped(links[0]))
+    if watch is not None:
+        watch.close()
+    executor.close()
+    _log.info("ended")
+
+
+def exchange(state: State, executor: LocalExecutor, *, timeout_s: float) -> bool:
+    """Take the server's newest target and give it our reports, converging nothing; whether all was done in time."""
+    link = _link(state, executor, executor.identity.gateway_url, schedule=NoRuns(random.random))
+    try:
+        asyncio.run(asyncio.wait_for(link.run(until_rest=True), timeout_s))
+    except TimeoutError:
+        _log.error("the server was not reached, or not all it sent could be taken, within %.0f s", timeout_s)
+        return False
+    return True
+
+
+def _link(state: State, executor: Executor, url: str, *, schedule: Schedule | None = None) -> Link:
+    kept = state.read_model("traits.json", KeptTraits)
+    core = Core(
+        random=random.random,
+        version=VERSION,
+        kept_traits=(kept.sha256, kept.stable_sha256) if kept else None,
+        schedule=schedule,
+    )
+    context = tls.of_agent(state.file("ca.pem"), state.file("cert.pem"), state.file("tls.key"))
+    return Link(core, executor, url=url, context=context, state=state, clock=SystemClock())
+
+
+async def _until_stopped(link: Link) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, link.stop)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: no need to look at it in every collection
+    await link.run()

@@ -1,0 +1,355 @@
+"""The executor: holds what was accepted, makes the host so, and keeps the reports. Everything it is told is bytes.
+
+Owns the state directory while it runs, and the one convergence at a time. It verifies each target and object itself;
+see `agent.boundary` for what the link may ask. It has no clock, network or schedule of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from agent import converge, desired, keys
+from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
+from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
+from agent.desired import Desired, DesiredUnreadable
+from agent.hosts import Host
+from agent.journal import Journal
+from agent.objects import ObjectMissing, ObjectStore
+from agent.spool import Spool
+from agent.state import State
+from agent.traits import Collector
+from schema.ids import new_id, sha256
+from schema.protocol.messages import MAX_FRAME_BYTES, Traits
+from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger
+from schema.time import Clock
+
+READ_REPORTS: Final = 8
+READ_BYTES: Final = 1024 * 1024
+MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 1024
+
+_log: Final = logging.getLogger("vigo.executor")
+
+
+class LocalExecutor:
+    """The executor of this process. `offer`, `store`, `reports` and `forget` may be called while `converge` runs.
+
+    Args:
+        host: what to converge; `traits_host` is read at the same time from other threads.
+        followed: told after each run which paths are managed.
+
+    Raises:
+        NotEnrolled, KeyUnreadable: the state has no whole identity.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        host: Host,
+        traits_host: Host,
+        *,
+        clock: Clock,
+        ids: Callable[[], str] = new_id,
+        followed: Callable[[frozenset[str]], None] | None = None,
+    ) -> None:
+        self._state: Final = state
+        self._host: Final = host
+        self._clock: Final = clock
+        self._ids: Final = ids
+        self._followed: Final = followed
+        self.identity: Final = state.identity()
+        self.spool: Final = Spool(state.file("spool"))
+        self._objects: Final = ObjectStore(state.file("objects"))
+        self._journal: Final = Journal(state.path)
+        self._traits: Final = Collector(traits_host)
+        self._lock: Final = Lock()
+        self._wanted: dict[str, int] = {}
+        self._absent: set[str] = set()
+        self._desired: tuple[str, Desired] | None = None
+        self._swept = ""
+        self._last: Report | None = None
+        self.problem = ""
+        trust = Trust(
+            self.identity.project,
+            self.identity.envoy_id,
+            keys.signing(state.file("signing.pub")),
+            keys.sealing(state.file("x25519.key")),
+        )
+        self._acceptance: Final = Acceptance(trust, self._floor())
+        self._resume()
+
+    @property
+    def held(self) -> Accepted | None:
+        """What is in force."""
+        return self._acceptance.held
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+
+    # the boundary
+
+    def standing(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+        held = self.held
+        standing = Standing(
+            applied=held.applied if held else None,
+            dropped_reports=self.spool.dropped,
+            problem="; ".join(filter(None, (self.problem, self.spool.problem))),
+        )
+        return _encoded(standing)
+
+    def offer(self, target: bytes) -> bytes:
+        """See `Executor`."""
+        try:
+            accepted = self._acceptance.judge(target, self._clock.now())
+        except Refusal as refusal:
+            named = digest_of(target)
+            return _encoded(
+                Verdict(outcome="refused", assignment_sha256=named, code=refusal.code, message=refusal.message)
+            )
+        verdict = Verdict(
+            outcome="held",
+            assignment_sha256=accepted.assignment_sha256,
+            epoch=accepted.assignment.epoch,
+            generation=accepted.assignment.generation,
+            applied=accepted.applied,
+        )
+        if accepted is self.held:
+            return _encoded(verdict)
+        verdict = verdict.model_copy(update={"applied": None})
+        try:
+            if missing := self._objects.missing(accepted.objects):
+                with self._lock:
+                    self._wanted = {each: accepted.objects[each] for each in missing}
+                return _encoded(verdict.model_copy(update={"outcome": "incomplete", "need": missing}))
+            self._state.save_target(accepted.target)
+            self._state.write_model("floor.json", self._acceptance.floor_of(accepted))
+        except OSError as error:
+            message = f"the target cannot be kept: {error.strerror or error}"
+            return _encoded(verdict.model_copy(update={"outcome": "failed", "message": message}))
+        self._acceptance.admit(accepted)
+        self.problem = ""
+        with self._lock:
+            self._wanted = {each: size for each, size in self._wanted.items() if each not in accepted.objects}
+        return _encoded(verdict.model_copy(update={"outcome": "accepted", "applied": accepted.applied}))
+
+    def store(self, data: bytes) -> bytes:
+        """See `Executor`."""
+        digest = sha256(data)
+        with self._lock:
+            size = self._wanted.get(digest)
+        if size != len(data):
+            here = not self._objects.missing({digest: len(data)})
+            return _encoded(Stored(sha256=digest, ok=here, message="" if here else "nothing lacks these bytes"))
+        try:
+            self._objects.write(data)
+        except OSError as error:
+            return _encoded(Stored(sha256=digest, ok=False, message=f"it cannot be kept: {error.strerror or error}"))
+        return _encoded(Stored(sha256=digest, ok=True))
+
+    def converge(self, trigger: bytes) -> bytes:
+        """See `Executor`."""
+        try:
+            return _encoded(self._ran(Trigger(trigger.decode())))
+        except OSError as error:
+            _log.exception("a run could not be concluded")
+            return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
+
+    def collect(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+        traits = self._traits.collect()
+        message = Traits(
+            sha256=traits.sha256,
+            collected_at=self._clock.now(),
+            traits=traits.values,
+            errors={name: error[:MAX_MESSAGE_CHARS] for name, error in traits.errors.items()},
+        )
+        return _encoded(
+            Collected(sha256=traits.sha256, stable_sha256=traits.stable_sha256, message=message.model_dump_json())
+        )
+
+    def reports(self, after: bytes) -> bytes:
+        """See `Executor`."""
+        entries, more = self.spool.read(int(after), limit=READ_REPORTS, limit_bytes=READ_BYTES)
+        reports = [SpooledReport(sequence=each.sequence, id=each.id, report=each.data.decode()) for each in entries]
+        return _encoded(Spooled(after=int(after), reports=reports, more=more, dropped=self.spool.dropped))
+
+    def forget(self, sequence: bytes) -> bytes:
+        """See `Executor`."""
+        self.spool.forget(int(sequence))
+        return self.standing()
+
+    # runs
+
+    def run(self, trigger: Trigger, *, dry_run: bool = False) -> Report | None:
+        """Converge to what is in force, or say what that would change; None when nothing is. Nothing is spooled.
+
+        A target that cannot be read, and a fault of our own, is a run that failed: the report says why.
+        """
+        accepted = self.held
+        if accepted is None:
+            return None
+        self._absent.clear()
+        started = self._clock.now()
+        try:
+            return self._converged(accepted, trigger, dry_run=dry_run)
+        except (LookupError, DesiredUnreadable) as error:
+            problem = f"what is in force cannot be read: {error}"
+        except Exception as error:  # noqa: BLE001 - the agent goes on, whatever a run came upon
+            _log.exception("a run ended in a way that nobody foresaw")
+            problem = f"internal: {type(error).__name__}: {error}"
+        return Report(
+            id=self._ids(),
+            trigger=trigger,
+            dry_run=dry_run,
+            started=started,
+            finished=self._clock.now(),
+            status=RunStatus.FAILED,
+            error=problem[:MAX_MESSAGE_CHARS],
+            stale=accepted.stale(started),
+            **accepted.applied.model_dump(),
+        )
+
+    def keep(self, report: Report) -> None:
+        """Put a report into the spool, and what `status` shows of it into the state."""
+        self.spool.put(report.id, _fitting(report))
+        try:
+            summary = report.model_copy(
+                update={"resources": [each for each in report.resources if _notable(each.outcome)]}
+            )
+            self._state.write_model("last-run.json", summary, synced=False)
+        except OSError as error:
+            _log.warning("the last run is not shown by status: %s", error.strerror or error)
+
+    def _converged(self, accepted: Accepted, trigger: Trigger, *, dry_run: bool) -> Report:
+        return converge.run(
+            self._read(accepted),
+            self._host,
+            traits=self._traits.recent().values,
+            journal=self._journal,
+            trigger=trigger,
+            ids=self._ids,
+            clock=self._clock,
+            dry_run=dry_run,
+        )
+
+    def _ran(self, trigger: Trigger) -> Ran:
+        report = self.run(trigger)
+        if report is None:
+            return Ran()
+        changed = sum(each.outcome is Outcome.CHANGED for each in report.resources)
+        failed = sum(each.outcome is Outcome.FAILED for each in report.resources)
+        told = trigger is not Trigger.DRIFT or not self._same(report)
+        if told:
+            self.keep(report)
+            self._last = report
+        if changed:
+            self._traits.forget()
+        self._settle(report)
+        return Ran(
+            status=report.status,
+            reported=told,
+            changed=changed,
+            failed=failed,
+            error=report.error,
+            missing=self._mend(),
+        )
+
+    def _same(self, report: Report) -> bool:
+        """Whether a look at drift found all just as the last report says: then there is nothing to tell."""
+        last = self._last
+        return (
+            last is not None
+            and last.assignment_sha256 == report.assignment_sha256
+            and (last.status, last.error, last.stale) == (report.status, report.error, report.stale)
+            and not any(_notable(each.outcome) for each in report.resources)
+        )
+
+    def _settle(self, report: Report) -> None:
+        """After a run: watch what is managed now, and let go of objects that nothing names any more."""
+        accepted, read = self.held, self._desired
+        if read is not None and self._followed is not None:
+            self._followed(converge.managed_paths(read[1]))
+        if accepted is None or accepted.assignment_sha256 != report.assignment_sha256:
+            return
+        if self._swept != accepted.assignment_sha256:
+            with self._lock:
+                keep = accepted.objects.keys() | self._wanted.keys()
+            self._objects.collect(keep)
+            self._swept = accepted.assignment_sha256
+
+    def _mend(self) -> list[str]:
+        """Objects that the run found missing or damaged: wanted from now on."""
+        held = self.held
+        if not self._absent or held is None:
+            return []
+        absent = sorted(self._absent & held.objects.keys())
+        with self._lock:
+            self._wanted |= {each: held.objects[each] for each in absent}
+        return absent
+
+    def _read(self, accepted: Accepted) -> Desired:
+        if self._desired is None or self._desired[0] != accepted.assignment_sha256:
+            assert accepted.signed.catalog is not None
+            read = desired.read(
+                assignment=accepted.signed.assignment.body.encode(),
+                catalog=accepted.signed.catalog.body.encode(),
+                load=self._load,
+                hostname=self.identity.hostname,
+                secrets=accepted.secrets,
+            )
+            self._desired = (accepted.assignment_sha256, read)
+        return self._desired[1]
+
+    def _load(self, digest: str) -> bytes:
+        try:
+            return self._objects.read(digest)
+        except ObjectMissing:
+            self._absent.add(digest)
+            raise
+
+    # at the start
+
+    def _floor(self) -> Floor | None:
+        floor = self._state.read_model("floor.json", Floor)
+        if floor is None and self._state.file("floor.json").exists():
+            self.problem = "floor.json cannot be read: an older target than the last one would not be noticed"
+        return floor
+
+    def _resume(self) -> None:
+        target = self._state.target()
+        if target is None:
+            return
+        try:
+            self._acceptance.resume(target)
+        except Refusal as refusal:
+            self.problem = f"the target that was kept is not applied ({refusal.code}): {refusal.message}"
+
+
+def _notable(outcome: Outcome) -> bool:
+    return outcome in (Outcome.CHANGED, Outcome.FAILED)
+
+
+def _fitting(report: Report) -> bytes:
+    """The report as JSON, without its texts where it would not fit a frame with them."""
+    data = report.model_dump_json().encode()
+    if len(data) <= MAX_REPORT_BYTES:
+        return data
+    bare = [each.model_copy(update={"diff": "", "reason": "", "error": each.error[:80]}) for each in report.resources]
+    note = f"diffs and reasons are left out: the report had {len(data)} bytes; {report.error}"[:MAX_MESSAGE_CHARS]
+    data = report.model_copy(update={"resources": bare, "error": note}).model_dump_json().encode()
+    if len(data) <= MAX_REPORT_BYTES:
+        return data
+    notable = [each for each in bare if _notable(each.outcome)]
+    for few in (notable, notable[: len(notable) // 16], []):
+        data = report.model_copy(update={"resources": few, "error": note}).model_dump_json().encode()
+        if len(data) <= MAX_REPORT_BYTES:
+            break
+    return data
+
+
+def _encoded(answer: Standing | Verdict | Stored | Ran | Collected | Spooled) -> bytes:
+    return answer.model_dump_json().encode()

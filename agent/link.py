@@ -1,0 +1,321 @@
+"""The link: the asyncio shell around the protocol core. Network on one side, the executor's bytes on the other.
+
+Owns the WebSocket, the HTTPS fetches, the timers and the worker threads; decides nothing. Big objects come over HTTPS
+on the same port with the same certificate. Text of the server is escaped before it is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import BaseModel
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from agent import VERSION, https
+from agent import effects as fx
+from agent.boundary import Collected, Executor, Ran, Spooled, Standing, Stored, Verdict
+from agent.core import Core
+from agent.objects import MAX_OBJECT_BYTES
+from agent.standing import KeptTraits, LinkStatus
+from agent.state import State
+from agent.worker import Worker
+from schema.protocol.messages import MAX_FRAME_BYTES, Target
+from schema.time import Clock
+
+OPEN_TIMEOUT_S: Final = 20.0
+CLOSE_TIMEOUT_S: Final = 0.3
+STOP_TIMEOUT_S: Final = 0.4
+MAX_SKEW_S: Final = 5.0
+OBJECT_TIMEOUT_S: Final = 60.0
+
+_log: Final = logging.getLogger("vigo.link")
+
+
+class Link:
+    """One agent's connection, kept up until `run` is told to stop."""
+
+    def __init__(
+        self, core: Core, executor: Executor, *, url: str, context: ssl.SSLContext, state: State, clock: Clock
+    ) -> None:
+        self._core: Final = core
+        self._executor: Final = executor
+        self._url: Final = url
+        self._context: Final = context
+        self._state: Final = state
+        self._clock: Final = clock
+        self._events: Final[asyncio.Queue[fx.Event | None]] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket: ClientConnection | None = None
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks: Final[set[asyncio.Task[None]]] = set()
+        # One frame at a time is handled: what the server sends faster waits in its own TCP buffers.
+        self._turn: Final = asyncio.Semaphore(1)
+        self._control: Final = Worker("executor control")
+        self._runs: Final = Worker("executor runs")
+        self._traits: Final = Worker("executor traits")
+        self._fetches: Final = Worker("fetch")
+        self._skew_s = 0.0
+
+    def drifted(self) -> None:
+        """Tell the core that a managed path changed; may be called from any thread."""
+        self._post(fx.Drifted())
+
+    def stop(self) -> None:
+        """Make `run` return soon; may be called from any thread."""
+        self._post(None)
+
+    async def run(self, *, until_rest: bool = False) -> None:
+        """Talk to the server until `stop`, or `until_rest`: until nothing is left to be said on either side."""
+        self._loop = asyncio.get_running_loop()
+        standing = Standing.model_validate_json(self._executor.standing(b""))
+        event: fx.Event | None = fx.Started(standing)
+        try:
+            while event is not None:
+                self._handle(event)
+                if until_rest and self._core.at_rest:
+                    return
+                event = await self._next()
+        finally:
+            await self._end()
+
+    async def _next(self) -> fx.Event | None:
+        wait = self._core.due() - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, wait) if wait < float("inf") else None):
+                return await self._events.get()
+        except TimeoutError:
+            return fx.Tick()
+
+    def _handle(self, event: fx.Event) -> None:
+        try:
+            for effect in self._core.handle(event, self._clock.monotonic()):
+                self._carry_out(effect)
+        except Exception:  # noqa: BLE001 - a fault of ours, or a server that found one: begin a new connection
+            _log.exception("an event was not dealt with: %s", type(event).__name__)
+            self._spawn(self._close("internal"))
+        finally:
+            if isinstance(event, fx.Frame):
+                self._turn.release()
+
+    async def _end(self) -> None:
+        """Close everything; what still runs is left to end with the process, which it survives as a kill."""
+        await self._close("the agent ends")
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
+        self._loop = None
+        for worker in (self._control, self._runs, self._traits, self._fetches):
+            worker.close(0.0)
+        await asyncio.to_thread(self._runs.close, STOP_TIMEOUT_S)
+        self._show(connected=False, reason="the agent does not run")
+
+    # effects
+
+    def _carry_out(self, effect: fx.Effect) -> None:  # noqa: C901 - an arm for each effect
+        executor = self._executor
+        match effect:
+            case fx.Send(text):
+                self._outgoing.put_nowait(text)
+            case fx.Offer(target):
+                self._ask(self._control, lambda: _offered(executor, target), lambda said: _not_offered(target, said))
+            case fx.Store(digest, data):
+                self._ask(self._control, lambda: _stored(executor, data), lambda said: _not_stored(digest, said))
+            case fx.Fetch(digest):
+                self._ask(self._fetches, lambda: self._fetched(digest), lambda said: _not_stored(digest, said))
+            case fx.Converge(trigger):
+                self._ask(self._runs, lambda: _ran(executor, trigger.encode()), _not_run)
+            case fx.CollectTraits():
+                self._ask(self._traits, lambda: _collected(executor), None)
+            case fx.ReadReports(after):
+                self._ask(self._control, lambda: _read(executor, after), lambda _: _not_read(after))
+            case fx.ForgetReport(sequence):
+                self._control.submit(lambda: _forget(executor, sequence))
+            case fx.Connect():
+                self._spawn(self._session())
+            case fx.Close(reason):
+                self._spawn(self._close(reason))
+            case fx.Ping():
+                self._spawn(self._ping())
+            case fx.KeepTraits(digest, stable):
+                self._keep("traits.json", KeptTraits(sha256=digest, stable_sha256=stable))
+            case fx.ServerTime(micros):
+                self._greeted(micros)
+            case fx.Log(level, text):
+                _log.log(level, "%s", text)
+
+    def _ask(self, worker: Worker, act: Callable[[], fx.Event], otherwise: Callable[[str], fx.Event] | None) -> None:
+        """Do this in a worker and post what came of it, whatever came of it: the core waits for an answer."""
+
+        def work() -> None:
+            try:
+                event = act()
+            except Exception as error:  # noqa: BLE001 - a full disk, a fault of ours: said, and survived
+                _log.exception("a call was not answered")
+                if otherwise is None:
+                    return
+                event = otherwise(f"{type(error).__name__}: {error}")
+            self._post(event)
+
+        worker.submit(work)
+
+    def _post(self, event: fx.Event | None) -> None:
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    def _spawn(self, work: object) -> None:
+        assert asyncio.iscoroutine(work)
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _fetched(self, digest: str) -> fx.Event:
+        """Get an object over HTTPS and hand it on."""
+        url = f"{self._url.rstrip('/')}/objects/{digest}"
+        answer = https.request(url, self._context, limit=MAX_OBJECT_BYTES, schemes=("wss",), timeout_s=OBJECT_TIMEOUT_S)
+        if answer.status != 200:
+            return _not_stored(digest, f"the server answers {answer.status}")
+        event = _stored(self._executor, answer.body)
+        if event.stored.sha256 != digest:
+            return _not_stored(digest, "what came is something else")
+        return event
+
+    # the connection
+
+    async def _session(self) -> None:
+        """One connection from its handshakes to its end."""
+        reason, retry_after_s = "", 0.0
+        writer: asyncio.Task[None] | None = None
+        try:
+            self._socket = socket = await connect(
+                self._url,
+                ssl=self._context,
+                compression=None,  # 50 KiB a connection on the server, and frames are mostly signed text
+                max_size=MAX_FRAME_BYTES,
+                max_queue=2,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                ping_interval=None,  # the core has a heartbeat of its own
+                proxy=None,
+                user_agent_header=f"vigo-agent/{VERSION}",
+            )
+            self._outgoing = asyncio.Queue()
+            self._post(fx.Connected())
+            writer = asyncio.get_running_loop().create_task(self._write(socket, self._outgoing))
+            async for data in socket:
+                await self._turn.acquire()
+                self._post(fx.Frame(data))
+            reason = f"closed by the server: {socket.close_code} {socket.close_reason or ''}".rstrip()
+        except InvalidStatus as error:
+            reason, retry_after_s = f"the server answers {error.response.status_code}", _retry_after(error)
+        except ConnectionClosed as error:
+            close = error.rcvd or error.sent
+            reason = f"closed: {close.code} {close.reason}".rstrip() if close else "the connection broke off"
+        except ssl.SSLCertVerificationError as error:
+            reason = f"the server's certificate is not trusted: {error.verify_message}"
+        except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+        finally:
+            self._socket = None
+            if writer is not None:
+                writer.cancel()
+            self._post(fx.Disconnected(reason or "ended", retry_after_s))
+            self._show(connected=False, reason=reason)
+
+    async def _write(self, socket: ClientConnection, outgoing: asyncio.Queue[str]) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await socket.send(await outgoing.get())
+
+    async def _ping(self) -> None:
+        socket = self._socket
+        if socket is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await (await socket.ping())
+                self._post(fx.Ponged())
+
+    async def _close(self, reason: str) -> None:
+        socket = self._socket
+        if socket is not None:
+            await socket.close(1000, reason[:100].encode("ascii", "replace").decode())
+
+    def _greeted(self, micros: int) -> None:
+        self._skew_s = (micros - self._clock.now()) / 1e6
+        if abs(self._skew_s) > MAX_SKEW_S:
+            _log.warning("this clock and the server's differ by %.0f s", self._skew_s)
+        self._show(connected=True)
+
+    def _show(self, *, connected: bool, reason: str = "") -> None:
+        status = LinkStatus(
+            connected=connected,
+            since=self._clock.now(),
+            server=self._url,
+            reason=reason[:500],
+            skew_s=round(self._skew_s, 3),
+        )
+        self._keep("link.json", status)
+
+    def _keep(self, name: str, value: BaseModel) -> None:
+        try:
+            self._state.write_model(name, value, synced=False)
+        except OSError as error:
+            _log.warning("%s is not kept: %s", name, error.strerror or error)
+
+
+def _retry_after(error: InvalidStatus) -> float:
+    try:
+        return max(0.0, float(error.response.headers.get("Retry-After", "0")))
+    except ValueError:  # a date; nobody needs that precision
+        return 0.0
+
+
+# what crosses the boundary, as events
+
+
+def _offered(executor: Executor, target: bytes) -> fx.Event:
+    return fx.Offered(target, Verdict.model_validate_json(executor.offer(target)))
+
+
+def _not_offered(target: bytes, said: str) -> fx.Event:
+    digest = Target.model_validate_json(target).assignment.sha256
+    return fx.Offered(target, Verdict(outcome="failed", assignment_sha256=digest, message=said))
+
+
+def _stored(executor: Executor, data: bytes) -> fx.ObjectStored:
+    return fx.ObjectStored(Stored.model_validate_json(executor.store(data)))
+
+
+def _not_stored(digest: str, said: str) -> fx.ObjectStored:
+    return fx.ObjectStored(Stored(sha256=digest, ok=False, message=said))
+
+
+def _ran(executor: Executor, trigger: bytes) -> fx.Event:
+    return fx.Converged(Ran.model_validate_json(executor.converge(trigger)))
+
+
+def _not_run(said: str) -> fx.Event:
+    return fx.Converged(Ran(status="failed", error=said))
+
+
+def _collected(executor: Executor) -> fx.Event:
+    return fx.TraitsCollected(Collected.model_validate_json(executor.collect(b"")))
+
+
+def _read(executor: Executor, after: int) -> fx.Event:
+    return fx.ReportsRead(Spooled.model_validate_json(executor.reports(str(after).encode())))
+
+
+def _not_read(after: int) -> fx.Event:
+    return fx.ReportsRead(Spooled(after=after, reports=[], more=False))
+
+
+def _forget(executor: Executor, sequence: int) -> None:
+    executor.forget(str(sequence).encode())

@@ -1,0 +1,99 @@
+"""How an agent stands: the small files it leaves for `status`, and what they say together.
+
+Read from the state directory alone; nothing is verified, locked or changed by looking.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.spool import Spool
+from agent.state import State
+from schema.protocol.desired import Assignment
+from schema.protocol.messages import Target
+from schema.protocol.reports import Report
+from schema.time import Clock, Instant
+
+
+class LinkStatus(BaseModel):
+    """How the connection stands, for `status`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    connected: bool
+    since: Instant
+    server: str
+    reason: str = ""
+    """Why it is not connected."""
+    skew_s: float = 0.0
+    """The server's clock less ours, when it greeted us last."""
+
+
+class KeptTraits(BaseModel):
+    """Which traits the server acknowledged last."""
+
+    sha256: str
+    stable_sha256: str
+
+
+class AgentStatus(BaseModel):
+    """What `vigo-agent status` shows."""
+
+    hostname: str
+    envoy_id: str
+    project: str
+    server: str
+    root: str
+    certificate_expires: Instant
+    pid: int | None
+    """Of the agent that runs; None when none does."""
+    link: LinkStatus | None
+    assignment: Assignment | None
+    """In force, as it was kept; verified when the agent starts, not here."""
+    stale: bool
+    spooled_reports: int
+    spooled_bytes: int
+    dropped_reports: int
+    last_run: Report | None
+    """With the resources that changed or failed only."""
+
+
+def read(state: State, clock: Clock) -> AgentStatus:
+    """How the agent of this state stands.
+
+    Raises:
+        NotEnrolled: there is none.
+    """
+    identity = state.identity()
+    pid = state.owner()
+    link = state.read_model("link.json", LinkStatus)
+    if link is not None and pid is None:
+        link = link.model_copy(update={"connected": False, "reason": "the agent does not run"})
+    assignment = _assignment(state)
+    spool = Spool(state.file("spool"))
+    return AgentStatus(
+        hostname=identity.hostname,
+        envoy_id=identity.envoy_id,
+        project=identity.project,
+        server=identity.gateway_url,
+        root=identity.root,
+        certificate_expires=identity.expires,
+        pid=pid,
+        link=link,
+        assignment=assignment,
+        stale=assignment is not None and clock.now() >= assignment.expires,
+        spooled_reports=len(spool),
+        spooled_bytes=spool.size_bytes,
+        dropped_reports=spool.dropped,
+        last_run=state.read_model("last-run.json", Report),
+    )
+
+
+def _assignment(state: State) -> Assignment | None:
+    target = state.target()
+    if target is None:
+        return None
+    try:
+        return Assignment.model_validate_json(Target.model_validate_json(target).assignment.body)
+    except ValidationError:
+        return None
