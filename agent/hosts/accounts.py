@@ -36,7 +36,7 @@ class SystemAccounts:
     A lookup costs 10 to 20 µs, and each of a thousand files needs up to four: so it is worth remembering.
     """
 
-    def __init__(self, memo: MutableMapping[str, Any]) -> None:
+    def __init__(self, memo: MutableMapping[object, Any]) -> None:
         self._memo: Final = memo
 
     def uid(self, name: str) -> int | None:

@@ -14,7 +14,7 @@ import errno
 import os
 import platform
 import stat
-from typing import Final
+from typing import Any, Final
 
 from agent.hosts.host import HostFault, components
 
@@ -38,7 +38,7 @@ class Beneath:
     def __init__(self, root: str, *, openat2: bool = True) -> None:
         self.fd: Final = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._trusted: Final = frozenset({0, os.geteuid()})
-        self._how: Final[dict[int, _OpenHow]] = {}
+        self._how: Final[dict[int, Any]] = {}
         self._syscall: Final = ctypes.CDLL(None, use_errno=True).syscall
         self._fast = openat2 and platform.system() == "Linux"
 
@@ -85,11 +85,11 @@ class Beneath:
         """None: not to be had this way; walk instead."""
         how = self._how.get(flags)
         if how is None:
-            how = self._how[flags] = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS)
+            how = self._how[flags] = ctypes.byref(_OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS))
         name = relative.encode("utf-8", "surrogateescape")
         if b"\0" in name:
             return None
-        fd: int = self._syscall(_OPENAT2, self.fd, name, ctypes.byref(how), 24)
+        fd: int = self._syscall(_OPENAT2, self.fd, name, how, 24)
         if fd >= 0:
             return fd
         code = ctypes.get_errno()

@@ -14,6 +14,8 @@ MAX_READ_BYTES: Final = 16 * 1024 * 1024
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
 OUTPUT_CUT: Final = b"\n[... cut at 1 MiB]\n"
 MAX_PATH_CHARS: Final = 4096
+ONCE: Final = "once"
+"""Key of the memo that a change does not clear: the set of what is done at most once in a run."""
 
 
 class HostFault(Exception):
@@ -76,7 +78,7 @@ class Host(Protocol):
         ...
 
     @property
-    def memo(self) -> MutableMapping[str, Any]:
+    def memo(self) -> MutableMapping[object, Any]:
         """What tools have read for many resources at once. Cleared when a run begins and after a change."""
         ...
 
@@ -192,6 +194,14 @@ class Host(Protocol):
             HostFault: no such program, no such user, or this host runs none.
         """
         ...
+
+
+def forget(host: Host) -> None:
+    """Clear the memo after a change: what was read before it may no longer be so."""
+    done = host.memo.get(ONCE)
+    host.memo.clear()
+    if done is not None:
+        host.memo[ONCE] = done
 
 
 def components(path: str) -> list[str]:

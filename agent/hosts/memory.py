@@ -56,7 +56,7 @@ class MemoryHost:
         self.fail_at = fail_at
         self.confined: Final = confined
         self.privileged: Final = privileged
-        self.memo: dict[str, Any] = {}
+        self.memo: Final[dict[object, Any]] = {}
         self.writes = 0
         self.runs: list[list[str]] = []
         self._accounts: Final = FileAccounts(self)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.hosts import Host, Kind, Stat
 from agent.hosts.host import HostFault
@@ -38,8 +38,7 @@ class ManagedFile:
     owned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(NamedTuple):
     """The file as it was found."""
 
     stat: Stat | None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from agent.hosts import Host, HostFault
+from agent.hosts.host import forget
 from agent.tools.difference import Change as Change
 from agent.tools.difference import describe
 from schema.protocol.reports import Outcome
@@ -110,13 +111,22 @@ class ResourceType(Generic[P, T]):
             return "cannot be confined to a directory"
         return self.unsupported(host)
 
-    def converge(self, host: Host, prepared: P, *, dry_run: bool, tainted: bool = False) -> Converged:
+    def converge(
+        self,
+        host: Host,
+        prepared: P,
+        *,
+        dry_run: bool,
+        tainted: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> Converged:
         """Check, and where the host differs, apply and check again.
 
         Args:
             prepared: what `prepare` returned.
             dry_run: stop before apply, and say what would change.
             tainted: the spec holds secrets: what is replaced is not shown, for it may be an older one.
+            before: called once, when something is about to be changed; what it raises keeps it from being changed.
         """
         action, shown = "none", ""
         try:
@@ -126,6 +136,8 @@ class ResourceType(Generic[P, T]):
                 return Converged(Outcome.UNCHANGED, reason=state.note) if state.note else UNCHANGED
             action, shown = self.action(prepared, state), describe(changes, tainted=tainted)
             if not dry_run:
+                if before is not None:
+                    before()
                 self._make_so(host, prepared, state)
         except (ResourceFailed, HostFault, OSError) as error:
             return Converged(Outcome.FAILED, action, diff=shown, error=_say(error))
@@ -135,7 +147,7 @@ class ResourceType(Generic[P, T]):
         try:
             self.apply(host, prepared, state)
         finally:
-            host.memo.clear()
+            forget(host)
         if self.is_act(prepared):
             return
         if left := self.diff(prepared, self.check(host, prepared)):

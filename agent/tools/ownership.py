@@ -27,23 +27,18 @@ class Ownership(NamedTuple):
 
 
 UNMANAGED: Final = Ownership()
+_NO_NAMES: Final = ("", "")
 
 
 def resolve(host: Host, owner: str | None, group: str | None) -> Ownership:
-    """The ids of two names, either of which may not be given."""
+    """The ids of two names, either of which may not be given; looked up once until the host changes."""
     if owner is None and group is None:
         return UNMANAGED
-    if host.confined and not host.privileged:
-        return Ownership(note="owner and group are not managed: only root may set them")
-    uid = None if owner is None else host.uid(owner)
-    gid = None if group is None else host.gid(group)
-    unknown = [f"user {owner}"] if owner is not None and uid is None else []
-    unknown += [f"group {group}"] if group is not None and gid is None else []
-    if not unknown:
-        return Ownership(uid, gid, owner, group)
-    if host.confined:
-        return Ownership(uid, gid, owner, group, note=f"not managed: the root has no {' and no '.join(unknown)}")
-    return Ownership(uid, gid, owner, group, missing=f"there is no {' and no '.join(unknown)} on this host")
+    key = (Ownership, owner, group)
+    found: Ownership | None = host.memo.get(key)
+    if found is None:
+        found = host.memo[key] = _resolve(host, owner, group)
+    return found
 
 
 def changes(desired: Ownership, stat: Stat, names: tuple[str, str]) -> list[Change]:
@@ -57,8 +52,24 @@ def changes(desired: Ownership, stat: Stat, names: tuple[str, str]) -> list[Chan
 
 
 def names(host: Host, desired: Ownership, stat: Stat) -> tuple[str, str]:
-    """Names of the observed owner and group, looked up only where something is desired."""
+    """Names of the observed owner and group, looked up only where they differ."""
+    if desired.uid == stat.uid and desired.gid == stat.gid:
+        return _NO_NAMES
     return (
         "" if desired.owner is None or desired.uid == stat.uid else host.user_name(stat.uid),
         "" if desired.group is None or desired.gid == stat.gid else host.group_name(stat.gid),
     )
+
+
+def _resolve(host: Host, owner: str | None, group: str | None) -> Ownership:
+    if host.confined and not host.privileged:
+        return Ownership(note="owner and group are not managed: only root may set them")
+    uid = None if owner is None else host.uid(owner)
+    gid = None if group is None else host.gid(group)
+    unknown = [f"user {owner}"] if owner is not None and uid is None else []
+    unknown += [f"group {group}"] if group is not None and gid is None else []
+    if not unknown:
+        return Ownership(uid, gid, owner, group)
+    if host.confined:
+        return Ownership(uid, gid, owner, group, note=f"not managed: the root has no {' and no '.join(unknown)}")
+    return Ownership(uid, gid, owner, group, missing=f"there is no {' and no '.join(unknown)} on this host")

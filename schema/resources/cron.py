@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from schema.resources.base import ResourceSpec
+
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+VariableValue = Annotated[str, StringConstraints(pattern=r"^([^\n\"]*|[^\n']*)$")]
+"""One line that does not hold both kinds of quotes: crontab(5) has no escape."""
 
 _FIELD = r"[0-9*/,A-Za-z-]+"
 
@@ -22,8 +26,9 @@ class CronSpec(ResourceSpec):
     schedule: str = Field(default="", pattern=rf"^(|@[a-z]+|{_FIELD}( +{_FIELD}){{4}})$")
     """Five fields of crontab(5), or `@daily` and its like."""
     command: str = Field(default="", pattern=r"^[^\n]*$")
+    """One line for the user's shell; `%` means nothing special."""
     user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
-    environment: dict[str, str] = {}
+    environment: dict[VariableName, VariableValue] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

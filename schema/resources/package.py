@@ -15,7 +15,9 @@ class PackageSpec(ResourceSpec):
     IDENTITY: ClassVar[str] = "package"
     OWNS: ClassVar[str | None] = "package"
 
-    package: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*(:[a-z0-9-]+)?$", max_length=128)
+    package: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9.+-]*[a-z0-9.+])?(:[a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", max_length=128
+    )
     state: Literal["present", "absent", "purged"] = "present"
     version: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9.+~:-]*$", max_length=128)
     """Exactly this version; any when not given."""

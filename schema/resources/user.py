@@ -30,4 +30,5 @@ class UserSpec(ResourceSpec):
     password_hash: str | None = Field(default=None, pattern=r"^[^:\n]+$")
     """As crypt(5) writes it; never shown. Use a secret."""
     create_home: bool = True
+    """Make the home directory with the account; written as true, also when it is missing later."""
     remove_home: bool = False

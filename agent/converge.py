@@ -1,0 +1,364 @@
+"""One run: make the host what is desired of it, resource by resource, and report on each.
+
+Owns conditions, dependence, notification, masking, and what the journal learns. A failed resource skips what depends on
+it and nothing else; an exception that nobody foresaw is the failure of one resource, logged whole; a run always ends
+with a report.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from agent import removal
+from agent.desired import Desired
+from agent.hosts import Host, HostFault
+from agent.journal import Journal, JournalFull
+from agent.plan import CratePlan, Instance, Plan, Step, unaskable
+from agent.reporting import Reporting
+from agent.resources.types import UNCHANGED, Converged, ResourceFailed
+from schema.expressions import ExpressionError
+from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
+from schema.time import Clock
+
+_log: Final = logging.getLogger("vigo.converge")
+_NOT_NOTIFIED: Final = Converged(Outcome.UNCHANGED, reason="not notified")
+
+
+class _Fate(Enum):
+    """How a step stands with those that depend on it."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "was skipped"  # because of a failure; any other skip is DONE
+
+
+def run(
+    desired: Desired,
+    host: Host,
+    *,
+    traits: Mapping[str, Any],
+    journal: Journal,
+    trigger: Trigger,
+    ids: Callable[[], str],
+    clock: Clock,
+    dry_run: bool = False,
+) -> Report:
+    """Converge the host, or with `dry_run` say what that would change; nothing is written then, not even the journal.
+
+    Args:
+        traits: of the host, collected just now.
+        ids: makes the report's id.
+    """
+    started, begun = clock.now(), clock.monotonic()
+    host.memo.clear()
+    plan = desired.plan
+    if plan is None or plan.host is not host or plan.salt != journal.salt:
+        plan = desired.plan = Plan(desired, host, journal, clock)
+    plan.begin(dict(traits), clock)
+    reporting = Reporting(plan.mask, plan.unchanged)
+    this = _Run(plan, host, journal, reporting, clock, dry_run=dry_run)
+    for index in plan.order:
+        this.step(index)
+    removal.run(
+        plan, host, journal, reporting, kept=this.is_kept, owned=this.owned, settled=this.settled, dry_run=dry_run
+    )
+    error = "" if dry_run else _conclude(host, journal)
+    if reporting.left_out:
+        error = f"{reporting.left_out} resources beyond {MAX_RESOURCES} are neither applied nor reported; {error}"
+    host.memo.clear()
+    failed = bool(error) or reporting.failed
+    return Report(
+        id=ids(),
+        assignment_sha256=desired.assignment_sha256,
+        epoch=desired.assignment.epoch,
+        generation=desired.assignment.generation,
+        commit=desired.assignment.commit,
+        catalog_sha256=desired.assignment.catalog_sha256,
+        trigger=trigger,
+        dry_run=dry_run,
+        started=started,
+        finished=clock.now(),
+        duration_us=int((clock.monotonic() - begun) * 1_000_000),
+        status=RunStatus.FAILED if failed else RunStatus.CONVERGED,
+        error=error,
+        stale=started > desired.assignment.expires,
+        resources=reporting.resources,
+    )
+
+
+def managed_paths(desired: Desired) -> frozenset[str]:
+    """Paths whose change means drift, as the last run knew them; none before the first."""
+    if desired.plan is None:
+        return frozenset()
+    return frozenset(
+        path
+        for step in desired.plan.steps
+        if step.kind is not None
+        for instance in step.instances or ()
+        if not instance.error
+        for path in step.kind.paths(instance.prepared)
+    )
+
+
+def _conclude(host: Host, journal: Journal) -> str:
+    """Make the run durable. Returns what went wrong with that."""
+    said = []
+    for act, what in ((host.sync_pending, "what was written"), (journal.flush, "the journal")):
+        try:
+            act()
+        except OSError as error:
+            _log.exception("%s is not known to be durable", what)
+            said.append(f"{what} is not known to be durable: {error.strerror or error}")
+    return "; ".join(said)
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self, plan: Plan, host: Host, journal: Journal, reporting: Reporting, clock: Clock, *, dry_run: bool
+    ) -> None:
+        self._plan: Final = plan
+        self._host: Final = host
+        self._journal: Final = journal
+        self._reporting: Final = reporting
+        self._monotonic: Final = clock.monotonic
+        self._dry_run: Final = dry_run
+        self._fates: Final[dict[int, _Fate]] = {}
+        """Of steps that did not end well; of any other there is nothing to know."""
+        self._crate_failed: Final[dict[str, str]] = {}
+        self._conditions: Final[dict[str, bool | ExpressionError | OSError]] = {}
+        self._notified: Final[set[int]] = set()
+        self._fresh_debts: list[str] = []
+        self._unsupported: Final[dict[str, str | None]] = {}
+        self._seen: Final[set[str]] = set()
+        self._unexpanded: Final[set[str]] = set()
+        self.owned: Final[dict[tuple[str, str], str]] = {}
+        """What is owned in this run → by which resource."""
+        self.settled = True
+        """Whether `owned` is all that the catalog owns."""
+
+    def is_kept(self, resource: str) -> bool:
+        """Whether a resource of the journal is still in the catalog."""
+        return resource in self._seen or resource.rpartition("[")[0] in self._unexpanded
+
+    def step(self, index: int) -> None:
+        """Converge one resource with all its items."""
+        step = self._plan.steps[index]
+        name, begun = step.resource.id, self._monotonic()
+        self._seen.add(name)
+        fate = _Fate.DONE
+        try:
+            fate = self._step(index, step, begun)
+        except ExpressionError as error:
+            if unaskable(error, self._host):
+                self._skip(step, error.message, begun)
+            else:
+                fate = self._fail(step, str(error), begun)
+        except (ResourceFailed, HostFault, OSError) as error:
+            fate = self._fail(step, str(error), begun)
+        except Exception as error:  # noqa: BLE001 - one resource never ends the run
+            fate = self._fail(step, self._bug(name, error), begun)
+        if fate is not _Fate.DONE:
+            self._fates[index] = fate
+            self._crate_failed.setdefault(step.crate.name, name)
+            self.settled = self.settled and step.instances is not None
+
+    def _step(self, index: int, step: Step, begun: float) -> _Fate:
+        if step.waits and (reason := self._blocked(step)):
+            self._skip(step, reason, begun)
+            return _Fate.SKIPPED
+        if step.conditional and (reason := self._excluded(step)):
+            self._set_aside(step)
+            self._skip(step, reason, begun)
+            return _Fate.DONE
+        act = step.resource.on_notify_only
+        if act and index not in self._notified and step.resource.id not in self._journal.owed:
+            self._unexpanded.add(step.resource.id)
+            self._reporting.add(step.resource, step.resource.id, _NOT_NOTIFIED, self._since(begun))
+            return _Fate.DONE
+        fate, changed = _Fate.DONE, False
+        for instance in self._plan.instances(step):
+            self._seen.add(instance.id)
+            self._fresh_debts = []
+            known = self._journal.entries.get(instance.id) == instance.entry
+            result = self._instance(step, instance, known=known)
+            ended = self._monotonic()
+            duration_us, begun = int((ended - begun) * 1_000_000), ended
+            if result is UNCHANGED and known:
+                self._reporting.unchanged(step.resource, instance.id, duration_us)
+                continue
+            corrective = result.changed and self._is_corrective(step, instance, result)
+            self._reporting.add(step.resource, instance.id, result, duration_us, corrective=corrective)
+            self._learn(step, instance, result)
+            changed = changed or result.outcome is Outcome.CHANGED
+            if result.outcome is Outcome.FAILED:
+                fate = _Fate.FAILED
+                self._cancel_debts()
+        if changed:
+            self._notified.update(step.notifies)
+        if act and fate is _Fate.DONE and not self._dry_run:
+            self._journal.paid(step.resource.id)
+        return fate
+
+    # whether it runs at all
+
+    def _blocked(self, step: Step) -> str:
+        for other in step.requires:
+            if other in self._fates:
+                return f"requires {self._plan.steps[other].resource.id}, which {self._fates[other].value}"
+        for crate in step.crate.requires:
+            name = self._plan.crates[crate].name
+            if culprit := self._crate_failed.get(name):
+                return f"requires crate {name}, whose {culprit} did not converge"
+        return ""
+
+    def _excluded(self, step: Step) -> str:
+        """Why conditions keep it from running; a condition that has no value raises."""
+        crate, when = step.crate, step.resource.when
+        if crate.when is not None:
+            if crate.name not in self._conditions:
+                self._conditions[crate.name] = self._condition(crate)
+            holds = self._conditions[crate.name]
+            if isinstance(holds, Exception):
+                if isinstance(holds, ExpressionError) and unaskable(holds, self._host):
+                    return f"when of crate {crate.name}: {holds.message}"
+                raise ResourceFailed(f"when of crate {crate.name}: {holds}") from holds
+            if not holds:
+                return f"when of crate {crate.name}: {crate.when}"
+        if when is None:
+            return ""
+        try:
+            return "" if self._plan.renderer.holds(when, crate.scope) else f"when: {when}"
+        except ExpressionError as error:
+            if unaskable(error, self._host):
+                return f"when: {error.message}"
+            raise ResourceFailed(f"when: {error}") from error
+
+    def _condition(self, crate: CratePlan) -> bool | ExpressionError | OSError:
+        assert crate.when is not None
+        try:
+            return self._plan.renderer.holds(crate.when, crate.scope)
+        except (ExpressionError, OSError) as error:
+            return error
+
+    def _set_aside(self, step: Step) -> None:
+        if not self._dry_run:
+            for name in (step.resource.id, *(instance.id for instance in step.instances or ())):
+                self._journal.set_aside(name)
+
+    # one instance
+
+    def _instance(self, step: Step, instance: Instance, *, known: bool) -> Converged:
+        try:
+            return self._converged(step, instance, known=known)
+        except (ResourceFailed, JournalFull, OSError) as error:
+            return Converged(Outcome.FAILED, error=str(error))
+        except Exception as error:  # noqa: BLE001 - one resource never ends the run
+            return Converged(Outcome.FAILED, error=self._bug(instance.id, error))
+
+    def _converged(self, step: Step, instance: Instance, *, known: bool) -> Converged:
+        kind = step.kind
+        assert kind is not None
+        if self._reporting.full:
+            raise ResourceFailed(f"this host would have more than {MAX_RESOURCES} resources")
+        if instance.error or instance.skipped:
+            return Converged(
+                Outcome.SKIPPED if instance.skipped else Outcome.FAILED, error=instance.error, reason=instance.skipped
+            )
+        if reason := self._why_not(step):
+            return Converged(Outcome.SKIPPED, reason=reason)
+        if instance.owns is not None and (owner := self.owned.setdefault(instance.owns, instance.id)) != instance.id:
+            raise ResourceFailed(f"{instance.owns[1]} is managed by {owner} already")
+        if kind.prefetch is not None and (key := f"prefetched:{step.resource.type}") not in self._host.memo:
+            self._host.memo[key] = True
+            kind.prefetch(self._host, self._plan.prepared(kind))
+        audit = step.resource.mode == "audit"
+        enforced = not (self._dry_run or audit)
+        if enforced and instance.path and not known:
+            self._remember(step, instance)
+        result: Converged = kind.converge(
+            self._host,
+            instance.prepared,
+            dry_run=not enforced,
+            tainted=bool(step.secrets),
+            before=lambda: self._write_down(step, instance),
+        )
+        if result.diff and self._plan.mask.has_short(step.secrets):
+            result = result._replace(diff="(not shown: it may hold a secret too short to be masked)")
+        if audit and result.outcome is Outcome.CHANGED:
+            return result._replace(outcome=Outcome.SKIPPED, action="none", reason=f"audit only: would {result.action}")
+        return result
+
+    def _why_not(self, step: Step) -> str | None:
+        """Why this type is skipped on this host."""
+        name = step.resource.type
+        if name not in self._unsupported:
+            assert step.kind is not None
+            reason = step.kind.skipped(self._host)
+            self._unsupported[name] = None if reason is None else f"{name} {reason}"
+        return self._unsupported[name]
+
+    # what is remembered
+
+    def _remember(self, step: Step, instance: Instance) -> None:
+        """What must be known of a path before it is looked at."""
+        entry = self._journal.entries.get(instance.id)
+        if entry is not None and entry.path and entry.path != instance.path:
+            # The same resource, another path: the old one has left the catalog.
+            self._journal.reached(f"{instance.id} ({entry.path})", entry)
+            self._journal.forget(instance.id)
+        if step.resource.on_removal == "revert" and instance.path not in self._journal.origins:
+            # Now, though nothing may be about to change: later it could be somebody's damage that is kept.
+            removal.remember(self._host, self._journal, instance.path, whole=True)
+
+    def _write_down(self, step: Step, instance: Instance) -> None:
+        """What must be known, whatever happens next, before the host is changed."""
+        if instance.path and instance.id not in self._journal.entries:
+            self._journal.reached(instance.id, instance.entry._replace(digest=""))
+            if instance.path not in self._journal.origins:
+                removal.remember(self._host, self._journal, instance.path, whole=False)
+        targets = (self._plan.steps[target].resource for target in step.notifies)
+        self._fresh_debts = self._journal.owe([target.id for target in targets if target.on_notify_only])
+
+    def _cancel_debts(self) -> None:
+        """What failed still differs: it will notify when it has changed."""
+        for name in self._fresh_debts:
+            self._journal.paid(name)
+
+    def _is_corrective(self, step: Step, instance: Instance, result: Converged) -> bool:
+        if step.clocked or step.resource.on_notify_only or result.outcome is Outcome.FAILED:
+            return False
+        entry = self._journal.entries.get(instance.id)
+        return entry is not None and entry.digest == instance.digest
+
+    def _learn(self, step: Step, instance: Instance, result: Converged) -> None:
+        if self._dry_run or step.resource.mode == "audit" or step.resource.on_notify_only:
+            return
+        if result.outcome in (Outcome.UNCHANGED, Outcome.CHANGED):
+            self._journal.reached(instance.id, instance.entry)
+
+    # what goes wrong
+
+    def _skip(self, step: Step, reason: str, begun: float) -> None:
+        self._unexpanded.add(step.resource.id)
+        skipped = Converged(Outcome.SKIPPED, reason=reason)
+        self._reporting.add(step.resource, step.resource.id, skipped, self._since(begun))
+
+    def _fail(self, step: Step, error: str, begun: float) -> _Fate:
+        self._unexpanded.add(step.resource.id)
+        failed = Converged(Outcome.FAILED, error=error)
+        self._reporting.add(step.resource, step.resource.id, failed, self._since(begun))
+        return _Fate.FAILED
+
+    def _bug(self, name: str, error: Exception) -> str:
+        """Log an exception that nobody foresaw, whole but for secrets."""
+        _log.error("%s: a bug in the agent: %s", name, self._plan.mask("".join(traceback.format_exception(error))))
+        return f"a bug in the agent: {type(error).__name__}: {error}"
+
+    def _since(self, begun: float) -> int:
+        return int((self._monotonic() - begun) * 1_000_000)

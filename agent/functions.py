@@ -1,0 +1,79 @@
+"""What expressions ask of the host: `schema.expressions.HostFunctions` over a `Host`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from posixpath import dirname, normpath
+from typing import Final, NoReturn
+
+from agent.hosts import Host, HostFault, Kind, Stat
+from agent.tools import shell
+from schema.expressions import ExpressionError
+from schema.expressions import Kind as ErrorKind
+from schema.time import Clock
+
+COMMAND_TIMEOUT_S: Final = 30.0
+_MAX_LINKS: Final = 40
+
+
+class Functions:
+    """Answers from one host. Nothing is remembered: an expression is evaluated just before its resource."""
+
+    def __init__(self, host: Host, clock: Clock) -> None:
+        self._host: Final = host
+        self.clock = clock
+
+    def file_exists(self, path: str) -> bool:
+        """See `HostFunctions`."""
+        stat = self._follow(path)
+        return stat is not None and stat.kind is Kind.FILE
+
+    def dir_exists(self, path: str) -> bool:
+        """See `HostFunctions`."""
+        stat = self._follow(path)
+        return stat is not None and stat.kind is Kind.DIRECTORY
+
+    def process_running(self, name: str) -> bool:
+        """See `HostFunctions`: by the name of the program, or by the name it was started under."""
+        if self._host.confined:
+            _unknown("process_running")
+        return any(entry.isdigit() and name in self._process_names(entry) for entry in self._host.listdir("/proc"))
+
+    def command_succeeds(self, command: str) -> bool:
+        """See `HostFunctions`."""
+        if self._host.confined:
+            _unknown("command_succeeds")
+        try:
+            return shell.run(self._host, command, timeout_s=COMMAND_TIMEOUT_S).code == 0
+        except HostFault as error:
+            raise ExpressionError(f"command_succeeds: {error}", ErrorKind.TYPE) from error
+
+    def now(self) -> datetime:
+        """See `HostFunctions`."""
+        return datetime.fromtimestamp(self.clock.now() / 1_000_000, UTC).astimezone()
+
+    def _follow(self, path: str) -> Stat | None:
+        """What a path leads to: the host layer itself never follows a last component."""
+        try:
+            for _ in range(_MAX_LINKS):
+                stat = self._host.lstat(path)
+                if stat is None or stat.kind is not Kind.SYMLINK:
+                    return stat
+                path = normpath(
+                    f"{dirname(path)}/{target}" if (target := self._host.readlink(path))[:1] != "/" else target
+                )
+        except HostFault as error:
+            raise ExpressionError(str(error), ErrorKind.TYPE) from error
+        return None
+
+    def _process_names(self, process: str) -> set[str]:
+        try:
+            short = self._host.read(f"/proc/{process}/comm").decode("utf-8", "replace").strip()
+            command = self._host.read(f"/proc/{process}/cmdline").split(b"\0", 1)[0].decode("utf-8", "replace")
+        except (OSError, HostFault):  # it has ended meanwhile
+            return set()
+        return {short, command, command.rpartition("/")[2]}
+
+
+def _unknown(what: str) -> NoReturn:
+    raise ExpressionError(f"{what} cannot be asked in a confined root", ErrorKind.UNKNOWN)

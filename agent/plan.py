@@ -1,0 +1,356 @@
+"""The plan: what is worked out of one desired state and kept between runs.
+
+Owns order, binding of secrets, rendering, and validation of specs. A resource is rendered and validated again only when
+something that it looks at has changed: so a run that finds nothing to do is little more than reading the host. It never
+touches the host, but for what expressions ask of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from agent import ordering, uses
+from agent.binding import Binding
+from agent.desired import Desired
+from agent.functions import Functions
+from agent.hosts import Host, HostFault
+from agent.hosts.host import components
+from agent.journal import Entry, Journal
+from agent.masking import Mask
+from agent.resources import TYPES
+from agent.resources.types import Content, ResourceFailed, ResourceType
+from agent.uses import ANYTHING, Uses
+from schema.expressions import ExpressionError, Kind, Renderer
+from schema.ids import sha256
+from schema.merging import effective
+from schema.protocol.desired import CompiledResource
+from schema.protocol.reports import ResourceReport
+from schema.resources import ResourceSpec
+from schema.secrets import UnknownSecret, find
+from schema.time import Clock
+
+MAX_ITEMS: Final = 10_000
+TEMPLATE_SUFFIX: Final = ".j2"
+NO_ENTRY: Final = Entry("", "", "", "")
+_UNKNOWN_TEMPLATE: Final = Uses(ANYTHING, ANYTHING, ANYTHING)
+
+
+class Instance(NamedTuple):
+    """One thing to converge: a resource, or one item of its `foreach`."""
+
+    id: str
+    prepared: Any = None
+    digest: str = ""
+    """Names the desired state, to compare with the journal's."""
+    path: str = ""
+    """The path it owns, if it owns one."""
+    owns: tuple[str, str] | None = None
+    """What it owns whole: two resources of one host may not own one thing."""
+    attributes: Any = None
+    entry: Entry = NO_ENTRY
+    """What the journal is to hold once it is reached."""
+    error: str = ""
+    """Why there is nothing to converge to."""
+    skipped: str = ""
+    """Why that is no failure."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One resource of the catalog, and what is known of it before a run."""
+
+    resource: CompiledResource
+    crate: CratePlan
+    kind: ResourceType[Any, Any] | None
+    requires: tuple[int, ...]
+    notifies: tuple[int, ...]
+    used: Uses = uses.NOTHING
+    attributes: dict[str, Any] | None = None
+    """With secrets bound, not yet rendered."""
+    secrets: frozenset[str] = frozenset()
+    error: str = ""
+    instances: list[Instance] | None = None
+    """Of the last run."""
+    fresh: bool = False
+    """Whether they are what rendering anew would give."""
+    clocked: bool = False
+    """Its condition or its attributes depend on the time of day."""
+    waits: bool = False
+    """Whether it waits for anything that may fail."""
+    conditional: bool = False
+
+
+@dataclass(slots=True)
+class CratePlan:
+    """One crate: its condition, its vars with secrets in place, the crates that it waits for."""
+
+    name: str
+    when: str | None
+    requires: tuple[int, ...]
+    vars: dict[str, Any]
+    holds: Mapping[str, set[str]]
+    """Top key of vars → secrets below it."""
+    lacks: Mapping[str, UnknownSecret]
+    """Top key of vars → a secret that is not at hand."""
+    scope: dict[str, Any]
+    clocked: bool = False
+
+
+class Plan:
+    """See the module. For one desired state, one host and one journal."""
+
+    def __init__(self, desired: Desired, host: Host, journal: Journal, clock: Clock) -> None:
+        self.host: Final = host
+        self.salt: Final = journal.salt
+        self._digest: Final = journal.digest
+        self.mask: Final = Mask(desired.secrets)
+        self.functions: Final = Functions(host, clock)
+        self.renderer: Final = Renderer(self.functions)
+        self.unchanged: Final[dict[str, ResourceReport]] = {}
+        """See `agent.reporting`."""
+        self._desired: Final = desired
+        self._binding: Final = Binding(desired.secrets)
+        self._traits: Mapping[str, Any] = {}
+        self.crates: Final = self._plan_crates()
+        self.steps: Final = self._plan_steps()
+        self._looks_at_traits: Final = [step for step in self.steps if step.used.traits]
+        self.by_id: Final = {step.resource.id: index for index, step in enumerate(self.steps)}
+        self.order: Final = self._order()
+
+    def begin(self, traits: Mapping[str, Any], clock: Clock) -> None:
+        """A run begins, with the traits of now."""
+        looked_at = {key for step in self._looks_at_traits for key in step.used.traits}
+        keys = traits.keys() | self._traits.keys() if "*" in looked_at else looked_at
+        moved = {key for key in keys if traits.get(key) != self._traits.get(key)}
+        self._traits = traits
+        self.functions.clock = clock
+        for crate in self.crates:
+            crate.scope["traits"] = traits
+        if moved:
+            for step in self._looks_at_traits:
+                step.fresh = step.fresh and "*" not in step.used.traits and moved.isdisjoint(step.used.traits)
+
+    def instances(self, step: Step) -> list[Instance]:
+        """What the step stands for now, rendered and validated, each in a form to converge or with its error.
+
+        Raises:
+            ExpressionError: `foreach` has no value.
+            ResourceFailed: `foreach` is no list, or too long a one; or the step can never be.
+        """
+        if step.error:
+            raise ResourceFailed(step.error)
+        if step.fresh and step.instances is not None:
+            return step.instances
+        scope = step.crate.scope
+        foreach = step.resource.foreach
+        before = {instance.id: instance for instance in step.instances or ()}
+        if foreach is None:
+            made = [self._instance(step, step.resource.id, scope, before)]
+        else:
+            items = self.renderer.evaluate(foreach, scope) if isinstance(foreach, str) else self._listed(foreach, scope)
+            if not isinstance(items, list):
+                raise ResourceFailed(f"foreach is a list, not a {type(items).__name__}")
+            if len(items) > MAX_ITEMS:
+                raise ResourceFailed(f"foreach has {len(items)} items, more than {MAX_ITEMS}")
+            made = [
+                self._instance(step, f"{step.resource.id}[{number}]", {**scope, "item": item}, before)
+                for number, item in enumerate(items)
+            ]
+        step.instances = made
+        # What asks the host may get another answer a moment later; what failed may have what it lacked by then.
+        step.fresh = not step.used.functions and not any(instance.error for instance in made)
+        return made
+
+    def prepared(self, kind: ResourceType[Any, Any]) -> list[Any]:
+        """All of one type that is known already: what a type may read at once."""
+        return [
+            instance.prepared
+            for step in self.steps
+            if step.kind is kind
+            for instance in step.instances or ()
+            if not instance.error
+        ]
+
+    # private: a run
+
+    def _listed(self, items: list[Any], scope: Mapping[str, Any]) -> Any:
+        return self._binding.release(self.renderer.render_value(self._binding.bind(items), scope))
+
+    def _instance(self, step: Step, name: str, scope: Mapping[str, Any], before: Mapping[str, Instance]) -> Instance:
+        assert step.kind is not None
+        contents: list[str] = []
+
+        def sources(path: str) -> Content:
+            content = self._content(path, scope)
+            contents.append(content.sha256)
+            return content
+
+        try:
+            attributes = self._binding.release(self.renderer.render_value(step.attributes, scope))
+            old = before.get(name)
+            if old is not None and old.attributes == attributes and not old.error and not _renders(attributes):
+                return old
+            spec = self._validated(step, attributes, scope)
+            prepared = step.kind.prepare(spec, sources)
+            owned = (step.kind.spec.OWNS, str(getattr(spec, spec.IDENTITY))) if step.kind.spec.OWNS else None
+            if owned is not None and owned[0] == "path":
+                owned = ("path", "/" + "/".join(components(owned[1])))
+        except ValidationError as error:
+            return Instance(name, error=self.mask(complaint(error)))
+        except (ResourceFailed, HostFault, OSError) as error:
+            return Instance(name, error=self.mask(str(error)))
+        except ExpressionError as error:
+            unasked = unaskable(error, self.host)
+            return Instance(name, error=self.mask(str(error)), skipped=error.message if unasked else "")
+        payload = json.dumps([step.resource.type, attributes, contents], sort_keys=True, default=str).encode()
+        digest = self._digest(payload)
+        path = owned[1] if owned is not None and owned[0] == "path" else ""
+        entry = Entry(digest, step.resource.type, path, step.resource.on_removal)
+        return Instance(name, prepared, digest, path, owned, attributes, entry)
+
+    def _validated(self, step: Step, attributes: dict[str, Any], scope: Mapping[str, Any]) -> ResourceSpec:
+        """The spec; a number that came of one whole expression is text where text is asked for."""
+        assert step.kind is not None
+        assert step.attributes is not None
+        try:
+            return step.kind.spec.model_validate(attributes)
+        except ValidationError as error:
+            wants_text = {one["loc"] for one in error.errors(include_url=False) if one["type"] == "string_type"}
+        attributes = {**attributes}
+        for field, raw in step.attributes.items():
+            # A mode that comes as a number has lost its meaning: 0644 may have become 420.
+            numeric = isinstance(raw, str) and isinstance(attributes[field], int | float)
+            if numeric and (field,) in wants_text and field != "mode":
+                attributes[field] = self._binding.release(self.renderer.render(raw, scope))
+        return step.kind.spec.model_validate(attributes)
+
+    def _content(self, path: str, scope: Mapping[str, Any]) -> Content:
+        ref = self._desired.catalog.content.get(path)
+        if ref is None:
+            raise ResourceFailed(f"{path} is not in the catalog")
+        if not path.endswith(TEMPLATE_SUFFIX):
+            return Content(ref.sha256, ref.size, lambda: self._load(path))
+        text = self._binding.bind(self._load(path).decode("utf-8", "surrogateescape"))
+        data = self._binding.release(self.renderer.render(text, scope)).encode("utf-8", "surrogateescape")
+        return Content(sha256(data), len(data), lambda: data)
+
+    def _load(self, path: str) -> bytes:
+        ref = self._desired.catalog.content[path]
+        try:
+            data = self._desired.load(ref.sha256)
+        except LookupError as error:
+            raise ResourceFailed(f"the content of {path} is not at hand") from error
+        if sha256(data) != ref.sha256:
+            raise ResourceFailed(f"the content of {path} is damaged")
+        return data
+
+    # private: once
+
+    def _plan_crates(self) -> list[CratePlan]:
+        desired = self._desired
+        host = {
+            "hostname": desired.hostname,
+            "environment": desired.catalog.environment,
+            "roles": list(desired.catalog.roles),
+        }
+        index = {ref.name: number for number, ref in enumerate(desired.catalog.crates)}
+        planned = []
+        for crate, ref in zip(desired.crates, desired.catalog.crates, strict=True):
+            bound, holds, lacks = self._binding.vars(effective(crate.vars, desired.catalog.vars))
+            planned.append(
+                CratePlan(
+                    name=crate.name,
+                    when=crate.when,
+                    requires=tuple(index[name] for name in ref.requires if name in index),
+                    vars=bound,
+                    holds=holds,
+                    lacks=lacks,
+                    scope={"vars": bound, "traits": {}, "host": host},
+                    clocked=crate.when is not None and uses.of_expression(crate.when).clocked,
+                )
+            )
+        return planned
+
+    def _plan_steps(self) -> list[Step]:
+        listed = [
+            (number, resource) for number, crate in enumerate(self._desired.crates) for resource in crate.resources
+        ]
+        index = {resource.id: place for place, (_, resource) in enumerate(listed)}
+        steps = []
+        for crate, resource in listed:
+            step = Step(
+                resource=resource,
+                crate=self.crates[crate],
+                kind=TYPES.get(resource.type),
+                requires=tuple(index[name] for name in resource.requires if name in index),
+                notifies=tuple(index[name] for name in resource.notify if name in index),
+                waits=bool(resource.requires or self.crates[crate].requires),
+                conditional=resource.when is not None or self.crates[crate].when is not None,
+            )
+            steps.append(step)
+            if step.kind is None:
+                step.error = f"this agent does not know the resource type {resource.type}"
+                continue
+            self._bind(step)
+        return steps
+
+    def _bind(self, step: Step) -> None:
+        """Find what the step looks at, and put secrets where it names them."""
+        resource, crate = step.resource, step.crate
+        source_uses, source_secrets = self._of_source(resource.spec.get("source"))
+        step.used = uses.of_value(resource.spec) | source_uses
+        if isinstance(resource.foreach, str):
+            step.used |= uses.of_expression(resource.foreach)
+        else:
+            step.used |= uses.of_value(resource.foreach)
+        keys = crate.vars.keys() | crate.lacks.keys() if "*" in step.used.vars else step.used.vars
+        held = (name for key in keys for name in crate.holds.get(key, ()))
+        step.secrets = frozenset({*held, *find(resource.spec), *find(resource.foreach), *source_secrets})
+        condition = uses.NOTHING if resource.when is None else uses.of_expression(resource.when)
+        step.clocked = crate.clocked or step.used.clocked or condition.clocked
+        try:
+            step.attributes = self._binding.bind(resource.spec)
+        except UnknownSecret as error:
+            step.error = str(error)
+        if lacking := next((crate.lacks[key] for key in sorted(keys) if key in crate.lacks), None):
+            step.error = str(lacking)
+
+    def _of_source(self, source: Any) -> tuple[Uses, set[str]]:
+        """What the template at a source path looks at, and the secrets it names."""
+        if not isinstance(source, str) or not (source.endswith(TEMPLATE_SUFFIX) or "{" in source):
+            return uses.NOTHING, set()
+        try:
+            text = self._load(source).decode("utf-8", "surrogateescape")
+        except (ResourceFailed, KeyError):
+            # The name is itself a template, or the content is not at hand: it may look at anything.
+            return _UNKNOWN_TEMPLATE, set(self._desired.secrets)
+        return uses.of_value(text), find(text)
+
+    def _order(self) -> list[int]:
+        places = {id(crate): number for number, crate in enumerate(self.crates)}
+        waits = [ordering.Waits(places[id(step.crate)], step.requires, step.notifies) for step in self.steps]
+        ordered, circle = ordering.order(waits, [crate.requires for crate in self.crates])
+        for index in circle:
+            self.steps[index].error = "waits for itself, through what it requires or notifies"
+        return ordered + circle
+
+
+def complaint(error: ValidationError) -> str:
+    """A refused spec, for a person, without the values."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    said = [f"{'.'.join(map(str, one['loc'])) or 'spec'}: {one['msg']}" for one in found[:5]]
+    return "; ".join([*said, f"and {len(found) - 5} more"] if len(found) > 5 else said)
+
+
+def unaskable(error: ExpressionError, host: Host) -> bool:
+    """Whether an expression has no value because a confined root cannot answer it: no failure of the resource."""
+    return host.confined and error.kind is Kind.UNKNOWN
+
+
+def _renders(attributes: Mapping[str, Any]) -> bool:
+    return str(attributes.get("source", "")).endswith(TEMPLATE_SUFFIX)

@@ -1,0 +1,165 @@
+"""What becomes of a resource that has left the catalog, by its `on_removal`.
+
+`keep`: forgotten. `report`: said in each report for as long as its path is there; of other types, once. `revert`: what
+was there before the agent came is put back, or what the agent made is removed. Reverts are for paths (file, directory,
+symlink); the compiler refuses them elsewhere, and an agent that is asked all the same only reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from agent.hosts import Host, HostFault, Kind
+from agent.journal import MAX_ORIGINAL_BYTES, Entry, Journal, JournalFull
+from agent.plan import Plan
+from agent.reporting import Reporting
+from agent.resources.types import Converged, ResourceFailed
+from schema.protocol.desired import CompiledResource
+from schema.protocol.reports import Outcome
+from schema.resources import RESOURCES
+
+UNKNOWN: Final = "unknown"
+"""Kind of an origin that was there before, but was not kept."""
+POSTPONED: Final = "it is reverted when it is known whether another resource owns its path"
+
+
+def remember(host: Host, journal: Journal, path: str, *, whole: bool) -> None:
+    """Write down what stands at a path before it is changed for the first time.
+
+    With `whole` it is kept so that it can be put back; else only whether there was something.
+
+    Raises:
+        ResourceFailed: it is to be put back one day, and cannot be kept.
+        OSError: that could not be written down.
+    """
+    stat = host.lstat(path)
+    if stat is None or not whole:
+        with suppress(JournalFull):
+            journal.remember_origin(path, {"kind": "absent" if stat is None else UNKNOWN})
+        return
+    origin: dict[str, Any] = {"kind": stat.kind.value, "mode": stat.mode, "uid": stat.uid, "gid": stat.gid}
+    content = None
+    try:
+        if stat.kind is Kind.FILE:
+            content = host.read(path, limit=MAX_ORIGINAL_BYTES)
+        elif stat.kind is Kind.SYMLINK:
+            origin["target"] = host.readlink(path)
+        journal.remember_origin(path, origin, content)
+    except (HostFault, JournalFull) as error:
+        raise ResourceFailed(f"on_removal: revert cannot be kept: {error}") from error
+
+
+def run(
+    plan: Plan,
+    host: Host,
+    journal: Journal,
+    reporting: Reporting,
+    *,
+    kept: Callable[[str], bool],
+    owned: Mapping[tuple[str, str], str],
+    settled: bool,
+    dry_run: bool,
+) -> None:
+    """Deal with all that has left the catalog since the last run.
+
+    Args:
+        kept: whether a resource, by id, is still in the catalog.
+        owned: what the catalog's resources own now: a path that has only changed hands is left alone.
+        settled: whether `owned` is all of it. While a resource could not even be rendered, nothing is reverted.
+    """
+    gone = [(name, entry) for name, entry in journal.entries.items() if not kept(name)]
+    if not dry_run:
+        for owed in [name for name in journal.owed if name not in plan.by_id]:
+            journal.paid(owed)
+    # What is deeper in the tree goes first, so that a directory is empty when its turn comes.
+    for name, entry in sorted(gone, key=lambda pair: -pair[1].path.count("/")):
+        result = None
+        if ("path", entry.path) not in owned:
+            try:
+                result = _leave(host, journal, entry, settled=settled, dry_run=dry_run)
+            except (ResourceFailed, HostFault, OSError) as error:
+                result = Converged(Outcome.FAILED, "revert", error=str(error))
+        if result is not None:
+            absent = CompiledResource(id=name, type=entry.type, spec={})
+            reporting.add(absent, name, result, 0)
+        if dry_run or (result is not None and (result.outcome is Outcome.FAILED or _stays(entry, result))):
+            continue
+        journal.forget(name)
+        if entry.path and ("path", entry.path) not in owned:
+            journal.forget_origin(entry.path)
+
+
+def _stays(entry: Entry, result: Converged) -> bool:
+    """Whether it is to be said again next time."""
+    reported = bool(entry.path) and entry.on_removal == "report"
+    return result.outcome is Outcome.SKIPPED and (reported or result.reason.endswith(POSTPONED))
+
+
+def _leave(host: Host, journal: Journal, entry: Entry, *, settled: bool, dry_run: bool) -> Converged | None:
+    """Do as `on_removal` says; None: there is nothing to say."""
+    if entry.on_removal == "keep":
+        return None
+    revertible = entry.type in RESOURCES and RESOURCES[entry.type].REVERTIBLE
+    if entry.on_removal == "revert" and revertible and entry.path:
+        if not settled:
+            return Converged(Outcome.SKIPPED, reason=f"has left the catalog; {POSTPONED}")
+        return _revert(host, journal, entry, dry_run=dry_run)
+    if entry.path and host.lstat(entry.path) is None:
+        return None
+    why = "" if entry.on_removal == "report" else f"; a {entry.type} cannot be reverted"
+    return Converged(Outcome.SKIPPED, reason=f"has left the catalog; what it made is kept{why}")
+
+
+def _revert(host: Host, journal: Journal, entry: Entry, *, dry_run: bool) -> Converged | None:
+    path, origin = entry.path, journal.origins.get(entry.path, {"kind": UNKNOWN})
+    stat = host.lstat(path)
+    kind = origin.get("kind")
+    if kind == UNKNOWN:
+        return Converged(Outcome.SKIPPED, reason=f"has left the catalog; what was at {path} before is not known")
+    if kind == "absent":
+        if stat is None:
+            return None
+        if stat.kind.value != entry.type:
+            return Converged(
+                Outcome.SKIPPED, reason=f"has left the catalog; {path} is a {stat.kind} by now: it is kept"
+            )
+        if stat.kind is Kind.DIRECTORY and host.listdir(path):
+            return Converged(Outcome.SKIPPED, reason=f"has left the catalog; {path} is not empty: it is kept")
+        if not dry_run:
+            _remove(host, path, stat.kind)
+        return Converged(Outcome.CHANGED, "revert", changed=True, diff=f"state: {stat.kind} → absent")
+    if not dry_run:
+        _put_back(host, journal, path, origin)
+    return Converged(Outcome.CHANGED, "revert", changed=True, diff=f"state: as it was before ({kind})")
+
+
+def _put_back(host: Host, journal: Journal, path: str, origin: Mapping[str, Any]) -> None:
+    stat = host.lstat(path)
+    mode, uid, gid = int(origin["mode"]), int(origin["uid"]), int(origin["gid"])
+    kind = Kind(origin["kind"])
+    if stat is not None and (stat.kind is Kind.DIRECTORY) != (kind is Kind.DIRECTORY):
+        _remove(host, path, stat.kind)
+        stat = None
+    if kind is Kind.FILE:
+        content = journal.original(origin.get("sha256", ""))
+        if content is None:
+            raise ResourceFailed(f"what was in {path} before is no longer kept")
+        host.write(path, content, mode=mode, uid=uid, gid=gid)
+    elif kind is Kind.SYMLINK:
+        host.symlink(path, str(origin["target"]))
+    elif kind is Kind.DIRECTORY and stat is None:
+        host.mkdir(path, mode=mode, uid=uid, gid=gid)
+    elif kind is Kind.DIRECTORY:
+        host.chown(path, uid, gid)
+        host.chmod(path, mode)
+    else:
+        raise ResourceFailed(f"{path} was a {kind}: it cannot be put back")
+
+
+def _remove(host: Host, path: str, kind: Kind) -> None:
+    if kind is Kind.DIRECTORY:
+        host.rmdir(path)
+    else:
+        host.remove(path)

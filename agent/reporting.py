@@ -1,0 +1,94 @@
+"""The resources of a report as they come: masked, and bounded as a whole, so that a report always fits a frame."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.masking import Mask
+from agent.resources.types import Converged
+from schema.protocol.desired import CompiledResource
+from schema.protocol.reports import MAX_DIFF_CHARS, MAX_MESSAGE_CHARS, MAX_RESOURCES, Outcome, ResourceReport
+
+MAX_TEXT_CHARS: Final = 1024 * 1024
+"""Of all diffs, errors and reasons of one report."""
+_LEFT_CHARS: Final = 120
+"""Of each, once that is used up."""
+_ROUNDED_US: Final = 20
+_CUT: Final = " [...]"
+
+
+class Reporting:
+    """What a run has to say so far.
+
+    Args:
+        last: reports of resources that were found unchanged, by id, kept from run to run of one catalog.
+    """
+
+    def __init__(self, mask: Mask, last: dict[str, ResourceReport]) -> None:
+        self._last: Final = last
+        self.resources: Final[list[ResourceReport]] = []
+        self.failed = False
+        self.left_out = 0
+        """Resources that a report has no room for."""
+        self._mask: Final = mask
+        self._room = MAX_TEXT_CHARS
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another resource."""
+        return len(self.resources) >= MAX_RESOURCES
+
+    def unchanged(self, resource: CompiledResource, name: str, duration_us: int) -> None:
+        """One more that was found as it should be.
+
+        A run says this a thousand times when there is nothing to do, and making the reports would be a quarter of it:
+        so the time is rounded, and the report of the last run taken when it says the same.
+        """
+        duration_us = -(-duration_us // _ROUNDED_US) * _ROUNDED_US
+        report = self._last.get(name)
+        if report is None or report.duration_us != duration_us:
+            report = self._last[name] = ResourceReport(
+                id=name,
+                type=resource.type,
+                outcome=Outcome.UNCHANGED,
+                duration_us=duration_us,
+                file=resource.file,
+                line=resource.line,
+            )
+        self.resources.append(report)
+
+    def add(
+        self, resource: CompiledResource, name: str, result: Converged, duration_us: int, *, corrective: bool = False
+    ) -> None:
+        """One more resource."""
+        self.failed = self.failed or result.outcome is Outcome.FAILED
+        if self.full:
+            self.left_out += 1
+            self.failed = True
+            return
+        self.resources.append(
+            ResourceReport(
+                id=name,
+                type=resource.type,
+                outcome=result.outcome,
+                changed=result.changed,
+                action=result.action,
+                corrective=corrective,
+                duration_us=duration_us,
+                diff=self._text(result.diff, MAX_DIFF_CHARS),
+                error=self._text(result.error, MAX_MESSAGE_CHARS),
+                reason=self._text(result.reason, MAX_MESSAGE_CHARS),
+                file=resource.file,
+                line=resource.line,
+            )
+        )
+
+    def _text(self, text: str, limit: int) -> str:
+        if not text:
+            return ""
+        text = self._mask(text).encode("utf-8", "replace").decode("utf-8")
+        limit = min(limit, max(self._room, _LEFT_CHARS)) - len(_CUT)
+        if len(text) > limit:
+            text = text[:limit] + _CUT
+        self._room -= len(text)
+        return text

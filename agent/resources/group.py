@@ -1,0 +1,57 @@
+"""A local group. See `GroupSpec`. `system` says where a new group gets its number from; it changes none that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from agent.hosts import Host
+from agent.resources.types import Change, ResourceType
+from agent.tools import accounts, shadow
+from agent.tools.accounts import Group
+from schema.resources.group import GroupSpec
+
+
+class GroupState(NamedTuple):
+    """The group as it was found; None: there is none."""
+
+    group: Group | None
+    note: str = ""
+
+
+def check(host: Host, spec: GroupSpec) -> GroupState:
+    """See `ResourceType`."""
+    return GroupState(accounts.read(host).groups.get(spec.group))
+
+
+def diff(spec: GroupSpec, state: GroupState) -> Sequence[Change]:
+    """See `ResourceType`."""
+    group = state.group
+    if spec.state == "absent":
+        return () if group is None else (Change("state", "present", "absent"),)
+    if group is None:
+        return (Change("state", "absent", "present"),)
+    return (Change("gid", str(group.gid), str(spec.gid)),) if spec.gid not in (None, group.gid) else ()
+
+
+def apply(host: Host, spec: GroupSpec, state: GroupState) -> None:
+    """See `ResourceType`."""
+    if spec.state == "absent":
+        shadow.remove_group(host, spec.group)
+    elif state.group is not None:
+        shadow.change_group(host, spec.group, [f"--gid={spec.gid}"])
+    else:
+        gid = [] if spec.gid is None else [f"--gid={spec.gid}"]
+        shadow.add_group(host, spec.group, [*(["--system"] if spec.system else []), *gid])
+
+
+def action(spec: GroupSpec, state: GroupState) -> str:
+    """See `ResourceType`."""
+    if spec.state == "absent":
+        return "remove"
+    return "create" if state.group is None else "update"
+
+
+GROUP: Final = ResourceType(
+    spec=GroupSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking
+)

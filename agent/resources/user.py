@@ -1,0 +1,129 @@
+"""A local account. See `UserSpec`.
+
+`system` is about the making of an account, `remove_home` about its end: they change none that exists. A home directory
+is made with the account; one that is missing later is made again, empty, only where `create_home` is written in the
+spec, for many accounts have a home that is not meant to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from agent.hosts import Host
+from agent.resources.types import Change, ResourceType
+from agent.tools import accounts, shadow
+from agent.tools.accounts import User
+from schema.resources.user import UserSpec
+
+HOME_MODE: Final = 0o700
+
+
+class UserState(NamedTuple):
+    """The account as it was found; None: there is none."""
+
+    user: User | None
+    group: str = ""
+    groups: frozenset[str] = frozenset()
+    password_hash: str | None = None
+    own_group: bool = False
+    """Whether a group of the same name is there already."""
+    homeless: bool = False
+    """Whether the home directory is missing that the spec asks for."""
+    note: str = ""
+
+
+def check(host: Host, spec: UserSpec) -> UserState:
+    """See `ResourceType`."""
+    known = accounts.read(host)
+    user = known.users.get(spec.user)
+    if user is None:
+        return UserState(None, own_group=spec.user in known.groups)
+    held = accounts.password_hash(host, spec.user) if spec.password_hash is not None else None
+    homeless = (
+        "create_home" in spec.model_fields_set and spec.create_home and host.lstat(spec.home or user.home) is None
+    )
+    return UserState(user, known.group_of(user), known.groups_of(spec.user), held, homeless=homeless)
+
+
+def diff(spec: UserSpec, state: UserState) -> Sequence[Change]:
+    """See `ResourceType`."""
+    user = state.user
+    if spec.state == "absent":
+        return () if user is None else (Change("state", "present", "absent"),)
+    if user is None:
+        observed: dict[str, str | None] = dict.fromkeys(_desired(spec))
+    else:
+        observed = {
+            "uid": str(user.uid),
+            "group": state.group,
+            "groups": ",".join(sorted(state.groups)),
+            "comment": user.comment,
+            "home": user.home,
+            "shell": user.shell,
+        }
+    found = [
+        Change(field, observed[field], value) for field, value in _desired(spec).items() if observed[field] != value
+    ]
+    if spec.password_hash is not None and spec.password_hash != state.password_hash:
+        found.append(Change("password_hash", None, None, secret=True))
+    if user is not None and state.homeless:
+        found.append(Change("create_home", "absent", spec.home or user.home))
+    return [Change("state", "absent", "present"), *found] if user is None else found
+
+
+def apply(host: Host, spec: UserSpec, state: UserState) -> None:
+    """See `ResourceType`."""
+    if spec.state == "absent":
+        shadow.remove_user(host, spec.user, home=spec.remove_home)
+        return
+    differing = {change.field for change in diff(spec, state)}
+    options = [f"--{_OPTIONS[field]}={value}" for field, value in _desired(spec).items() if field in differing]
+    if state.user is None:
+        making = ["--system"] if spec.system else []
+        making.append("--create-home" if spec.create_home else "--no-create-home")
+        if spec.group is None and state.own_group:
+            making.append(f"--gid={spec.user}")  # useradd would make that group, and refuses when it is there
+        shadow.add_user(host, spec.user, [*making, *options])
+    elif options:
+        shadow.change_user(host, spec.user, options)
+    if "password_hash" in differing:
+        assert spec.password_hash is not None
+        shadow.set_password_hash(host, spec.user, spec.password_hash)
+    if state.user is not None and state.homeless:
+        user = accounts.reread(host).users[spec.user]
+        host.mkdir(user.home, mode=HOME_MODE, uid=user.uid, gid=user.gid)
+
+
+def action(spec: UserSpec, state: UserState) -> str:
+    """See `ResourceType`."""
+    if spec.state == "absent":
+        return "remove"
+    return "create" if state.user is None else "update"
+
+
+USER: Final = ResourceType(
+    spec=UserSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking
+)
+
+_OPTIONS: Final = {
+    "uid": "uid",
+    "group": "gid",
+    "groups": "groups",
+    "comment": "comment",
+    "home": "home",
+    "shell": "shell",
+}
+"""Field → the long option that useradd and usermod share."""
+
+
+def _desired(spec: UserSpec) -> dict[str, str]:
+    fields = {
+        "uid": None if spec.uid is None else str(spec.uid),
+        "group": spec.group,
+        "groups": None if spec.groups is None else ",".join(sorted(set(spec.groups) - {spec.group})),
+        "comment": spec.comment,
+        "home": spec.home,
+        "shell": spec.shell,
+    }
+    return {field: value for field, value in fields.items() if value is not None}
