@@ -113,7 +113,7 @@ def link(
         tuple(inner),
         frozenset(str(need.path[0]) for need in inner),
         tuple(failing(_unique(proven), own)),
-        {(need.path, need.listed): need for need in outer},
+        {(need.path, need.provided, need.listed): need for need in outer},
         reference(crate, ()),
         frozenset((each.kind, each.thing) for each in crate.owned),
         crate.document.parsed.whole and not found and not crate.diagnostics,
@@ -152,7 +152,7 @@ def failing(needs: Iterable[Need], vars_: Mapping[str, Any]) -> list[tuple[Need,
     """Needs that vars do not meet, and whether something other than a list is in the way."""
     found: list[tuple[Need, bool]] = []
     for need in needs:
-        if proofs.missing(vars_, need.path):
+        if proofs.missing(vars_, need.path, need.provided):
             found.append((need, False))
         elif need.listed and not proofs.is_list(vars_, need.path):
             found.append((need, True))
@@ -199,7 +199,7 @@ def _once(found: list[Diagnostic]) -> list[Diagnostic]:
 
 def _unique(needs: Iterable[Need]) -> list[Need]:
     """One need for each path: what is said about the first place holds for the others."""
-    return list({(need.path, need.listed): need for need in reversed(list(needs))}.values())[::-1]
+    return list({(need.path, need.provided, need.listed): need for need in reversed(list(needs))}.values())[::-1]
 
 
 _NO_MARKS: Final = Marks({}, ())

@@ -19,6 +19,10 @@ from schema.traits import TraitType
 
 HOST_NAMES: Final = ("environment", "hostname", "roles")
 _NO_ITEM: Final = RESOURCE_ROOTS - {"item"}
+_DECLARED: Final = frozenset(
+    tuple(path.split(".")[:depth]) for path in traits.TRAITS for depth in range(1, path.count(".") + 2)
+)
+"""Declared traits and the branches they stand on."""
 
 
 class Origin(NamedTuple):
@@ -38,6 +42,8 @@ class Need(NamedTuple):
     origin: Origin
     line: int
     column: int
+    provided: int = 0
+    """How many of its parts, from the first on, may be absent: what follows is asked for only where they are there."""
     listed: bool = False
     """It must be a list."""
 
@@ -70,6 +76,8 @@ class Items(NamedTuple):
 
     path: Path | None = None
     """Where its items come from, when that is a path: `("vars", "vhosts", EACH)`."""
+    provided: int = 0
+    """How many parts of that path may be absent."""
     literal: Sequence[Any] | None = None
     """The list itself, when it is written out."""
 
@@ -95,11 +103,12 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
         objections.append(Objection(code, origin, word.line, word.column, message, hint))
     for use in analysis.paths:
         found = _resolved(use, items)
-        if found is None or (found.guarded and found.path[0] != "traits"):
+        if found is None:
             continue
         if found.path[0] == "vars":
-            if len(found.path) > 1:
-                needs.append(Need(found.path[1:], origin, use.line, use.column, found.path == listed))
+            if len(found.path) > max(found.provided, 1):
+                provided = max(found.provided - 1, 0)
+                needs.append(Need(found.path[1:], origin, use.line, use.column, provided, found.path == listed))
         elif (objection := _judge(found, origin, items)) is not None:
             objections.append(objection)
     asked = (_unknown_trait(use, origin) for use in analysis.asked)
@@ -116,7 +125,7 @@ def items_of(foreach: str | Sequence[Any]) -> Items:
     analysis = expressions.analyse(opening + "item }}{% endfor %}", template=True, roots=_NO_ITEM)
     last = analysis.paths[-1] if analysis.paths else None
     inside = last is not None and last.column > len(opening)
-    return Items(path=last.path if last is not None and inside else None)
+    return Items(last.path, last.provided) if last is not None and inside else Items()
 
 
 def roots_for(items: Items | None) -> frozenset[str]:
@@ -124,33 +133,36 @@ def roots_for(items: Items | None) -> frozenset[str]:
     return _NO_ITEM if items is None else RESOURCE_ROOTS
 
 
-def missing(value: Any, path: Sequence[str | int]) -> bool:
-    """Whether plain data lacks something at a path."""
+def missing(value: Any, path: Sequence[str | int], provided: int = 0) -> bool:
+    """Whether plain data lacks something at a path; what is absent within the first `provided` parts is not missed."""
     for index, part in enumerate(path):
         if type(value) is dict:
             if part == EACH:
                 rest = path[index + 1 :]
-                return bool(rest) and any(missing(item, rest) for item in value.values())
+                below = max(provided - index - 1, 0)
+                return bool(rest) and any(missing(item, rest, below) for item in value.values())
             if part not in value:
-                return True
+                return index >= provided
             value = value[part]
         elif type(value) is list:
             if part == EACH:
                 rest = path[index + 1 :]
-                return bool(rest) and any(missing(item, rest) for item in value)
+                below = max(provided - index - 1, 0)
+                return bool(rest) and any(missing(item, rest, below) for item in value)
             if not isinstance(part, int) or not -len(value) <= part < len(value):
-                return True
+                return index >= provided
             value = value[part]
         else:
-            return not (isinstance(value, str) and isinstance(part, int) and -len(value) <= part < len(value))
+            letter = isinstance(value, str) and isinstance(part, int) and -len(value) <= part < len(value)
+            return not letter and index >= provided
     return False
 
 
 def is_list(value: Mapping[str, Any], path: Sequence[str | int]) -> bool:
-    """Whether a list stands at a path that is there; also where items of items are asked for."""
+    """Whether a list stands at a path; also where nothing does, or items of items are asked for."""
     found: Any = value
     for part in path:
-        if part == EACH:
+        if part == EACH or not isinstance(found, dict) or part not in found:
             return True
         found = found[part]
     return isinstance(found, list)
@@ -162,7 +174,8 @@ def _resolved(use: PathUse, items: Items | None) -> PathUse | None:
     if items is None or len(use.path) == 1:
         return None
     if items.path is not None:
-        return use._replace(path=items.path + use.path[1:])
+        provided = len(items.path) + use.provided - 1 if use.provided else items.provided
+        return use._replace(path=items.path + use.path[1:], provided=provided)
     return use if items.literal is not None else None
 
 
@@ -170,11 +183,11 @@ def _judge(use: PathUse, origin: Origin, items: Items | None) -> Objection | Non
     root, rest = use.path[0], use.path[1:]
     if root == "traits":
         return _unknown_trait(use, origin) or _optional_trait(use, origin)
-    if root == "host" and rest and rest[0] not in HOST_NAMES:
+    if root == "host" and rest and rest[0] not in HOST_NAMES and not use.guarded:
         hint = nearest(str(rest[0]), HOST_NAMES) or "host has hostname, environment and roles"
         return _object("expression.unknown-name", use, origin, f"host has no {rest[0]}", hint)
     if root == "item" and items is not None and items.literal is not None:
-        lacking = [item for item in items.literal if missing(item, rest) and not deferred(item)]
+        lacking = [each for each in items.literal if not deferred(each) and missing(each, rest, use.provided - 1)]
         if lacking:
             return _object("vars.undefined", use, origin, f"{use.dotted} is not there for every item", "")
     return None
@@ -190,16 +203,29 @@ def _unknown_trait(use: PathUse, origin: Origin) -> Objection | None:
 
 
 def _optional_trait(use: PathUse, origin: Origin) -> Objection | None:
-    path = _declared(use.path[1:])
-    info = traits.lookup(path) if path else None
-    if use.guarded or info is None:
+    optional = [at for at in _optional_parts(use.path[1:]) if at + 1 >= use.provided]
+    if not optional:
         return None
-    within_list = len(path) < len(use.path) - 1 and use.path[len(path) + 1] != EACH
-    if info.always and not within_list:
-        return None
-    asked = ".".join(path)
+    asked = ".".join(map(str, use.path[1 : optional[0] + 2]))
     hint = f"write {use.dotted} | default(...), or ask has_trait('{asked}') first"
     return _object("expression.optional-trait", use, origin, f"not every host has {use.dotted}", hint)
+
+
+def _optional_parts(path: Path) -> list[int]:
+    """Which parts of a path below `traits` may be absent though what is before them is there."""
+    declared: tuple[str, ...] = ()
+    found: list[int] = []
+    for at, part in enumerate(path):
+        info = traits.TRAITS.get(".".join(declared))
+        if info is not None and info.type is TraitType.LIST:
+            return found if part == EACH else [*found, at]
+        exact = (*declared, str(part))
+        declared = exact if exact in _DECLARED else (*declared, traits.ANY)
+        info = traits.TRAITS.get(".".join(declared))
+        by_key = declared[-1] == traits.ANY
+        if part != EACH and (by_key or (info is not None and not info.always)):
+            found.append(at)
+    return found
 
 
 def _declared(path: Path) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def generate(place: Path, *, files: int, hosts: int) -> Generated:
     """A git repository at `place` with one commit of these files."""
     made = files_of(files=files, hosts=hosts)
     opened = write.init(place)
-    write.commit(opened, opened.resolve_ref("HEAD"), made.files, author="bench", message="a company")
+    write.commit(opened, "HEAD", made.files, write.Author("bench", "bench@example.com"), "a company")
     return made
 
 
