@@ -58,7 +58,6 @@ def _into(place: Any, part: str | int) -> Any:
 
 def _round_trip() -> YAML:
     yaml = YAML(typ="rt")
-    yaml.version = (1, 2)
     yaml.explicit_start = False
     yaml.preserve_quotes = True
     yaml.width = 4096  # no line that a person wrote is folded
