@@ -115,6 +115,7 @@ query Trace {
   };
 
   element("sign-in").addEventListener("submit", signIn);
+  element("sign-in").querySelector("button").disabled = false; // before this, a click would only reload the page
   element("forget").addEventListener("click", () => forget("The token is forgotten."));
   if (sessionStorage.getItem(KEY)) {
     open();
