@@ -12,7 +12,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schema.config import Absent
 from schema.ids import Sha256
+from schema.paging import Pagination
 from schema.time import Instant
 
 MAX_LEAF_BYTES: Final = 64 * 1024
@@ -88,10 +90,27 @@ class AuditEvent(BaseModel):
     hash: Sha256
 
 
+class AuditRecord(BaseModel):
+    """One entry, as the console lists it."""
+
+    id: str
+    user_id: str
+    user: str
+    team_id: str
+    action: str
+    resource: str
+    resource_id: str
+    outcome: OutcomeWord
+    timestamp: Instant
+
+
 class AuditEvents(BaseModel):
     """Entries, newest first."""
 
     events: list[AuditEvent]
+    data: Absent[list[AuditRecord]] = None
+    """The same entries in the console's words, when asked for in them."""
+    pagination: Absent[Pagination] = None
 
 
 class AuditVerification(BaseModel):

@@ -18,6 +18,7 @@ from api.http.binding import Binding
 from schema.areas import AREAS
 
 _REF: Final = "#/components/schemas/{model}"
+_CONVERTER: Final = re.compile(r":\w+\}")
 _Mode = Literal["validation", "serialization"]
 _ERROR: Final = {
     "type": "object",
@@ -59,7 +60,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         mine = {name: schemas.get((key, name)) for name in ("path", "query", "body", "answer")}
         for part in ("path", "query"):
             mine[part] = _resolved(mine[part], components)
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, bindings[endpoint], mine)
+        paths.setdefault(_CONVERTER.sub("}", endpoint.path), {})[endpoint.method.lower()] = _operation(
+            endpoint, bindings[endpoint], mine
+        )
     used = {name: value for name, value in components.items() if not re.fullmatch(r"(.*__)?(Path|Query)\d*", name)}
     tags = {endpoint.area for endpoint in listed}
     return {

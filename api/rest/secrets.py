@@ -17,7 +17,7 @@ area = Area("secrets")
 Name = Annotated[str, Field(max_length=256)]
 
 
-@area("GET", "/api/v1/secrets", Permission.ADMIN)
+@area("GET", "/api/v1/secrets", Permission.FLEET_READ)
 def list_secrets(work: Work) -> SecretList:
     """Names, versions and times of all secrets; never values."""
     return secrets.page(work)

@@ -16,7 +16,7 @@ import orjson
 from api.services.redaction import redact, redact_text
 from api.services.work import Work
 from api.storage import audit as rows
-from api.storage.audit import Entry
+from api.storage.audit import Entry, Wanted
 from schema import canonical
 from schema.audit import (
     GENESIS,
@@ -24,11 +24,13 @@ from schema.audit import (
     MAX_PAYLOAD_BYTES,
     AuditEvent,
     AuditEvents,
+    AuditRecord,
     AuditVerification,
     leaf_hash,
 )
 from schema.errors import Invalid
 from schema.ids import sha256
+from schema.paging import Pagination
 from schema.time import from_rfc3339
 from schema.tokens import parse_duration
 
@@ -91,6 +93,9 @@ def append(work: Work) -> None:
                 time=now,
                 kind=rows.kind_of(fields["action"]),
                 operator=fields["actor"]["name"],
+                actor_id=fields["actor"]["id"],
+                object_type=fields["object"]["type"],
+                object_id=fields["object"]["id"],
                 payload=None if body is None else body.decode(),
             )
         )
@@ -118,16 +123,50 @@ def events(
     Raises:
         BadSince: `since` is neither.
     """
-    entries = rows.page(
-        work.session,
-        work.project_id,
-        kind=kind,
-        operator=operator,
-        since=None if since is None else _since(since, work.now),
-        before=before,
-        limit=min(limit, MAX_LIMIT),
-    )
+    wanted = Wanted(kind=kind, operator=operator, since=_moment(since, work.now), before=before)
+    entries = rows.page(work.session, work.project_id, wanted, limit=min(limit, MAX_LIMIT))
     return AuditEvents(events=[_event(entry) for entry in entries])
+
+
+def records(
+    work: Work,
+    *,
+    user_id: str | None = None,
+    team_id: str | None = None,
+    action: str | None = None,
+    resource: str | None = None,
+    resource_id: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    operator: str | None = None,
+    page: int = 1,
+    limit: int = 20,
+) -> AuditEvents:
+    """Entries, newest first, by page number and in the console's words beside ours. A team is a project.
+
+    Raises:
+        BadSince: `since` or `until` is neither a duration nor a time.
+    """
+    wanted = Wanted(
+        kind=action,
+        operator=operator,
+        actor_id=user_id,
+        object_type=resource,
+        object_id=resource_id,
+        since=_moment(since, work.now),
+        until=_moment(until, work.now),
+    )
+    limit = min(limit, MAX_LIMIT)
+    entries: list[Entry] = []
+    total = 0
+    if team_id is None or team_id == work.project_id:
+        entries = rows.page(work.session, work.project_id, wanted, offset=(page - 1) * limit, limit=limit)
+        total = rows.count(work.session, work.project_id, wanted)
+    return AuditEvents(
+        events=[_event(entry) for entry in entries],
+        data=[_record(work.project_id, entry) for entry in entries],
+        pagination=Pagination.of(page, limit, total),
+    )
 
 
 def payload(work: Work, index: int) -> Any:
@@ -212,14 +251,15 @@ def _fault(walk: Walk, entry: Entry) -> str | None:
     try:
         leaf = orjson.loads(data)
         told = (leaf["index"], leaf["prev_hash"], leaf["project"], leaf["time"])
-        kind, operator, payload_digest = leaf["action"], leaf["actor"]["name"], leaf["payload_digest"]
+        actor, target, payload_digest = leaf["actor"], leaf["object"], leaf["payload_digest"]
+        beside = (rows.kind_of(leaf["action"]), actor["name"], actor["id"], target["type"], target["id"])
     except (ValueError, KeyError, TypeError):
         return f"entry {index} is not a leaf of the audit log"
     if told[1] != walk.hash or entry.prev_hash != walk.hash:
         return _mismatch(index, walk.hash, entry.prev_hash if told[1] == walk.hash else str(told[1]))
     if told != (index, walk.hash, walk.project_id, entry.time):
         return f"entry {index} was written for another place in the log"
-    if rows.kind_of(kind) != entry.kind or operator != entry.operator:
+    if beside != (entry.kind, entry.operator, entry.actor_id, entry.object_type, entry.object_id):
         return f"the index beside entry {index} does not agree with it"
     found = None if entry.payload is None else sha256(entry.payload.encode())
     if found != payload_digest:
@@ -255,7 +295,24 @@ def _event(entry: Entry) -> AuditEvent:
     )
 
 
-def _since(text: str, now: int) -> int:
+def _record(project_id: str, entry: Entry) -> AuditRecord:
+    leaf = orjson.loads(entry.leaf)
+    return AuditRecord(
+        id=entry.hash[:16],
+        user_id=entry.actor_id,
+        user=entry.operator,
+        team_id=project_id,
+        action=leaf["action"],
+        resource=entry.object_type,
+        resource_id=entry.object_id,
+        outcome=leaf["outcome"],
+        timestamp=entry.time,
+    )
+
+
+def _moment(text: str | None, now: int) -> int | None:
+    if text is None:
+        return None
     try:
         return max(0, now - parse_duration(text))
     except ValueError:
@@ -263,7 +320,7 @@ def _since(text: str, now: int) -> int:
     try:
         return from_rfc3339(text)
     except (ValueError, OverflowError) as error:
-        raise BadSince("`since` is a duration (24h) or a time (2026-03-13T14:30:00Z)") from error
+        raise BadSince("a time is a duration back from now (24h) or like 2026-03-13T14:30:00Z") from error
 
 
 def _canonical(value: Any) -> bytes:

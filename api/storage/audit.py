@@ -7,7 +7,7 @@ service checks that they agree. The head row knows how long the chain is and how
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy import select as core_select
@@ -29,6 +29,8 @@ class AuditRow(ProjectRow, table=True):
         UniqueConstraint("project_id", "prev_hash"),
         Index(None, "project_id", "kind", "idx"),
         Index(None, "project_id", "operator", "idx"),
+        Index(None, "project_id", "actor_id", "idx"),
+        Index(None, "project_id", "object_type", "object_id", "idx"),
         Index(None, "project_id", "time"),
     )
 
@@ -40,6 +42,9 @@ class AuditRow(ProjectRow, table=True):
     time: int = micros()
     kind: str = Field(max_length=64)
     operator: str = Field(max_length=256)
+    actor_id: str = Field(max_length=256)
+    object_type: str = Field(max_length=64)
+    object_id: str = Field(max_length=1024)
 
 
 class PayloadRow(ProjectRow, table=True):
@@ -80,7 +85,30 @@ class Entry(NamedTuple):
     time: int
     kind: str
     operator: str
+    actor_id: str
+    object_type: str
+    object_id: str
     payload: str | None
+
+
+class Wanted(NamedTuple):
+    """Which entries are looked for; None asks for nothing."""
+
+    kind: str | None = None
+    """The action, dotted or with underscores."""
+    operator: str | None = None
+    actor_id: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    since: int | None = None
+    """UTC microseconds, inclusive."""
+    until: int | None = None
+    """UTC microseconds, exclusive."""
+    before: int | None = None
+    """Only entries of a lower index."""
+
+
+_ALL: Final = Wanted()
 
 
 def kind_of(action: str) -> str:
@@ -120,6 +148,9 @@ def append(session: Session, project_id: str, entries: Sequence[Entry]) -> None:
                 "time": entry.time,
                 "kind": entry.kind,
                 "operator": entry.operator,
+                "actor_id": entry.actor_id,
+                "object_type": entry.object_type,
+                "object_id": entry.object_id,
             }
             for entry in entries
         ],
@@ -137,34 +168,16 @@ def append(session: Session, project_id: str, entries: Sequence[Entry]) -> None:
     )
 
 
-def page(
-    session: Session,
-    project_id: str,
-    *,
-    kind: str | None = None,
-    operator: str | None = None,
-    since: int | None = None,
-    before: int | None = None,
-    limit: int = 50,
-) -> list[Entry]:
-    """Entries, newest first, without payloads.
-
-    Args:
-        kind: underscore form of the action.
-        since: UTC microseconds, inclusive.
-        before: only entries of a lower index.
-    """
-    query = select(AuditRow).where(AuditRow.project_id == project_id)
-    if kind is not None:
-        query = query.where(AuditRow.kind == kind_of(kind))
-    if operator is not None:
-        query = query.where(AuditRow.operator == operator)
-    if since is not None:
-        query = query.where(AuditRow.time >= since)
-    if before is not None:
-        query = query.where(AuditRow.idx < before)
-    rows = session.exec(query.order_by(col(AuditRow.idx).desc()).limit(min(limit, MAX_PAGE)))
-    return [Entry(r.idx, r.prev_hash, r.hash, r.leaf, r.time, r.kind, r.operator, None) for r in rows]
+def page(session: Session, project_id: str, wanted: Wanted = _ALL, *, offset: int = 0, limit: int = 50) -> list[Entry]:
+    """Entries, newest first, without payloads."""
+    query = select(AuditRow).where(*_conditions(project_id, wanted)).order_by(col(AuditRow.idx).desc())
+    rows = session.exec(query.offset(offset).limit(min(limit, MAX_PAGE)))
+    return [
+        Entry(
+            r.idx, r.prev_hash, r.hash, r.leaf, r.time, r.kind, r.operator, r.actor_id, r.object_type, r.object_id, None
+        )
+        for r in rows
+    ]
 
 
 def stretch(session: Session, project_id: str, start: int, limit: int) -> list[Entry]:
@@ -179,6 +192,9 @@ def stretch(session: Session, project_id: str, start: int, limit: int) -> list[E
             entries.c.time,
             entries.c.kind,
             entries.c.operator,
+            entries.c.actor_id,
+            entries.c.object_type,
+            entries.c.object_id,
             payloads.c.body,
         )
         .select_from(
@@ -200,12 +216,30 @@ def payload(session: Session, project_id: str, index: int) -> str | None:
     ).first()
 
 
-def count(session: Session, project_id: str) -> int:
+def count(session: Session, project_id: str, wanted: Wanted = _ALL) -> int:
     """How many rows there are, whatever the head says."""
-    return session.exec(select(func.count()).select_from(AuditRow).where(AuditRow.project_id == project_id)).one()
+    query = select(func.count()).select_from(AuditRow).where(*_conditions(project_id, wanted))
+    return session.exec(query).one()
 
 
 def first_repeated(session: Session, project_id: str) -> int | None:
     """The lowest index that stands twice: in a table whose key somebody took away."""
     query = select(AuditRow.idx).where(AuditRow.project_id == project_id).group_by(col(AuditRow.idx))
-    return session.exec(query.having(func.count() > 1).order_by(AuditRow.idx).limit(1)).first()
+    return session.exec(query.having(func.count() > 1).order_by(col(AuditRow.idx)).limit(1)).first()
+
+
+def _conditions(project_id: str, wanted: Wanted) -> list[Any]:
+    same = ("operator", "actor_id", "object_type", "object_id")
+    found: list[Any] = [
+        getattr(AuditRow, name) == value for name in same if (value := getattr(wanted, name)) is not None
+    ]
+    found.append(AuditRow.project_id == project_id)
+    if wanted.kind is not None:
+        found.append(AuditRow.kind == kind_of(wanted.kind))
+    if wanted.since is not None:
+        found.append(AuditRow.time >= wanted.since)
+    if wanted.until is not None:
+        found.append(AuditRow.time < wanted.until)
+    if wanted.before is not None:
+        found.append(AuditRow.idx < wanted.before)
+    return found

@@ -35,6 +35,9 @@ def upgrade() -> None:
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(64), nullable=False),
         sa.Column("operator", sa.String(256), nullable=False),
+        sa.Column("actor_id", sa.String(256), nullable=False),
+        sa.Column("object_type", sa.String(64), nullable=False),
+        sa.Column("object_id", sa.String(1024), nullable=False),
         sa.CheckConstraint("idx >= 0", name=op.f("ck_audit_entries_idx")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_audit_entries_project_id_projects")),
         sa.PrimaryKeyConstraint("project_id", "idx", name=op.f("pk_audit_entries")),
@@ -47,6 +50,18 @@ def upgrade() -> None:
         op.f("ix_audit_entries_project_id_operator_idx"),
         "audit_entries",
         ["project_id", "operator", "idx"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_audit_entries_project_id_actor_id_idx"),
+        "audit_entries",
+        ["project_id", "actor_id", "idx"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_audit_entries_project_id_object_type_object_id_idx"),
+        "audit_entries",
+        ["project_id", "object_type", "object_id", "idx"],
         unique=False,
     )
     op.create_index(op.f("ix_audit_entries_project_id_time"), "audit_entries", ["project_id", "time"], unique=False)

@@ -200,7 +200,7 @@ def mutants(draw: st.DrawFn) -> tuple[str, Callable[[Session], int]]:
     position, letter = draw(st.integers(0, 10_000)), draw(st.characters(codec="utf-8", exclude_characters="\0"))
     column, value = draw(st.sampled_from([
         ("hash", "f" * 64), ("prev_hash", "f" * 64), ("time", 1), ("kind", "user_read"), ("operator", "mallory"),
-        ("project_id", "x"),
+        ("project_id", "x"), ("actor_id", "u9"), ("object_type", "user"), ("object_id", "other"),
     ]))  # fmt: skip
 
     def mutate(session: Session) -> int:
@@ -276,6 +276,7 @@ def rewrite(session: Session, index: int) -> None:
         values["prev_hash"] = previous
         if at == index:
             values["object"]["id"] = "forged"
+            session.execute(text("UPDATE audit_entries SET object_id = 'forged' WHERE idx = :i"), {"i": at})
         leaf = canonical.dumps(values)
         new = {"leaf": leaf.decode(), "hash": leaf_hash(leaf), "prev": previous, "i": at}
         session.execute(
@@ -371,3 +372,23 @@ def test_what_an_attacker_leaves_on_the_way_does_not_stop_the_log(server: Server
     assert verify(server).valid
     event = server.audit()[-1]
     assert event["object_id"] == forged + "\ufffd"
+
+
+def test_the_console_asks_in_its_own_words(server: Server) -> None:
+    for number in range(45):
+        server.services.write_now(server.system, note(number))
+    admin = server.users[Role.ADMIN]
+    answer = server.get("/api/v1/audit?page=2&action=note.write", role=Role.AUDITOR).json()
+    assert answer["pagination"] == {"page": 2, "limit": 20, "total": 45, "totalPages": 3}
+    assert [record["resource_id"] for record in answer["data"]] == [str(n) for n in range(24, 4, -1)]
+    assert [event["object_id"] for event in answer["events"]] == [record["resource_id"] for record in answer["data"]]
+    server.post("/api/v1/auth/tokens", role=Role.ADMIN, json={"name": "ci"})
+    mine = server.get(f"/api/v1/audit?user_id={admin.id}&resource=token&limit=1", role=Role.AUDITOR).json()
+    assert mine["data"][0] | {"id": "", "resource_id": ""} == {
+        "id": "", "user_id": admin.id, "user": "admin", "team_id": DEFAULT_PROJECT, "action": "token.create",
+        "resource": "token", "resource_id": "", "outcome": "success", "timestamp": "2026-11-22T12:00:00Z",
+    }  # fmt: skip
+    one = mine["data"][0]["resource_id"]
+    assert server.get(f"/api/v1/audit?resource_id={one}", role=Role.AUDITOR).json()["pagination"]["total"] == 1
+    for nothing in ("team_id=other", "from=2026-11-22T12:00:01Z", "to=2026-11-22T12:00:00Z", "page=99"):
+        assert server.get(f"/api/v1/audit?{nothing}", role=Role.AUDITOR).json()["data"] == []
