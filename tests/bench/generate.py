@@ -1,11 +1,15 @@
-"""A config repository of any size: a company with regions, sites, teams, roles and crates, the same for the same size.
+"""A config repository of any size: a company with regions, sites, teams, roles and crates, the same for the same numbers.
 
-Of the files about four fifths are leaves in a tree of directories three deep; the rest are crates, their templates, and
-what directories inherit. Each leaf has match blocks for some hosts, of which nine in ten are found by a glob.
+By default about four fifths of the files are leaves, each with match blocks of its own: the most profiles that so many
+files can make, and the most work. With `profiles` there are as many leaves as that takes, and the rest are crates and
+their templates, which is how companies that share much look. Of the hosts nine in ten are found by a glob.
+
+`python -m tests.bench.generate DIR --files 5000 --hosts 10000 --profiles 300` writes one.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +25,18 @@ class Generated(NamedTuple):
     hostnames: Sequence[str]
 
 
-def files_of(*, files: int, hosts: int, seed: int = 1) -> Generated:
-    """The files of a repository and the hosts it matches."""
+def files_of(*, files: int, hosts: int, seed: int = 1, depth: int = 3, profiles: int | None = None) -> Generated:
+    """The files of a repository and the hosts it matches.
+
+    Args:
+        depth: directories above each leaf.
+        profiles: match blocks in all; by default two for each leaf that there is room for.
+    """
     chance = random.Random(seed)
-    crates = max(6, files // 10)
-    templates = max(2, files // 25)
-    directories = max(3, files // 40)
+    shared = 0 if profiles is None else max(0, files - files // 6 - profiles // 2)
+    crates = max(6, files // 10) + shared * 2 // 3
+    templates = max(2, files // 25) + shared - shared * 2 // 3
+    directories = max(3, min(files // 40, files if profiles is None else profiles // 4))
     made: dict[str, bytes] = {"vigo.vgo": b"language: 1\n"}
     for number in range(templates):
         made[f"templates/t{number}.conf.j2"] = _template(number)
@@ -45,12 +55,12 @@ def files_of(*, files: int, hosts: int, seed: int = 1) -> Generated:
     made["common.vgo"] = _common("", 0, crates, chance)
     paths = []
     for number in range(directories):
-        path = f"region{number % 5}/site{number % (directories // 3 or 1)}/team{number}"
+        path = _directory(number, directories, depth)
         paths.append(path)
         made[f"{path}/common.vgo"] = _common(path, number, crates, chance)
     for region in range(5):
         made[f"region{region}/common.vgo"] = _common(f"region{region}", region, crates, chance)
-    leaves = max(1, files - len(made))
+    leaves = max(1, files - len(made) if profiles is None else min(files - len(made), profiles // 2))
     hostnames: list[str] = []
     for number in range(leaves):
         share = hosts * (number + 1) // leaves - hosts * number // leaves
@@ -58,15 +68,31 @@ def files_of(*, files: int, hosts: int, seed: int = 1) -> Generated:
         text, names = _leaf(number, share, path, crates, chance)
         made[f"{path}/leaf{number}.vgo"] = text
         hostnames += names
+    for number in range(files - len(made)):
+        made[f"files/area{number % 20}/data{number}.conf"] = f"# {number}\n".encode()
     return Generated(made, hostnames)
 
 
-def generate(place: Path, *, files: int, hosts: int) -> Generated:
-    """A git repository at `place` with one commit of these files."""
-    made = files_of(files=files, hosts=hosts)
+def generate(
+    place: Path,
+    *,
+    files: int = 5_000,
+    hosts: int = 10_000,
+    seed: int = 1,
+    depth: int = 3,
+    profiles: int | None = None,
+) -> Generated:
+    """A git repository at `place` with one commit of these files; see `files_of`."""
+    made = files_of(files=files, hosts=hosts, seed=seed, depth=depth, profiles=profiles)
     opened = write.init(place)
     write.commit(opened, "HEAD", made.files, write.Author("bench", "bench@example.com"), "a company")
     return made
+
+
+def _directory(number: int, directories: int, depth: int) -> str:
+    """The path of one team: regions hold sites, sites hold teams, and teams perhaps more."""
+    between = [f"site{number % (directories // 3 or 1)}", *(f"part{number % level}" for level in range(2, depth - 1))]
+    return "/".join([f"region{number % 5}", *between[: max(0, depth - 2)], f"team{number}"][-max(2, depth) :])
 
 
 def _template(number: int) -> bytes:
@@ -170,3 +196,21 @@ def _block(pattern: str, chance: random.Random) -> str:
         f"  - match: {pattern}\n    environment: {environment}\n    roles: [{roles}]\n"
         f"    vars: {{owner_team: team{chance.randrange(40)}, log: {{level: info}}}}"
     )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.generate", description="Write a config repository.")
+    parser.add_argument("place", type=Path, help="a directory that does not exist yet")
+    parser.add_argument("--files", type=int, default=5_000)
+    parser.add_argument("--hosts", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--depth", type=int, default=3, help="directories above each leaf")
+    parser.add_argument("--profiles", type=int, help="match blocks in all (by default as many as there is room for)")
+    options = vars(parser.parse_args())
+    made = generate(options.pop("place"), **options)
+    print(f"{len(made.files)} files, {len(made.hostnames)} hosts, such as {made.hostnames[0]}")
+
+
+if __name__ == "__main__":
+    main()
