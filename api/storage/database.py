@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from api.storage import migrate
+from api.storage import projects as projects  # every table refers to it, whether or not a migration has loaded it
 from api.storage.engines import DatabaseUnavailable, fault_of, postgres_engines, set_deadline, sqlite_engines
 from api.storage.writer import Writer
 from schema.errors import Conflict, Exhausted
