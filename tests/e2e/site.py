@@ -1,0 +1,306 @@
+"""A site of real processes: a server, agents each confined to a directory, and a git repository between them.
+
+Everything lies in one directory of the test; logs of all processes too, so that a story can look into them, and so that
+nothing of it outlives the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from reconciler.repository import write
+
+ROOT = Path(__file__).parents[2]
+AUTHOR = write.Author("Jane", "jane@example.com")
+PATIENCE_S = 30.0
+
+T = TypeVar("T")
+
+BASE = {
+    "vigo.vgo": "language: 1\n",
+    "environments.vgo": "environments:\n  production: {}\n",
+    "hosts.vgo": """
+envoys:
+  - match: "web*.example.com"
+    environment: production
+    configcrates: [motd]
+""",
+    "configcrates/motd.vgo": """
+name: motd
+vars: {greeting: hello}
+resources:
+  - name: dir
+    type: directory
+    path: /etc/site
+    mode: "0755"
+  - name: motd
+    type: file
+    path: /etc/site/motd
+    mode: "0644"
+    content: |
+      {{ vars.greeting }} from {{ host.hostname }}
+    depends_on: [dir]
+""",
+}
+
+
+def until(what: str, look: Callable[[], T | None], *, patience_s: float = PATIENCE_S) -> T:
+    """Look until there is something true to see."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s in vain until {what}"
+        time.sleep(0.02)
+
+
+class Process:
+    """One child process with a log of its own."""
+
+    def __init__(self, name: str, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.log = log
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
+        with log.open("ab") as file:
+            self._child = subprocess.Popen(
+                [sys.executable, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=inherited | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"} | dict(environment or {}),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._child.poll()
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the whole session."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, number)
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        return self._child.wait(timeout_s)
+
+    def end(self) -> int:
+        """End it politely, or else not."""
+        self.kill(signal.SIGTERM)
+        try:
+            return self.wait(8.0)
+        except subprocess.TimeoutExpired:
+            return -1
+        finally:
+            self.kill()
+            self._child.wait()
+
+
+class Agent:
+    """One agent: its state and the directory that stands for its host."""
+
+    def __init__(self, site: Site, hostname: str, name: str = "") -> None:
+        self.site = site
+        self.hostname = hostname
+        self.name = name or hostname
+        self.root = site.path / "hosts" / self.name
+        self.state = site.path / "agents" / self.name
+        self.root.mkdir(parents=True)
+        self.process: Process | None = None
+
+    def path(self, name: str) -> Path:
+        """Where a path of the host lies."""
+        return self.root / name.lstrip("/")
+
+    def read(self, name: str) -> str | None:
+        """A file of the host; None while it is not there."""
+        with contextlib.suppress(OSError):
+            return self.path(name).read_text()
+        return None
+
+    def call(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one command of the agent to its end."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", *arguments, "--state", str(self.state), "--root", str(self.root)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(environment or {}),
+        )
+        with (self.site.path / "logs" / f"{self.name}.log").open("a") as log:
+            log.write(done.stdout + done.stderr)
+        return done
+
+    def enrol(self, token: str | None = None, *, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Enrol, with a fresh token unless one is given."""
+        text = self.site.token(self.hostname) if token is None else token
+        return self.call("enrol", "--server", self.site.url, *options, environment={"VIGO_TOKEN": text})
+
+    def run(self) -> Process:
+        """Start the agent."""
+        log = self.site.path / "logs" / f"{self.name}.log"
+        command = ["-m", "agent", "run", "--state", str(self.state), "--root", str(self.root)]
+        self.process = Process(self.name, command, log)
+        self.site.processes.append(self.process)
+        return self.process
+
+    def joined(self) -> Agent:
+        """Enrolled and running."""
+        done = self.enrol()
+        assert done.returncode == 0, done.stderr
+        self.run()
+        return self
+
+    @property
+    def log(self) -> str:
+        """All that it said."""
+        return (self.site.path / "logs" / f"{self.name}.log").read_text()
+
+
+class Site:
+    """The whole site."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = path / "data"
+        self.processes: list[Process] = []
+        self.server: Process | None = None
+        self.environment: dict[str, str] = {}
+        self._repository = write.init(path / "repo")
+        self._ports = (0, 0)
+        self._access: dict[str, str] = {}
+        self._context: ssl.SSLContext | None = None
+        (path / "logs").mkdir()
+
+    # the repository
+
+    def commit(self, changes: Mapping[str, str | None], message: str = "a change") -> str:
+        """Commit; None removes a file."""
+        encoded = {name: text.encode() if text is not None else None for name, text in changes.items()}
+        return write.commit(self._repository, write.DEFAULT_BRANCH, encoded, AUTHOR, message)
+
+    # the server
+
+    def start(self, *, wrapper: list[str] | None = None) -> Process:
+        """Start the server; on the ports of last time, if there was one. Returns when it is ready."""
+        (self.data / "ready.json").unlink(missing_ok=True)
+        api, gateway = self._ports
+        command = ["-m", "api", "serve", "--repo", str(self.path / "repo"), "--data-dir", str(self.data)]
+        command += ["--host", "127.0.0.1", "--port", str(api), "--gateway-host", "127.0.0.1"]
+        command += ["--gateway-port", str(gateway)]
+        self.server = Process("server", [*(wrapper or []), *command], self.server_log, self.environment)
+        self.processes.append(self.server)
+        ready = until("the server is ready", self._ready)
+        self._ports = (int(ready["api"].rpartition(":")[2]), int(ready["gateway"].rpartition(":")[2]))
+        self._access = json.loads((self.data / "local-access.json").read_text())
+        self._context = ssl.create_default_context(cafile=self._access["ca"])
+        return self.server
+
+    def _ready(self) -> dict[str, str] | None:
+        assert self.server is not None
+        assert self.server.code is None, self.server_log.read_text()[-4_000:]
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads((self.data / "ready.json").read_text()))
+        return None
+
+    @property
+    def server_log(self) -> Path:
+        return self.path / "logs" / "server.log"
+
+    @property
+    def url(self) -> str:
+        """Of the API."""
+        return self._access["server"]
+
+    @property
+    def ca(self) -> str:
+        """Path of the CA's certificate."""
+        return self._access["ca"]
+
+    @property
+    def gateway_port(self) -> int:
+        return self._ports[1]
+
+    def ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
+        """Ask the API, as the local administrator unless a token is given ("" for nobody)."""
+        assert self._context is not None
+        shown = self._access["token"] if token is None else token
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        with httpx.Client(verify=self._context, timeout=20, trust_env=False) as client:
+            return client.request(method, f"{self.url}{path}", headers=headers, **options)
+
+    def get(self, path: str) -> Any:
+        """JSON of a GET that succeeds."""
+        answer = self.ask("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def token(self, hostname: str, **options: Any) -> str:
+        """A fresh enrolment token."""
+        answer = self.ask("POST", "/api/v1/bootstrap/tokens", json={"hostname": hostname, **options})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
+
+    def set_secret(self, name: str, value: str) -> None:
+        answer = self.ask("PUT", f"/api/v1/secrets/{name}", json={"value": value})
+        assert answer.status_code == 200, answer.text
+
+    def envoy(self, hostname: str) -> dict[str, Any]:
+        return dict(self.get(f"/api/v1/envoys/{hostname}"))
+
+    def runs(self, hostname: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        return list(self.get(f"/api/v1/runs?hostname={hostname}&limit=200")["runs"])
+
+    def audit(self, action: str) -> list[dict[str, Any]]:
+        """Entries of one action, newest first."""
+        return list(self.get(f"/api/v1/audit?type={action}&limit=200")["events"])
+
+    def in_force(self, commit: str) -> None:
+        """Wait until a commit is in force."""
+        until(f"{commit[:12]} is in force", lambda: self.get("/api/v1/config/status")["commit"] == commit)
+
+    def converged(self, agent: Agent, commit: str | None = None) -> dict[str, Any]:
+        """Wait until a host is what it should be, under this commit; its newest run."""
+
+        def look() -> dict[str, Any] | None:
+            envoy = self.envoy(agent.hostname)
+            if envoy["convergence"] != "converged" or (commit is not None and envoy["commit"] != commit):
+                return None
+            return self.runs(agent.hostname)[0]
+
+        return until(f"{agent.hostname} is converged", look)
+
+    def agent(self, hostname: str, name: str = "") -> Agent:
+        return Agent(self, hostname, name)
+
+    def end(self) -> None:
+        """End all that still runs."""
+        for process in reversed(self.processes):
+            if process.code is None:
+                process.end()
+
+    def artifacts(self) -> Iterator[Path]:
+        """Every file that anybody has written, but for the keys and the state of agents."""
+        for folder in (self.data, self.path / "logs", self.path / "agents"):
+            yield from (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -1,0 +1,88 @@
+"""Who an agent is: revoked it is nobody, twice it is one, and enrolled anew it is another."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from tests.e2e.site import Site, until
+
+
+def test_a_revoked_agent_is_cut_off_and_stays_so(site: Site) -> None:
+    web = site.agent("web01.example.com").joined()
+    site.converged(web)
+    old = site.envoy(web.hostname)
+    begun = time.monotonic()
+    assert site.ask("DELETE", f"/api/v1/envoys/{web.hostname}").status_code == 204
+    until("it is offline", lambda: site.envoy(old["id"])["status"] == "offline", patience_s=5.0)
+    assert time.monotonic() - begun < 5.0
+    assert site.envoy(old["id"])["revoked"] is True
+    assert site.get("/api/v1/envoys")["total"] == 0
+    assert site.get("/api/v1/envoys?includeRevoked=true")["total"] == 1
+    assert site.get("/api/v1/fleet/pubkeys") == {}
+
+    assert site.server is not None
+    site.server.kill()
+    site.start()
+    refused = until("it has tried again", lambda: site.audit("envoy.refused"))
+    assert refused
+    assert site.envoy(old["id"])["status"] == "offline"
+    assert web.process is not None
+    assert web.process.code is None
+    # It keeps its host as it was last told.
+    web.path("/etc/site/motd").write_text("damaged\n")
+    until("it repairs all the same", lambda: web.read("/etc/site/motd") == "hello from web01.example.com\n")
+
+    assert web.process.end() == 0
+    done = web.enrol(options=("--replace",))
+    assert done.returncode == 0, done.stderr
+    web.run()
+    until("the new one is converged", lambda: site.envoy(web.hostname)["convergence"] == "converged")
+    new = site.envoy(web.hostname)
+    assert new["id"] != old["id"]
+    assert {run["envoy_id"] for run in site.runs(new["id"])} == {new["id"]}
+    assert {run["envoy_id"] for run in site.runs(old["id"])} == {old["id"]}
+
+
+def test_of_two_agents_with_one_identity_one_is_connected(site: Site) -> None:
+    web = site.agent("web01.example.com").joined()
+    site.converged(web)
+    twin = site.agent("web01.example.com", "twin")
+    shutil.copytree(web.state, twin.state, ignore=shutil.ignore_patterns("lock"))
+    identity = twin.state / "identity.json"
+    assert identity.is_file()
+    # A twin on another machine has another root; its copied state names the first one's.
+    shutil.rmtree(twin.root)
+    twin.root = web.root
+    twin.run()
+    until("the two have met", lambda: site.audit("envoy.superseded"))
+    for _ in range(20):
+        agents = _metric(site, "vigo_gateway_agents")
+        assert agents <= 1
+        time.sleep(0.05)
+    assert len(site.audit("envoy.superseded")) == 1
+    assert twin.process is not None
+    twin.process.end()
+    until("the first is back", lambda: site.envoy(web.hostname)["status"] == "online")
+    assert site.envoy(web.hostname)["convergence"] == "converged"
+
+
+def test_a_host_enrolled_anew_replaces_the_old_one_only_when_told_to(site: Site) -> None:
+    web = site.agent("web01.example.com").joined()
+    site.converged(web)
+    old = site.envoy(web.hostname)
+    refused = site.ask("POST", "/api/v1/bootstrap/tokens", json={"hostname": web.hostname})
+    assert (refused.status_code, refused.json()["fault"]) == (409, "enrolment.already_enrolled")
+    other = site.agent("web01.example.com", "reinstalled")
+    done = other.enrol(site.token(web.hostname, replace=True))
+    assert done.returncode == 0, done.stderr
+    other.run()
+    until("the old one is cut off", lambda: site.envoy(old["id"])["status"] == "offline", patience_s=5.0)
+    until("the new one is there", lambda: site.envoy(web.hostname)["status"] == "online")
+    assert site.envoy(old["id"])["revoked"] is True
+    assert site.envoy(web.hostname)["id"] != old["id"]
+
+
+def _metric(site: Site, name: str) -> float:
+    text = site.ask("GET", "/metrics").text
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
