@@ -69,7 +69,9 @@ def compose(source: bytes) -> Composed:
     except _Stop:
         pass
     except ReaderError as error:
-        composer.complain("yaml.encoding", *_position(source, error.position), f"{error.reason}: {error.character!r}")
+        composer.complain(
+            "yaml.encoding", *_position(source, error.position), f"{error.reason}: U+{int(error.character):04X}"
+        )
     except MarkedYAMLError as error:
         composer.complaints.append(_syntax(source, error))
     except YAMLError as error:  # libyaml has no other kind, but hidden errors are worse than a plain message

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from reconciler.documents import flaws, marks, resources, validate
+from reconciler.documents import codes, flaws, marks, resources, validate, variables
 from reconciler.documents.complaints import Complaint, diagnostic
 from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
@@ -40,8 +40,8 @@ class Parsed:
 
     @property
     def whole(self) -> bool:
-        """Whether all of it is sound."""
-        return not self.complaints
+        """Whether all of it is sound, but for warnings."""
+        return all(each.code in codes.WARNINGS for each in self.complaints)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,9 +248,10 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         model, found, kept = validate.judge(composed.data, MODELS[kind])
         if kind in _WITH_RESOURCES:
             found += resources.check(composed.data)
+        found += variables.check(kind, composed.data)
     else:
         model, kept = None, {}
-        message = f"a {kind} document is a map, not {flaws.called(composed.data)}"
+        message = f"the document is a map, not {flaws.called(composed.data)}"
         found.append(Flaw("schema.wrong-type", (), message))
     if found:
         positions = marks.read(source)

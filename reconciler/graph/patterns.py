@@ -27,6 +27,7 @@ ANY: Final = "?"
 Token = str | frozenset[str]
 """A letter, `STAR`, `ANY`, or the set of letters that a bracket stands for."""
 
+_REGEX_HINT: Final = "a regular expression stands between slashes: /.../"
 _LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
@@ -81,7 +82,7 @@ def parse(text: str) -> Pattern:
     if not _META.isdisjoint(folded):
         return _glob(text, folded)
     if not _HOSTNAME.fullmatch(folded):
-        hint = "a regular expression stands between slashes: /.../" if re.search(r"[\^$+()|\\]", text) else ""
+        hint = _REGEX_HINT if re.search(r"[\^$+()|\\]", text) else "names have letters, digits, - and dots"
         raise BadPattern(f"{text!r} is no host name, glob or /regular expression/", hint)
     return Pattern(text, PatternKind.EXACT, folded, tuple(folded), folded.__eq__, (folded,))
 
@@ -199,7 +200,7 @@ def _tokens(folded: str) -> tuple[Token, ...]:
         elif letter == ANY or letter in _LETTERS:
             tokens.append(letter)
         else:
-            raise BadPattern(f"no host name holds {letter!r}", "a regular expression stands between slashes: /.../")
+            raise BadPattern(f"no host name holds {letter!r}", _REGEX_HINT)
         index += 1
     return tuple(tokens)
 

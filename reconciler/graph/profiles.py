@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
-from reconciler.graph import encoding
+from reconciler.documents.complaints import nearest
+from reconciler.documents.marks import Path
+from reconciler.graph import encoding, proofs
 from reconciler.graph.crates import Owned, doubly_owned
 from reconciler.graph.linking import Linked, failing, reference, unmet, unmet_within
 from reconciler.graph.ordering import settle as in_order
@@ -18,7 +20,7 @@ from reconciler.graph.proofs import Need
 from reconciler.graph.resolution import Resolution
 from reconciler.graph.scopes import appends
 from schema import secrets
-from schema.merging import APPEND, settle
+from schema.merging import APPEND, merge, settle
 from schema.protocol.desired import CATALOG_FORMAT, Catalog
 
 
@@ -43,12 +45,14 @@ class CrateSet(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What one profile lacks; the same finding of many profiles is told once."""
+    """What is wrong with one profile; the same finding of many profiles is told once."""
 
     code: str
-    linked: Linked
+    document: Document
+    where: Path
+    """In the document."""
     need: Need | None
-    owned: Owned | None
+    """What is not met: its text, at `where`, says the exact place."""
     message: str
     hint: str
 
@@ -73,6 +77,7 @@ class Profile:
     leaf_hash: bytes
     """Of the plan's Merkle tree."""
     findings: Sequence[Finding] = field(default=(), repr=False)
+    """What is wrong with it."""
 
     @property
     def match_pattern(self) -> str:
@@ -138,7 +143,7 @@ class Profiles:
             digest,
             named,
             leaf_hash(id_, digest),
-            _findings(resolution, crates, catalog_vars, settled),
+            _findings(resolution, crates, self._linked, catalog_vars, settled),
         )
 
     def _crate_set(self, names: Iterable[str]) -> CrateSet:
@@ -216,20 +221,30 @@ def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ..
 
 
 def _findings(
-    resolution: Resolution, crates: CrateSet, catalog_vars: Mapping[str, Any], settled: Mapping[str, Any]
+    resolution: Resolution,
+    crates: CrateSet,
+    known: Container[str],
+    catalog_vars: Mapping[str, Any],
+    settled: Mapping[str, Any],
 ) -> list[Finding]:
-    found: list[Finding] = []
+    found: list[Finding] = [
+        Finding("vars.append", layer.document, path, None, f"{path[-1]} appends to what is no list", "")
+        for layer, path in resolution.conflicts
+    ]
     if resolution.whole:
         for linked, name in crates.missing:
-            message = f"{linked.name} depends on {name}, which the same host does not have"
-            found.append(Finding("crate.missing-dependency", linked, None, None, message, name))
+            if name in known:  # one that does not exist at all has been told of
+                message = f"{linked.name} depends on {name}, which the same host does not have"
+                found.append(
+                    Finding("crate.missing-dependency", linked.crate.document, ("depends_on",), None, message, name)
+                )
         if _may_lack(crates, catalog_vars, settled):
             found += [
                 each for linked in crates.linked if linked.whole for each in _lacking(linked, catalog_vars, settled)
             ]
     for linked, second, first in crates.clashes:
         message = f"{second.kind} {second.thing} is also owned by {first.resource}"
-        found.append(Finding("crate.owned-twice", linked, None, second, message, ""))
+        found.append(Finding("crate.owned-twice", linked.crate.document, second.where, None, message, ""))
     return found
 
 
@@ -248,9 +263,12 @@ def _lacking(linked: Linked, catalog_vars: Mapping[str, Any], settled: Mapping[s
     for need, wrong_type in unmet(linked, catalog_vars, settled):
         if wrong_type:
             message = f"foreach goes through {need.dotted}, which is not a list"
-            yield Finding("vars.not-a-list", linked, need, None, message, "")
+            yield Finding("vars.not-a-list", linked.crate.document, need.origin.where, need, message, "")
         else:
-            yield Finding("vars.undefined", linked, need, None, f"{need.dotted} is not defined", "")
+            found = settle(merge(linked.crate.vars, catalog_vars))
+            hint = nearest(*proofs.lacks(found, need.path))
+            message = f"{need.dotted} is not defined"
+            yield Finding("vars.undefined", linked.crate.document, need.origin.where, need, message, hint)
 
 
 def _stays_open(vars_: Mapping[str, Any], own_keys: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ a list of needs, which every profile that has the crate must meet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
@@ -158,6 +158,20 @@ def missing(value: Any, path: Sequence[str | int], provided: int = 0) -> bool:
     return False
 
 
+def lacks(value: Any, path: Sequence[str | int]) -> tuple[str, list[str]]:
+    """The part of a path that is missing, and the keys that are there in its place."""
+    for part in path:
+        if part == EACH:
+            below = value.values() if isinstance(value, dict) else value
+            lacking = [item for item in below if isinstance(item, dict)] if isinstance(below, Iterable) else []
+            rest = path[path.index(part) + 1 :]
+            return next((lacks(item, rest) for item in lacking if missing(item, rest)), (str(part), []))
+        if not isinstance(value, dict) or part not in value:
+            return str(part), sorted(value) if isinstance(value, dict) else []
+        value = value[part]
+    return str(path[-1]), []
+
+
 def is_list(value: Mapping[str, Any], path: Sequence[str | int]) -> bool:
     """Whether a list stands at a path; also where nothing does, or items of items are asked for."""
     found: Any = value
@@ -207,7 +221,9 @@ def _optional_trait(use: PathUse, origin: Origin) -> Objection | None:
     if not optional:
         return None
     asked = ".".join(map(str, use.path[1 : optional[0] + 2]))
-    hint = f"write {use.dotted} | default(...), or ask has_trait('{asked}') first"
+    hint = f"write {use.dotted} | default(...)"
+    if isinstance(use.path[optional[0] + 1], str):
+        hint += f", or ask has_trait('{asked}') first"
     return _object("expression.optional-trait", use, origin, f"not every host has {use.dotted}", hint)
 
 

@@ -6,10 +6,11 @@ excluded anywhere is gone. Vars from weak to strong: inherited, roles, block, en
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
+from reconciler.documents.marks import Path
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import Layer, Scope, appends, unique
 from schema.documents.leaves import MatchBlock
@@ -31,6 +32,8 @@ class Resolution(NamedTuple):
     """Whether `vars` need no second look: plain to encode, and nothing in them still to append."""
     layers: tuple[Layer, ...]
     scope: Scope
+    conflicts: tuple[tuple[Layer, Path], ...]
+    """Appends to what is no list: the layer, and the path in its document."""
     whole: bool
     """Whether every document behind it is sound."""
 
@@ -54,15 +57,17 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
             crates.pop(name, None)
 
     layers = scope.layers + expansion.layers
-    merged = merge(scope.vars, expansion.vars) if expansion.vars else scope.vars
+    clashes: list[tuple[str, ...]] = [*scope.conflicts, *expansion.conflicts]
+    merged = merge(scope.vars, expansion.vars, clashes) if expansion.vars else scope.vars
     simple = scope.simple and expansion.simple and (environment is None or environment.simple)
     if block.vars:
         simple = simple and document.parsed.plain and not appends(block.vars)
         layers = (*layers, Layer(MATCH_BLOCK, document, ("envoys", index, "vars"), block.vars))
-        merged = merge(merged, block.vars)
+        merged = merge(merged, block.vars, clashes)
     if environment is not None and environment.layers:
         layers += environment.layers
-        merged = merge(merged, environment.vars)
+        clashes += environment.conflicts
+        merged = merge(merged, environment.vars, clashes)
     return Resolution(
         block.environment or "",
         listed,
@@ -71,5 +76,19 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         simple,
         layers,
         scope,
+        tuple(_blamed(layers, clash) for clash in clashes),
         scope.whole and roles.whole and document.parsed.whole,
     )
+
+
+def _blamed(layers: Sequence[Layer], clash: tuple[str, ...]) -> tuple[Layer, Path]:
+    """The strongest layer that writes a path of vars, and where that stands in its document."""
+    for layer in reversed(layers):
+        value: Any = layer.vars
+        for key in clash:
+            if not isinstance(value, Mapping) or key not in value:
+                break
+            value = value[key]
+        else:
+            return layer, layer.path + clash
+    raise LookupError(clash)  # a clash comes from a layer

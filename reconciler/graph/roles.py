@@ -21,6 +21,8 @@ class Expansion(NamedTuple):
     vars: dict[str, Any]
     simple: bool = True
     """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
+    conflicts: tuple[tuple[str, ...], ...] = ()
+    """Paths of appends to what is no list."""
 
 
 EMPTY: Final = Expansion((), (), {})
@@ -52,6 +54,7 @@ class RoleSet:
         layers: list[Layer] = []
         merged: dict[str, Any] = {}
         done: set[str] = set()
+        clashes: list[tuple[str, ...]] = []
         for listed in roles:
             label = f"role:{listed}"
             for name in self.closures.get(listed, ()):
@@ -63,8 +66,8 @@ class RoleSet:
                     crates.setdefault(crate, label)
                 if entry.vars:
                     layers.append(Layer(label, self.document, ("roles", name, "vars"), entry.vars))
-                    merged = merge(merged, entry.vars)
-        return Expansion(tuple(crates.items()), tuple(layers), merged, is_simple(layers, merged))
+                    merged = merge(merged, entry.vars, clashes)
+        return Expansion(tuple(crates.items()), tuple(layers), merged, is_simple(layers, merged), tuple(clashes))
 
 
 def read(documents: Documents, before: RoleSet | None) -> tuple[RoleSet, frozenset[str]]:

@@ -38,6 +38,8 @@ class EnvironmentChain(NamedTuple):
     vars: dict[str, Any]
     simple: bool
     """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
+    conflicts: tuple[tuple[str, ...], ...]
+    """Paths of appends to what is no list."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +57,8 @@ class Scope:
     vars: dict[str, Any] = field(default_factory=dict)
     simple: bool = True
     """Whether its vars need no second look: plain to encode, and nothing in them still to append."""
+    conflicts: tuple[tuple[str, ...], ...] = ()
+    """Paths of appends to what is no list."""
     whole: bool = True
     """Whether all documents that make it are sound: else nothing can be said about what is missing."""
     environments: dict[str, EnvironmentChain | None] = field(default_factory=dict)
@@ -136,6 +140,7 @@ def _extend(parent: Scope, inherited: Document | None, environments: Document | 
         parent.layers,
         parent.vars,
         parent.simple,
+        parent.conflicts,
         parent.whole,
     )
     if inherited is not None:
@@ -151,7 +156,9 @@ def _extend(parent: Scope, inherited: Document | None, environments: Document | 
             scope.excluded = parent.excluded.union(level.exclude_configcrates)
             if level.vars:
                 scope.layers = (*parent.layers, Layer(inherited.path, inherited, ("vars",), level.vars))
-                scope.vars = merge(parent.vars, level.vars)
+                clashes: list[tuple[str, ...]] = []
+                scope.vars = merge(parent.vars, level.vars, clashes)
+                scope.conflicts = (*parent.conflicts, *clashes)
                 scope.simple = is_simple(scope.layers, scope.vars)
     if environments is not None:
         scope.environment_documents = (*parent.environment_documents, environments)
@@ -169,6 +176,7 @@ def _environment(documents: Iterable[Document], name: str) -> EnvironmentChain |
     excluded: set[str] = set()
     layers: list[Layer] = []
     merged: dict[str, Any] = {}
+    clashes: list[tuple[str, ...]] = []
     found = False
     for document in documents:
         environment = _defined(document).get(name)
@@ -181,9 +189,9 @@ def _environment(documents: Iterable[Document], name: str) -> EnvironmentChain |
         excluded.update(environment.exclude_configcrates)
         if environment.vars:
             layers.append(Layer(label, document, ("environments", name, "vars"), environment.vars))
-            merged = merge(merged, environment.vars)
+            merged = merge(merged, environment.vars, clashes)
     if not found:
         return None
     return EnvironmentChain(
-        tuple(crates.items()), frozenset(excluded), tuple(layers), merged, is_simple(layers, merged)
+        tuple(crates.items()), frozenset(excluded), tuple(layers), merged, is_simple(layers, merged), tuple(clashes)
     )

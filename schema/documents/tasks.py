@@ -31,7 +31,7 @@ class Parameter(Document):
         for value in given:
             fits = isinstance(value, _SHAPES[self.type]) and (self.type == "boolean" or not isinstance(value, bool))
             if not fits:
-                raise ValueError(f"{value!r} is not a {self.type}")
+                raise ValueError(f"{value!r} is not of the type {self.type}")
         if self.default is not None and self.choices is not None and self.default not in self.choices:
             raise ValueError(f"the default {self.default!r} is not one of the choices")
         if self.required and self.default is not None:
