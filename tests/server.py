@@ -81,6 +81,7 @@ class Server:
         settings: dict[str, Any] | None = None,
     ) -> None:
         self.clock = FakeClock()
+        self.peer = PEER
         given = Settings(data_dir=folder, public_rate=1_000, public_burst=10_000, **(settings or {}))
         self.services = Services(
             given,
@@ -112,7 +113,7 @@ class Server:
         *,
         role: Role | None = None,
         token: str | None = None,
-        peer: str = PEER,
+        peer: str | None = None,
         headers: dict[str, str] | None = None,
         **content: Any,
     ) -> httpx.Response:
@@ -121,7 +122,7 @@ class Server:
         given = {"authorization": f"Bearer {shown}"} if shown else {}
 
         async def ask() -> httpx.Response:
-            async with self.client(peer) as client:
+            async with self.client(peer or self.peer) as client:
                 return await client.request(method, path, headers=given | (headers or {}), **content)
 
         return asyncio.run(ask())

@@ -18,6 +18,7 @@ from api.http.binding import Binding
 from schema.areas import AREAS
 
 _REF: Final = "#/components/schemas/{model}"
+_REFERENCE: Final = re.compile(r"#/components/schemas/([A-Za-z0-9._-]+)")
 _CONVERTER: Final = re.compile(r":\w+\}")
 _Mode = Literal["validation", "serialization"]
 _ERROR: Final = {
@@ -63,7 +64,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         paths.setdefault(_CONVERTER.sub("}", endpoint.path), {})[endpoint.method.lower()] = _operation(
             endpoint, bindings[endpoint], mine
         )
-    used = {name: value for name, value in components.items() if not re.fullmatch(r"(.*__)?(Path|Query)\d*", name)}
+    used = {name: components[name] for name in _reachable(paths, components)}
     tags = {endpoint.area for endpoint in listed}
     return {
         "openapi": "3.1.0",
@@ -149,6 +150,18 @@ def _parameters(where: str, schema: dict[str, Any] | None) -> list[dict[str, Any
             parameter["description"] = part["description"]
         made.append(parameter)
     return made
+
+
+def _reachable(value: Any, components: dict[str, Any]) -> set[str]:
+    """Names of the components that a value refers to, and of those that these refer to."""
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        for name in _REFERENCE.findall(str(waiting.pop())):
+            if name in components and name not in found:
+                found.add(name)
+                waiting.append(components[name])
+    return found
 
 
 def _resolved(schema: dict[str, Any] | None, components: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,0 +1,295 @@
+"""Laws for every endpoint: the specification's, its own description's, and those of all."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import randrange
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from api.http import openapi
+from api.http.areas import OPEN, Endpoint
+from api.rest import areas
+from schema.access import Permission, Role, allows
+from schema.areas import AREAS
+from tests.contract.specification import HERE, TOTAL, Specified, breaches, mounted, specified
+from tests.fleet import HOST, FleetServer, request
+from tests.server import PASSWORD
+
+ENDPOINTS = [endpoint for area in areas() for endpoint in area.endpoints]
+DOCUMENT = openapi.document(ENDPOINTS)
+MOUNTED = list(mounted(ENDPOINTS))
+SNAPSHOTS = HERE.parent / "snapshots"
+
+
+def label(value: object) -> str:
+    if isinstance(value, Endpoint | Specified):
+        return f"{value.method} {value.path}"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetServer]:
+    made = FleetServer(tmp_path_factory.mktemp("server"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(running: FleetServer) -> FleetServer:
+    """The server of all tests here, asked from an address that no other test has used up."""
+    running.peer = f"10.{randrange(256)}.{randrange(256)}.{randrange(256)}"
+    return running
+
+
+# What they are asked with, and by whom.
+
+QUERIES = {
+    "/api/v1/config/trace": f"hostname={HOST}",
+    "/api/v1/preview": "configcrate=nginx",
+    "/api/v1/inventory": "where=os.distro=debian",
+}
+BODIES: dict[str, Callable[[], Any]] = {
+    "create_user": lambda: {"username": fresh(), "password": "a long enough one", "role": "viewer"},
+    "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
+    "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
+    "set_secret": lambda: {"value": "hidden"},
+}
+
+
+def fresh() -> str:
+    return f"h{uuid4().hex[:12]}"
+
+
+def path_of(server: FleetServer, endpoint: Endpoint) -> str:
+    """An address of the endpoint at which there is something."""
+    values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password"}
+    values["id"] = server.envoy_id
+    if endpoint.name == "revoke_token":
+        values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
+    elif endpoint.name == "revoke_envoy":
+        values["id"] = server.enrol(f"{fresh()}.example.com")
+    elif endpoint.name == "forget_secret":
+        server.request("PUT", "/api/v1/secrets/db/password", role=Role.ADMIN, json={"value": "hidden"})
+    path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], endpoint.path)
+    return f"{path}?{QUERIES[path]}" if path in QUERIES else path
+
+
+def body_of(server: FleetServer, endpoint: Endpoint) -> Any:
+    if endpoint.name == "register_agent":
+        new = {"hostname": f"{fresh()}.example.com"}
+        made = server.post("/api/v1/bootstrap/tokens", role=Role.OPERATOR, json=new)
+        return {"token": made.json()["token"], "csr": request()}
+    return BODIES[endpoint.name]() if endpoint.name in BODIES else None
+
+
+def ask(server: FleetServer, endpoint: Endpoint, **options: Any) -> httpx.Response:
+    options.setdefault("role", None if endpoint.permission in OPEN else Role.ADMIN)
+    body = body_of(server, endpoint)
+    given = {} if body is None else {"json": body}
+    return server.request(endpoint.method, path_of(server, endpoint), **(given | options))
+
+
+# The specification.
+
+
+def test_the_specification_is_whole() -> None:
+    with (HERE / "endpoints.tsv").open() as file:
+        assert sum(1 for _ in csv.reader(file)) - 1 == TOTAL
+    assert len(specified()) == TOTAL
+
+
+@pytest.mark.parametrize(("one", "endpoint"), MOUNTED, ids=label)
+def test_a_mounted_endpoint_is_as_specified(one: Specified, endpoint: Endpoint) -> None:
+    assert breaches(one, endpoint, DOCUMENT) == []
+
+
+@pytest.mark.parametrize(("one", "endpoint"), MOUNTED, ids=label)
+def test_a_mounted_endpoint_answers_as_specified(server: FleetServer, one: Specified, endpoint: Endpoint) -> None:
+    path = path_of(server, endpoint)
+    if one.system == "sindri" and one.path == "/api/v1/audit":
+        path += "?page=1"
+    answer = server.request(
+        endpoint.method,
+        path,
+        role=None if endpoint.permission in OPEN else Role.ADMIN,
+        **({"json": body} if (body := body_of(server, endpoint)) is not None else {}),
+    )
+    if one.path == "/api/v1/config/reload":  # this server follows no repository
+        assert answer.status_code == 503
+        return
+    assert answer.is_success, answer.text
+    good = [status for status in one.statuses if status < 300]
+    assert not good or answer.status_code in good
+    if one.content_type == "application/json" and answer.content:
+        assert answer.headers["content-type"] == "application/json"
+    for key in one.response_keys:
+        assert key in answer.json(), f"{key} is missing from {answer.text[:300]}"
+
+
+# Their own description.
+
+
+def test_golden_openapi() -> None:
+    compare("openapi.json", json.dumps(DOCUMENT, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def test_golden_endpoints() -> None:
+    lines = sorted(f"{e.path} {e.method} {e.permission} {e.area}" for e in ENDPOINTS)
+    compare("endpoints.txt", "\n".join(lines) + "\n")
+
+
+def compare(name: str, text: str) -> None:
+    path = SNAPSHOTS / name
+    if os.environ.get("VIGO_SNAPSHOTS") == "write":
+        path.write_text(text)
+    assert path.read_text() == text, "changed on purpose? VIGO_SNAPSHOTS=write rewrites it (`just snapshots`)"
+
+
+def test_the_document_is_sound() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    schemas = DOCUMENT["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    used = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(DOCUMENT)))
+    assert used == set(schemas)
+    operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names)) == len(ENDPOINTS)
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            told = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            assert told == set(re.findall(r"\{(\w+)\}", path))
+
+
+def test_every_area_of_an_endpoint_is_on_the_map() -> None:
+    assert {endpoint.area for endpoint in ENDPOINTS} <= {area.name for area in AREAS}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=label)
+def test_an_answer_is_what_the_description_says(server: FleetServer, endpoint: Endpoint) -> None:
+    answer = ask(server, endpoint)
+    operation = DOCUMENT["paths"][re.sub(r":\w+\}", "}", endpoint.path)][endpoint.method.lower()]
+    assert str(answer.status_code) in operation["responses"], answer.text
+    content = operation["responses"][str(answer.status_code)].get("content", {})
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    if not content and endpoint.name == "openapi_document":
+        assert answer.json() == json.loads(json.dumps(DOCUMENT))
+        return
+    assert (kind in content) if answer.content else not content
+    if kind == "application/json":
+        schema = content[kind]["schema"] | {"components": DOCUMENT["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+
+
+# The laws of all.
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=label)
+def test_without_credentials_401_unless_it_is_open(server: FleetServer, endpoint: Endpoint) -> None:
+    if endpoint.permission in OPEN:
+        return
+    for headers in (
+        {},
+        {"authorization": "Bearer nothing"},
+        {"cookie": "session=x"},
+        {"x-api-key": server.tokens[Role.ADMIN]},
+    ):
+        answer = ask(server, endpoint, role=None, headers=headers)
+        assert answer.status_code == 401
+        assert set(answer.json()) == {"message", "error", "statusCode", "code", "fault"}
+    address = path_of(server, endpoint)
+    token = server.tokens[Role.ADMIN]
+    joined = f"{address}{'&' if '?' in address else '?'}token={token}&access_token={token}"
+    assert server.request(endpoint.method, joined).status_code == 401
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=label)
+def test_a_password_opens_nothing_but_the_making_of_a_token(server: FleetServer, endpoint: Endpoint) -> None:
+    if endpoint.permission in OPEN or endpoint.name == "create_token":
+        return
+    shown = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+    assert ask(server, endpoint, role=None, headers={"authorization": f"Basic {shown}"}).status_code == 401
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=label)
+def test_what_is_not_there_is_404_whoever_asks_for_it(server: FleetServer, endpoint: Endpoint) -> None:
+    if "{" not in endpoint.path or endpoint.method == "PUT":
+        return
+    role = None if endpoint.permission in OPEN else Role.ADMIN
+    path = re.sub(r"\{[^}]*\}", "not-there", endpoint.path)
+    answer = server.request(endpoint.method, path, role=role)
+    assert answer.status_code == 404, answer.text
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=label)
+def test_garbage_in_is_refused_and_never_a_bug(server: FleetServer, endpoint: Endpoint) -> None:
+    role = None if endpoint.permission in OPEN else Role.ADMIN
+    for name in ("%00", "a%0d%0ab", "..%2f..%2fetc", "'%20OR%201=1--", "x" * 3_000, "%ff%fe", "%F0%9F%92%A9", "-rf"):
+        path = re.sub(r"\{[^}]*\}", name, endpoint.path)
+        if endpoint.method == "DELETE" or "{" in endpoint.path:
+            assert server.request(endpoint.method, path, role=role).status_code in {400, 404, 405}
+    if endpoint.method in {"POST", "PUT"} and DOCUMENT["paths"][re.sub(r":\w+\}", "}", endpoint.path)][
+        endpoint.method.lower()
+    ].get("requestBody"):
+        path = path_of(server, endpoint)
+        for body in (
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b'"x"',
+            b"{}{}",
+            b'{"a":1,"a":2}',
+            b"\xff",
+            b"[" * 10_000,
+            b'{"' + b"x" * 100_000 + b'":1}',
+        ):
+            answer = server.request(endpoint.method, path, role=role, content=body)
+            assert answer.status_code in {400, 401, 413}, (body[:20], answer.text)
+
+
+def test_no_endpoint_raised_what_it_does_not_declare(server: FleetServer) -> None:
+    for endpoint in ENDPOINTS:
+        ask(server, endpoint)
+    assert server.application.edge.undeclared == set()
+
+
+def test_every_fault_of_an_endpoint_has_a_code_of_its_own_area() -> None:
+    for endpoint in ENDPOINTS:
+        for fault in endpoint.raises:
+            assert fault.__doc__, fault
+            assert "code" in vars(fault), f"{fault.__name__} of {endpoint.path} has no code of its own"
+
+
+def test_every_public_endpoint_is_one_that_the_rulings_name() -> None:
+    public = {endpoint.path for endpoint in ENDPOINTS if endpoint.permission is Permission.PUBLIC}
+    assert public == {
+        "/healthz", "/bootstrap", "/bootstrap/agent/{os}/{arch}", "/bootstrap/ca.pem", "/api/v1/agent/latest",
+        "/api/v1/agent/download/{os}/{arch}", "/api/v1/agent/signing-key", "/api/v1/fleet/pubkeys",
+    }  # fmt: skip
+    for endpoint in ENDPOINTS:
+        if endpoint.permission is Permission.PUBLIC and endpoint.path != "/healthz":
+            assert endpoint.closed_by, f"{endpoint.path} cannot be closed"
+            assert endpoint.limited
+
+
+def test_every_permission_of_an_endpoint_is_somebodys() -> None:
+    for endpoint in ENDPOINTS:
+        assert endpoint.permission in OPEN or allows(Role.ADMIN, endpoint.permission)
+
+
+def test_every_endpoint_says_what_it_does() -> None:
+    for endpoint in ENDPOINTS:
+        assert endpoint.summary.endswith("."), endpoint.path
+        assert Path(endpoint.run.__code__.co_filename).stem == endpoint.area
