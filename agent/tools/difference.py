@@ -44,7 +44,7 @@ def _one(change: Change, *, tainted: bool) -> str:
     if isinstance(change.before, bytes) or isinstance(change.after, bytes):
         return _content(change, tainted=tainted)
     before = MASK if tainted and change.before else change.before
-    shown = [_short(str(value)) if value is not None else "(none)" for value in (before, change.after)]
+    shown = ["(none)" if value is None else _short(str(value)) or "(empty)" for value in (before, change.after)]
     return f"{change.field}: {shown[0]} → {shown[1]}"
 
 
