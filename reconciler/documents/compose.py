@@ -40,6 +40,7 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _NUMERIC: Final = frozenset("+-.0123456789")
+_OLD_BREAKS: Final = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 _TAB_INDENT: Final = re.compile(rb"^ *\t", re.MULTILINE)
 _QUOTE_BRACES: Final = 'quote a value that begins with a brace: "{{ ... }}"'
 
@@ -195,9 +196,9 @@ class _Composer:
             if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
                 key = event.value
                 if event.implicit[0] and (not key or key[0] in _NUMERIC or key in _WORDS or key == "<<"):
-                    key = self._odd_key(event, key)
+                    key = self._odd_key(event, key, depth)
             else:
-                key = self._odd_key(event, None)
+                key = self._odd_key(event, None, depth)
             value_event = get()
             value = self._value(value_event, depth)
             if key in found:
@@ -222,12 +223,12 @@ class _Composer:
             found.append(value(event, depth))
         return found
 
-    def _odd_key(self, event: Any, text: str | None) -> str | None:
+    def _odd_key(self, event: Any, text: str | None, depth: int) -> str | None:
         """A key that is more than a word: as text, or None where it is refused."""
         if text == "<<":
             self._blame("yaml.merge-key", event, "merge keys (<<) are not part of the language", "write the keys out")
             return None
-        key = self._value(event, MAX_DEPTH - 2)
+        key = self._value(event, max(depth, MAX_DEPTH - 2))
         if isinstance(key, str):
             return key
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
@@ -311,6 +312,10 @@ def _refusals(source: bytes) -> list[Complaint]:
         line, column = _position(source, error.start)
         byte = source[error.start]
         return [Complaint("yaml.encoding", line, column, f"not UTF-8: byte 0x{byte:02x}", "save it as UTF-8")]
+    if not source.isascii() and (found := _OLD_BREAKS.search(source)) is not None:
+        line, column = _position(source, found.start())
+        message = f"U+{ord(found[0].decode()):04X} ended a line in YAML 1.1 and does not in 1.2"
+        return [Complaint("yaml.encoding", line, column, message, "write it as an escape in a quoted text")]
     return []
 
 
