@@ -1,8 +1,18 @@
-"""`python -m api`: the same as `vigo`."""
+"""The entry of `vigo`, and of `python -m api`."""
 
 from __future__ import annotations
 
-from api.cli.main import main
+import gc
+
+
+def main() -> None:
+    """Run one command line and end the process with its exit code."""
+    # What starting makes stays, so collecting it finds nothing: 50 ms of 400. Commands that stay up turn this on again.
+    gc.disable()
+    from api.cli import main as cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

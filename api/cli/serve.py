@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,4 +45,5 @@ def serve(
         "gateway_port": gateway_port,
         "names": name or None,
     }
+    gc.enable()
     app.serve(Settings(**{key: value for key, value in given.items() if value is not None}))

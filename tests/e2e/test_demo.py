@@ -44,7 +44,7 @@ def test_every_step_holds_and_nothing_is_left_behind(environment: dict[str, str]
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.findall(r"^ *(\d+) ", done.stdout, flags=re.M) == [str(n) for n in range(1, STEPS + 1)]
+    assert re.findall(r"^ ?(\d+) [A-Z]", done.stdout, flags=re.M) == [str(n) for n in range(1, STEPS + 1)]
     assert re.search(r"commit → all of them converged: \d+ ms", done.stdout)
     assert "\x1b" not in done.stdout
     assert list(tmp_path.glob("vigo-demo-*")) == []

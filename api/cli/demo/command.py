@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import shutil
 import signal
 import tempfile
@@ -32,6 +33,7 @@ def demo(
     from api.cli.demo.screen import Screen
     from api.cli.demo.story import StepFailed, Story
 
+    gc.enable()
     screen = Screen()
     stage = Path(tempfile.mkdtemp(prefix="vigo-demo-"))
     processes = Processes(stage / "logs")
