@@ -21,7 +21,16 @@ from schema.expressions.vocabulary import TESTING, complaints
 
 Closure = Callable[[Run], Any]
 
-_FAILURES: Final = (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, OSError, AttributeError)
+_FAILURES: Final = (
+    ExpressionError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    AttributeError,
+)
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "-": operator.sub,
     "/": operator.truediv,
@@ -47,6 +56,7 @@ def optional(node: nodes.Expression) -> Closure:
         name = node.name
         return lambda run: run.names.get(name, MISSING)
     if isinstance(node, nodes.Filter) and node.name in FILTERS:
+        _checked(node)
         return _applied_filter(node)
     if isinstance(node, nodes.Conditional):
         return _conditional(node, optional)
@@ -65,13 +75,15 @@ def path_of(node: nodes.Expression) -> str:
     return "(…)"
 
 
-def _present(node: nodes.Expression, inner: Closure, message: str) -> Closure:
-    at = node.at
+def _absent(message: str, at: int) -> ExpressionError:
+    return ExpressionError(message, Kind.UNDEFINED, at=at)
 
+
+def _present(inner: Closure, message: str, at: int) -> Closure:
     def run_present(run: Run) -> Any:
         value = inner(run)
         if value is MISSING:
-            raise ExpressionError(message, Kind.UNDEFINED, at=at)
+            raise _absent(message, at)
         return value
 
     return run_present
@@ -126,7 +138,27 @@ def _step(node: nodes.Attribute | nodes.Item) -> Closure:
 
 
 def _path(node: nodes.Attribute | nodes.Item) -> Closure:
-    return _present(node, _step(node), f"{path_of(node)} is undefined")
+    """A path that must be there. One that is written with dots alone, as most are, takes no closure for each step."""
+    message, at = f"{path_of(node)} is undefined", node.at
+    keys: list[str] = []
+    base: nodes.Expression = node
+    while isinstance(base, nodes.Attribute):
+        keys.append(base.name)
+        base = base.node
+    if not isinstance(base, nodes.Name):
+        return _present(_step(node), message, at)
+    root, first, *rest = base.name, *reversed(keys)
+
+    def run_path(run: Run) -> Any:
+        try:
+            value = run.names[root][first]
+            for key in rest:
+                value = value[key]
+        except (LookupError, TypeError):  # no such key, or nothing that has keys: lists and strings take no names
+            raise _absent(message, at) from None
+        return value
+
+    return run_path
 
 
 def _slice(node: nodes.Slice) -> Closure:
@@ -135,15 +167,18 @@ def _slice(node: nodes.Slice) -> Closure:
 
     def run_slice(run: Run) -> Any:
         value = inner(run)
-        if not isinstance(value, list | str):
-            raise wrong_type("only a list or string has slices", value)
         parts = [bound(run) if bound is not None else None for bound in bounds]
-        if any(part is not None and type(part) is not int for part in parts) or parts[2] == 0:
-            raise ExpressionError("the bounds of a slice are numbers, its step not 0", Kind.TYPE, at=at)
-        run.take(len(value) * (1 if isinstance(value, str) else CELL))
-        return value[slice(*parts)]
+        try:
+            if not isinstance(value, list | str):
+                raise wrong_type("only a list or string has slices", value)
+            if any(part is not None and type(part) is not int for part in parts) or parts[2] == 0:
+                raise ExpressionError("the bounds of a slice are numbers, its step not 0", Kind.TYPE)
+            run.take(len(value) * (1 if isinstance(value, str) else CELL))
+            return value[slice(*parts)]
+        except _FAILURES as error:
+            raise _failure(error, at) from None
 
-    return _guarded(run_slice, at)
+    return run_slice
 
 
 def _sequence(node: nodes.Sequence) -> Closure:
@@ -158,12 +193,16 @@ def _sequence(node: nodes.Sequence) -> Closure:
 
 def _map(node: nodes.Map) -> Closure:
     pairs, cost = [(compiled(key), compiled(item)) for key, item in node.pairs], CELL * len(node.pairs)
+    at = node.at
 
     def run_map(run: Run) -> Any:
-        run.take(cost)
-        return {key(run): item(run) for key, item in pairs}
+        try:
+            run.take(cost)
+            return {key(run): item(run) for key, item in pairs}
+        except _FAILURES as error:
+            raise _failure(error, at) from None
 
-    return _guarded(run_map, node.at)
+    return run_map
 
 
 def _arguments(arguments: nodes.Arguments) -> tuple[list[Closure], list[tuple[str, Closure]]]:
@@ -173,30 +212,29 @@ def _arguments(arguments: nodes.Arguments) -> tuple[list[Closure], list[tuple[st
 def _applied(function: Callable[..., Any], inner: Closure | None, arguments: nodes.Arguments, at: int) -> Closure:
     """The function called with its run, the value of `inner`, and the arguments."""
     positional, named = _arguments(arguments)
+    if inner is not None:
+        positional.insert(0, inner)
 
     def run_applied(run: Run) -> Any:
-        run.step(2)
-        values = [] if inner is None else [inner(run)]
-        values += [item(run) for item in positional]
-        return function(run, *values, **{key: item(run) for key, item in named})
-
-    return _guarded(run_applied, at)
-
-
-def _guarded(closure: Closure, at: int) -> Closure:
-    """The closure, its errors placed, and what Python raises over wrong values told without the values."""
-
-    def run_guarded(run: Run) -> Any:
         try:
-            return closure(run)
-        except ExpressionError as error:
-            if error.at is None:
-                error.at = at
-            raise
+            run.step(2)
+            if named:
+                keywords = {key: item(run) for key, item in named}
+                return function(run, *[item(run) for item in positional], **keywords)
+            return function(run, *[item(run) for item in positional])
         except _FAILURES as error:
-            raise ExpressionError(_told(error), Kind.TYPE, at=at) from None
+            raise _failure(error, at) from None
 
-    return run_guarded
+    return run_applied
+
+
+def _failure(error: Exception, at: int) -> ExpressionError:
+    """The error with its place; what Python raises over wrong values is told without the values."""
+    if not isinstance(error, ExpressionError):
+        return ExpressionError(_told(error), Kind.TYPE, at=at)
+    if error.at is None:
+        error.at = at
+    return error
 
 
 def _told(error: Exception) -> str:
@@ -242,11 +280,10 @@ def _filter(node: nodes.Filter) -> Closure:
         return _mapped(node)
     if node.name in TESTING:
         return _selected(node)
-    return _present(node, _applied_filter(node), f"{node.name}: there is nothing in it")
+    return _present(_applied_filter(node), f"{node.name}: there is nothing in it", node.at)
 
 
 def _applied_filter(node: nodes.Filter) -> Closure:
-    _checked(node)
     return _applied(FILTERS[node.name], compiled(node.node), node.arguments, node.at)
 
 
@@ -275,20 +312,27 @@ def _mapped(node: nodes.Filter) -> Closure:
         def run_map(run: Run) -> Any:
             values = [item(run) for item in positional[1:]]
             keywords = {key: item(run) for key, item in named}
-            found = items_of(run, inner(run))
-            run.step(2 * len(found))
-            return [_kept(function(run, item, *values, **keywords), applied.value) for item in found]
+            source = inner(run)
+            try:
+                found = items_of(run, source)
+                run.step(2 * len(found))
+                return [_kept(function(run, item, *values, **keywords), applied.value) for item in found]
+            except _FAILURES as error:
+                raise _failure(error, at) from None
 
-        return _guarded(run_map, at)
+        return run_map
     by_name = dict(named)
     attribute_from = by_name["attribute"]
     default_from: Closure = by_name.get("default", lambda _run: MISSING)
 
     def run_attributes(run: Run) -> Any:
-        attribute, default = attribute_from(run), default_from(run)
-        return [attribute_of(run, item, attribute, default) for item in items_of(run, inner(run))]
+        attribute, default, source = attribute_from(run), default_from(run), inner(run)
+        try:
+            return [attribute_of(run, item, attribute, default) for item in items_of(run, source)]
+        except _FAILURES as error:
+            raise _failure(error, at) from None
 
-    return _guarded(run_attributes, at)
+    return run_attributes
 
 
 def _kept(value: Any, name: str) -> Any:
@@ -305,17 +349,21 @@ def _selected(node: nodes.Filter) -> Closure:
     attribute_from = compiled(positional[0]) if place else None
     name = positional[place].value if len(positional) > place else None  # type: ignore[union-attr]
     rest = [compiled(item) for item in positional[place + 1 :]]
-    test = _test_function(name)
+    test, at = _test_function(name), node.at
 
     def run_select(run: Run) -> Any:
         values = [item(run) for item in rest]
         attribute = attribute_from(run) if attribute_from else None
         default = MISSING if attribute is None or name not in ("defined", "undefined") else _ABSENT
-        found = items_of(run, inner(run))
-        run.step(2 * len(found))
-        return [item for item in found if test(run, attribute_of(run, item, attribute, default), *values) is keeps]
+        source = inner(run)
+        try:
+            found = items_of(run, source)
+            run.step(2 * len(found))
+            return [item for item in found if test(run, attribute_of(run, item, attribute, default), *values) is keeps]
+        except _FAILURES as error:
+            raise _failure(error, at) from None
 
-    return _guarded(run_select, node.at)
+    return run_select
 
 
 _ABSENT: Final = Missing()
@@ -347,10 +395,10 @@ def _unary(node: nodes.Unary) -> Closure:
     def run_sign(run: Run) -> Any:
         value = inner(run)
         if not isinstance(value, int | float):
-            raise wrong_type("a number", value)
+            raise _failure(wrong_type("a number", value), at)
         return sign(value)
 
-    return _guarded(run_sign, at)
+    return run_sign
 
 
 def _binary(node: nodes.Binary) -> Closure:
@@ -363,7 +411,14 @@ def _binary(node: nodes.Binary) -> Closure:
             _need_numbers(symbol, first, second)
             return number(function(first, second))
 
-    return _guarded(lambda run: act(run, left(run), right(run)), at)
+    def run_binary(run: Run) -> Any:
+        first, second = left(run), right(run)
+        try:
+            return act(run, first, second)
+        except _FAILURES as error:
+            raise _failure(error, at) from None
+
+    return run_binary
 
 
 def _add(run: Run, first: Any, second: Any) -> Any:
@@ -403,14 +458,17 @@ def _need_numbers(symbol: str, first: Any, second: Any) -> None:
 
 
 def _concat(node: nodes.Concat) -> Closure:
-    parts = [compiled(part) for part in node.parts]
+    parts, at = [compiled(part) for part in node.parts], node.at
 
     def run_concat(run: Run) -> Any:
-        texts = [run.text(part(run)) for part in parts]
-        run.take(sum(map(len, texts)))
+        try:
+            texts = [run.text(part(run)) for part in parts]
+            run.take(sum(map(len, texts)))
+        except _FAILURES as error:
+            raise _failure(error, at) from None
         return "".join(texts)
 
-    return _guarded(run_concat, node.at)
+    return run_concat
 
 
 _COMPARE: Final[dict[str, Callable[[Run, Any, Any], bool]]] = {
@@ -426,19 +484,22 @@ _COMPARE: Final[dict[str, Callable[[Run, Any, Any], bool]]] = {
 
 
 def _compare(node: nodes.Compare) -> Closure:
-    first = compiled(node.first)
+    first, at = compiled(node.first), node.at
     rest = [(_COMPARE[symbol], compiled(item)) for symbol, item in node.rest]
 
     def run_compare(run: Run) -> Any:
         value = first(run)
         for holds, item in rest:
             other = item(run)
-            if not holds(run, value, other):
-                return False
+            try:
+                if not holds(run, value, other):
+                    return False
+            except _FAILURES as error:
+                raise _failure(error, at) from None
             value = other
         return True
 
-    return _guarded(run_compare, node.at)
+    return run_compare
 
 
 def _logic(node: nodes.Logic) -> Closure:
@@ -464,7 +525,7 @@ def _conditional(node: nodes.Conditional, branch: Callable[[nodes.Expression], C
 def _full_conditional(node: nodes.Conditional) -> Closure:
     if node.no is not None:
         return _conditional(node)
-    return _present(node, _conditional(node), "the condition does not hold, and there is no else")
+    return _present(_conditional(node), "the condition does not hold, and there is no else", node.at)
 
 
 _COMPILERS: Final[dict[type, Callable[[Any], Closure]]] = {

