@@ -13,6 +13,7 @@ from schema.time import Instant
 
 MIN_PASSWORD: Final = 12
 MAX_PASSWORD: Final = 1_024
+_SSH_KEY: Final = r"^$|^[a-z0-9@.-]{4,64} [A-Za-z0-9+/]{16,}={0,3}( [^\x00-\x1f\x7f]*)?$"
 _USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -44,6 +45,7 @@ class User(BaseModel):
     auth_method: str = "basic"
     display_name: str = ""
     email: str = ""
+    ssh_public_key: str = ""
     disabled: bool = False
     created_at: Instant
 
@@ -68,6 +70,7 @@ class UserUpdate(BaseModel):
     role: Role | None = None
     display_name: str | None = Field(default=None, max_length=200)
     email: str | None = Field(default=None, max_length=320)
+    ssh_public_key: str | None = Field(default=None, max_length=8_192, pattern=_SSH_KEY)
     disabled: bool | None = None
 
 

@@ -6,7 +6,7 @@ from api.http.areas import Area, Call
 from api.services import users
 from api.services.work import Work
 from schema.access import Permission
-from schema.users import User, UserCreate, UserList
+from schema.users import User, UserCreate, UserList, UserUpdate
 
 area = Area("users")
 
@@ -30,3 +30,29 @@ async def create_user(call: Call, body: UserCreate) -> User:
     The first administrator is made when the server first starts; this is never open without authentication.
     """
     return await users.create_account(call.app, call.actor, body, request_id=call.request_id)
+
+
+@area(
+    "PUT",
+    "/api/v1/users/{id}",
+    Permission.ADMIN,
+    raises=[users.UserNotFound, users.RoleBeyondOwn, users.NotAPerson, users.LastAdmin],
+)
+def update_user(work: Work, id: str, body: UserUpdate) -> User:  # noqa: A002 - the path's word
+    """Change an account; what is left out stays.
+
+    Only a name that the server's host knows as a person's is made an administrator.
+    """
+    return users.update(work, id, body)
+
+
+@area(
+    "DELETE",
+    "/api/v1/users/{id}",
+    Permission.ADMIN,
+    status=204,
+    raises=[users.UserNotFound, users.RoleBeyondOwn, users.LastAdmin],
+)
+def delete_user(work: Work, id: str) -> None:  # noqa: A002 - the path's word
+    """Delete an account and its tokens; the last administrator stays."""
+    return users.remove(work, id)

@@ -7,8 +7,10 @@ own: `create_account`, `authenticate`, `ensure_first_admin`.
 from __future__ import annotations
 
 import hashlib
+import pwd
 import secrets
 import string
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from api.services.container import Services
 
 FIRST_ADMIN: Final = "admin"
+FIRST_PERSON: Final = 1_000
+NOBODY: Final = 65_534
 
 
 class UserNotFound(NotFound):
@@ -55,6 +59,12 @@ class RoleBeyondOwn(Forbidden):
     """Nobody gives what he does not have."""
 
     code = "users.role_beyond_own"
+
+
+class NotAPerson(Conflict):
+    """Only whom the server's host knows as a person is made an administrator."""
+
+    code = "users.not_a_person"
 
 
 class BadLogin(Unauthenticated):
@@ -101,11 +111,23 @@ def create(work: Work, new: UserCreate, password_hash: str) -> User:
     return user
 
 
-def update(work: Work, user_id: str, change: UserUpdate) -> User:
-    """Change an account. A new role or being disabled counts from the next request on.
+def is_person(username: str) -> bool:
+    """Whether this machine knows the name as a person's: an ordinary uid with a shell to log in to."""
+    try:
+        entry = pwd.getpwnam(username)
+    except KeyError:
+        return False
+    return FIRST_PERSON <= entry.pw_uid < NOBODY and not entry.pw_shell.endswith(("nologin", "false"))
+
+
+def update(work: Work, user_id: str, change: UserUpdate, *, is_person: Callable[[str], bool] = is_person) -> User:
+    """Change an account; what is left out stays. A new role or being disabled counts from the next request on.
+
+    Args:
+        is_person: says of a name whether the server's host knows it as a person's; only such become administrators.
 
     Raises:
-        UserNotFound, RoleBeyondOwn, LastAdmin
+        UserNotFound, RoleBeyondOwn, NotAPerson, LastAdmin
     """
     user = rows.find(work.session, work.project_id, user_id)
     if user is None:
@@ -114,6 +136,8 @@ def update(work: Work, user_id: str, change: UserUpdate) -> User:
     if changed.role != user.role:
         _check_grant(work.actor, changed.role)
         _check_grant(work.actor, user.role)
+        if changed.role is Role.ADMIN and not is_person(user.username):
+            raise NotAPerson(f"{user.username} is no person's account on the server's host, so no administrator's")
     if user.role is Role.ADMIN and not user.disabled and (changed.role is not Role.ADMIN or changed.disabled):
         _check_not_last(work)
     rows.update(work.session, work.project_id, changed, now=work.now)

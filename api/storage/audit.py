@@ -12,10 +12,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy import select as core_select
 from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, Session, col, func, insert, select
 
+from api.storage.engines import fault_of
 from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
 from schema.audit import GENESIS
+from schema.errors import Unavailable
 
 _CHAIN_LOCK = 0x61756469  # "audi"
 
@@ -66,6 +69,12 @@ class HeadRow(ProjectRow, table=True):
     project_id: str = Field(foreign_key="projects.id", max_length=36, primary_key=True)
     size: int = big(nullable=False)
     hash: str = Field(max_length=64)
+
+
+class AuditUnavailable(Unavailable):
+    """The audit log cannot be written."""
+
+    code = "audit.unavailable"
 
 
 class Head(NamedTuple):
@@ -134,7 +143,20 @@ def lock_head(session: Session, project_id: str) -> Head:
 
 
 def append(session: Session, project_id: str, entries: Sequence[Entry]) -> None:
-    """Add entries at the head; the caller has locked it and linked them."""
+    """Add entries at the head; the caller has locked it and linked them.
+
+    Raises:
+        AuditUnavailable: they cannot be written, and so what they are about must not happen.
+    """
+    try:
+        _append(session, project_id, entries)
+    except DBAPIError as error:
+        if fault_of(error) is not None:
+            raise  # the whole database: the writer knows what that means
+        raise AuditUnavailable("the audit log cannot be written, so nothing was changed") from error
+
+
+def _append(session: Session, project_id: str, entries: Sequence[Entry]) -> None:
     last = entries[-1]
     session.execute(
         insert(AuditRow),

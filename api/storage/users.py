@@ -25,6 +25,7 @@ class UserRow(ProjectRow, table=True):
     role: str = Field(max_length=16)
     display_name: str = Field(default="", max_length=200)
     email: str = Field(default="", max_length=320)
+    ssh_public_key: str = text(default="", nullable=False)
     disabled: bool = Field(default=False)
     created_at: int = micros()
     updated_at: int = micros()
@@ -41,6 +42,7 @@ def add(session: Session, project_id: str, user: User, password_hash: str) -> Us
             role=user.role.value,
             display_name=user.display_name,
             email=user.email,
+            ssh_public_key=user.ssh_public_key,
             disabled=user.disabled,
             created_at=user.created_at,
             updated_at=user.created_at,
@@ -81,8 +83,8 @@ def update(session: Session, project_id: str, user: User, *, now: int) -> None:
     """Store what may change of an account."""
     row = _row(session, project_id, user.id)
     assert row is not None
-    row.role, row.display_name, row.email, row.disabled = user.role.value, user.display_name, user.email, user.disabled
-    row.updated_at = now
+    row.role, row.disabled, row.updated_at = user.role.value, user.disabled, now
+    row.display_name, row.email, row.ssh_public_key = user.display_name, user.email, user.ssh_public_key
     session.add(row)
     session.flush()
 
@@ -115,6 +117,7 @@ def _model(row: UserRow) -> User:
         role=Role(row.role),
         display_name=row.display_name,
         email=row.email,
+        ssh_public_key=row.ssh_public_key,
         disabled=row.disabled,
         created_at=row.created_at,
     )

@@ -9,20 +9,23 @@ from itertools import pairwise
 
 import pytest
 
+from api.graphql import endpoint as graphql
 from api.http.areas import OPEN, Area, Endpoint
 from api.rest import areas
+from api.web import pages
 from schema.access import GRANTS, Permission, Role, allows
 from schema.time import HOUR
 from tests.contract.specification import HERE
 from tests.fleet import FleetServer
 
-ENDPOINTS = [endpoint for area in areas() for endpoint in area.endpoints]
+FACES = [*areas(), graphql.area, pages.area]
+ENDPOINTS = [endpoint for area in FACES for endpoint in area.endpoints]
 MATRIX = HERE.parent / "snapshots" / "authorization.txt"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetServer]:
-    made = FleetServer(tmp_path_factory.mktemp("server"))
+    made = FleetServer(tmp_path_factory.mktemp("server"), extra=(graphql.area, pages.area))
     yield made
     made.close()
 

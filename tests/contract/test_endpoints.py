@@ -16,10 +16,13 @@ from uuid import uuid4
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy import select, text
+from sqlmodel import Session
 
 from api.http import openapi
 from api.http.areas import OPEN, Endpoint
 from api.rest import areas
+from api.storage.rows import Row
 from schema.access import Permission, Role, allows
 from schema.areas import AREAS
 from tests.contract.specification import HERE, TOTAL, Specified, breaches, mounted, specified
@@ -29,6 +32,7 @@ from tests.server import PASSWORD
 ENDPOINTS = [endpoint for area in areas() for endpoint in area.endpoints]
 DOCUMENT = openapi.document(ENDPOINTS)
 MOUNTED = list(mounted(ENDPOINTS))
+BLOCK = "CREATE TRIGGER no_audit BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no room'); END"
 SNAPSHOTS = HERE.parent / "snapshots"
 
 
@@ -61,6 +65,12 @@ QUERIES = {
 }
 BODIES: dict[str, Callable[[], Any]] = {
     "create_user": lambda: {"username": fresh(), "password": "a long enough one", "role": "viewer"},
+    "update_user": lambda: {
+        "role": "operator",
+        "display_name": "Ops",
+        "email": "ops@example.com",
+        "ssh_public_key": "",
+    },
     "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
@@ -79,6 +89,9 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
         values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
     elif endpoint.name == "revoke_envoy":
         values["id"] = server.enrol(f"{fresh()}.example.com")
+    elif endpoint.name in {"update_user", "delete_user"}:
+        new = {"username": fresh(), "password": "a long enough one"}
+        values["id"] = server.post("/api/v1/users", role=Role.ADMIN, json=new).json()["id"]
     elif endpoint.name == "forget_secret":
         server.request("PUT", "/api/v1/secrets/db/password", role=Role.ADMIN, json={"value": "hidden"})
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], endpoint.path)
@@ -257,6 +270,55 @@ def test_garbage_in_is_refused_and_never_a_bug(server: FleetServer, endpoint: En
         ):
             answer = server.request(endpoint.method, path, role=role, content=body)
             assert answer.status_code in {400, 401, 413}, (body[:20], answer.text)
+
+
+def contents(server: FleetServer) -> dict[str, set[tuple[object, ...]]]:
+    """All rows of all tables."""
+
+    def read(session: Session) -> dict[str, set[tuple[object, ...]]]:
+        return {
+            name: {tuple(row) for row in session.execute(select(table))} for name, table in Row.metadata.tables.items()
+        }
+
+    return server.services.db.read_now(read)
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.method != "GET"], ids=label)
+def test_nothing_changes_without_its_audit_entry(server: FleetServer, endpoint: Endpoint) -> None:
+    address, body = path_of(server, endpoint), body_of(server, endpoint)
+    before = contents(server)
+    role = None if endpoint.permission in OPEN else Role.ADMIN
+    given = {} if body is None else {"json": body}
+    answer = server.request(endpoint.method, address, role=role, **given)
+    after = contents(server)
+    entries = after["audit_entries"] - before["audit_entries"]
+    changed = {name for name in after if after[name] != before[name]} - {
+        "audit_entries",
+        "audit_payloads",
+        "audit_heads",
+    }
+    assert not changed or entries, f"{changed} changed with no audit entry"
+    assert all(before[name] <= after[name] for name in ("audit_entries", "audit_payloads"))
+    if entries:
+        request_ids = {
+            json.loads(str(next(c for c in entry if str(c).startswith("{"))))["request_id"] for entry in entries
+        }
+        assert request_ids == {answer.headers["x-request-id"]}
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.method != "GET"], ids=label)
+def test_where_no_audit_entry_can_be_written_nothing_changes(server: FleetServer, endpoint: Endpoint) -> None:
+    address, body = path_of(server, endpoint), body_of(server, endpoint)
+    server.services.db.write_now(lambda session: session.execute(text(BLOCK)))
+    before = contents(server)
+    role = None if endpoint.permission in OPEN else Role.ADMIN
+    given = {} if body is None else {"json": body}
+    try:
+        answer = server.request(endpoint.method, address, role=role, **given)
+        assert answer.status_code in {204, 503}, answer.text
+        assert contents(server) == before
+    finally:
+        server.services.db.write_now(lambda session: session.execute(text("DROP TRIGGER no_audit")))
 
 
 def test_no_endpoint_raised_what_it_does_not_declare(server: FleetServer) -> None:

@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("display_name", sa.String(200), nullable=False),
         sa.Column("email", sa.String(320), nullable=False),
+        sa.Column("ssh_public_key", sa.Text(), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
