@@ -43,7 +43,7 @@ def list_(
     output.table(
         ("#", "time", "who", "what", "outcome"),
         [
-            (item["index"], item["timestamp"], item["operator"], item["summary"], item["outcome"])
+            (item["index"], output.when(item["timestamp"]), item["operator"], item["summary"], item["outcome"])
             for item in found["events"]
         ],
         empty="no entries",
@@ -79,9 +79,9 @@ def export(
     write = document.writer()
     verdict = client.get("/api/v1/audit/verify")
     entries = list(_all(client, since=since, operator=operator, type=kind))
-    notes = [
+    notes: list[tuple[str, bool | None]] = [
         (_verdict(verdict), bool(verdict["valid"])),
-        (f"{client.access.server}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {len(entries)} entries", True),
+        (f"{client.access.server}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {len(entries)} entries", None),
     ]
     if len(entries) == MAX_PDF_ENTRIES:
         notes.append((f"Only the newest {MAX_PDF_ENTRIES} entries are here; --since asks for fewer.", False))

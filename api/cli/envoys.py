@@ -97,7 +97,7 @@ def _row(envoy: dict[str, Any]) -> tuple[object, ...]:
         envoy.get("convergence"),
         envoy.get("environment"),
         str(envoy.get("commit") or "")[:12],
-        envoy.get("lastRunAt"),
+        output.when(envoy.get("lastRunAt")),
     )
 
 

@@ -80,7 +80,7 @@ def emit_json(value: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "none") -> None:
     """Print rows under column titles; `empty` instead when there are none."""
-    shown = [[visible("" if cell is None else cell) for cell in row] for row in rows]
+    shown = [[_cell(cell) for cell in row] for row in rows]
     if not shown:
         typer.echo(empty, err=True)
     elif sys.stdout.isatty():
@@ -91,10 +91,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names and values, one pair a line, values aligned."""
-    shown = [(name, visible("" if value is None else value)) for name, value in pairs]
+    shown = [(name, _cell(value)) for name, value in pairs]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         typer.echo(f"{typer.style(name.ljust(width), fg='bright_black')}  {tinted(value)}")
+
+
+def when(moment: str | None) -> str:
+    """A time of the API as a person reads it, to the second: `2026-03-13 14:30:00Z`; empty for None."""
+    return re.sub(r"\.\d+", "", moment).replace("T", " ") if moment else ""
 
 
 def failure(message: str, hint: str = "") -> None:
@@ -119,6 +124,12 @@ def diff(text: str) -> None:
 def warning(message: str) -> None:
     """Print something to know, to standard error."""
     typer.echo(f"{typer.style('warning:', fg='yellow')} {visible(message)}", err=True)
+
+
+def _cell(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no" if value is False else ""
+    return visible(value)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from api.cli.exits import Problem
 APT_PACKAGES: Final = "libpango-1.0-0 libpangoft2-1.0-0"
 INSTALL_HINT: Final = f"Debian and Ubuntu: apt-get install --no-install-recommends {APT_PACKAGES}; or `just setup`"
 
+_NEWS: Final = {True: "ok", False: "bad", None: ""}
 _STYLE: Final = """
 @page { size: A4 landscape; margin: 15mm; @bottom-right { content: counter(page) " / " counter(pages) } }
 body { font: 9pt sans-serif } h1 { font-size: 14pt; margin: 0 0 2mm } p { margin: 0 0 3mm }
@@ -39,9 +40,11 @@ def writer() -> Callable[[str], bytes]:
     return write
 
 
-def page(title: str, paragraphs: list[tuple[str, bool]], columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """The HTML of a titled table. Each paragraph says whether it is good news; all text is escaped."""
-    body = "".join(f'<p class="{"ok" if good else "bad"}">{escape(text)}</p>' for text, good in paragraphs)
+def page(
+    title: str, paragraphs: list[tuple[str, bool | None]], columns: tuple[str, ...], rows: list[tuple[str, ...]]
+) -> str:
+    """The HTML of a titled table. A paragraph is good news, bad news or (None) neither; all text is escaped."""
+    body = "".join(f'<p class="{_NEWS[good]}">{escape(text)}</p>' for text, good in paragraphs)
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (

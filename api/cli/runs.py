@@ -79,7 +79,7 @@ def _row(run: dict[str, Any]) -> tuple[object, ...]:
     return (
         run["id"],
         run.get("hostname"),
-        run["started"],
+        output.when(run["started"]),
         run["trigger"],
         run["status"],
         run.get("changed", 0),

@@ -36,7 +36,7 @@ def list_(client: Client, *, json_: Json = False) -> None:
         return
     output.table(
         ("name", "version", "set"),
-        [(item["name"], item.get("version"), item.get("updated_at")) for item in found["secrets"]],
+        [(item["name"], item.get("version"), output.when(item.get("updated_at"))) for item in found["secrets"]],
         empty="no secrets",
     )
 

@@ -50,7 +50,14 @@ def list_(client: Client, *, json_: Json = False) -> None:
     output.table(
         ("id", "name", "user", "made", "expires", "revoked"),
         [
-            (item["id"], item["name"], item["user"], item["created_at"], item["expires_at"], item["revoked"])
+            (
+                item["id"],
+                item["name"],
+                item["user"],
+                output.when(item["created_at"]),
+                output.when(item["expires_at"]),
+                item["revoked"],
+            )
             for item in found["tokens"]
         ],
         empty="no tokens",

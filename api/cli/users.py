@@ -26,7 +26,13 @@ def list_(client: Client, *, json_: Json = False) -> None:
     output.table(
         ("username", "role", "name", "disabled", "made"),
         [
-            (user["username"], user["role"], user.get("display_name"), user.get("disabled"), user["created_at"])
+            (
+                user["username"],
+                user["role"],
+                user.get("display_name"),
+                user.get("disabled"),
+                output.when(user["created_at"]),
+            )
             for user in found["users"]
         ],
     )

@@ -38,7 +38,7 @@ def test_a_read_prints_a_table_in_a_pipe(connected: Vigo, server: Server) -> Non
         "RUN",
     ]
     assert out.splitlines()[1].split() == [
-        "web01.example.com", "online", "converged", "production", "aaaaaaaaaaaa", "2026-11-22T00:00:01Z",
+        "web01.example.com", "online", "converged", "production", "aaaaaaaaaaaa", "2026-11-22", "00:00:01Z",
     ]  # fmt: skip
     assert server.requests == [("GET", "/api/v1/envoys?includeRevoked=false&limit=500&offset=0", "vgot_test", None)]
 

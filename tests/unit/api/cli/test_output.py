@@ -56,3 +56,9 @@ def test_a_failure_cannot_forge_a_second_message(capsys: pytest.CaptureFixture[s
     output.failure("bad \x1b[2K\rok", "look \x1b]0;here")
 
     assert capsys.readouterr() == ("", "error: bad \\x1b[2K\\rok\nhint: look \\x1b]0;here\n")
+
+
+def test_a_time_is_shown_to_the_second_and_a_truth_in_a_word() -> None:
+    assert output.when("2026-11-22T01:00:49.075401Z") == "2026-11-22 01:00:49Z"
+    assert output.when(None) == ""
+    assert [output._cell(value) for value in (True, False, None, 0)] == ["yes", "no", "", "0"]
