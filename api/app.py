@@ -137,7 +137,10 @@ class Server:
             for driver in told:
                 driver.tell(event)
 
-        directory = Directory(services, catalogs, tell=tell)
+        def stalled(envoy_id: str) -> str:
+            return told[0].stalled(envoy_id) if told else "no repository is followed"
+
+        directory = Directory(services, catalogs, tell=tell, stalled=stalled)
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway
         if settings.repo:

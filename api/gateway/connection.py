@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         "_fingerprint",
         "_gateway",
         "_inbox",
+        "_news",
         "_outbox",
         "_pacing",
         "_paused_at",
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
         self._bucket = limits.Bucket(limits.FRAMES_PER_S, limits.FRAME_BURST, self.heard_at)
         self._deadline: asyncio.TimerHandle | None = None
         self._inbox: deque[bytes] = deque()
+        self._news: asyncio.Future[None] | None = None
         self._outbox: deque[Frame] = deque()
         self._sending: Iterator[bytes | memoryview] | None = None
         self._assembling: bytearray | None = None
@@ -217,6 +219,21 @@ class Connection(asyncio.Protocol):
             self._deadline = None
         if self._websocket is not None:
             self._websocket.max_message_size = MAX_FRAME_BYTES
+
+    async def news(self, patience_s: float) -> None:
+        """Wait until a newer target was offered, but no longer than this."""
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(self._news, patience_s)
+        except TimeoutError:
+            pass
+        finally:
+            self._news = None
+
+    def tell_news(self) -> None:
+        """A newer target was offered."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     # Reading.
 

@@ -23,12 +23,21 @@ class Directory:
 
     Args:
         tell: takes what happens to envoys, for the loop.
+        stalled: why the loop has nothing newer for an envoy; empty when nothing is in the way.
     """
 
-    def __init__(self, services: Services, catalogs: Catalogs, *, tell: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        catalogs: Catalogs,
+        *,
+        tell: Callable[[events.Event], None],
+        stalled: Callable[[str], str],
+    ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._tell = tell
+        self._stalled = stalled
         self._live: dict[str, Peer] = {}
         self._as_of: envoys.Fingerprint | None = None
 
@@ -56,6 +65,14 @@ class Directory:
         assigned = target.assigned if target is not None else None
         self._tell(events.EnvoyConnected(peer.envoy_id, peer.hostname, number, order, assigned))
         self._services.events.publish("envoy.online", id=peer.envoy_id, hostname=peer.hostname)
+
+    def awaits(self, peer: Peer, target: Target | None) -> bool:
+        """Whether the revision in force means another catalog for an envoy than this target's."""
+        graph = self._services.graph
+        profile = graph.match(peer.hostname) if graph is not None else None
+        if profile is None or self._stalled(peer.envoy_id):
+            return False
+        return target is None or target.catalog_sha256 != profile.catalog_sha256
 
     def disconnected(self, peer: Peer, number: int) -> None:
         """Tell the loop of a connection that is gone."""

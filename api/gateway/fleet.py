@@ -49,7 +49,11 @@ class Fleet(Protocol):
         ...
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
-        """The envoy was welcomed, with this target; `number` grows with each connection."""
+        """The envoy is there; its welcome carries this target or a newer one. `number` grows with each connection."""
+        ...
+
+    def awaits(self, peer: Peer, target: Target | None) -> bool:
+        """Whether a newer target than this one is about to be made for an envoy that has connected."""
         ...
 
     def disconnected(self, peer: Peer, number: int) -> None:

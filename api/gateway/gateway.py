@@ -208,8 +208,8 @@ class Gateway:
             self.note("envoy.superseded", peer, peer.envoy_id, {"older": older.address, "newer": connection.address})
             older.close(SUPERSEDED, "another connection of this identity came")
 
-    def welcomed(self, connection: Connection, peer: Peer, applied: Applied | None) -> None:
-        """The connection has its welcome; if it is still the one of its envoy, the fleet is told."""
+    def arrived(self, connection: Connection, peer: Peer, applied: Applied | None) -> None:
+        """An agent is there; if this is still the connection of its envoy, the fleet is told."""
         if self.is_current(connection):
             self._numbers += 1
             connection.number = self._numbers

@@ -46,6 +46,8 @@ OBJECTS_FRAME_BYTES: Final = 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 2.0
 """How long a peer may take to read why it is closed."""
 
+NEWS_PATIENCE_S: Final = 2.0
+"""How long a welcome waits for a target that is being made."""
 REVOCATION_CHECK_S: Final = 2.0
 AUDIT_EVERY_S: Final = 600.0
 """What one peer can provoke is written to the audit log at most this often; the entry says how often it happened."""

@@ -68,6 +68,7 @@ def offer(connection: Connection, target: Target) -> None:
     if connection.latest is not None and connection.latest.order >= target.order:
         return
     connection.latest = target
+    connection.tell_news()
     if connection.greeted:
         connection.send(frames.apply(_pieces(connection, target)))
 
@@ -117,25 +118,39 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     # Registered first: a target that is pushed while this one is being read is not missed.
     gateway.register(connection, peer)
     target = await gateway.fleet.target(peer)
-    if connection.latest is not None and (target is None or connection.latest.order > target.order):
-        target = connection.latest
+    if connection.latest is None or (target is not None and target.order > connection.latest.order):
+        connection.latest = target
+    _check_ahead(gateway, connection, peer, hello)
+    gateway.arrived(connection, peer, hello.applied)
+    if gateway.fleet.awaits(peer, connection.latest):
+        # A host that was away while its configuration changed, or is new: it is told what it is to be now, in one go.
+        await connection.news(limits.NEWS_PATIENCE_S)
+    if gateway.is_current(connection):
+        _welcome(gateway, connection, hello, protocol=max(spoken))
+
+
+def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol: int) -> None:
+    target = connection.latest
     known = hello.applied.assignment_sha256 if hello.applied is not None else None
-    if hello.applied is not None and target is not None:
-        order = (hello.applied.epoch, hello.applied.generation)
-        if order > target.order:
-            # It has seen a past that this server has lost, as after a restore: an operator has to decide.
-            gateway.note("envoy.ahead", peer, peer.envoy_id, {"holds": list(order), "assigned": list(target.order)})
+    pieces = _pieces(connection, target) if target is not None and target.assignment_sha256 != known else None
     head = Welcome(
-        protocol=max(spoken),
+        protocol=protocol,
         time=gateway.clock.now(),
         interval_s=gateway.interval_s,
         heartbeat_s=gateway.heartbeat_s,
     )
-    news = target is not None and target.assignment_sha256 != known
-    connection.latest = target
     connection.welcomed()
-    connection.send(frames.welcome(head, _pieces(connection, target) if target is not None and news else None))
-    gateway.welcomed(connection, peer, hello.applied)
+    connection.send(frames.welcome(head, pieces))
+
+
+def _check_ahead(gateway: Gateway, connection: Connection, peer: Peer, hello: Hello) -> None:
+    if hello.applied is None or connection.latest is None:
+        return
+    order = (hello.applied.epoch, hello.applied.generation)
+    if order > connection.latest.order:
+        # It has seen a past that this server has lost, as after a restore: an operator has to decide.
+        details = {"holds": list(order), "assigned": list(connection.latest.order)}
+        gateway.note("envoy.ahead", peer, peer.envoy_id, details)
 
 
 async def _give(gateway: Gateway, connection: Connection, need: Need) -> None:

@@ -65,6 +65,7 @@ class MemoryFleet:
         self.refusals: list[tuple[str, Refused]] = []
         self.sightings: list[Sighting] = []
         self.notes: list[tuple[str, str | None, Mapping[str, Any]]] = []
+        self.awaited = False
         self.comings: list[tuple[str, str, int]] = []
         self.raising: Fault | Exception | None = None
         self.pace: Callable[[], Awaitable[None]] | None = None
@@ -82,6 +83,9 @@ class MemoryFleet:
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         self.comings.append(("+", peer.envoy_id, number))
+
+    def awaits(self, peer: Peer, target: Target | None) -> bool:
+        return self.awaited
 
     def disconnected(self, peer: Peer, number: int) -> None:
         self.comings.append(("-", peer.envoy_id, number))
@@ -223,3 +227,10 @@ async def closing_code(socket: websockets.ClientConnection) -> int | None:
 
     await asyncio.wait_for(drain(), 5)
     return socket.close_code
+
+
+async def until(holds: Callable[[], bool], patience_s: float = 5.0) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(patience_s):
+        while not holds():  # noqa: ASYNC110 - what is looked at tells nobody
+            await asyncio.sleep(0.005)

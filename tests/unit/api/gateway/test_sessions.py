@@ -15,7 +15,7 @@ from schema.ids import sha256
 from schema.protocol.messages import Applied, Hello, Need, Refused, ReportMessage, Traits
 from schema.protocol.reports import Report, RunStatus, Trigger
 
-from .conftest import Site, closing_code, target_for
+from .conftest import Site, closing_code, target_for, until
 
 Run = Callable[..., Any]
 
@@ -254,5 +254,50 @@ def test_a_protocol_that_is_not_spoken_here_is_refused(run_with_gateway: Run) ->
             error = await told(socket)
             assert (error["code"], error["fatal"]) == ("protocol", True)
             assert await closing_code(socket) == 1008
+
+    run_with_gateway(story)
+
+
+def test_a_welcome_waits_for_the_target_that_is_being_made(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        site.fleet.awaited = True
+        async with site.connect(web) as socket:
+            await socket.send(Hello(protocols=[1], agent_version="1").model_dump_json())
+            await until(lambda: len(site.fleet.comings) == 1)
+            site.gateway.push([(web.peer.envoy_id, target_for(4))])  # type: ignore[union-attr]
+            welcome = await told(socket)
+            assert (welcome["type"], welcome["target"]["assignment"]) == ("welcome", {"body": "generation 4"})
+        await until(lambda: len(site.fleet.comings) == 2)
+        assert site.fleet.comings == [("+", web.peer.envoy_id, 1), ("-", web.peer.envoy_id, 1)]
+
+    run_with_gateway(story)
+
+
+def test_a_host_that_was_enrolled_this_instant_is_known(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        late = dict(site.fleet.live)
+        site.fleet.live.clear()
+
+        async def refresh() -> None:
+            site.fleet.live.update(late)
+
+        site.fleet.refresh = refresh  # type: ignore[method-assign]
+        async with site.welcomed(web):
+            assert site.gateway is not None
+            assert site.gateway.online(web.peer.envoy_id)
+
+    run_with_gateway(story)
+
+
+def test_an_agent_that_is_ahead_of_us_is_noted(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        site.fleet.targets[web.peer.envoy_id] = target_for(7)
+        applied = Applied(epoch=1, generation=9, commit="c" * 40, assignment_sha256="e" * 64, catalog_sha256="f" * 64)
+        async with site.welcomed(web, applied=applied):
+            pass
+        assert [(action, details["holds"]) for action, _, details in site.fleet.notes] == [("envoy.ahead", [1, 9])]
 
     run_with_gateway(story)
