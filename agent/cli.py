@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -106,8 +107,10 @@ def _enrol(options: argparse.Namespace) -> int:
     token = enrol.read_token(_token_text(options))
     root = options.root.resolve(strict=True) if options.root else Path("/")
     state = State.open(options.state)
-    state.lock()
-    identity = enrol.enrol(state, options.server, token, clock=SystemClock(), root=str(root), replace=options.replace)
+    with state.lock():
+        identity = enrol.enrol(
+            state, options.server, token, clock=SystemClock(), root=str(root), replace=options.replace
+        )
     print(f"enrolled as {identity.hostname} ({identity.envoy_id}); certificate until {to_rfc3339(identity.expires)}")
     return OK
 
@@ -126,8 +129,8 @@ def _run(options: argparse.Namespace) -> int:
     from agent import daemon
 
     state = _enrolled_state(options)
-    state.lock()
-    daemon.run(state, _root(options, state))
+    with state.lock():
+        daemon.run(state, _root(options, state))
     return OK
 
 
@@ -135,25 +138,25 @@ def _once(options: argparse.Namespace) -> int:
     from schema.protocol.reports import Trigger
 
     state = _enrolled_state(options)
-    state.lock()
-    executor = _executor(options, state)
-    fetched = True
-    if options.fetch:
+    with state.lock(), closing(_executor(options, state)) as executor:
+        if not options.fetch:
+            return _converge(options, executor, Trigger.ONCE)
         from agent import daemon
 
         fetched = daemon.exchange(state, executor, timeout_s=FETCH_TIMEOUT_S)
-    code = _converge(options, executor, Trigger.ONCE)
-    if options.fetch and fetched:
-        daemon.exchange(state, executor, timeout_s=TELL_TIMEOUT_S)
-    return code if fetched else ERROR
+        code = _converge(options, executor, Trigger.ONCE)
+        if fetched:
+            daemon.exchange(state, executor, timeout_s=TELL_TIMEOUT_S)
+        return code if fetched else ERROR
 
 
 def _dry_run(options: argparse.Namespace) -> int:
     from schema.protocol.reports import Trigger
 
     state = _enrolled_state(options)
-    state.lock()  # what another agent is about to change cannot be foretold
-    return _converge(options, _executor(options, state), Trigger.ONCE, dry_run=True)
+    # What another agent is about to change cannot be foretold: locked, though nothing is written.
+    with state.lock(), closing(_executor(options, state)) as executor:
+        return _converge(options, executor, Trigger.ONCE, dry_run=True)
 
 
 def _converge(options: argparse.Namespace, executor: LocalExecutor, trigger: Trigger, *, dry_run: bool = False) -> int:

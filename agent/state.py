@@ -17,7 +17,8 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -88,7 +89,6 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
-        self._lock: int | None = None
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -111,32 +111,29 @@ class State:
             raise StateUnusable(f"{path}: {error.strerror or error}") from error
         return cls(path)
 
-    def lock(self) -> None:
-        """Make this process the only agent on this state, until it ends.
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """While the block runs, this process is the only agent on this state.
 
         Raises:
             AlreadyRunning: another one is; the message says which.
         """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        deadline = time.monotonic() + LOCK_PATIENCE_S
-        while not _flock(descriptor, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                os.close(descriptor)
-                raise AlreadyRunning(f"another agent (pid {owner or 'unknown'}) uses {self.path}")
-            time.sleep(0.02)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._lock = descriptor
-        for directory in (self.path, self.path / "objects", self.path / "spool"):
-            for unfinished in directory.glob(f"{durable.ASIDE}*"):
-                unfinished.unlink(missing_ok=True)
-
-    def unlock(self) -> None:
-        """Let another agent use this state."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        try:
+            deadline = time.monotonic() + LOCK_PATIENCE_S
+            while not _flock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+                    raise AlreadyRunning(f"another agent (pid {owner or 'unknown'}) uses {self.path}")
+                time.sleep(0.02)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            for directory in (self.path, self.path / "objects", self.path / "spool"):
+                for unfinished in directory.glob(f"{durable.ASIDE}*"):
+                    unfinished.unlink(missing_ok=True)
+            yield
+        finally:
+            os.close(descriptor)
 
     def owner(self) -> int | None:
         """The pid of the agent that runs on this state now; None when none does."""

@@ -362,7 +362,7 @@ class Api:
             "ca": self.authority.pem,
             "signing_key": self.signer.public_hex,
             "gateway_url": self.gateway_url,
-            "expires": "2030-01-01T00:00:00Z",
+            "expires": 1_900_000_000_000_000,
             **self.change,
         }
         return 201, Enrolled.model_construct(**answer).model_dump_json(warnings=False).encode()
