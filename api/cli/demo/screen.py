@@ -45,11 +45,11 @@ class Screen:
 
     def done(self, text: str) -> None:
         """A fact that was checked."""
-        self.console.print(Text.assemble(" " * _INDENT, ("✓ ", "green"), visible(text)))
+        self._indented(Text("✓", style="green"), Text(visible(text)))
 
     def say(self, text: str) -> None:
         """Something worth knowing."""
-        self.console.print(Text(" " * _INDENT + visible(text), style="dim"))
+        self._indented(Text(), Text(visible(text), style="dim"))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A small table."""
@@ -87,6 +87,16 @@ class Screen:
         self.console.print(Text(f"\n   end of {name}.log", style="bold"))
         for line in lines:
             self.console.print(Text(f"   {visible(line)}", style="dim"))
+
+    def _indented(self, mark: Text, text: Text) -> None:
+        if not self.console.is_terminal:
+            self.console.print(Text.assemble(" " * _INDENT, mark, " " if mark else "", text))
+            return
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(width=1)
+        grid.add_column(overflow="fold")
+        grid.add_row(mark, text)
+        self.console.print(Padding(grid, (0, 0, 0, _INDENT), expand=False))
 
 
 class Stopwatch:

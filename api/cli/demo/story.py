@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import secrets
 import sys
@@ -53,6 +54,7 @@ class Story:
         self._cache: Final = graph.Cache()
         self._step_name = "start"
         self._commit = ""
+        self._secrets: dict[str, str] = {}
 
     def tell(self) -> None:
         """Tell the whole story.
@@ -133,7 +135,8 @@ class Story:
             return
         with self._told("The secrets that git only names are set", "setting"):
             for name in names:
-                self._client.put(f"/api/v1/secrets/{name}", {"value": secrets.token_urlsafe(24)})
+                self._secrets[name] = secrets.token_urlsafe(24)
+                self._client.put(f"/api/v1/secrets/{name}", {"value": self._secrets[name]})
             known = {item["name"] for item in self._client.get("/api/v1/secrets")["secrets"]}
             self._expect(set(names) <= known, f"the server knows {sorted(known)}")
             self._screen.done(f"{', '.join(names)}: stored sealed, shown to nobody again")
@@ -146,7 +149,8 @@ class Story:
                 self._start(f"enrol-{host}", ("agent", "enrol", *self._enrolment(host)), VIGO_TOKEN=token)
                 self._until(f"{host} is enrolled", partial(self._processes.finished, f"enrol-{host}"))
                 self._start(host, ("agent", "run", *self._confined(host)))
-                self._screen.done(f"{host} has a certificate and runs below {self._host(host)}")
+                where = self._host(host).relative_to(self._stage)
+                self._screen.done(f"{host} has a certificate and runs; its root is {where}")
 
     def _wait_until_all_converged(self) -> None:
         with self._told("Each becomes what the commit says", "converging"):
@@ -168,6 +172,18 @@ class Story:
             self._screen.done(
                 "all three are converged; packages and services are skipped, as the hosts are directories"
             )
+            for name, value in self._secrets.items():
+                self._secret_reached_its_hosts_alone(name, value, runs)
+
+    def _secret_reached_its_hosts_alone(self, name: str, value: str, runs: dict[str, dict[str, Any]]) -> None:
+        entitled = {host for host in SCENARIO.hosts if name in self._profile(host).secrets}
+        for host, run in runs.items():
+            files = (path for path in self._host(host).rglob("*") if path.is_file())
+            found = [path for path in files if value.encode() in path.read_bytes()]
+            self._expect(bool(found) == (host in entitled), f"{name} is in {len(found)} files of {host}")
+            report = json.dumps(self._client.get(f"/api/v1/runs/{run['id']}"))
+            self._expect(value not in report, f"the report of {host} shows the value of {name}")
+        self._screen.done(f"the secret {name} is on {', '.join(sorted(entitled))} alone, and masked in its report")
 
     def _change_one_value(self) -> None:
         before = self._catalogs()
