@@ -22,6 +22,7 @@ from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
 from schema.expressions import ExpressionError
 from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
+from schema.secrets import UnknownSecret
 from schema.time import Clock
 
 _log: Final = logging.getLogger("vigo.converge")
@@ -159,7 +160,7 @@ class _Run:
                 self._skip(step, error.message, begun)
             else:
                 fate = self._fail(step, str(error), begun)
-        except (ResourceFailed, HostFault, OSError) as error:
+        except (ResourceFailed, HostFault, UnknownSecret, OSError) as error:
             fate = self._fail(step, str(error), begun)
         except Exception as error:  # noqa: BLE001 - one resource never ends the run
             fate = self._fail(step, self._bug(name, error), begun)
@@ -267,6 +268,7 @@ class _Run:
         if self._reporting.full:
             raise ResourceFailed(f"this host would have more than {MAX_RESOURCES} resources")
         if instance.error or instance.skipped:
+            self.settled = False
             return Converged(
                 Outcome.SKIPPED if instance.skipped else Outcome.FAILED, error=instance.error, reason=instance.skipped
             )

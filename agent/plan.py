@@ -140,6 +140,7 @@ class Plan:
 
         Raises:
             ExpressionError: `foreach` has no value.
+            UnknownSecret: `foreach` names one that is not at hand.
             ResourceFailed: `foreach` is no list, or too long a one; or the step can never be.
         """
         if step.error:
@@ -202,7 +203,7 @@ class Plan:
                 owned = ("path", "/" + "/".join(components(owned[1])))
         except ValidationError as error:
             return Instance(name, error=self.mask(complaint(error)))
-        except (ResourceFailed, HostFault, OSError) as error:
+        except (ResourceFailed, HostFault, UnknownSecret, OSError) as error:
             return Instance(name, error=self.mask(str(error)))
         except ExpressionError as error:
             unasked = unaskable(error, self.host)

@@ -86,15 +86,13 @@ def _of(roots: Iterable[Any]) -> Uses:
             names[root].add(str(node.key.value))
         elif isinstance(node, nodes.Name) and node.name in names:
             names[node.name] |= ANYTHING
-        elif isinstance(node, tuple | list):
-            todo.extend(node)
-        else:
+        elif isinstance(node, tuple):  # a node, or several
             if isinstance(node, nodes.Call):
                 if node.name in TRAIT_FUNCTIONS:
                     names["traits"].add(_SECTIONS.get(node.name, "*"))
                 elif node.name not in _PURE:
                     functions.add(node.name)
-            todo.extend(getattr(node, field) for field in getattr(node, "__dataclass_fields__", ()))
+            todo.extend(node)
     return Uses(frozenset(names["vars"]), frozenset(names["traits"]), frozenset(functions))
 
 

@@ -16,6 +16,8 @@ from schema.secrets import MASK
 
 MAX_SHOWN_BYTES: Final = 256 * 1024
 """Larger content is named by size and digest alone."""
+_HOLDS_NO_SECRET: Final = frozenset({"state", "mode", "owner", "group", "uid", "gid", "enabled", "version"})
+"""Fields whose values are words, names and numbers that the host knows anyway."""
 _MAX_LINES: Final = 2_000
 _MAX_LINE_CHARS: Final = 400
 _CUT: Final = "\n[... cut at 16 KiB]"
@@ -43,7 +45,7 @@ def _one(change: Change, *, tainted: bool) -> str:
         return f"{change.field}: (not shown)"
     if isinstance(change.before, bytes) or isinstance(change.after, bytes):
         return _content(change, tainted=tainted)
-    before = MASK if tainted and change.before else change.before
+    before = MASK if tainted and change.before and change.field not in _HOLDS_NO_SECRET else change.before
     shown = ["(none)" if value is None else _short(str(value)) or "(empty)" for value in (before, change.after)]
     return f"{change.field}: {shown[0]} → {shown[1]}"
 
