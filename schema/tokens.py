@@ -24,7 +24,7 @@ MAX_PER_USER: Final = 100
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TOKEN: Final = re.compile(r"vgot_([A-Za-z0-9]{12})_([A-Za-z0-9]{43})_([A-Za-z0-9]{6})")
 _UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
-_DURATION: Final = re.compile(r"(?:\d{1,9}[dhms])+")
+_DURATION: Final = re.compile(r"(?:[0-9]{1,9}[dhms])+")
 
 
 class TokenText(NamedTuple):
@@ -73,7 +73,7 @@ def parse_duration(text: str) -> int:
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text[:32]!r} is not a duration; write 720h, 90d or 1h30m")
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text))
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([dhms])", text))
 
 
 def _read_duration(value: object) -> object:

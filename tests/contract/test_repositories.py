@@ -309,7 +309,7 @@ def test_the_key_of_the_chain_refuses_a_fork(services: Services) -> None:
     write_entries(services, "one", 2)
     entries = services.db.read_now(lambda s: audit_rows.stretch(s, DEFAULT_PROJECT, 0, 10))
     for forked in (entries[1]._replace(idx=2), entries[1]._replace(prev_hash="f" * 64), entries[1]._replace(idx=-1)):
-        with pytest.raises(Exception, match=r"(?i)unique|exists|check|idx"):
+        with pytest.raises((Conflict, audit_rows.AuditUnavailable)):
             services.db.write_now(lambda s, e=forked: audit_rows.append(s, DEFAULT_PROJECT, [e]))
     assert whole(services)
 
