@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from api.settings import Settings
 from reconciler.documents import codes
@@ -93,29 +94,52 @@ def _settings() -> str:
 
 def _permissions() -> str:
     rows = [
-        (f"`{permission}`", *("yes" if permission in GRANTS[role] else "" for role in Role)) for permission in Permission
+        (f"`{permission}`", *("yes" if permission in GRANTS[role] else "" for role in Role))
+        for permission in Permission
     ]
     return f"{NOTE}# Permissions\n\n{_table(('permission', *(role.value for role in Role)), rows)}"
 
 
 def _fields(model: type[BaseModel]) -> str:
     docstrings = _field_docstrings(model)
+    schema = model.model_json_schema()
+    required = set(schema.get("required", ()))
     rows = []
     for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"`{_default(field)}`"
-        described = field.description or docstrings.get(name, "")
-        rows.append((f"`{field.alias or name}`", _type(field.annotation), default, described))
-    return _table(("parameter", "type", "default", "is"), rows)
+        shown = field.alias or name
+        described = schema["properties"][shown]
+        default = "required" if shown in required else f"`{_default(field)}`"
+        rows.append((f"`{shown}`", _type(described), default, field.description or docstrings.get(name, "")))
+    return _table(("name", "type", "default", "is"), rows)
 
 
 def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
-    return str(value) if isinstance(value, Path) else repr(value)
+    if value is None:
+        return "none"
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return str(value) if isinstance(value, Path) else json.dumps(value)
 
 
-def _type(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    return f"`{text.replace('typing.', '').replace('pathlib.', '')}`".replace("|", "\\|")
+def _type(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema in a few words."""
+    if "anyOf" in schema:
+        words = [_type(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(words))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    match schema.get("type"):
+        case "array":
+            return f"list of {_type(schema.get('items', {}))}"
+        case "object":
+            return "map"
+        case str() as name:
+            return {"string": "text", "boolean": "true or false", "integer": "whole number"}.get(name, name)
+        case _:
+            return "any"
 
 
 def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:

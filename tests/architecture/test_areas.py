@@ -21,7 +21,9 @@ OWN = {
 
 
 def stems(folder: str) -> set[str]:
-    return {path.stem for path in (ROOT / folder).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - {
+    return {
+        path.stem for path in (ROOT / folder).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    } - {
         "__init__",
         "__pycache__",
     }

@@ -12,11 +12,17 @@ import pytest
 from tests import docs
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if "node_modules" not in path.parts)
+PAGES = sorted(
+    path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if "node_modules" not in path.parts
+)
 
 
 def test_every_page_written_from_the_code_is_up_to_date() -> None:
-    stale = [str(path.relative_to(ROOT)) for path, text in docs.pages().items() if not path.exists() or path.read_text() != text]
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, text in docs.pages().items()
+        if not path.exists() or path.read_text() != text
+    ]
     assert stale == [], "run `just docs`"
 
 
@@ -28,7 +34,10 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 def test_the_readme_has_its_two_commands() -> None:
     prefix = "PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q uv && python3 -m uv run just"
-    assert re.findall(rf"^ +{re.escape(prefix)} (\w+)$", (ROOT / "README.md").read_text(), flags=re.M) == ["demo", "test"]
+    assert re.findall(rf"^ +{re.escape(prefix)} (\w+)$", (ROOT / "README.md").read_text(), flags=re.M) == [
+        "demo",
+        "test",
+    ]
 
 
 def test_every_recipe_that_a_page_names_exists() -> None:
@@ -47,8 +56,14 @@ def test_every_command_that_a_page_names_exists() -> None:
     code = "from api.cli.main import app; import typer; c = typer.main.get_command(app)\n" + (
         "print('\\n'.join(f'{n} {v}' for n, g in c.commands.items() for v in (*getattr(g, 'commands', ()), '')))"
     )
-    listed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    listed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
     commands = {tuple(line.split()) for line in listed.stdout.splitlines()}
     nouns = {words[0] for words in commands}
-    unknown = {words for words in named if words[0] not in nouns or (len({w for w in commands if w[0] == words[0]}) > 1 and words not in commands)}
+    unknown = {
+        words
+        for words in named
+        if words[0] not in nouns or (len({w for w in commands if w[0] == words[0]}) > 1 and words not in commands)
+    }
     assert unknown == set()

@@ -12,12 +12,25 @@ ROOT = Path(__file__).parents[2]
 
 def loaded_by(statement: str) -> set[str]:
     code = f"import json, sys\n{statement}\nprint(json.dumps(sorted({{n.split('.')[0] for n in sys.modules}})))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
     return set(json.loads(done.stdout))
 
 
 def test_the_agent_loads_nothing_of_the_server() -> None:
-    heavy = {"pygit2", "starlette", "sqlmodel", "sqlalchemy", "strawberry", "uvicorn", "typer", "rich", "reconciler", "api"}
+    heavy = {
+        "pygit2",
+        "starlette",
+        "sqlmodel",
+        "sqlalchemy",
+        "strawberry",
+        "uvicorn",
+        "typer",
+        "rich",
+        "reconciler",
+        "api",
+    }
     assert loaded_by("import agent.cli, agent.converge, agent.resources, agent.link") & heavy == set()
 
 
