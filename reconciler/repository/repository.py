@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from reconciler.repository.faults import (
 )
 from reconciler.repository.index import IndexTree, read_index
 from reconciler.repository.objects import CommitTree, Objects
+from reconciler.repository.remotes import RemoteCopy
 from reconciler.repository.revisions import MAX_COMMIT_BYTES
 from schema.time import Instant
 
@@ -46,10 +48,13 @@ class CommitInfo:
 class Repository:
     """A git repository: a work tree, a bare one, or the local copy of a remote. Opened by `repository.open`."""
 
-    def __init__(self, git: pygit2.Repository) -> None:
+    def __init__(self, git: pygit2.Repository, copy: RemoteCopy | None = None) -> None:
         self.git: Final = git
         """For `write` alone."""
+        self.copy: Final = copy
+        """Of which remote this is a copy, where it is one."""
         self.objects: Final = Objects(git)
+        self._poke: Final = watching.Poke()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -152,20 +157,46 @@ class Repository:
         old_tree = self.tree_id(old) if old is not None else None
         return diffs.text(self.objects, diffs.changes(self.objects, old_tree, self.tree_id(new)), max_bytes)
 
+    def fetch(self) -> None:
+        """Bring the copy of a remote up to date: blocks for as long as that takes. Nothing to do for a local one.
+
+        Raises:
+            FetchFailed, RemoteUntrusted, FetchLimit: as `RemoteCopy.fetch`; nothing has changed.
+        """
+        if self.copy is not None:
+            self.copy.fetch()
+
+    def poke(self) -> None:
+        """Let every watch of a remote fetch now: a webhook came. A local repository needs none. Safe from any
+        thread."""
+        self._poke()
+
     def watch(
-        self, ref: str, *, poll_s: float = watching.POLL_S, on_fault: watching.OnFault | None = None
+        self, ref: str, *, poll_s: float | None = None, on_fault: watching.OnFault | None = None
     ) -> AsyncIterator[str]:
         """The commit that a ref names, at once where there is one, and again whenever it names another. Never ends.
 
         Args:
             ref: `HEAD`, `refs/…` or a branch name; it need not exist yet.
-            poll_s: how often to look although no event came.
-            on_fault: told, in the event loop, what kept the ref from being read; watching goes on.
+            poll_s: how often to fetch a remote (± 20 %), or to look at a local repository although no event came; 60
+                and 5 s when not said.
+            on_fault: told, in the event loop, what keeps the ref from being read, and None once it can be read again;
+                watching goes on, with back-off where the fault is a remote's.
 
         Raises:
             RevisionRefused: `ref` is no ref.
         """
-        return watching.local(self.git, revisions.full_ref(ref), poll_s=poll_s, on_fault=on_fault)
+        name = revisions.full_ref(ref)
+        if self.copy is None:
+            return watching.local(self.git, name, poll_s=poll_s or watching.POLL_S, on_fault=on_fault)
+        return watching.remote(
+            self.fetch,
+            lambda: revisions.find_ref(self.git, name),
+            self._poke,
+            poll_s=poll_s or watching.REMOTE_POLL_S,
+            on_fault=on_fault,
+            random=random.random,
+        )
 
     def _exact(self, commit: str) -> str:
         if len(commit) != 40 or not all(digit in "0123456789abcdef" for digit in commit):
@@ -180,7 +211,7 @@ class Repository:
             return self.git[commit].peel(pygit2.Commit)
 
 
-def open_local(path: Path) -> Repository:
+def open_local(path: Path, copy: RemoteCopy | None = None) -> Repository:
     """The repository at exactly this path: a work tree, its `.git`, or a bare one. Never one of a directory above.
 
     Raises:
@@ -189,7 +220,7 @@ def open_local(path: Path) -> Repository:
         RepositoryDamaged: it is one, but cannot be read.
     """
     try:
-        return Repository(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH))
+        return Repository(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH), copy)
     except (pygit2.GitError, KeyError, ValueError, OSError) as error:
         if "is not owned by" in str(error):
             raise RepositoryUntrusted(f"{path} is not owned by the user this runs as; change its owner") from error

@@ -1,15 +1,17 @@
 """Watching: a commit whenever a ref comes to name another one.
 
 The kernel's events only say when to look; what a ref names is always read anew, and a slow poll looks when no event
-came. An event that is missed, doubled or reordered costs latency and nothing else.
+came. An event that is missed, doubled or reordered costs latency and nothing else. A remote is fetched at intervals,
+and when somebody pokes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +28,85 @@ POLL_S: Final = 5.0
 
 _MAX_SYMBOLIC: Final = 5
 
-OnFault = Callable[[Fault], None]
-"""Told what kept the ref from being read; watching goes on."""
+REMOTE_POLL_S: Final = 60.0
+BACK_OFF_S: Final = 2.0
+BACK_OFF_CAP_S: Final = 300.0
+
+OnFault = Callable[[Fault | None], None]
+"""Told what keeps the ref from being read, and None once it can be read again. Watching goes on."""
+
+
+class Poke:
+    """Wakes whoever waits for a remote. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._waiting: Final[dict[asyncio.Event, asyncio.AbstractEventLoop]] = {}
+
+    def __call__(self) -> None:
+        """Look now."""
+        with self._lock:
+            for event, loop in self._waiting.items():
+                loop.call_soon_threadsafe(event.set)
+
+    @contextmanager
+    def waiting(self) -> Iterator[asyncio.Event]:
+        """An event of the running loop that is set by each poke."""
+        event = asyncio.Event()
+        with self._lock:
+            self._waiting[event] = asyncio.get_running_loop()
+        try:
+            yield event
+        finally:
+            with self._lock:
+                del self._waiting[event]
+
+
+async def remote(
+    fetch: Callable[[], None],
+    look: Callable[[], str | None],
+    poke: Poke,
+    *,
+    poll_s: float,
+    on_fault: OnFault | None,
+    random: Callable[[], float],
+) -> AsyncIterator[str]:
+    """The commit that a ref names after each fetch, where it names another than before.
+
+    Args:
+        fetch: brings the copy up to date; blocks, in a thread of its own.
+        look: what the ref names in the copy.
+        poll_s: between two fetches, ± 20 %.
+        random: U(0, 1).
+    """
+    loop = asyncio.get_running_loop()
+    faults = 0
+    last: str | None = None
+
+    def attempt() -> str | None:
+        fetch()
+        return look()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="vigo-fetch") as executor, poke.waiting() as poked:
+        while True:
+            poked.clear()
+            try:
+                commit = await loop.run_in_executor(executor, attempt)
+            except Fault as fault:
+                faults += 1
+                if on_fault is not None:
+                    on_fault(fault)
+                wait_s = min(BACK_OFF_CAP_S, BACK_OFF_S * 2.0 ** min(faults, 30)) * random()
+            else:
+                if faults and on_fault is not None:
+                    on_fault(None)
+                faults = 0
+                if commit is not None and commit != last:
+                    last = commit
+                    yield commit
+                wait_s = poll_s * (0.8 + 0.4 * random())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(poked.wait(), wait_s)
 
 
 async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: OnFault | None) -> AsyncIterator[str]:
@@ -38,7 +117,7 @@ async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: On
     loop = asyncio.get_running_loop()
     stop = threading.Event()
 
-    def report(fault: Fault) -> None:
+    def report(fault: Fault | None) -> None:
         if on_fault is not None:
             loop.call_soon_threadsafe(on_fault, fault)
 
@@ -65,6 +144,7 @@ class _Watch:
         self._poll_s: Final = poll_s
         self._stop: Final = stop
         self._report: Final = report
+        self._faulted = False
         self._notify: RustNotify | None = None
         self._places: frozenset[tuple[str, int]] = frozenset()
 
@@ -86,10 +166,15 @@ class _Watch:
 
     def _look(self) -> str | None:
         try:
-            return revisions.find_ref(self._git, self._ref)
+            commit = revisions.find_ref(self._git, self._ref)
         except Fault as fault:
+            self._faulted = True
             self._report(fault)
             return None
+        if self._faulted:
+            self._faulted = False
+            self._report(None)
+        return commit
 
     def _wait(self) -> None:
         if self._notify is None:

@@ -14,7 +14,7 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from reconciler.repository import libgit2, listing, names, revisions, work_tree
-from reconciler.repository.faults import ChangeRefused, RefMoved, RepositoryDamaged
+from reconciler.repository.faults import ChangeRefused, ReadOnly, RefMoved, RepositoryDamaged
 from reconciler.repository.listing import DIRECTORY, FILE, MAX_FILE_BYTES, REGULAR, Row
 from reconciler.repository.repository import Repository, open_local
 
@@ -64,8 +64,11 @@ def commit(
             an author or message that git cannot hold.
         RefMoved: `ref` is not at `expected`, or moved meanwhile. Nothing has changed.
         WorkTreeChanged: the checked out files differ from the tip. Nothing has changed.
+        ReadOnly: this is a copy of a remote.
         RevisionRefused: `ref` is no ref. RepositoryDamaged: objects cannot be read or written.
     """
+    if repository.copy is not None:
+        raise ReadOnly(f"this is a copy of {repository.copy.remote}: commit there")
     git = repository.git
     name = revisions.full_ref(ref)
     if name == "HEAD":

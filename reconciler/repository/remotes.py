@@ -1,0 +1,277 @@
+"""Remotes: a bare copy on this machine, brought up to date by a child process.
+
+The copy's refs are one file that is replaced whole, so that a reader sees all of a fetch or nothing of it. Nothing that
+a remote sent is in the copy before the child has ended well and within its limits.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pygit2
+
+from reconciler.repository import revisions
+from reconciler.repository.faults import (
+    FetchFailed,
+    FetchLimit,
+    LocationRefused,
+    RemoteUntrusted,
+    RepositoryDamaged,
+    RevisionRefused,
+)
+from reconciler.repository.fetching import Answer, Job
+from reconciler.repository.locations import Remote
+from reconciler.repository.names import printable
+
+MAX_MESSAGE_CHARS: Final = 300
+DEFAULT_USER: Final = "git"
+
+_PACK: Final = re.compile(r"(pack-[0-9a-f]{40})\.pack")
+_OID: Final = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How we show who we are to a remote, and know who it is. Secrets are named by path and stay in their files."""
+
+    user: str | None = None
+    """For a remote whose URL names none; `git` when not said."""
+    ssh_key: Path | None = None
+    """Private key, without a passphrase; needed for ssh."""
+    known_hosts: Path | None = None
+    """Host keys as OpenSSH writes them; needed for ssh."""
+    token_file: Path | None = None
+    """Password or token for https; sent as a password."""
+    ca_file: Path | None = None
+    """PEM of the only authorities to trust for https; the system's when not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """What one fetch may use, and how many a copy may be made of."""
+
+    wall_s: float = 60.0
+    memory_bytes: int = 512 * 1024 * 1024
+    disk_bytes: int = 2 * 1024 * 1024 * 1024
+    """Of any one file."""
+    packs: int = 50
+    """Each fetch brings one; beyond so many they are made one, since each pack is looked through for each object."""
+
+
+class RemoteCopy:
+    """The copy of one remote, in a directory of its own below `cache_dir`. Safe from several threads and processes.
+
+    Raises:
+        LocationRefused: ssh without a key or without known host keys.
+    """
+
+    def __init__(self, remote: Remote, access: Access, limits: FetchLimits, cache_dir: Path) -> None:
+        if remote.scheme == "ssh" and (access.ssh_key is None or access.known_hosts is None):
+            raise LocationRefused(f"{remote} needs a private key, and a file of host keys to know it by")
+        self.remote: Final = remote
+        self._access: Final = access
+        self._limits: Final = limits
+        self._home: Final = cache_dir.absolute() / remote.key
+        self._pack_beyond = self._limits.packs
+
+    @property
+    def path(self) -> Path:
+        """Where the bare repository is."""
+        return self._home / "repo.git"
+
+    def prepare(self) -> None:
+        """Make sure that there is a copy, if only an empty one."""
+        if not (self.path / "HEAD").exists():
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._locked():
+                pygit2.init_repository(str(self.path), bare=True, initial_head="main")
+
+    def fetch(self) -> None:
+        """Bring the copy up to date with the remote's branches and tags; those it has no more are gone here too.
+
+        Raises:
+            FetchFailed: the remote is silent, answers nonsense, or does not let us in.
+            RemoteUntrusted: it is not who it should be.
+            FetchLimit: it took more time, memory or disk than it may.
+            Of none of these is anything kept.
+        """
+        with self._locked():
+            for left in self._home.glob("fetch-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            self._attempt(pack=False)
+            packs = self._packs()
+            if len(packs) > self._pack_beyond:
+                self._pack_beyond = len(packs) + self._limits.packs
+                self._pack(packs)
+
+    def _attempt(self, *, pack: bool) -> set[str]:
+        """Run the child once and take what it brought: names of packs."""
+        with tempfile.TemporaryDirectory(dir=self._home, prefix="fetch-", ignore_cleanup_errors=True) as scratch:
+            answer = self._run(Path(scratch), self._refs(), pack=pack)
+            return self._take(Path(scratch) / "repo.git/objects/pack", answer)
+
+    def _pack(self, packs: list[Path]) -> None:
+        """Make one pack of many. Also of what no ref leads to any more: it may be in force still."""
+        try:
+            taken = self._attempt(pack=True)
+        except FetchFailed:  # it is slower with many packs, and right all the same
+            return
+        if not taken:
+            return
+        for old in packs:
+            if old.name not in taken:
+                old.with_suffix(".idx").unlink(missing_ok=True)
+                old.unlink(missing_ok=True)
+        self._pack_beyond = self._limits.packs
+
+    def _run(self, scratch: Path, refs: dict[str, str], *, pack: bool) -> Answer:
+        limits, access = self._limits, self._access
+        home = scratch / "home"
+        (home / ".ssh").mkdir(parents=True)
+        if access.known_hosts is not None:
+            shutil.copyfile(access.known_hosts, home / ".ssh/known_hosts")
+        user = self.remote.user or access.user or DEFAULT_USER
+        job = Job(
+            # Over SSH the user is part of the URL, or libgit2 asks for it before it asks for a key.
+            url=str(self.remote._replace(user=user) if self.remote.scheme == "ssh" else self.remote),
+            scratch=str(scratch),
+            objects=str(self.path / "objects"),
+            pack=pack,
+            refs=refs,
+            user=user,
+            ssh_key=_text(access.ssh_key),
+            token_file=_text(access.token_file),
+            wall_s=limits.wall_s,
+            memory_bytes=limits.memory_bytes,
+            disk_bytes=limits.disk_bytes,
+        )
+        environment = {
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "PATH": "",
+            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        }
+        if access.ca_file is not None:
+            # Read by Python and OpenSSL when they start; through libgit2 it would only be added to the system's.
+            environment |= {"SSL_CERT_FILE": str(access.ca_file.absolute()), "SSL_CERT_DIR": str(home)}
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-m", "reconciler.repository.fetching"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=scratch,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            output, _ = child.communicate(json.dumps(job).encode(), timeout=limits.wall_s)
+        except subprocess.TimeoutExpired as error:
+            raise FetchLimit(f"fetching {self.remote} took longer than {limits.wall_s:g} s") from error
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.communicate()
+        if child.returncode != 0:
+            raise FetchLimit(f"fetching {self.remote} ended with {_ending(child.returncode)}")
+        return self._judge(json.loads(output))
+
+    def _judge(self, answer: Answer) -> Answer:
+        message = f"{self.remote}: {_shown(answer['message'])}"
+        match answer["fault"]:
+            case "":
+                return answer
+            case "untrusted":
+                raise RemoteUntrusted(message)
+            case "limit":
+                raise FetchLimit(message)
+            case _:
+                raise FetchFailed(message)
+
+    def _take(self, brought: Path, answer: Answer) -> set[str]:
+        """Move packs into the copy, then its refs; each is on disk before what leans on it. Names of the packs."""
+        place = self.path / "objects/pack"
+        taken = set()
+        for pack in sorted(brought.glob("*.pack")):
+            if _PACK.fullmatch(pack.name) and pack.with_suffix(".idx").exists():
+                # A reader finds packs by their indexes.
+                pack.rename(place / pack.name)
+                pack.with_suffix(".idx").rename(place / pack.with_suffix(".idx").name)
+                taken.add(pack.name)
+        _sync(place)
+        refs = {name: oid for name, oid in answer["refs"].items() if _is_ref(name) and _OID.fullmatch(oid)}
+        if refs != self._refs():
+            lines = [f"{oid} {name}\n" for name, oid in sorted(refs.items())]
+            _replace(self.path / "packed-refs", "# pack-refs with: sorted \n" + "".join(lines))
+        head = answer["head"]
+        if head in refs and head.startswith("refs/heads/"):
+            _replace(self.path / "HEAD", f"ref: {head}\n")
+        return taken
+
+    def _refs(self) -> dict[str, str]:
+        try:
+            lines = (self.path / "packed-refs").read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RepositoryDamaged(f"the copy of {self.remote} cannot be read: {error}") from error
+        pairs = (line.split(" ", 1) for line in lines if not line.startswith("#"))
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+
+    def _packs(self) -> list[Path]:
+        return sorted((self.path / "objects/pack").glob("*.pack"))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path.absolute()) if path is not None else None
+
+
+def _is_ref(name: str) -> bool:
+    try:
+        return revisions.check_ref(name) == name
+    except RevisionRefused:
+        return False
+
+
+def _replace(place: Path, text: str) -> None:
+    temporary = place.with_name(place.name + ".new")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(place)
+    _sync(place.parent)
+
+
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _shown(message: str) -> str:
+    return printable(message[:MAX_MESSAGE_CHARS].encode("utf-8", "surrogatepass"))
