@@ -180,9 +180,18 @@ class Server:
         """Follow the repository; returns once what was in force before is in force again, if that is soon."""
         settings, closing = self.settings, self._closing
         cache = settings.data_dir / "repositories"
-        opened = await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache)
+        access = repository.Access(
+            user=settings.repo_user or None,
+            ssh_key=settings.repo_ssh_key,
+            known_hosts=settings.repo_known_hosts,
+            token_file=settings.repo_token_file,
+            ca_file=settings.repo_ca_file,
+        )
         # libgit2's handles are used by one thread each: the compiler's is its own.
-        compiler = Compiler(await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache))
+        opened, compiled_from = [
+            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(2)
+        ]
+        compiler = Compiler(compiled_from)
         closing.callback(compiler.close)
         performer = ServerPerformer(
             services, catalogs, compiler, push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1
@@ -197,7 +206,12 @@ class Server:
         )
         closing.push_async_callback(driver.stop)
         follower = Follower(
-            services, opened, driver, ref=settings.track, poll_s=settings.poll_interval_s, secrets=versions
+            services,
+            opened,
+            driver,
+            ref=settings.track,
+            poll_s=settings.poll_interval_s if opened.copy is not None else None,
+            secrets=versions,
         )
         services.reload = follower.reload
         for work in (follower.follow(), follower.listen(), _revocations(services, gateway)):

@@ -22,6 +22,16 @@ class Settings(BaseSettings):
     """The config repository: a local path, or an https or ssh URL."""
     track: str = "main"
     """The one branch whose head is desired state."""
+    repo_user: str = ""
+    """Who we are to a remote whose URL names nobody; `git` when empty."""
+    repo_ssh_key: Path | None = None
+    """Private key for an ssh remote, without a passphrase."""
+    repo_known_hosts: Path | None = None
+    """Host keys of an ssh remote, as OpenSSH writes them; a host that is not there is not trusted."""
+    repo_token_file: Path | None = None
+    """File that holds the password or token for an https remote."""
+    repo_ca_file: Path | None = None
+    """PEM of the only authorities to trust for an https remote; the system's when not given."""
     poll_interval_s: float = Field(default=30.0, gt=0)
     """How often a remote repository is asked for news, before jitter."""
 

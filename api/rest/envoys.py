@@ -53,5 +53,5 @@ def revoke_envoy(work: Work, id: EnvoyKey) -> None:  # noqa: A002 - the path's o
 @area("GET", "/api/v1/envoys/{id}/compliance", Permission.COMPLIANCE_READ, raises=[envoys.EnvoyNotFound])
 async def envoy_compliance(call: Call, id: EnvoyKey) -> EnvoyCompliance:  # noqa: A002 - the path's own word
     """Whether one envoy is what it should be, by id or hostname."""
-    graph = call.app.graph
-    return await call.read(lambda work: envoys.compliance(work, id, graph=graph))
+    online, graph = envoys.online(call.app), call.app.graph
+    return await call.read(lambda work: envoys.compliance(work, id, online=online, graph=graph))

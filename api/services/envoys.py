@@ -17,10 +17,11 @@ from api.storage.assignments import Brief
 from api.storage.enrolment import Credential
 from api.storage.enrolment import Fingerprint as Fingerprint
 from api.storage.envoys import Known
+from reconciler import convergence as verdicts
+from reconciler.convergence import Observed
 from reconciler.graph import patterns
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
 from schema.errors import Invalid, NotFound
-from schema.protocol.reports import RunStatus
 
 if TYPE_CHECKING:
     from api.services.container import Services
@@ -138,13 +139,13 @@ def search(
     return found[:limit]
 
 
-def compliance(work: Work, key: str, *, graph: Graph | None) -> EnvoyCompliance:
+def compliance(work: Work, key: str, *, online: Online, graph: Graph | None) -> EnvoyCompliance:
     """Whether one host is what it should be; `compliant` is the documents' word for `converged`.
 
     Raises:
         EnvoyNotFound
     """
-    envoy = _models(work, [known(work, key)], nobody, graph)[0]
+    envoy = _models(work, [known(work, key)], online, graph)[0]
     return EnvoyCompliance(
         envoy_id=envoy.id,
         hostname=envoy.hostname,
@@ -194,14 +195,14 @@ def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
     return enrolment_rows.fingerprint(work.session), list(enrolment_rows.live(work.session, now=work.now))
 
 
-def count(work: Work, *, graph: Graph | None) -> Mapping[Convergence, int]:
-    """How many live envoys are in each state: disjoint, they sum to the fleet."""
+def count(work: Work, *, online: Online, graph: Graph | None) -> Mapping[str, int]:
+    """How many live envoys there are of each verdict: convergence, drift and reachability each sum to `total`."""
     last = rows.last_runs(work.session, work.project_id)
-    desired = _desired(graph, [one.hostname for one in last])
-    counts = dict.fromkeys(Convergence, 0)
-    for one in last:
-        counts[_judge(one.status, one.failed, one.total, one.catalog_sha256, desired.get(one.hostname))] += 1
-    return counts
+    desired = _desired(graph, [hostname for _, hostname, _, _ in last])
+    return verdicts.tally(
+        verdicts.judge(Observed(run, desired.get(hostname), seen, online(envoy_id)), work.now)
+        for envoy_id, hostname, seen, run in last
+    )
 
 
 def _matching(pattern: str | None) -> Callable[[str], bool]:
@@ -219,17 +220,17 @@ def _models(work: Work, found: list[Known], online: Online, graph: Graph | None)
     briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
     desired = _desired(graph, [envoy.hostname for envoy in found])
     stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
-    return [_model(envoy, briefs.get(envoy.id), desired, stalls, online(envoy.id)) for envoy in found]
+    models = []
+    for envoy in found:
+        brief = briefs.get(envoy.id)
+        catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
+        observed = Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id))
+        word = verdicts.judge(observed, work.now).convergence
+        models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=observed.connected))
+    return models
 
 
-def _model(
-    envoy: Known,
-    brief: Brief | None,
-    desired: Mapping[str, str],
-    stalls: Mapping[str, str],
-    online: bool,  # noqa: FBT001 - a fact
-) -> Envoy:
-    catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
+def _model(envoy: Known, brief: Brief | None, word: Convergence, stalled: str, *, online: bool) -> Envoy:
     return Envoy(
         id=envoy.id,
         hostname=envoy.hostname,
@@ -239,28 +240,13 @@ def _model(
         revoked=envoy.revoked_at is not None,
         agent_version=envoy.agent_version,
         status="online" if online else "offline",
-        convergence=_judge(envoy.run_status, envoy.run_failed, envoy.run_total, envoy.run_catalog_sha256, catalog),
+        convergence=word,
         environment=brief.environment if brief else "",
         commit=brief.commit_id if brief else None,
         generation=brief.generation if brief else 0,
-        stalled=stalls.get(envoy.hostname, "") or envoy.refusal,
-        last_run_at=envoy.run_started_at,
+        stalled=stalled or envoy.refusal,
+        last_run_at=envoy.run.started_at if envoy.run is not None else None,
     )
-
-
-def _judge(status: str, failed: int, total: int, ran: str, desired: str | None) -> Convergence:
-    """Whether a host is what it should be.
-
-    Converged: its last run ended well, under the catalog that is desired now. Failed: the run was refused, or nothing
-    in it succeeded. Degraded: what lies between; also a run that ended well under another catalog than the desired one.
-    """
-    if not status:
-        return Convergence.NO_DATA
-    if status == RunStatus.REFUSED or (status == RunStatus.FAILED and failed >= total):
-        return Convergence.FAILED
-    if status == RunStatus.FAILED or (desired is not None and ran != desired):
-        return Convergence.DEGRADED
-    return Convergence.CONVERGED
 
 
 def _desired(graph: Graph | None, hostnames: list[str]) -> Mapping[str, str]:

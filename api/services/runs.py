@@ -71,12 +71,16 @@ def record(work: Work, envoy_id: str, report: Report) -> Run | None:
             LastRun(
                 run_id=run.id,
                 started_at=run.started,
-                status=run.status.value,
+                status=run.status,
                 catalog_sha256=run.catalog_sha256,
+                stale=run.stale,
+                unchanged=run.unchanged,
+                changed=run.changed,
                 failed=run.failed,
-                total=run.total,
-                refusal=run.error if run.status is RunStatus.REFUSED else "",
+                corrective=run.corrective,
             ),
+            refusal=run.error if run.status is RunStatus.REFUSED else "",
+            now=work.now,
         )
     work.publish("run.finished", id=run.id, envoy_id=envoy_id, status=run.status.value, commit=run.commit)
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Index, bindparam
@@ -12,6 +13,7 @@ from sqlmodel import Field, Session, col, func, select, update
 
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
 from schema.ids import EnvoyId
+from schema.protocol.reports import RunStatus
 
 
 class EnvoyRow(ProjectRow, table=True):
@@ -43,9 +45,27 @@ class EnvoyRow(ProjectRow, table=True):
     run_started_at: int | None = micros(nullable=True, default=None)
     run_status: str = Field(default="", max_length=16)
     run_catalog_sha256: str = Field(default="", max_length=64)
+    run_stale: bool = Field(default=False)
+    run_unchanged: int = Field(default=0)
+    run_changed: int = Field(default=0)
     run_failed: int = Field(default=0)
-    run_total: int = Field(default=0)
+    run_corrective: int = Field(default=0)
     refusal: str = text(default="", nullable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How an envoy's newest run ended: what `reconciler.convergence` judges by."""
+
+    run_id: str
+    started_at: int
+    status: RunStatus
+    catalog_sha256: str
+    stale: bool
+    unchanged: int
+    changed: int
+    failed: int
+    corrective: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +81,9 @@ class Known:
     last_seen_at: int | None = None
     ip_address: str = ""
     agent_version: str = ""
-    run_id: str | None = None
-    run_started_at: int | None = None
-    run_status: str = ""
-    run_catalog_sha256: str = ""
-    run_failed: int = 0
-    run_total: int = 0
+    run: LastRun | None = None
     refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LastRun:
-    """How an envoy's newest run ended: what the fleet's state is derived from."""
-
-    run_id: str
-    started_at: int
-    status: str
-    catalog_sha256: str
-    failed: int
-    total: int
-    refusal: str
-    hostname: str = ""
+    """Why it did not accept its assignment; empty when it did."""
 
 
 def add(session: Session, project_id: str, envoy: Known) -> None:
@@ -181,20 +183,24 @@ def saw(session: Session, project_id: str, sightings: Iterable[tuple[str, int, s
         session.connection().execute(statement, values)
 
 
-def ran(session: Session, project_id: str, envoy_id: str, run: LastRun) -> None:
-    """Remember how the newest run ended. A spooled report of an older run does not take its place."""
-    older = (col(EnvoyRow.run_started_at).is_(None)) | (col(EnvoyRow.run_started_at) <= run.started_at)
+def ran(session: Session, project_id: str, envoy_id: str, run: LastRun, *, refusal: str, now: int) -> None:
+    """Remember how the newest run ended. Agents send their reports in the order of the runs, so the last one to come
+    is the newest, whatever their clocks say."""
     session.exec(
         update(EnvoyRow)
-        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id, older)
+        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id)
         .values(
             run_id=run.run_id,
             run_started_at=run.started_at,
-            run_status=run.status,
+            run_status=run.status.value,
             run_catalog_sha256=run.catalog_sha256,
+            run_stale=run.stale,
+            run_unchanged=run.unchanged,
+            run_changed=run.changed,
             run_failed=run.failed,
-            run_total=run.total,
-            refusal=run.refusal,
+            run_corrective=run.corrective,
+            refusal=refusal,
+            last_seen_at=now,
         )
     )
 
@@ -216,22 +222,24 @@ def sealing_keys(session: Session, project_id: str, envoy_ids: Sequence[str]) ->
     return dict(session.exec(query).all())
 
 
-def last_runs(session: Session, project_id: str) -> list[LastRun]:
-    """The last run of each live envoy, for counting; one that has none yet has an empty status."""
+def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | None, LastRun | None]]:
+    """(Id, hostname, when it was heard last, its newest run) of each live envoy, for counting."""
     table = EnvoyRow.__table__  # type: ignore[attr-defined]
     query = sa.select(
+        table.c.id,
         table.c.hostname,
+        table.c.last_seen_at,
         table.c.run_id,
         table.c.run_started_at,
         table.c.run_status,
         table.c.run_catalog_sha256,
+        table.c.run_stale,
+        table.c.run_unchanged,
+        table.c.run_changed,
         table.c.run_failed,
-        table.c.run_total,
+        table.c.run_corrective,
     ).where(table.c.project_id == project_id, table.c.revoked_at.is_(None))
-    return [
-        LastRun(row[1] or "", row[2] or 0, *row[3:7], refusal="", hostname=row[0])
-        for row in session.connection().execute(query)
-    ]
+    return [(row.id, row.hostname, row.last_seen_at, _last_run(row)) for row in session.connection().execute(query)]
 
 
 def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:
@@ -256,11 +264,22 @@ def _known(row: EnvoyRow) -> Known:
         last_seen_at=row.last_seen_at,
         ip_address=row.ip_address,
         agent_version=row.agent_version,
-        run_id=row.run_id,
-        run_started_at=row.run_started_at,
-        run_status=row.run_status,
-        run_catalog_sha256=row.run_catalog_sha256,
-        run_failed=row.run_failed,
-        run_total=row.run_total,
+        run=_last_run(row),
         refusal=row.refusal,
+    )
+
+
+def _last_run(row: Any) -> LastRun | None:
+    if row.run_id is None:
+        return None
+    return LastRun(
+        run_id=row.run_id,
+        started_at=row.run_started_at,
+        status=RunStatus(row.run_status),
+        catalog_sha256=row.run_catalog_sha256,
+        stale=row.run_stale,
+        unchanged=row.run_unchanged,
+        changed=row.run_changed,
+        failed=row.run_failed,
+        corrective=row.run_corrective,
     )

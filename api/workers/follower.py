@@ -33,7 +33,7 @@ class Follower:
         driver: Driver,
         *,
         ref: str,
-        poll_s: float,
+        poll_s: float | None,
         secrets: Mapping[str, int],
     ) -> None:
         self._services = services
@@ -75,12 +75,13 @@ class Follower:
         await self._driver.until(settled)
 
     def _read(self) -> str:
-        fetch = getattr(self._repository, "fetch", None)
-        if fetch is not None:
-            fetch()
+        self._repository.fetch()
         return self._repository.resolve(self._ref)
 
-    def _failed(self, fault: Fault) -> None:
+    def _failed(self, fault: Fault | None) -> None:
+        if fault is None:
+            self._driver.tell(events.Fetched())
+            return
         log.warning("%s cannot be read: %s", self._ref, fault.message)
         self._driver.tell(events.FetchFailed(fault.code, fault.message))
 

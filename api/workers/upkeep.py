@@ -58,7 +58,10 @@ class Upkeep:
         self._services = services
         self._certificates = certificates
         self._envoys = Gauge(
-            "vigo_envoys", "Envoys, by convergence.", ["convergence"], registry=services.metrics.registry
+            "vigo_envoys",
+            "Envoys: total, and by convergence, drift and reachability.",
+            ["verdict"],
+            registry=services.metrics.registry,
         )
 
     async def run(self) -> None:
@@ -78,7 +81,7 @@ class Upkeep:
             await asyncio.sleep(COUNT_EVERY_S)
 
     async def _count(self) -> None:
-        graph = self._services.graph
-        counts = await self._services.read(UPKEEP, lambda work: envoys.count(work, graph=graph))
+        graph, online = self._services.graph, envoys.online(self._services)
+        counts = await self._services.read(UPKEEP, lambda work: envoys.count(work, online=online, graph=graph))
         for word, number in counts.items():
-            self._envoys.labels(word.value).set(number)
+            self._envoys.labels(word).set(number)

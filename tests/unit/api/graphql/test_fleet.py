@@ -42,8 +42,18 @@ def fleet(services: Services) -> Iterator[dict[str, str]]:
             run = a_run(ids[HOSTS[0]], HOSTS[0], status)
             sequence = run_rows.next_sequence(session)
             run_rows.add(session, DEFAULT_PROJECT, run, report_id=run.id, sequence=sequence, resources=RESOURCES)
-            last = LastRun(run.id, run.started, status.value, "c" * 64, run.failed, run.total, "")
-            rows.ran(session, DEFAULT_PROJECT, run.envoy_id, last)
+            last = LastRun(
+                run_id=run.id,
+                started_at=run.started,
+                status=status,
+                catalog_sha256="c" * 64,
+                stale=False,
+                unchanged=run.unchanged,
+                changed=run.changed,
+                failed=run.failed,
+                corrective=run.corrective,
+            )
+            rows.ran(session, DEFAULT_PROJECT, run.envoy_id, last, refusal="", now=services.clock.now())
 
     services.db.write_now(enrol)
     told = {"os": {"distro": "debian"}}
