@@ -1,0 +1,178 @@
+"""Drift is seen through the kernel, in every way that a path can change, and never where the agent did it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.watch import DEBOUNCE_S, Watch, WatchedHost
+
+SETTLE_S = 0.12
+Change = Callable[[Path, WatchedHost], None]
+
+
+class Watched:
+    """A root with a watch on some of its paths."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.host = WatchedHost(root)
+        self.notices = 0
+        self.watch = Watch(self.host, self._noticed)
+
+    def _noticed(self) -> None:
+        self.notices += 1
+
+    def noticed(self, within_s: float = 2.0) -> bool:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if self.notices:
+                time.sleep(0.05)
+                return True
+            time.sleep(0.002)
+        return False
+
+    def quiet(self) -> bool:
+        time.sleep(SETTLE_S)
+        found, self.notices = self.notices, 0
+        return found == 0
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    root = tmp_path / "root"
+    (root / "etc/app").mkdir(parents=True)
+    (root / "etc/app/conf").write_text("good")
+    (root / "etc/motd").write_text("good")
+    (root / "etc/link").symlink_to("motd")
+    made = Watched(root)
+    made.watch.follow(["/etc/app/conf", "/etc/motd", "/etc/link", "/etc/app", "/srv/data/file"])
+    yield made
+    made.watch.close()
+    made.host.close()
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "rewritten": lambda root: (root / "etc/motd").write_text("bad"),
+    "rewritten with as many bytes": lambda root: (root / "etc/motd").write_text("evil"),
+    "appended to": lambda root: os.write(os.open(root / "etc/motd", os.O_WRONLY | os.O_APPEND), b"more"),
+    "truncated": lambda root: os.truncate(root / "etc/motd", 0),
+    "removed": lambda root: (root / "etc/motd").unlink(),
+    "replaced": lambda root: [(root / "etc/x").write_text("bad"), (root / "etc/x").rename(root / "etc/motd")],
+    "moved away": lambda root: (root / "etc/motd").rename(root / "etc/elsewhere"),
+    "given another mode": lambda root: (root / "etc/motd").chmod(0o777),
+    "a link that leads elsewhere": lambda root: [(root / "etc/link").unlink(), (root / "etc/link").symlink_to("app")],
+    "a directory given another mode": lambda root: (root / "etc/app").chmod(0o700),
+    "below a directory that is moved away": lambda root: (root / "etc/app").rename(root / "etc/gone"),
+    "below a directory two levels up that is moved away": lambda root: (root / "etc").rename(root / "gone"),
+    "made where it should not be, directories and all": lambda root: [
+        (root / "srv/data").mkdir(parents=True),
+        (root / "srv/data/file").write_text("x"),
+    ],
+}
+
+
+@pytest.mark.parametrize("change", sorted(CHANGES))
+def test_a_managed_path_is_seen_to_be(watched: Watched, change: str) -> None:
+    began = time.monotonic()
+    CHANGES[change](watched.root)
+    assert watched.noticed()
+    assert time.monotonic() - began < 0.5
+
+
+QUIET: dict[str, Change] = {
+    "another file in the same directory": lambda root, _: (root / "etc/other").write_text("x") and None,
+    "reading": lambda root, _: (root / "etc/motd").read_text() and None,
+    "something within a managed directory": lambda root, _: (root / "etc/app/extra").write_text("x") and None,
+    "our own write": lambda _, host: host.write("/etc/motd", b"ours", mode=0o644),
+    "our own chmod": lambda _, host: host.chmod("/etc/motd", 0o600),
+    "our own link": lambda _, host: host.symlink("/etc/link", "elsewhere"),
+    "our own removal": lambda _, host: host.remove("/etc/motd"),
+    "our own directory": lambda _, host: host.mkdir("/etc/app2", mode=0o755),
+}
+
+
+@pytest.mark.parametrize("change", sorted(QUIET))
+def test_no_drift_is_seen_in(watched: Watched, change: str) -> None:
+    QUIET[change](watched.root, watched.host)
+    assert watched.quiet()
+
+
+def test_a_change_right_behind_our_own_is_seen(watched: Watched) -> None:
+    watched.host.write("/etc/motd", b"ours", mode=0o644)
+    (watched.root / "etc/motd").write_text("theirs, and longer")
+    assert watched.noticed()
+
+
+def test_a_path_that_comes_into_being_with_its_directory_is_watched_from_then_on(watched: Watched) -> None:
+    (watched.root / "srv/data").mkdir(parents=True)
+    watched.quiet()
+    (watched.root / "srv/data/file").write_text("x")
+    assert watched.noticed()
+    watched.quiet()
+    (watched.root / "srv/data/file").write_text("other")
+    assert watched.noticed()
+
+
+def test_a_directory_that_is_replaced_is_watched_again(watched: Watched) -> None:
+    (watched.root / "etc/app").rename(watched.root / "etc/old")
+    assert watched.noticed()
+    (watched.root / "etc/app").mkdir()
+    watched.host.write("/etc/app/conf", b"good", mode=0o644)
+    watched.quiet()
+    (watched.root / "etc/app/conf").write_text("bad")
+    assert watched.noticed()
+
+
+def test_what_is_followed_no_longer_is_not_seen(watched: Watched) -> None:
+    watched.watch.follow(["/etc/app/conf"])
+    (watched.root / "etc/motd").write_text("bad")
+    assert watched.quiet()
+    (watched.root / "etc/app/conf").write_text("bad")
+    assert watched.noticed()
+
+
+def test_a_link_on_the_way_is_followed_within_the_root(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (watched.root / "var").symlink_to("/etc")
+    (watched.root / "out").symlink_to(tmp_path / "outside")
+    watched.watch.follow(["/var/motd", "/out/secret"])
+    (tmp_path / "outside/secret").write_text("not ours to see")
+    assert watched.quiet()
+    (watched.root / "etc/motd").write_text("bad")
+    assert watched.noticed()
+
+
+def test_a_burst_is_few_notices(watched: Watched) -> None:
+    began = time.monotonic()
+    for number in range(200):
+        (watched.root / "etc/motd").write_text(str(number))
+    time.sleep(0.2)
+    assert 1 <= watched.notices <= (time.monotonic() - began) / DEBOUNCE_S
+    assert watched.notices < 100
+
+
+def test_a_thousand_files_are_followed_quickly(tmp_path: Path) -> None:
+    root = tmp_path / "many"
+    for directory in range(10):
+        (root / f"d{directory}").mkdir(parents=True)
+    paths = [f"/d{number % 10}/f{number}" for number in range(1000)]
+    for path in paths:
+        (root / path[1:]).write_text("x")
+    watched = Watched(root)
+    try:
+        began = time.perf_counter()
+        watched.watch.follow(paths)
+        assert time.perf_counter() - began < 0.5
+        began = time.perf_counter()
+        watched.watch.follow(paths)
+        assert time.perf_counter() - began < 0.1
+        (root / "d3/f33").write_text("y")
+        assert watched.noticed()
+    finally:
+        watched.watch.close()
+        watched.host.close()
