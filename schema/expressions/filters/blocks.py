@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*")
+_UNPRINTABLE: Final = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON leaves as it is, and YAML does not take as text, or takes for the end of a line."""
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"})
 
 
@@ -48,8 +51,10 @@ def _scalar(value: Any) -> str:
         return value
     if isinstance(value, dict | list):
         return "{}" if isinstance(value, dict) else "[]"
-    if isinstance(value, float) and value != value:
-        return ".nan"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return ".inf" if value > 0 else "-.inf"
-    return json.dumps(value, ensure_ascii=True)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("neither infinite nor no number at all")
+        # Readers of YAML 1.1 take no float whose mantissa has no point.
+        mantissa, exponent, power = repr(value).partition("e")
+        return mantissa + (".0" if exponent and "." not in mantissa else "") + exponent + power
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -212,7 +212,7 @@ def attribute_of(run: Run, item: Any, attribute: str | int | None, default: Any 
         if found is not MISSING:
             item = found
         elif default is MISSING:
-            raise ExpressionError(f"an item has no {attribute}", Kind.UNDEFINED)
+            raise ExpressionError("an item lacks the attribute", Kind.UNDEFINED)
         else:
             return default
     return item
