@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from api.cli.access import READY_FILE, discover
-from api.cli.client import Client
-from api.cli.demo.processes import Processes
-from api.cli.init import starter
 from api.web import assets
-from reconciler.repository import write
+from tests.e2e.site import Site
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -33,7 +25,6 @@ FLAGS = [
     "--disable-sync",
 ]
 QUERY = '{ trace(hostname: "web01.example.com") { matched environment varSources { key value place { file line } } } }'
-ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; `just setup tests` installs it through apt"),
@@ -41,36 +32,10 @@ pytestmark = [
 ]
 
 
-class Running(NamedTuple):
-    url: str
-    token: str
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server process over the starter repository, and a viewer's token."""
-    folder = tmp_path_factory.mktemp("explorer")
-    write.commit(write.init(folder / "repo"), "main", starter(), write.Author("t", "t@example.com"), "start")
-    processes = Processes(folder / "logs")
-    loopback = ["--host", "127.0.0.1", "--port", "0", "--gateway-host", "127.0.0.1", "--gateway-port", "0"]
-    command = [sys.executable, "-m", "api", "serve", "--repo", str(folder / "repo"), "--data-dir", str(folder / "data")]
-    processes.start("server", [*command, *loopback], environment=os.environ, cwd=ROOT)
-    client = Client(lambda: discover(data_dir=folder / "data"))
-    try:
-        deadline = time.monotonic() + 30
-        while not (folder / "data" / READY_FILE).exists() or not client.get("/api/v1/config/status")["healthy"]:
-            assert processes.ended() == {}, processes.tails()
-            assert time.monotonic() < deadline, processes.tails()
-            time.sleep(0.05)
-        made = client.post("/api/v1/auth/tokens", {"name": "explorer", "user": "admin"})
-        yield Running(client.access.server, made["token"])
-    finally:
-        processes.end()
-
-
-def test_a_trace_is_asked_and_answered_in_the_explorer(server: Running, tmp_path: Path) -> None:
+def test_a_trace_is_asked_and_answered_in_the_explorer(site: Site, tmp_path: Path) -> None:
     from playwright.sync_api import expect, sync_playwright
 
+    token = site.ask("POST", "/api/v1/auth/tokens", json={"name": "explorer", "user": "admin"}).json()["token"]
     complaints: list[str] = []
     elsewhere: list[str] = []
     with sync_playwright() as playwright:
@@ -82,17 +47,17 @@ def test_a_trace_is_asked_and_answered_in_the_explorer(server: Running, tmp_path
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
-            "request", lambda sent: None if sent.url.startswith((server.url, "data:")) else elsewhere.append(sent.url)
+            "request", lambda sent: None if sent.url.startswith((site.url, "data:")) else elsewhere.append(sent.url)
         )
 
-        page.goto(server.url)
+        page.goto(site.url)
         page.get_by_role("link", name="GraphQL explorer").click()
         page.get_by_label("API token").fill("vgot_wrong")
         page.get_by_role("button", name="Use").click()
         expect(page.get_by_role("status")).to_contain_text("not accepted")
         complaints.clear()  # the browser tells of the 401
 
-        page.get_by_label("API token").fill(server.token)
+        page.get_by_label("API token").fill(token)
         page.get_by_role("button", name="Use").click()
         editor = page.locator(".graphiql-query-editor .CodeMirror")
         expect(editor).to_be_visible()
@@ -114,8 +79,10 @@ def test_a_trace_is_asked_and_answered_in_the_explorer(server: Running, tmp_path
 
     trace = answer["data"]["trace"]
     assert (trace["matched"], trace["environment"]) == (True, "production")
-    assert {"key": "http_port", "value": 80, "place": {"file": "roles.vgo", "line": 5}} in trace["varSources"]
+    assert {"key": "greeting", "value": "hello", "place": {"file": "configcrates/motd.vgo", "line": 3}} in trace[
+        "varSources"
+    ]
     assert complaints == []
     assert elsewhere == []
-    assert (in_the_tab, forgotten) == (server.token, None)
-    assert server.token not in stored
+    assert (in_the_tab, forgotten) == (token, None)
+    assert token not in stored
