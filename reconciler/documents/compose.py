@@ -344,6 +344,8 @@ def _syntax(source: bytes, error: MarkedYAMLError) -> Complaint:
         hint = "quote a value that holds a colon and a space, or check the indentation"
     elif "block mapping" in message or "block collection" in message:
         hint = "check the indentation"
+    elif "flow" in message and re.search(r"\{[{%]", row):
+        hint = "between braces or brackets, quote a value that holds an expression"
     elif "flow" in message:
         hint = "a bracket or brace is not closed, or a comma is missing"
     elif "quoted scalar" in message:

@@ -170,7 +170,8 @@ class _Compile:
                 [each.oid if (each := documents.entries.get(source.path)) else None for source in crate.sources]
             )
             kept = cache.linked.get(path)
-            if kept is None or kept[0] != oids or kept[1].crate is not crate:
+            # With a source missing, the hint depends on what else is there.
+            if kept is None or kept[0] != oids or kept[1].crate is not crate or None in oids:
                 kept = (oids, linking.link(crate, tree, documents.entries, cache.contents, self._marks(document)))
             linked[path] = kept
             found += crate.diagnostics
@@ -248,7 +249,9 @@ class _Compile:
             kept = before.get(path)
             if kept is not None and kept.document is document:
                 scope = kept.scope if same_scopes else scopes.of(document.directory)
-                if kept.scope is not scope or not changed_names.isdisjoint(kept.uses):
+                # What is wrong with names is told anew whenever one comes or goes: a hint may name it.
+                renamed = bool(changed_names) and (kept.diagnostics or not changed_names.isdisjoint(kept.uses))
+                if kept.scope is not scope or renamed:
                     kept = leaves.make(document, scope, kept, changed)
                 elif not changed_crates.isdisjoint(kept.uses):
                     kept = leaves.remake(kept, changed_crates)

@@ -64,7 +64,7 @@ class Leaves:
             if profile is None:
                 resolution = resolve(document, index, block, scope, self._roles)
                 profile = self._profiles.make(id_, pattern, document, index, resolution)
-            uses.update(profile.resolution.crates, profile.resolution.roles)
+            uses.update(profile.resolution.crates, profile.resolution.roles, profile.crates.depends_on)
             made.append(profile)
         found += references.check(documents, document, self._names)
         found += references.check_environments(documents, document, scope)
@@ -74,10 +74,10 @@ class Leaves:
     def remake(self, before: LeafResult, changed: frozenset[str]) -> LeafResult:
         """What a leaf gives when nothing it means has changed but the content of some crates."""
         made = [
-            profile if changed.isdisjoint(profile.resolution.crates) else self._profiles.remake(profile)
-            for profile in before.profiles
+            profile if profile.untouched(changed) else self._profiles.remake(profile) for profile in before.profiles
         ]
-        return replace(before, profiles=made, lacking=any(each.findings for each in made))
+        uses = before.uses.union(*[profile.crates.depends_on for profile in made])
+        return replace(before, uses=uses, profiles=made, lacking=any(each.findings for each in made))
 
 
 def _reusable(
@@ -85,11 +85,7 @@ def _reusable(
 ) -> dict[str, Profile]:
     if before is None or before.scope is not scope or before.document.parsed.whole != document.parsed.whole:
         return {}
-    return {
-        profile.id: profile
-        for profile in before.profiles
-        if changed.isdisjoint(profile.resolution.crates) and changed.isdisjoint(profile.resolution.roles)
-    }
+    return {profile.id: profile for profile in before.profiles if profile.untouched(changed)}
 
 
 def _taken_over(

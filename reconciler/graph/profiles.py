@@ -28,6 +28,8 @@ class CrateSet(NamedTuple):
     """Crates that some profiles have, in their order; all that does not depend on vars."""
 
     linked: tuple[Linked, ...]
+    depends_on: frozenset[str]
+    """All that one of them depends on, there or not."""
     missing: tuple[tuple[Linked, str], ...]
     """Crate, and what it depends on that is not among them."""
     clashes: tuple[tuple[Linked, Owned, Owned], ...]
@@ -78,6 +80,14 @@ class Profile:
     """Of the plan's Merkle tree."""
     findings: Sequence[Finding] = field(default=(), repr=False)
     """What is wrong with it."""
+
+    def untouched(self, changed: frozenset[str]) -> bool:
+        """Whether none of the crates and roles that it is made of is among these names."""
+        return (
+            changed.isdisjoint(self.resolution.crates)
+            and changed.isdisjoint(self.resolution.roles)
+            and changed.isdisjoint(self.crates.depends_on)
+        )
 
     @property
     def match_pattern(self) -> str:
@@ -189,6 +199,7 @@ def _crate_set(chosen: tuple[Linked, ...]) -> CrateSet:
         outer.update(linked.outer_by_path)
     return CrateSet(
         ordered,
+        frozenset().union(*requires.values()),
         tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
         _clashes(ordered),
         encoding.joined_list(

@@ -77,7 +77,7 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         layers,
         scope,
         tuple(_blamed(layers, clash) for clash in clashes),
-        scope.whole and roles.whole and document.parsed.whole,
+        scope.whole and document.parsed.whole and (roles.whole or not listed),
     )
 
 
