@@ -122,6 +122,7 @@ def _one(
     sealing_keys: Mapping[str, str],
     values: Mapping[str, tuple[int, str]],
 ) -> Stored:
+    created = work.now
     recipient = sealing_keys.get(wish.envoy_id)
     if recipient is None:
         raise EnvoyGone("the envoy is revoked")
@@ -135,8 +136,8 @@ def _one(
         catalog_sha256=wish.catalog_sha256,
         sealed_secrets_sha256=sealed.sha256 if sealed is not None else NO_SECRETS,
         plan_root=wish.plan_root,
-        created=work.now,
-        expires=work.now + LIFE,
+        created=created,
+        expires=created + LIFE,
     )
     signed = signing.sign(key, Domain.ASSIGNMENT, canonical.dumps(assignment.model_dump(mode="json")))
     return Stored(
@@ -152,8 +153,8 @@ def _one(
         signed=signed.model_dump_json(),
         sealed=sealed.model_dump_json() if sealed is not None else "",
         secrets_key=wish.secrets_key,
-        created_at=work.now,
-        expires_at=work.now + LIFE,
+        created_at=created,
+        expires_at=created + LIFE,
     )
 
 
