@@ -5,17 +5,19 @@ Does not know what the files mean. Nothing in a repository is ever executed: no 
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.repository import libgit2, locations
 from reconciler.repository.directory import DirectoryReader, DirectoryTree
-from reconciler.repository.faults import LocationRefused
-from reconciler.repository.index import IndexTree
-from reconciler.repository.objects import CommitTree
-from reconciler.repository.remotes import Access, FetchLimits, RemoteCopy
-from reconciler.repository.repository import CommitInfo, Repository, open_local
 from reconciler.repository.trees import Entry, Tree
+
+if TYPE_CHECKING:
+    from reconciler.repository.index import IndexTree
+    from reconciler.repository.objects import CommitTree
+    from reconciler.repository.remotes import Access, FetchLimits
+    from reconciler.repository.repository import CommitInfo, Repository
 
 __all__ = [
     "Access",
@@ -30,6 +32,22 @@ __all__ = [
     "directory",
     "open",
 ]
+
+# With libgit2 behind them, which takes 70 ms to load: a plain directory is read, and a tree compiled, without it.
+_LATER: Final = {
+    "Access": "remotes",
+    "CommitInfo": "repository",
+    "CommitTree": "objects",
+    "FetchLimits": "remotes",
+    "IndexTree": "index",
+    "Repository": "repository",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
 def open(  # noqa: A001 - read as repository.open
@@ -51,6 +69,11 @@ def open(  # noqa: A001 - read as repository.open
         LocationRefused: `url` is of another form, or a remote without what it needs.
         RepositoryNotFound, RepositoryUntrusted, RepositoryDamaged: as `open_local`.
     """
+    from reconciler.repository import libgit2, locations
+    from reconciler.repository.faults import LocationRefused
+    from reconciler.repository.remotes import Access, FetchLimits, RemoteCopy
+    from reconciler.repository.repository import open_local
+
     libgit2.harden()
     place = locations.parse(url)
     if isinstance(place, Path):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
-from reconciler.repository import diffs, revisions, watching
+from reconciler.repository import diffs, revisions
 from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
@@ -25,6 +26,9 @@ from reconciler.repository.objects import CommitTree, Objects
 from reconciler.repository.remotes import RemoteCopy
 from reconciler.repository.revisions import MAX_COMMIT_BYTES
 from schema.time import Instant
+
+if TYPE_CHECKING:
+    from reconciler.repository import watching
 
 MAX_TEXT_CHARS: Final = 200
 _LAST_MICROS: Final = 253_402_300_799_000_000
@@ -54,7 +58,6 @@ class Repository:
         self.copy: Final = copy
         """Of which remote this is a copy, where it is one."""
         self.objects: Final = Objects(git)
-        self._poke: Final = watching.Poke()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -166,6 +169,12 @@ class Repository:
         if self.copy is not None:
             self.copy.fetch()
 
+    @functools.cached_property
+    def _poke(self) -> watching.Poke:
+        from reconciler.repository import watching  # asyncio and the watcher: 30 ms that only a server has use for
+
+        return watching.Poke()
+
     def poke(self) -> None:
         """Let every watch of a remote fetch now: a webhook came. A local repository needs none. Safe from any
         thread."""
@@ -186,6 +195,8 @@ class Repository:
         Raises:
             RevisionRefused: `ref` is no ref.
         """
+        from reconciler.repository import watching
+
         name = revisions.full_ref(ref)
         if self.copy is None:
             return watching.local(self.git, name, poll_s=poll_s or watching.POLL_S, on_fault=on_fault)
