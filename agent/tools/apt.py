@@ -13,6 +13,8 @@ UPDATE_TIMEOUT_S: Final = 300.0
 _OPTIONS: Final = (
     "--yes",
     "--quiet",
+    # Else a name with a dot that is no package's is read as an expression, and all that it finds is installed. Globs
+    # and anchored expressions are read all the same: the schema lets none of their characters into a name.
     "--option=APT::Cmd::Pattern-Only=true",
     "--option=Dpkg::Options::=--force-confdef",
     "--option=Dpkg::Options::=--force-confold",

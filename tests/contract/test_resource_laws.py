@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,9 @@ def test_a_real_directory_comes_out_as_the_machine_of_memory_says(
     memory = build(scene, confined=True, privileged=privileged)
     if not privileged:
         for path, node in memory.nodes.items():
-            memory.nodes[path] = node.__class__(node.kind, node.mode, 0, 0, node.data, node.target)
+            # All is its own, and it can enter its own directories.
+            mode = node.mode | (0o700 if node.kind is Kind.DIRECTORY else 0)
+            memory.nodes[path] = replace(node, mode=mode, uid=0, gid=0)
     plant(root, memory)
     real = RealHost(root)
     ready = prepared(name, scene.spec)

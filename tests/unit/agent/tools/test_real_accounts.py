@@ -1,0 +1,118 @@
+"""Users and groups by the real programs of the shadow suite, on a directory that stands for the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.hosts import RealHost
+from agent.resources import TYPES
+from schema.protocol.reports import Outcome
+from tests.strategies.machines import ACCOUNTS
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the shadow suite changes accounts for root alone"),
+    pytest.mark.skipif(shutil.which("useradd") is None, reason="needs the shadow suite"),
+]
+
+
+class Prefixed(RealHost):
+    """Beneath a directory like a confined host, but with the account programs, told to work there."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.confined = False  # type: ignore[misc]
+
+    def run(self, argv: Any, **options: Any) -> Any:
+        where = ["--root" if argv[0] == "chpasswd" else "--prefix", str(self.root)]
+        return super().run([argv[0], *where, *argv[1:]], **options)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Prefixed:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    for path, text in ACCOUNTS.items():
+        (tmp_path / path[1:]).write_text(text)
+    (etc / "shadow").write_text("root:*:1:0:99999:7:::\nweb:!:1:0:99999:7:::\n")
+    return Prefixed(tmp_path)
+
+
+def converge(host: RealHost, name: str, **spec: Any) -> str:
+    """Converge twice; the action of the first, after which the second must find nothing to do."""
+    kind = TYPES[name]
+    ready = kind.spec.model_validate(spec)
+    host.memo.clear()
+    result = kind.converge(host, ready, dry_run=False)
+    assert result.outcome is not Outcome.FAILED, result.error
+    again = kind.converge(host, ready, dry_run=False)
+    assert again.outcome is Outcome.UNCHANGED, again
+    return result.action
+
+
+def line(host: RealHost, path: str, name: str) -> str | None:
+    return next((row for row in host.read(path).decode().splitlines() if row.startswith(f"{name}:")), None)
+
+
+def test_a_user_from_the_beginning_to_the_end(host: Prefixed) -> None:
+    spec = {
+        "user": "jane",
+        "uid": 2000,
+        "group": "web",
+        "groups": ["adm"],
+        "comment": "-x Jane",
+        "home": "/home/jane",
+        "shell": "/bin/sh",
+        "password_hash": "$6$salt$hash",
+    }
+    assert converge(host, "user", **spec) == "create"
+    assert line(host, "/etc/passwd", "jane") == "jane:x:2000:991:-x Jane:/home/jane:/bin/sh"
+    assert line(host, "/etc/group", "adm") == "adm:x:4:jane"
+    shadow = line(host, "/etc/shadow", "jane")
+    assert shadow is not None
+    assert shadow.split(":")[1] == "$6$salt$hash"
+    home = host.lstat("/home/jane")
+    assert home is not None
+    assert (home.uid, home.gid) == (2000, 991)
+
+    changed = {**spec, "uid": 2001, "group": "adm", "groups": ["web", "root"], "comment": "", "shell": "/bin/bash"}
+    assert converge(host, "user", **changed, create_home=True) == "update"
+    assert line(host, "/etc/passwd", "jane") == "jane:x:2001:4::/home/jane:/bin/bash"
+    assert line(host, "/etc/group", "root") == "root:x:0:jane"
+
+    shutil.rmtree(host.root / "home/jane")
+    assert converge(host, "user", **changed, create_home=True) == "update"
+    assert (host.root / "home/jane").stat().st_uid == 2001
+
+    assert converge(host, "user", user="jane", state="absent", remove_home=True) == "remove"
+    assert line(host, "/etc/passwd", "jane") is None
+    assert host.lstat("/home/jane") is None
+
+
+def test_a_user_whose_group_was_made_before(host: Prefixed) -> None:
+    assert converge(host, "group", group="svc", system=True) == "create"
+    assert converge(host, "user", user="svc", system=True, create_home=False) == "create"
+    user, group = line(host, "/etc/passwd", "svc"), line(host, "/etc/group", "svc")
+    assert user is not None
+    assert group is not None
+    assert user.split(":")[3] == group.split(":")[2]
+    assert 0 < int(group.split(":")[2]) < 1000
+
+
+def test_a_group_from_the_beginning_to_the_end(host: Prefixed) -> None:
+    assert converge(host, "group", group="ops", gid=4000) == "create"
+    assert converge(host, "group", group="ops", gid=4001) == "update"
+    assert line(host, "/etc/group", "ops") == "ops:x:4001:"
+    assert converge(host, "group", group="ops", state="absent") == "remove"
+    assert line(host, "/etc/group", "ops") is None
+
+
+def test_what_the_program_said_is_the_error(host: Prefixed) -> None:
+    kind = TYPES["group"]
+    result = kind.converge(host, kind.spec.model_validate({"group": "ops", "gid": 4}), dry_run=False)
+    assert result.outcome is Outcome.FAILED
+    assert result.error == "groupadd: exit 4: groupadd: GID '4' already exists"
