@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785): one value, one sequence of bytes.
 
 What is signed or hashed passes through here. A receiver checks the signature over the bytes it received, then reads
-them with `loads`, which accepts nothing but the canonical form: no duplicate keys, no trailing data, no second spelling.
+them with `loads`, which accepts nothing but the canonical form: no duplicate keys, no trailing data, no other spelling.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
         raise NotCanonical(str(error)) from error
 
 
@@ -38,7 +38,7 @@ def loads(data: bytes) -> Any:
         NotCanonical: not JSON, or JSON in another form than the canonical one.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, parse_int=_number)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise NotCanonical(f"not JSON: {error}") from error
     _check_depth(value)
@@ -50,6 +50,12 @@ def loads(data: bytes) -> Any:
 def _refuse_constant(name: str) -> float:
     assert not math.isfinite(float(name))
     raise ValueError(f"{name} has no place in JSON")
+
+
+def _number(digits: str) -> int | float:
+    """A whole number; where it is too large for one, the floating-point number that is written so (1e20 is)."""
+    value = int(digits)
+    return value if abs(value) < 2**53 else float(digits)
 
 
 def _check_depth(value: Any, depth: int = 0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from enum import StrEnum
 from typing import Final
 
@@ -66,10 +65,10 @@ def verify(key: Ed25519PublicKey, domain: Domain, signed: Signed) -> bytes:
     """
     if signed.key_id != key_id(key):
         raise BadSignature(f"signed by key {signed.key_id[:16]}, expected {key_id(key)[:16]}")
-    body = signed.body.encode()
     try:
+        body = signed.body.encode()
         key.verify(base64.b64decode(signed.signature, validate=True), _message(domain, body))
-    except (InvalidSignature, binascii.Error) as error:
+    except (InvalidSignature, ValueError) as error:  # not base64, not ASCII, not UTF-8
         raise BadSignature(f"the signature for {domain} does not match") from error
     return body
 
