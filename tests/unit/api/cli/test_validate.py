@@ -163,16 +163,19 @@ def test_a_trace_of_an_invalid_repository_ends_2_with_its_mistakes(vigo: Vigo, f
     assert "error: the configuration is not valid" in err
 
 
-def test_validating_imports_nothing_of_the_server() -> None:
+def test_validating_a_directory_loads_nothing_of_the_server_git_or_the_network() -> None:
+    """Start-up is most of the time that `vigo validate` takes: 0.3 s, and each of these would add 0.03 to 0.6."""
+    kept_out = {
+        "alembic", "asyncio", "cryptography", "httpx", "minijinja", "pygit2", "rich", "ruamel", "sqlalchemy", "sqlmodel",
+        "ssl", "starlette", "strawberry", "uvicorn", "watchfiles", "weasyprint", "websockets",
+    }  # fmt: skip
     script = (
         "import sys\nfrom api.cli.main import run\nrun(['validate', sys.argv[1]])\n"
-        "print(sorted({name.partition('.')[0] for name in sys.modules} & "
-        "{'starlette', 'sqlmodel', 'sqlalchemy', 'strawberry', 'uvicorn', 'httpx', 'rich', 'weasyprint', 'cryptography', "
-        "'websockets', 'ruamel'}))"
+        "print(' '.join(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(ROOT / "api" / "cli" / "starter")],
         capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
     )  # fmt: skip
 
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert kept_out & set(done.stdout.splitlines()[-1].split()) == set()

@@ -1,0 +1,115 @@
+"""REST and GraphQL agree: who may read what, and what they read (hostile case K7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.graphql import endpoint
+from api.services import revisions
+from api.storage import envoys as rows
+from api.storage.envoys import Known
+from reconciler import graph, repository
+from schema.access import Role
+from schema.ids import DEFAULT_PROJECT, new_id
+from tests.server import Server
+
+STARTER = Path(__file__).parents[4] / "api" / "cli" / "starter"
+HOST = "web01.example.com"
+
+
+class Pair(NamedTuple):
+    """One question in both languages, and what of each answer must be equal."""
+
+    query: str
+    path: str
+    of_graphql: Callable[[Any], Any]
+    of_rest: Callable[[Any], Any]
+
+
+PAIRS = {
+    "envoys": Pair(
+        "{ envoys { nodes { id hostname ipAddress enrolledAt lastSeen revoked agentVersion environment commit generation"
+        " stalled lastRunAt } } }",
+        "/api/v1/envoys",
+        lambda data: data["envoys"]["nodes"],
+        lambda body: [
+            {key: value for key, value in envoy.items() if key not in {"status", "convergence"}}
+            for envoy in body["envoys"]
+        ],
+    ),
+    "convergence": Pair(
+        "{ envoys { nodes { convergence reachability } } }",
+        "/api/v1/envoys",
+        lambda data: [
+            (item["convergence"].lower().replace("_", " "), item["reachability"].lower())
+            for item in data["envoys"]["nodes"]
+        ],
+        lambda body: [(item["convergence"], item["status"]) for item in body["envoys"]],
+    ),
+    "trace": Pair(
+        f'{{ trace(hostname: "{HOST}") {{ matchPattern environment roles configcrates resourceCount }} }}',
+        f"/api/v1/config/trace?hostname={HOST}",
+        lambda data: list(data["trace"].values()),
+        lambda body: [body[key] for key in ("match_pattern", "environment", "roles", "configcrates", "resource_count")],
+    ),
+    "status": Pair(
+        "{ configStatus { healthy version lastError commit lastReloadAt } }",
+        "/api/v1/config/status",
+        lambda data: list(data["configStatus"].values()),
+        lambda body: [body[key] for key in ("healthy", "version", "last_error", "commit", "last_reload_at")],
+    ),
+    "runs": Pair(
+        "{ runs { nodes { id } } }",
+        "/api/v1/runs",
+        lambda data: [item["id"] for item in data["runs"]["nodes"]],
+        lambda body: [item["id"] for item in body["runs"]],
+    ),
+    "audit": Pair(
+        "{ auditEntries(first: 5) { index hash timestamp operator summary outcome } }",
+        "/api/v1/audit?limit=5",
+        lambda data: data["auditEntries"],
+        lambda body: [
+            {key: item[key] for key in ("index", "hash", "timestamp", "operator", "summary", "outcome")}
+            for item in body["events"]
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with both faces, one envoy, and a revision in force."""
+    made = Server(tmp_path_factory.mktemp("both"), extra=(endpoint.area,))
+    envoy = Known(new_id(), HOST, "0" * 64, "1" * 64, enrolled_at=1_000_000)
+    made.services.db.write_now(lambda session: rows.add(session, DEFAULT_PROJECT, envoy))
+    made.services.write_now(
+        made.system,
+        lambda work: revisions.record_in_force(work, commit="a" * 40, plan_root="b" * 64, compiled_ms=1.0),
+    )
+    made.services.graph = graph.compile_tree(repository.directory(STARTER)).graph
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("role", [*Role, None], ids=str)
+def test_what_one_answers_the_other_answers_and_what_one_refuses_the_other_refuses(
+    both: Server, pair: Pair, role: Role | None
+) -> None:
+    rest = both.get(pair.path, role=role)
+    graphql = both.post("/graphql", role=role, json={"query": pair.query})
+
+    if rest.status_code == 200:
+        assert graphql.status_code == 200
+        assert "errors" not in graphql.json()
+        assert pair.of_graphql(graphql.json()["data"]) == pair.of_rest(rest.json())
+    elif rest.status_code == 401:
+        assert graphql.status_code == 401
+    else:
+        assert rest.status_code == 403
+        assert graphql.json()["data"] is None
+        assert graphql.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
