@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -39,6 +40,8 @@ from schema.errors import Exhausted, Fault, Forbidden, Unauthenticated, Unavaila
 
 logger = logging.getLogger("vigo.http")
 
+QUICK_BYTES: Final = 16 * 1024
+"""A body up to here is read on the event loop: under half a millisecond."""
 OF_ALL: Final = (
     Unauthenticated,
     NotAllowed,
@@ -114,11 +117,13 @@ class Edge:
         self, endpoint: Endpoint, binding: Binding, request: Request, actor: Actor, request_id: str
     ) -> Response:
         body = await self._body(request) if binding.body is not None else b""
-        arguments = binding.arguments(request.path_params, request.query_params, body)
+        bind = partial(binding.arguments, request.path_params, request.query_params, body)
+        arguments = bind() if len(body) <= QUICK_BYTES else await asyncio.to_thread(bind)
         if not binding.wants_work:
             call = Call(self.services, actor, request_id, peer_key(request), request)
             result = await endpoint.run(call, **arguments)
-            return _respond(result, call.status or endpoint.status, _dumped(binding, result))
+            data = b"" if isinstance(result, Response) else await asyncio.to_thread(_dumped, binding, result)
+            return _respond(result, call.status or endpoint.status, data)
 
         def use_case(work: Work) -> tuple[Any, bytes]:
             made = endpoint.run(work, **arguments)

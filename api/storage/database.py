@@ -27,7 +27,7 @@ from api.storage import migrate
 from api.storage import projects as projects  # every table refers to it, whether or not a migration has loaded it
 from api.storage.engines import DatabaseUnavailable, fault_of, postgres_engines, set_deadline, sqlite_engines
 from api.storage.writer import Writer
-from schema.errors import Conflict, Exhausted
+from schema.errors import Conflict, Exhausted, Invalid
 
 T = TypeVar("T")
 
@@ -36,6 +36,12 @@ class DatabaseInUse(Conflict):
     """Another server has this data directory."""
 
     code = "database.in_use"
+
+
+class BadUrl(Invalid):
+    """Not the URL of a database this server can use."""
+
+    code = "database.bad_url"
 
 
 class ReadersBusy(Exhausted):
@@ -75,6 +81,7 @@ class Database:
             on_fatal: called when the disk failed to sync; the process should end.
 
         Raises:
+            BadUrl: of another kind of database.
             DatabaseInUse: another process has it (SQLite).
             SchemaTooNew: a later version of this program has migrated it.
             UnsafeSqlite: the SQLite library is known to corrupt.
@@ -82,6 +89,8 @@ class Database:
         lock: int | None = None
         if isinstance(where, str) and where.startswith(("postgresql://", "postgres://")):
             writing, reading = postgres_engines(where.replace("postgres://", "postgresql://", 1), readers)
+        elif isinstance(where, str) and "://" in where:
+            raise BadUrl("a database is a file, or a postgresql:// URL")
         else:
             path = Path(where)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -41,7 +41,8 @@ _IO_ERROR: Final = 10
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database does not answer; what was asked has not happened."""
+    """The database does not answer; what was asked has not happened. (Only when the connection to a PostgreSQL breaks
+    in the middle of a commit can nobody say.)"""
 
     code = "database.unavailable"
 
@@ -97,7 +98,13 @@ def postgres_engines(url: str, readers: int) -> tuple[Engine, Engine]:
     """The writing and the reading engine of a PostgreSQL database."""
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     limits = "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC -c idle_in_transaction_session_timeout=60s"
-    common: dict[str, Any] = {"max_overflow": 0, "pool_pre_ping": True, "poolclass": QueuePool, "pool_timeout": 10}
+    common: dict[str, Any] = {
+        "hide_parameters": True,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "poolclass": QueuePool,
+        "pool_timeout": 10,
+    }
     writing = create_engine(
         url,
         pool_size=1,
@@ -126,6 +133,8 @@ def set_deadline(connection: Connection) -> None:
 
 def in_transaction(connection: Connection) -> bool:
     """Whether the database still holds the transaction: SQLite rolls all of it back by itself when a disk is full."""
+    if connection.invalidated:
+        return False
     raw: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         return bool(raw.in_transaction)
@@ -164,7 +173,13 @@ def _sqlite(url: str, pragmas: dict[str, Any], *, begin: str, size: int) -> Engi
         return sqlite.connect(url, uri=True, check_same_thread=False, isolation_level=None, cached_statements=512)
 
     engine = create_engine(
-        "sqlite://", module=sqlite, creator=connect, poolclass=QueuePool, pool_size=size, max_overflow=0
+        "sqlite://",
+        module=sqlite,
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        hide_parameters=True,  # an error's text goes to logs, and parameters hold secrets
     )
 
     @event.listens_for(engine, "connect")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
 from api.storage.engines import DatabaseUnavailable, fault_of, in_transaction, is_fatal
@@ -172,10 +172,10 @@ def _run_unit(connection: Connection, unit: Callable[[Session], Any]) -> tuple[A
         session._release()  # noqa: SLF001 - ours, a few lines up
     except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it was
         # A savepoint that is gone went with the whole transaction: the batch sees it, and the first error says why.
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             session.rollback()
         return None, error
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             session.close()
     return result, None

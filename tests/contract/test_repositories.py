@@ -22,7 +22,7 @@ from api.storage import projects
 from api.storage import revisions as revision_rows
 from api.storage import tokens as token_rows
 from api.storage import users as user_rows
-from api.storage.database import Database
+from api.storage.database import BadUrl, Database
 from api.storage.engines import DatabaseConflict, DatabaseUnavailable
 from schema.access import Role
 from schema.diagnostics import Diagnostic
@@ -104,6 +104,37 @@ def test_projects_are_listed_by_name(database: Database, other: str) -> None:
     assert database.read_now(projects.names) == {DEFAULT_PROJECT: "default", OTHER: "other"}
     assert database.read_now(lambda session: projects.exists(session, OTHER))
     assert not database.read_now(lambda session: projects.exists(session, "nobody's"))
+
+
+def test_a_connection_that_breaks_is_told_and_replaced(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        database = Database.open(url, readers=1)
+        ann = add_user(database, DEFAULT_PROJECT, account("ann"))
+
+        def cut(session: Session) -> None:
+            user_rows.add(session, DEFAULT_PROJECT, account("bob"), "h")
+            session.connection().exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+        with pytest.raises(DatabaseUnavailable):
+            database.write_now(cut)
+        cat = add_user(database, DEFAULT_PROJECT, account("cat"))
+        with pytest.raises(DatabaseUnavailable):
+            database.read_now(lambda s: s.connection().exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert database.read_now(lambda session: user_rows.page(session, DEFAULT_PROJECT)) == [ann, cat]
+        database.close_now()
+
+
+def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        Database.open(f"postgresql://nobody@/none?host={tmp_path}")
+    with pytest.raises(BadUrl):
+        Database.open("mysql://root@localhost/vigo")
+
+
+def test_an_error_does_not_repeat_what_was_to_be_stored(database: Database) -> None:
+    with pytest.raises(Exception, match="no_such_table") as caught:
+        database.write_now(lambda s: s.execute(text("INSERT INTO no_such_table VALUES (:x)"), {"x": "VIGOCANARY"}))
+    assert "VIGOCANARY" not in str(caught.value)
 
 
 # Users and tokens.

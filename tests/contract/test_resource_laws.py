@@ -24,7 +24,7 @@ from tests.strategies.scenes import SCENES, Scene
 
 EVERY_TYPE = pytest.mark.parametrize("name", sorted(TYPES))
 CONFINABLE = sorted(name for name, kind in TYPES.items() if kind.confinable)
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 
 
 def prepared(name: str, spec: dict[str, Any]) -> Any:
@@ -131,7 +131,7 @@ def test_a_type_that_cannot_be_confined_says_so_and_runs_nothing(name: str) -> N
 
 
 @pytest.mark.parametrize("name", CONFINABLE)
-@settings(FEW, max_examples=40)
+@settings(FEW, max_examples=25)
 @given(data=st.data())
 def test_a_real_directory_comes_out_as_the_machine_of_memory_says(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
