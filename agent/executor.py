@@ -69,7 +69,7 @@ class LocalExecutor:
         self._absent: set[str] = set()
         self._desired: tuple[str, Desired] | None = None
         self._swept = ""
-        self._last: Report | None = None
+        self._last: tuple[object, ...] = ()
         self.problem = ""
         trust = Trust(
             self.identity.project,
@@ -245,7 +245,7 @@ class LocalExecutor:
         told = trigger is not Trigger.DRIFT or not self._same(report)
         if told:
             self.keep(report)
-            self._last = report
+            self._last = _gist(report)
         if changed:
             self._traits.forget()
         self._settle(report)
@@ -260,13 +260,7 @@ class LocalExecutor:
 
     def _same(self, report: Report) -> bool:
         """Whether a look at drift found all just as the last report says: then there is nothing to tell."""
-        last = self._last
-        return (
-            last is not None
-            and last.assignment_sha256 == report.assignment_sha256
-            and (last.status, last.error, last.stale) == (report.status, report.error, report.stale)
-            and not any(_notable(each.outcome) for each in report.resources)
-        )
+        return self._last == _gist(report) and not any(_notable(each.outcome) for each in report.resources)
 
     def _settle(self, report: Report) -> None:
         """After a run: watch what is managed now, and let go of objects that nothing names any more."""
@@ -294,6 +288,7 @@ class LocalExecutor:
     def _read(self, accepted: Accepted) -> Desired:
         if self._desired is None or self._desired[0] != accepted.assignment_sha256:
             assert accepted.signed.catalog is not None
+            self._desired = None  # the old plan goes before the new one is made: memory for one is enough
             read = desired.read(
                 assignment=accepted.signed.assignment.body.encode(),
                 catalog=accepted.signed.catalog.body.encode(),
@@ -331,6 +326,10 @@ class LocalExecutor:
 
 def _notable(outcome: Outcome) -> bool:
     return outcome in (Outcome.CHANGED, Outcome.FAILED)
+
+
+def _gist(report: Report) -> tuple[object, ...]:
+    return report.assignment_sha256, report.status, report.error, report.stale
 
 
 def _fitting(report: Report) -> bytes:
