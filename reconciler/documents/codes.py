@@ -69,6 +69,7 @@ CODES: Final[dict[str, str]] = {
     "expression.item": "`item` where there is no `foreach`.",
     "expression.unknown-trait": "A trait that no host has.",
     "expression.optional-trait": "A trait that not every host has, without `default` or `has_trait`.",
+    "secret.dynamic": "A secret whose name is a template: who is entitled to it could not be told.",
     "match.pattern": "A pattern that cannot be read, or that no host name can match.",
     "match.shadowed": "A match block that can never apply, because another always does.",
     "usercrate.unknown": "A reference to a usercrate that does not exist.",

@@ -12,6 +12,8 @@ from reconciler.documents.marks import Path
 from schema.merging import APPEND
 
 _TEMPLATE: Final = re.compile(r"\{[{%][^}]*\b(?:vars|traits|host|item)\b")
+DYNAMIC_SECRET: Final = re.compile(r"secret:[A-Za-z0-9_./-]*\{[{%]")
+"""A secret whose name would only be known after rendering."""
 
 
 def check(kind: Kind, data: Any) -> list[Flaw]:
@@ -38,7 +40,9 @@ def _vars_of(kind: Kind, data: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _check(value: Any, path: Path) -> Iterator[Flaw]:
     if isinstance(value, str):
-        if "{" in value and _TEMPLATE.search(value):
+        if "secret:" in value and DYNAMIC_SECRET.search(value):
+            yield Flaw("secret.dynamic", path, "the name of a secret may not be a template", "vars are not rendered")
+        elif "{" in value and _TEMPLATE.search(value):
             hint = "write the expression in the resource that uses it"
             yield Flaw("vars.template", path, "vars are not rendered: this stays as it is written", hint)
     elif isinstance(value, list):

@@ -6,13 +6,14 @@ a list of needs, which every profile that has the crate must meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
 from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path as DocumentPath
 from reconciler.documents.resources import deferred
+from reconciler.documents.variables import DYNAMIC_SECRET
 from reconciler.expressions import EACH, RESOURCE_ROOTS, Analysis, Path, PathUse
 from schema import traits
 from schema.traits import TraitType
@@ -90,7 +91,8 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
         listed: the path that the text stands for, when it must be a list.
     """
     needs: list[Need] = []
-    objections = [
+    objections = [*dynamic_secret(origin.text, origin)]
+    objections += [
         Objection(_code(analysis, problem.message), origin, problem.line, problem.column, problem.message, problem.hint)
         for problem in analysis.problems
     ]
@@ -114,6 +116,16 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
     asked = (_unknown_trait(use, origin) for use in analysis.asked)
     objections.extend(objection for objection in asked if objection is not None)
     return Proof(needs, objections)
+
+
+def dynamic_secret(text: str, origin: Origin) -> Iterator[Objection]:
+    """An objection to the first secret in a text whose name is a template."""
+    found = DYNAMIC_SECRET.search(text) if "secret:" in text else None
+    if found is not None:
+        before = text[: found.start()]
+        line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
+        message = "the name of a secret may not be a template"
+        yield Objection("secret.dynamic", origin, line, column, message, "write one reference for each secret")
 
 
 def items_of(foreach: str | Sequence[Any]) -> Items:

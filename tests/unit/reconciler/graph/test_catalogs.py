@@ -1,0 +1,229 @@
+"""Catalogs and crate objects: what is signed, and what it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.graph import encoding, plan
+from reconciler.graph.profiles import leaf_hash
+from schema import canonical
+from schema.protocol.desired import Catalog, CrateObject
+from tests.unit.reconciler.graph.conftest import Compile
+
+WEB = """\
+name: web
+vars: {port: 80, vhosts: [{name: a}], key: secret:web/key}
+depends_on: base
+when: traits.os.family == 'debian'
+defaults: {owner: root, on_host: x}
+resources:
+  - name: install
+    type: package
+    package: nginx
+    on_removal: revert
+  - name: conf
+    type: file
+    path: /etc/nginx.conf
+    source: templates/nginx.j2
+    notify: reload
+    depends_on: install
+
+  - name: vhosts
+    type: file
+    foreach: vars.vhosts
+    when: host.environment == 'lab'
+    path: /etc/vhosts/{{ item.name }}
+    content: "{{ item.name }} secret:web/cert"
+    owner: www
+    before: [conf, reload]
+  - type: file
+    path: /srv/logo
+    source: files/logo.bin
+  - name: reload
+    type: service
+    service: nginx
+    state: reloaded
+    subscribes: [vhosts, vhosts]
+"""
+FILES = {
+    "configcrates/web.vgo": WEB.replace(", on_host: x", ""),
+    "configcrates/base.vgo": "name: base\n",
+    "templates/nginx.j2": "listen {{ vars.port }} secret:tls/nginx\n",
+    "files/logo.bin": "logo secret:not/one\n",
+    "x.vgo": "envoys:\n  - match: a.example.com\n    configcrates: [web, base]\n    vars: {db: secret:db/a}\n  - match: b\n",
+}
+
+
+def test_a_crate_object_says_all_that_a_host_needs(compiled: Compile) -> None:
+    whole = compiled(FILES)
+    body = whole.crates["web"].crate.body
+    crate = CrateObject.model_validate(canonical.loads(body))
+    assert (crate.name, crate.when) == ("web", "traits.os.family == 'debian'")
+    assert crate.vars == {"port": 80, "vhosts": [{"name": "a"}], "key": "secret:web/key"}
+    told = [
+        {key: value for key, value in each.model_dump(exclude_defaults=True).items() if key != "file"}
+        for each in crate.resources
+    ]
+    assert told == [
+        {"id": "web/install", "type": "package", "spec": {"package": "nginx"}, "on_removal": "revert", "line": 7},
+        {
+            "id": "web/conf",
+            "type": "file",
+            "spec": {"owner": "root", "path": "/etc/nginx.conf", "source": "templates/nginx.j2"},
+            "requires": ["web/install", "web/vhosts"],
+            "notify": ["web/reload"],
+            "line": 11,
+        },
+        {
+            "id": "web/vhosts",
+            "type": "file",
+            "foreach": "vars.vhosts",
+            "when": "host.environment == 'lab'",
+            "spec": {
+                "owner": "www",
+                "path": "/etc/vhosts/{{ item.name }}",
+                "content": "{{ item.name }} secret:web/cert",
+            },
+            "notify": ["web/reload"],
+            "line": 18,
+        },
+        {
+            "id": "web//srv/logo",
+            "type": "file",
+            "spec": {"owner": "root", "path": "/srv/logo", "source": "files/logo.bin"},
+            "line": 26,
+        },
+        {
+            "id": "web/reload",
+            "type": "service",
+            "spec": {"service": "nginx", "state": "reloaded"},
+            "requires": ["web/vhosts"],
+            "on_notify_only": True,
+            "line": 29,
+        },
+    ]
+    assert {each.file for each in crate.resources} == {"configcrates/web.vgo"}
+
+
+def test_a_catalog_is_canonical_and_names_what_it_needs(compiled: Compile) -> None:
+    whole = compiled(FILES)
+    profile = whole.profiles["x.vgo#a.example.com"]
+    assert canonical.dumps(canonical.loads(profile.catalog_body)) == profile.catalog_body
+    assert profile.catalog_sha256 == hashlib.sha256(profile.catalog_body).hexdigest()
+    catalog = Catalog.model_validate(canonical.loads(profile.catalog_body))
+    assert catalog == profile.catalog
+    assert (catalog.environment, catalog.roles, catalog.vars) == ("", [], {"db": "secret:db/a"})
+    assert [(ref.name, ref.requires) for ref in catalog.crates] == [("base", []), ("web", ["base"])]
+    assert set(catalog.content) == {"templates/nginx.j2", "files/logo.bin"}
+    # Those of its vars, its crates and its templates; never what only looks like one in a file that is not rendered.
+    assert catalog.secrets == ["db/a", "tls/nginx", "web/cert", "web/key"]
+    assert list(profile.secrets) == catalog.secrets
+    assert profile.resource_count == 5
+
+
+def test_everything_that_a_catalog_names_can_be_fetched_by_its_digest(compiled: Compile) -> None:
+    whole = compiled(FILES)
+    catalog = whole.profiles["x.vgo#a.example.com"].catalog
+    for ref in (*catalog.crates, *catalog.content.values()):
+        data = whole.object(ref.sha256)
+        assert data is not None
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (ref.sha256, ref.size)
+    assert whole.object("0" * 64) is None
+
+
+def test_profiles_that_resolve_alike_share_one_catalog(compiled: Compile) -> None:
+    whole = compiled(
+        {
+            **FILES,
+            "y.vgo": "envoys:\n  - match: c.example.com\n    configcrates: [base, web]\n    vars: {db: secret:db/a}\n",
+        }
+    )
+    one, other = whole.profiles["x.vgo#a.example.com"], whole.profiles["y.vgo#c.example.com"]
+    assert one.catalog_sha256 == other.catalog_sha256
+    assert one.catalog_body is other.catalog_body
+    assert one.id != other.id
+
+
+def test_no_host_name_stands_in_a_catalog(compiled: Compile) -> None:
+    whole = compiled(FILES)
+    assert b"example.com" not in b"".join(each.catalog_body for each in whole.profiles.values())
+
+
+def test_vars_that_need_the_slow_encoder_are_canonical_too(compiled: Compile) -> None:
+    whole = compiled(
+        {"x.vgo": 'envoys:\n  - match: a\n    vars: {r: 1.0, e: 1e21, "\U0001f600": 1, "\ufb33": 2, "é": 0.1}\n'}
+    )
+    body = whole.profiles["x.vgo#a"].catalog_body
+    assert canonical.loads(body)["vars"] == {"r": 1, "e": 1e21, "\U0001f600": 1, "\ufb33": 2, "é": 0.1}
+    assert b'"r":1,' in body or b'"r":1}' in body
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+)
+
+
+@given(values)
+def test_the_quick_encoder_writes_what_the_canonical_one_writes(value: Any) -> None:
+    assert encoding.dumps(value) == canonical.dumps(value)
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"])), st.integers(0, 9), max_size=5))
+def test_joined_pieces_are_canonical(value: dict[str, int]) -> None:
+    pieces = {key: encoding.pair(key, encoding.dumps(item)) for key, item in value.items()}
+    assert encoding.joined_map(pieces) == canonical.dumps(value)
+    assert encoding.joined_list([encoding.text(key) for key in value]) == canonical.dumps(list(value))
+
+
+def merkle(leaves: list[bytes]) -> bytes:
+    """RFC 6962, 2.1, as it is written."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\1" + merkle(leaves[:split]) + merkle(leaves[split:])).digest()
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.lists(st.integers(0, 39), max_size=4))
+def test_the_plan_root_is_that_of_rfc_6962_however_it_is_come_by(leaves: list[bytes], touched: list[int]) -> None:
+    rows = plan.build(leaves)
+    assert plan.root(rows) == merkle(leaves)
+    changed = [hashlib.sha256(leaf).digest() if at in touched else leaf for at, leaf in enumerate(leaves)]
+    assert plan.root(plan.build(changed, rows)) == merkle(changed)
+
+
+def test_the_plan_root_covers_every_profile_in_the_order_of_ids(compiled: Compile) -> None:
+    whole = compiled(FILES)
+    leaves = [
+        hashlib.sha256(b"\0" + canonical.dumps([id_, whole.profiles[id_].catalog_sha256])).digest()
+        for id_ in sorted(whole.profiles)
+    ]
+    assert [leaf_hash(id_, whole.profiles[id_].catalog_sha256) for id_ in sorted(whole.profiles)] == leaves
+    assert whole.plan_root == merkle(leaves).hex()
+
+
+def test_the_plan_root_of_nothing_is_that_of_no_leaves(compiled: Compile) -> None:
+    assert compiled({}).plan_root == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize("text", ["a", "ü", "\u2028", '"\\\b\f\n\r\t\x00\x1f\x7f'])
+def test_strings_are_escaped_as_rfc_8785_says(text: str) -> None:
+    assert encoding.text(text) == canonical.dumps(text)
+    assert json.loads(encoding.text(text)) == text
