@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 BATCH_UNITS: Final = 256
 BATCH_S: Final = 0.005
+MAX_BATCH_S: Final = 0.05
+"""A batch takes up to 5 ms, or twice what the last commit took where the disk is slower than that."""
 
 Job = tuple[Callable[[Session], Any], "Future[Any]"]
 
@@ -65,6 +67,7 @@ class Writer:
         self._on_fatal = on_fatal
         self._failed: Exception | None = None
         self._closed = threading.Event()
+        self._window_s = BATCH_S
         self.commits = 0
         self.units = 0
         self._thread = threading.Thread(target=self._run, name="vigo-writer", daemon=True)
@@ -120,7 +123,7 @@ class Writer:
         try:
             with self._engine.connect() as connection:
                 connection.begin()
-                until = time.monotonic() + BATCH_S
+                until = time.monotonic() + self._window_s
                 while following is not None:
                     unit, future = following
                     if future.set_running_or_notify_cancel():
@@ -134,7 +137,9 @@ class Writer:
                         break
                     following = self._queue.get()
                 if lost is None:
+                    begun = time.monotonic()
                     connection.commit()
+                    self._window_s = min(max(BATCH_S, 2 * (time.monotonic() - begun)), MAX_BATCH_S)
                     self.commits += 1
                     self.units += len(ran)
         except Exception as error:  # noqa: BLE001 - the writer outlives every unit; each caller gets the error
