@@ -10,7 +10,7 @@ default:
 # System libraries and browser assets that a wheel cannot bring. Safe to run again.
 setup *WHAT:
     @sh .ci/setup {{ WHAT }}
-    @python -m api.web.assets
+    -@python -m api.web.assets
 
 # A commit becomes a converged fleet of three, before your eyes. `just demo --exit` ends by itself.
 demo *ARGS: setup
