@@ -257,7 +257,7 @@ class _Run:
     def _instance(self, step: Step, instance: Instance, *, known: bool) -> Converged:
         try:
             return self._converged(step, instance, known=known)
-        except (ResourceFailed, JournalFull, OSError) as error:
+        except (ResourceFailed, JournalFull, HostFault, OSError) as error:
             return Converged(Outcome.FAILED, error=str(error))
         except Exception as error:  # noqa: BLE001 - one resource never ends the run
             return Converged(Outcome.FAILED, error=self._bug(instance.id, error))

@@ -19,6 +19,8 @@ class DirectorySpec(ResourceSpec):
     state: Literal["present", "absent"] = "present"
     mode: FileMode | None = None
     owner: str | None = None
+    """A name or a number. In a confined root one that it does not know, or that we may not set, is not managed."""
     group: str | None = None
+    """The same for the group."""
     force: bool = False
     """With `state: absent`: remove it though it is not empty."""

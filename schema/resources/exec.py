@@ -13,7 +13,11 @@ from schema.shapes import AbsolutePath
 
 
 class ExecSpec(ResourceSpec):
-    """One command, run by `/bin/sh -c` when its guards say that it is needed."""
+    """One command, read by `/bin/sh` when its guards say that it is needed.
+
+    One whose guard still asks for it afterwards has failed. Command and guards go in through standard input, so that no
+    argument shows a secret; they find their own standard input empty.
+    """
 
     IDENTITY: ClassVar[str] = "command"
 

@@ -11,7 +11,11 @@ from schema.shapes import AbsolutePath, FileMode
 
 
 class FileSpec(ResourceSpec):
-    """One file on the host. Without `content` or `source` only its presence and metadata are managed."""
+    """One file on the host. Without `content` or `source` only its presence and metadata are managed.
+
+    Where content is managed, a symbolic link in its place is replaced; a directory or special file never is. The
+    directory must exist; in a confined root it is made.
+    """
 
     IDENTITY: ClassVar[str] = "path"
     OWNS: ClassVar[str | None] = "path"
@@ -26,7 +30,9 @@ class FileSpec(ResourceSpec):
     mode: FileMode | None = None
     """Left as it is when not given; a file that is created then gets 0644."""
     owner: str | None = None
+    """A name or a number. In a confined root one that it does not know, or that we may not set, is not managed."""
     group: str | None = None
+    """The same for the group."""
     validate_: str | None = Field(default=None, alias="validate", pattern="%")
     """A command that must end 0 before the new content replaces the old; `%` is the path of the candidate.
     No shell reads it. In a confined root it is not run."""

@@ -205,6 +205,38 @@ def test_a_host_has_no_more_resources_than_a_report_holds(fleet: Fleet, monkeypa
     assert machines.describe(fleet.host, "/a") is None
 
 
+def test_systemd_that_does_not_answer_fails_services_and_nothing_else(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    machines._plant(fleet.host, "/run/systemd/system", {"directory": True})
+    fleet.host.programs["systemctl"] = lambda host, args, stdin: programs.refuse("Failed to connect to bus")
+    service = {"name": "s", "type": "service", "service": "x", "state": "running"}
+    report = fleet.run(state(crate("web", [service, file("a")])))
+    assert outcomes(report) == {"web/s": "failed", "web/a": "changed"}
+    assert by_id(report, "web/s").error == "systemctl show: exit 1: Failed to connect to bus"
+    assert caplog.text == ""
+
+
+def test_packages_and_services_are_each_read_in_one_call(fleet: Fleet) -> None:
+    machines._plant(fleet.host, "/run/systemd/system", {"directory": True})
+    units = ", ".join(f'"s{number}.service": {{"active": "active", "file": "enabled"}}' for number in range(20))
+    machines._plant(fleet.host, programs.UNITS, f"{{{units}}}")
+    machines._plant(fleet.host, programs.STATUS, "".join(f"p{number} installed 1\n" for number in range(20)))
+    resources = [
+        one
+        for number in range(20)
+        for one in (
+            {"name": f"p{number}", "type": "package", "package": f"p{number}"},
+            {"name": f"s{number}", "type": "service", "service": f"s{number}", "state": "running"},
+        )
+    ]
+    desired = state(crate("web", resources))
+    fleet.run(desired)
+    fleet.host.runs.clear()
+    assert set(outcomes(fleet.run(desired)).values()) == {"unchanged"}
+    assert [run[0] for run in fleet.host.runs] == ["dpkg-query", "systemctl"]
+
+
 # conditions
 
 
