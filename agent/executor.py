@@ -19,6 +19,7 @@ from agent.hosts import Host
 from agent.journal import Journal
 from agent.objects import ObjectMissing, ObjectStore
 from agent.spool import Spool
+from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
 from schema.ids import new_id, sha256
@@ -217,10 +218,7 @@ class LocalExecutor:
         """Put a report into the spool, and what `status` shows of it into the state."""
         self.spool.put(report.id, _fitting(report))
         try:
-            summary = report.model_copy(
-                update={"resources": [each for each in report.resources if _notable(each.outcome)]}
-            )
-            self._state.write_model("last-run.json", summary, synced=False)
+            self._state.write_model("last-run.json", LastRun.of(report), synced=False)
         except OSError as error:
             _log.warning("the last run is not shown by status: %s", error.strerror or error)
 

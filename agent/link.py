@@ -61,6 +61,8 @@ class Link:
         self._traits: Final = Worker("executor traits")
         self._fetches: Final = Worker("fetch")
         self._skew_s = 0.0
+        self._connected = False
+        self._since = clock.now()
 
     def drifted(self) -> None:
         """Tell the core that a managed path changed; may be called from any thread."""
@@ -223,6 +225,9 @@ class Link:
             reason = f"the server's certificate is not trusted: {error.verify_message}"
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - whatever a server makes a library do, another attempt follows
+            _log.exception("a connection ended in a way that nobody foresaw")
+            reason = f"internal: {type(error).__name__}"
         finally:
             self._socket = None
             if writer is not None:
@@ -254,9 +259,11 @@ class Link:
         self._show(connected=True)
 
     def _show(self, *, connected: bool, reason: str = "") -> None:
+        if connected != self._connected:
+            self._connected, self._since = connected, self._clock.now()
         status = LinkStatus(
             connected=connected,
-            since=self._clock.now(),
+            since=self._since,
             server=self._url,
             reason=reason[:500],
             skew_s=round(self._skew_s, 3),

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from agent.logs import plain
-from agent.standing import AgentStatus
+from agent.standing import AgentStatus, LastRun
 from schema.protocol.reports import Outcome, Report, ResourceReport
 from schema.time import to_rfc3339
 
@@ -73,12 +73,12 @@ def _in_force(found: AgentStatus) -> str:
     return f"{where}, {expiry} {to_rfc3339(held.expires)}"
 
 
-def _last_run(report: Report | None) -> str:
-    if report is None:
+def _last_run(last: LastRun | None) -> str:
+    if last is None:
         return "none yet"
-    changed = sum(each.outcome is Outcome.CHANGED for each in report.resources)
-    failed = sum(each.outcome is Outcome.FAILED for each in report.resources)
-    said = f"{report.status} ({report.trigger}), {changed} changed, {failed} failed, {to_rfc3339(report.finished)}"
+    report = last.report
+    counted = f"{last.changed} changed, {last.failed} failed"
+    said = f"{report.status} ({report.trigger}), {counted}, {to_rfc3339(report.finished)}"
     return f"{said}: {report.error}" if report.error else said
 
 

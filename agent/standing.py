@@ -5,14 +5,18 @@ Read from the state directory alone; nothing is verified, locked or changed by l
 
 from __future__ import annotations
 
+from typing import Final, Self
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.spool import Spool
 from agent.state import State
 from schema.protocol.desired import Assignment
 from schema.protocol.messages import Target
-from schema.protocol.reports import Report
+from schema.protocol.reports import Outcome, Report
 from schema.time import Clock, Instant
+
+SHOWN: Final = 100
 
 
 class LinkStatus(BaseModel):
@@ -36,6 +40,23 @@ class KeptTraits(BaseModel):
     stable_sha256: str
 
 
+class LastRun(BaseModel):
+    """What the last run did, in short."""
+
+    report: Report
+    """Without diffs, and with at most `SHOWN` resources: those that changed or failed."""
+    changed: int
+    failed: int
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        """In short, this report."""
+        notable = [each for each in report.resources if each.outcome in (Outcome.CHANGED, Outcome.FAILED)]
+        shown = [each.model_copy(update={"diff": ""}) for each in notable[:SHOWN]]
+        failed = sum(each.outcome is Outcome.FAILED for each in notable)
+        return cls(report=report.model_copy(update={"resources": shown}), changed=len(notable) - failed, failed=failed)
+
+
 class AgentStatus(BaseModel):
     """What `vigo-agent status` shows."""
 
@@ -54,8 +75,7 @@ class AgentStatus(BaseModel):
     spooled_reports: int
     spooled_bytes: int
     dropped_reports: int
-    last_run: Report | None
-    """With the resources that changed or failed only."""
+    last_run: LastRun | None
 
 
 def read(state: State, clock: Clock) -> AgentStatus:
@@ -85,7 +105,7 @@ def read(state: State, clock: Clock) -> AgentStatus:
         spooled_reports=len(spool),
         spooled_bytes=spool.size_bytes,
         dropped_reports=spool.dropped,
-        last_run=state.read_model("last-run.json", Report),
+        last_run=state.read_model("last-run.json", LastRun),
     )
 
 

@@ -272,8 +272,9 @@ def test_status_says_how_it_stands(
     assert found["assignment"]["generation"] == 7
     assert found["pid"] is None
     assert found["spooled_reports"] == 0
-    assert found["last_run"]["status"] == "converged"
-    assert found["last_run"]["resources"][0]["id"] == "base/motd"
+    assert (found["last_run"]["changed"], found["last_run"]["failed"]) == (1, 0)
+    assert found["last_run"]["report"]["status"] == "converged"
+    assert found["last_run"]["report"]["resources"][0]["id"] == "base/motd"
 
 
 def test_what_the_server_said_cannot_move_the_cursor(
