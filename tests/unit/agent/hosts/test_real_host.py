@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,8 +248,41 @@ def test_a_file_larger_than_the_limit_is_not_read(host: RealHost) -> None:
         host.read("/x", limit=4)
 
 
+def test_a_directory_that_becomes_a_link_in_the_middle_leads_nowhere(host: RealHost, root: Path, outside: Path) -> None:
+    (root / "d").mkdir()
+    over = threading.Event()
+
+    def swap() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                (root / "d").rename(root / "aside")
+                (root / "d").symlink_to(outside)
+                (root / "d").unlink()
+            with contextlib.suppress(OSError):
+                shutil.rmtree(root / "d", ignore_errors=True)
+                (root / "aside").rename(root / "d")
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    done = 0
+    try:
+        for _ in range(1500):
+            with contextlib.suppress(OSError, HostFault):
+                host.write("/d/secret", b"after", mode=0o666)
+                done += 1
+            with contextlib.suppress(OSError, HostFault):
+                host.chmod("/d/secret", 0o777)
+                host.remove("/d/secret")
+    finally:
+        over.set()
+        swapping.join()
+    assert done > 0
+    assert untouched(outside)
+    assert stat.S_IMODE((outside / "secret").stat().st_mode) != 0o777
+
+
 def test_everything_is_synced_once_at_the_end(host: RealHost) -> None:
-    for number in range(100):
+    for number in range(300):
         host.write(f"/{number}", b"x", mode=0o644)
     host.sync_pending()
     host.write("/0", b"y", mode=0o644)
