@@ -49,7 +49,7 @@ def merge(
 
 def settle(vars_: Mapping[str, Any]) -> dict[str, Any]:
     """Vars in which an append that nothing is below has become the list itself."""
-    settled = {}
+    settled: dict[str, Any] = {}
     for key, value in vars_.items():
         if isinstance(value, dict):
             settled[key] = settle(value)
