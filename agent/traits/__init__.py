@@ -37,7 +37,8 @@ TIMEOUT_S: Final = 10.0
 MAX_TEXT_CHARS: Final = 2_048
 MAX_ITEMS: Final = 5_000
 """Keys of one map, items of one list: what is beyond is left out, and that is reported."""
-MAX_TRAITS_BYTES: Final = 2 * 1024 * 1024
+MAX_TRAITS_BYTES: Final = 1_000_000
+"""The server keeps 1 MiB."""
 
 _MODULES: Final[tuple[ModuleType, ...]] = (
     agent,

@@ -81,7 +81,7 @@ def test_a_managed_path_is_seen_to_be(watched: Watched, change: str) -> None:
     began = time.monotonic()
     CHANGES[change](watched.root)
     assert watched.noticed()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1
 
 
 QUIET: dict[str, Change] = {
@@ -167,10 +167,10 @@ def test_a_thousand_files_are_followed_quickly(tmp_path: Path) -> None:
     try:
         began = time.perf_counter()
         watched.watch.follow(paths)
-        assert time.perf_counter() - began < 0.5
+        assert time.perf_counter() - began < 2
         began = time.perf_counter()
         watched.watch.follow(paths)
-        assert time.perf_counter() - began < 0.1
+        assert time.perf_counter() - began < 0.5
         (root / "d3/f33").write_text("y")
         assert watched.noticed()
     finally:

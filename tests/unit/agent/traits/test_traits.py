@@ -382,5 +382,5 @@ def test_a_recent_look_at_this_machine_is_cheap() -> None:
         begin = time.perf_counter()
         collector.recent()
         times.append(time.perf_counter() - begin)
-    assert min(times) < 0.05, times
+    assert min(times) < 0.1, times
     assert os.getpid()
