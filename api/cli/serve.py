@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.exits import Problem
+
 
 def serve(
     *,
@@ -32,6 +34,8 @@ def serve(
     An option beats its environment variable (VIGO_REPO, VIGO_DATA_DIR ...); docs/settings.md lists all settings.
     The first start makes the CA, the database and an administrator, and prints its password once.
     """
+    from pydantic import ValidationError
+
     from api import app
     from api.settings import Settings
 
@@ -45,5 +49,10 @@ def serve(
         "gateway_port": gateway_port,
         "names": name or None,
     }
+    try:
+        settings = Settings(**{key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+        raise Problem("\n".join(wrong), hint="docs/settings.md says what each setting takes") from error
     gc.enable()
-    app.serve(Settings(**{key: value for key, value in given.items() if value is not None}))
+    app.serve(settings)

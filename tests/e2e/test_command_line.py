@@ -147,3 +147,18 @@ def test_an_invalid_commit_ends_2_and_is_told_with_its_place(site: Site, vigo: V
     assert f"{bad} is not in force:" in status.out
     assert "configcrates/motd.vgo:3:" in status.out
     assert site.get("/api/v1/config/status")["commit"] != bad
+
+
+def test_a_server_that_cannot_start_says_why_and_leaves_no_traceback(site: Site, vigo: Vigo, tmp_path: Path) -> None:
+    taken = vigo("serve", "--data-dir", str(site.data), "--port", "0", "--gateway-port", "0")
+    wrong = vigo("serve", "--data-dir", str(tmp_path / "x"), VIGO_PORT="eighty", VIGO_READERS="0")
+    nowhere = vigo("serve", "--data-dir", str(tmp_path / "y"), "--repo", "git://example.com/x", "--port", "0")
+
+    assert (taken.code, taken.err.splitlines()[-1].partition(":")[0]) == (3, "error")
+    assert "another server" in taken.err
+    assert wrong.code == 1
+    assert "port: Input should be a valid integer" in wrong.err
+    assert "readers: " in wrong.err
+    assert nowhere.code == 1
+    assert not (tmp_path / "x").exists()
+    assert "Traceback" not in taken.err + wrong.err + nowhere.err

@@ -294,8 +294,9 @@ class Story:
     def _start(self, name: str, module_and_arguments: tuple[str, ...], **variables: str) -> None:
         # Only what a program needs: the demo's children see none of the user's VIGO_* settings.
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR") if key in os.environ}
-        source = str(Path(__file__).resolve().parents[3])
-        environment = kept | {"HOME": str(self._stage), "PYTHONPATH": source, "PYTHONUNBUFFERED": "1"} | variables
+        source = [str(Path(__file__).resolve().parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        python = {"PYTHONPATH": os.pathsep.join(source), "PYTHONUNBUFFERED": "1"}
+        environment = kept | python | {"HOME": str(self._stage)} | variables
         command = (sys.executable, "-m", *module_and_arguments)
         self._processes.start(name, command, environment=environment, cwd=self._stage)
 
