@@ -258,7 +258,10 @@ class Connection(asyncio.Protocol):
 
     def _take_message(self, message: bytes) -> None:
         self._inbox.append(message)
-        if self._working is None:
+        self._begin_work()
+
+    def _begin_work(self) -> None:
+        if self._inbox and self._working is None and not self._closing:
             self._working = asyncio.ensure_future(self._work())
 
     async def _work(self) -> None:
@@ -323,6 +326,7 @@ class Connection(asyncio.Protocol):
             self.abort()
         finally:
             self._working = None
+            self._begin_work()  # an eager peer may have sent its hello along with the request
 
     def _respond(self, status: int, body: bytes) -> None:
         """Answer, then close: what follows the head is written as the peer takes it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import BASE, Site
+from tests.e2e.site import Site
 
 
 @pytest.fixture
@@ -23,7 +23,5 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def site(empty_site: Site) -> Site:
     """A server that follows a repository with one crate for web hosts."""
-    commit = empty_site.commit(BASE, "our baseline")
-    empty_site.start()
-    empty_site.in_force(commit)
+    empty_site.in_force_at_start()
     return empty_site

@@ -216,6 +216,12 @@ class Site:
         self._context = ssl.create_default_context(cafile=self._access["ca"])
         return self.server
 
+    def in_force_at_start(self) -> None:
+        """Start with the base committed, and wait until it is in force."""
+        commit = self.commit(BASE, "our baseline")
+        self.start()
+        self.in_force(commit)
+
     def _ready(self) -> dict[str, str] | None:
         assert self.server is not None
         assert self.server.code is None, self.server_log.read_text()[-4_000:]

@@ -291,6 +291,36 @@ def test_a_host_that_was_enrolled_this_instant_is_known(run_with_gateway: Run) -
     run_with_gateway(story)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_hello_that_comes_along_with_the_request_is_heard(run_with_gateway: Run, known: bool) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        late = dict(site.fleet.live)
+
+        async def refresh() -> None:
+            await asyncio.sleep(0.05)
+            site.fleet.live.update(late)
+
+        site.fleet.refresh = refresh  # type: ignore[method-assign]
+        if not known:
+            site.fleet.live.clear()
+        hello = json.dumps({"type": "hello", "protocols": [1], "agent_version": "1"}).encode()
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", site.port, ssl=site.tls(web), server_hostname="localhost"
+        )
+        writer.write(
+            b"GET /agent/v1 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            + bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0])
+            + hello
+        )
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        assert b'"type":"welcome"' in await asyncio.wait_for(reader.read(2_000), 5)
+        writer.close()
+
+    run_with_gateway(story)
+
+
 def test_an_agent_that_is_ahead_of_us_is_noted(run_with_gateway: Run) -> None:
     async def story(site: Site) -> None:
         web = site.enrol()
