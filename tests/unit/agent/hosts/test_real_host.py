@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,10 +258,12 @@ def test_a_directory_that_becomes_a_link_in_the_middle_leads_nowhere(host: RealH
             with contextlib.suppress(OSError):
                 (root / "d").rename(root / "aside")
                 (root / "d").symlink_to(outside)
+                time.sleep(0.0003)
                 (root / "d").unlink()
             with contextlib.suppress(OSError):
                 shutil.rmtree(root / "d", ignore_errors=True)
                 (root / "aside").rename(root / "d")
+                time.sleep(0.0003)
 
     swapping = threading.Thread(target=swap)
     swapping.start()
