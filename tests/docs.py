@@ -21,6 +21,12 @@ from api.settings import Settings
 from reconciler.documents import codes
 from schema import errors
 from schema.access import GRANTS, Permission, Role
+from schema.expressions import grammar, running, tokens
+from schema.expressions.filters import FILTERS
+from schema.expressions.functions import FUNCTIONS, MAX_RANGE, METHODS
+from schema.expressions.predicates import TESTS
+from schema.expressions.statements import REFUSED
+from schema.expressions.vocabulary import INSTEAD
 from schema.resources import RESOURCES
 from schema.traits import TRAITS
 
@@ -41,11 +47,25 @@ EXAMPLES: Final[Mapping[str, str]] = {
 }
 
 
+LIMITS: Final[Mapping[str, int]] = {
+    "steps of one rendering": running.MAX_STEPS,
+    "characters and list entries (16 each) that it makes": running.MAX_ROOM,
+    "bytes of what comes out": running.MAX_OUTPUT,
+    "a whole number": running.MAX_INT,
+    "numbers of a `range`": MAX_RANGE,
+    "characters of a text": tokens.MAX_TEXT,
+    "words in the tags of a text": tokens.MAX_TOKENS,
+    "brackets or statements within each other": grammar.MAX_DEPTH,
+    "operators, filters or keys behind each other": grammar.MAX_CHAIN,
+}
+
+
 def pages() -> dict[Path, str]:
     """Path → text of every generated page."""
     found = {DOCS / "resources" / f"{name}.md": _resource(name) for name in sorted(RESOURCES)}
     found[DOCS / "resources" / "index.md"] = _resources()
     found[DOCS / "traits.md"] = _traits()
+    found[DOCS / "expressions.md"] = _expressions()
     found[DOCS / "errors.md"] = _errors()
     found[DOCS / "settings.md"] = _settings()
     found[DOCS / "permissions.md"] = _permissions()
@@ -72,6 +92,48 @@ def _traits() -> str:
         for path, info in sorted(TRAITS.items())
     ]
     return f"{NOTE}# Traits\n\n{_table(('path', 'type', 'on', 'is'), rows)}"
+
+
+def _expressions() -> str:
+    forms = {
+        "default(default_value='', boolean=False)": "The value where a path ends early or a list is empty; with `true` also for"
+        " what is false. `d` is the same.",
+        "map": "`map('upper')` applies a filter to each item; `map(attribute='name', default=…)` takes a key of each.",
+        "select": "The items for which a test holds: `select('odd')`; with no test, those that are true.",
+        "reject": "The items for which a test does not hold.",
+        "selectattr": "The items of which a key passes a test: `selectattr('uid', 'ge', 1000)`.",
+        "rejectattr": "The items of which a key does not pass a test.",
+    }
+    filters = [(f"`{_call(name, given, 2)}`", _about(given)) for name, given in FILTERS.items()]
+    filters += [(f"`{name}`", text) for name, text in forms.items()]
+    tests = [(f"`{_call(name, given, 2)}`", _about(given)) for name, given in TESTS.items()]
+    tests += [("`defined`, `undefined`", "Whether a path leads anywhere, or not.")]
+    functions = [(f"`{_call(name, given, 1, '()')}`", _about(given)) for name, given in FUNCTIONS.items()]
+    methods = [
+        (f"`{_call(name, given, 2, '()')}`", {str: "string", dict: "map"}.get(owner, "loop"), _about(given))
+        for name, (owner, given) in METHODS.items()
+    ]
+    refused = [(f"`{name}`", hint.replace("|", r"\|")) for name, hint in {**REFUSED, **INSTEAD}.items() if hint]
+    return (
+        f"{NOTE}# Expressions\n\nWhat may stand in `when`, `foreach` and `{{{{ }}}}`; [the language](language.md) says how."
+        " Names of arguments are Jinja2's.\n\n"
+        f"## Filters\n\n{_table(('filter', 'gives'), sorted(filters))}\n"
+        f"## Tests\n\n{_table(('is …', 'asks'), sorted(tests))}\n"
+        f"## Functions\n\n{_table(('function', 'gives'), sorted(functions))}\n"
+        f"## Methods\n\n{_table(('method', 'of a', 'gives'), sorted(methods))}\n"
+        f"## Limits\n\n{_table(('of', 'at most'), [(name, f'{value:,}') for name, value in LIMITS.items()])}\n"
+        f"## Not here\n\n{_table(('word', 'instead'), sorted(refused))}"
+    )
+
+
+def _call(name: str, function: Callable[..., Any], given: int, nothing: str = "") -> str:
+    """How a word is written, with the arguments that it takes behind the first ones; `nothing` where it takes none."""
+    taken = list(inspect.signature(function).parameters.values())[given:]
+    names = [("*" if each.kind is each.VAR_POSITIONAL else "") + each.name for each in taken]
+    defaults = [
+        "" if each.default is each.empty or each.default is running.MISSING else f"={each.default!r}" for each in taken
+    ]
+    return name + (f"({', '.join(map(str.__add__, names, defaults))})" if taken else nothing)
 
 
 def _errors() -> str:
@@ -160,8 +222,8 @@ def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-def _about(module: ModuleType) -> str:
-    return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+def _about(documented: ModuleType | Callable[..., Any]) -> str:
+    return inspect.cleandoc(documented.__doc__ or "").split("\n\n")[0].replace("\n", " ")
 
 
 def _below(kind: type[errors.Fault]) -> Iterable[type[errors.Fault]]:

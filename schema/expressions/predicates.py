@@ -91,39 +91,56 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _of(*types: type) -> Callable[[Run, Any], bool]:
+def _one_of(about: str, *types: type) -> Callable[[Run, Any], bool]:
     def check(_run: Run, value: Any) -> bool:
         return type(value) in types
 
+    check.__doc__ = about
+    return check
+
+
+def _same(about: str, *, as_: bool | None) -> Callable[[Run, Any], bool]:
+    def check(_run: Run, value: Any) -> bool:
+        return value is as_
+
+    check.__doc__ = about
+    return check
+
+
+def _derived(about: str, *types: type) -> Callable[[Run, Any], bool]:
+    def check(_run: Run, value: Any) -> bool:
+        return isinstance(value, types)
+
+    check.__doc__ = about
     return check
 
 
 TESTS: Final[Mapping[str, Callable[..., bool]]] = {
-    "boolean": _of(bool),
+    "boolean": _one_of("Whether it is true or false.", bool),
     "divisibleby": divisibleby,
     "eq": equal,
     "equalto": equal,
     "even": even,
-    "false": lambda _run, value: value is False,
-    "float": _of(float),
+    "false": _same("Whether it is false itself.", as_=False),
+    "float": _one_of("Whether it is a floating-point number.", float),
     "ge": greater_or_equal,
     "greaterthan": greater,
     "gt": greater,
     "in": within,
-    "integer": _of(int),
-    "iterable": lambda _run, value: isinstance(value, str | list | dict),
+    "integer": _one_of("Whether it is a whole number.", int),
+    "iterable": _derived("Whether it can be looped over: a string, list or map.", str, list, dict),
     "le": less_or_equal,
     "lessthan": less,
     "lower": lower,
     "lt": less,
-    "mapping": lambda _run, value: isinstance(value, dict),
+    "mapping": _derived("Whether it is a map.", dict),
     "ne": unequal,
-    "none": lambda _run, value: value is None,
-    "number": _of(int, float, bool),
+    "none": _same("Whether it is none.", as_=None),
+    "number": _one_of("Whether it is a number; true and false are.", int, float, bool),
     "odd": odd,
-    "sequence": lambda _run, value: isinstance(value, str | list | dict),
-    "string": lambda _run, value: isinstance(value, str),
-    "true": lambda _run, value: value is True,
+    "sequence": _derived("Whether it has a length: a string, list or map.", str, list, dict),
+    "string": _derived("Whether it is a string.", str),
+    "true": _same("Whether it is true itself.", as_=True),
     "upper": upper,
 }
 """Name → function. `defined` and `undefined` are forms: the compiler knows them."""
