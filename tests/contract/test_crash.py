@@ -25,6 +25,8 @@ from api.storage import audit as rows
 from api.storage.database import Database
 from schema.ids import DEFAULT_PROJECT
 
+LIVES = 100 if "VIGO_SOAK" in os.environ else 2
+
 WRITER = """
 import asyncio, os, sys
 from pathlib import Path
@@ -54,9 +56,7 @@ def size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-@pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=[pytest.mark.slow] if seed > 1 else []) for seed in range(100)]
-)
+@pytest.mark.parametrize("seed", range(LIVES))
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, seed: int) -> None:
     acknowledged = tmp_path / "acknowledged"
     for _ in range(2):
