@@ -62,11 +62,10 @@ def test_a_value_stands_exactly_where_its_reference_stood(name: str, before: str
     assert secrets.substitute(f"{before} secret:{name}{after}", {name: value}) == f"{before} {value}{after}"
 
 
-@given(st.dictionaries(NAMES, st.text(min_size=1), max_size=4), st.text())
+@given(st.dictionaries(NAMES, st.text(st.characters(exclude_characters=MASK), min_size=1), max_size=4), st.text())
 def test_no_value_is_left_in_what_is_masked(values: dict[str, str], text: str) -> None:
     masked = secrets.mask(" ".join([text, *values.values()]), values)
-    for value in values.values():
-        assert value not in masked or value in MASK or any(value in other for other in [MASK + " ", " " + MASK])
+    assert not [value for value in values.values() if value in masked]
 
 
 def test_the_longest_value_is_masked_first_and_empty_ones_mask_nothing() -> None:

@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(expression=GENERATED)
 def test_where_both_give_a_value_it_is_the_same_and_ours_is_the_stricter(expression: str) -> None:
     try:
@@ -228,7 +228,7 @@ LAYOUTS = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(template=LAYOUTS)
 def test_white_space_around_tags_is_kept_and_trimmed_as_jinja2_does(template: str) -> None:
     assert OURS.render(template, SCOPE) == JINJA.from_string(template).render(**SCOPE)
