@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.objects import MAX_OBJECT_BYTES
 from schema import canonical
 from schema.ids import EnvoyId, Sha256, sha256
 from schema.protocol.desired import NO_SECRETS, Assignment, Catalog, SealedSecrets, SignedShape
@@ -28,7 +29,6 @@ from schema.protocol.signing import MAX_SIGNED_BYTES, BadSignature, Domain, Sign
 
 MAX_ASSIGNMENT_BYTES: Final = 16 * 1024
 MAX_OBJECTS: Final = 20_000
-MAX_OBJECT_BYTES: Final = 32 * 1024 * 1024
 MAX_CONTENT_BYTES: Final = 1024 * 1024 * 1024
 MAX_SECRETS: Final = 1_000
 

@@ -16,6 +16,7 @@ from agent import durable
 from schema.ids import sha256
 
 MAX_OBJECT_BYTES: Final = 32 * 1024 * 1024
+"""A target that names a larger one is refused."""
 CACHE_BYTES: Final = 4 * 1024 * 1024
 CACHED_OBJECT_BYTES: Final = 64 * 1024
 
