@@ -10,33 +10,15 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
-from schema.expressions import nodes, predicates
+from schema.expressions import applying, nodes
+from schema.expressions.applying import Closure
 from schema.expressions.errors import ExpressionError, Kind
+from schema.expressions.failures import FAILURES, failure
 from schema.expressions.filters import FILTERS
-from schema.expressions.filters.lists import attribute_of, items_of
 from schema.expressions.functions import FUNCTIONS, METHODS
-from schema.expressions.predicates import TESTS
-from schema.expressions.running import CELL, MISSING, Missing, Run, number, type_name, wrong_type
+from schema.expressions.operators import BINARY, COMPARISONS
+from schema.expressions.running import CELL, MISSING, Run, type_name, wrong_type
 from schema.expressions.vocabulary import TESTING, complaints
-
-Closure = Callable[[Run], Any]
-
-_FAILURES: Final = (
-    ExpressionError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    ArithmeticError,
-    LookupError,
-    OSError,
-    AttributeError,
-)
-_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "-": operator.sub,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-}
 
 
 def compiled(node: nodes.Expression) -> Closure:
@@ -175,8 +157,8 @@ def _slice(node: nodes.Slice) -> Closure:
                 raise ExpressionError("the bounds of a slice are numbers, its step not 0", Kind.TYPE)
             run.take(len(value) * (1 if isinstance(value, str) else CELL))
             return value[slice(*parts)]
-        except _FAILURES as error:
-            raise _failure(error, at) from None
+        except FAILURES as error:
+            raise failure(error, at) from None
 
     return run_slice
 
@@ -199,8 +181,8 @@ def _map(node: nodes.Map) -> Closure:
         try:
             run.take(cost)
             return {key(run): item(run) for key, item in pairs}
-        except _FAILURES as error:
-            raise _failure(error, at) from None
+        except FAILURES as error:
+            raise failure(error, at) from None
 
     return run_map
 
@@ -209,43 +191,9 @@ def _arguments(arguments: nodes.Arguments) -> tuple[list[Closure], list[tuple[st
     return [compiled(item) for item in arguments.positional], [(key, compiled(item)) for key, item in arguments.named]
 
 
-def _applied(function: Callable[..., Any], inner: Closure | None, arguments: nodes.Arguments, at: int) -> Closure:
-    """The function called with its run, the value of `inner`, and the arguments."""
+def _applied(function: Callable[..., Any], operands: list[Closure], arguments: nodes.Arguments, at: int) -> Closure:
     positional, named = _arguments(arguments)
-    if inner is not None:
-        positional.insert(0, inner)
-
-    def run_applied(run: Run) -> Any:
-        try:
-            run.step(2)
-            if named:
-                keywords = {key: item(run) for key, item in named}
-                return function(run, *[item(run) for item in positional], **keywords)
-            return function(run, *[item(run) for item in positional])
-        except _FAILURES as error:
-            raise _failure(error, at) from None
-
-    return run_applied
-
-
-def _failure(error: Exception, at: int) -> ExpressionError:
-    """The error with its place; what Python raises over wrong values is told without the values."""
-    if not isinstance(error, ExpressionError):
-        return ExpressionError(_told(error), Kind.TYPE, at=at)
-    if error.at is None:
-        error.at = at
-    return error
-
-
-def _told(error: Exception) -> str:
-    """What went wrong, without the values: Python's own messages may quote them."""
-    if isinstance(error, ZeroDivisionError):
-        return "division by zero"
-    if isinstance(error, OverflowError):
-        return "a number is out of range"
-    if isinstance(error, OSError):
-        return f"the host refused: {error.strerror or type(error).__name__}"
-    return "a value here is of the wrong type"
+    return applying.applied(function, [*operands, *positional], named, at)
 
 
 def _checked(node: nodes.Expression) -> None:
@@ -256,7 +204,7 @@ def _checked(node: nodes.Expression) -> None:
 
 def _call(node: nodes.Call) -> Closure:
     _checked(node)
-    return _applied(FUNCTIONS[node.name], None, node.arguments, node.at)
+    return _applied(FUNCTIONS[node.name], [], node.arguments, node.at)
 
 
 def _method(node: nodes.Method) -> Closure:
@@ -269,7 +217,7 @@ def _method(node: nodes.Method) -> Closure:
             raise wrong_type(f"{name} is a method of a {'map' if issubclass(owner, dict) else 'string'}", value)
         return value
 
-    return _applied(function, checked, node.arguments, node.at)
+    return _applied(function, [checked], node.arguments, node.at)
 
 
 def _filter(node: nodes.Filter) -> Closure:
@@ -284,7 +232,7 @@ def _filter(node: nodes.Filter) -> Closure:
 
 
 def _applied_filter(node: nodes.Filter) -> Closure:
-    return _applied(FILTERS[node.name], compiled(node.node), node.arguments, node.at)
+    return _applied(FILTERS[node.name], [compiled(node.node)], node.arguments, node.at)
 
 
 def _default(node: nodes.Filter) -> Closure:
@@ -302,88 +250,32 @@ def _default(node: nodes.Filter) -> Closure:
 
 
 def _mapped(node: nodes.Filter) -> Closure:
-    inner, at = compiled(node.node), node.at
+    inner = compiled(node.node)
     positional, named = _arguments(node.arguments)
-    if positional:
-        applied = node.arguments.positional[0]
-        assert isinstance(applied, nodes.Literal)
-        function = FILTERS[applied.value]
-
-        def run_map(run: Run) -> Any:
-            values = [item(run) for item in positional[1:]]
-            keywords = {key: item(run) for key, item in named}
-            source = inner(run)
-            try:
-                found = items_of(run, source)
-                run.step(2 * len(found))
-                return [_kept(function(run, item, *values, **keywords), applied.value) for item in found]
-            except _FAILURES as error:
-                raise _failure(error, at) from None
-
-        return run_map
-    by_name = dict(named)
-    attribute_from = by_name["attribute"]
-    default_from: Closure = by_name.get("default", lambda _run: MISSING)
-
-    def run_attributes(run: Run) -> Any:
-        attribute, default, source = attribute_from(run), default_from(run), inner(run)
-        try:
-            return [attribute_of(run, item, attribute, default) for item in items_of(run, source)]
-        except _FAILURES as error:
-            raise _failure(error, at) from None
-
-    return run_attributes
-
-
-def _kept(value: Any, name: str) -> Any:
-    if value is MISSING:
-        raise ExpressionError(f"{name}: there is nothing in it", Kind.UNDEFINED)
-    return value
+    if not positional:
+        by_name = dict(named)
+        return applying.attributes(inner, by_name["attribute"], by_name.get("default"), node.at)
+    applied = node.arguments.positional[0]
+    assert isinstance(applied, nodes.Literal)
+    return applying.mapped(inner, applied.value, positional[1:], named, node.at)
 
 
 def _selected(node: nodes.Filter) -> Closure:
-    """select, reject, selectattr, rejectattr; with no test named, what is true counts."""
-    place, keeps = TESTING[node.name], node.name.startswith("select")
-    inner = compiled(node.node)
+    """select, reject, selectattr, rejectattr."""
+    place = TESTING[node.name]
     positional = node.arguments.positional
-    attribute_from = compiled(positional[0]) if place else None
+    attribute = compiled(positional[0]) if place else None
     name = positional[place].value if len(positional) > place else None  # type: ignore[union-attr]
     rest = [compiled(item) for item in positional[place + 1 :]]
-    test, at = _test_function(name), node.at
-
-    def run_select(run: Run) -> Any:
-        values = [item(run) for item in rest]
-        attribute = attribute_from(run) if attribute_from else None
-        default = MISSING if attribute is None or name not in ("defined", "undefined") else _ABSENT
-        source = inner(run)
-        try:
-            found = items_of(run, source)
-            run.step(2 * len(found))
-            return [item for item in found if test(run, attribute_of(run, item, attribute, default), *values) is keeps]
-        except _FAILURES as error:
-            raise _failure(error, at) from None
-
-    return run_select
-
-
-_ABSENT: Final = Missing()
-"""What `selectattr(…, 'defined')` sees where an item lacks the attribute."""
-
-
-def _test_function(name: str | None) -> Callable[..., bool]:
-    if name is None:
-        return lambda _run, value: bool(value)
-    if name in ("defined", "undefined"):
-        wanted = name == "defined"
-        return lambda _run, value: (not isinstance(value, Missing)) is wanted
-    return TESTS[name]
+    keeps = node.name.startswith("select")
+    return applying.selected(compiled(node.node), attribute, name, rest, node.at, keeps=keeps)
 
 
 def _test(node: nodes.Test) -> Closure:
     _checked(node)
     if node.name in ("defined", "undefined"):
-        return _applied(_test_function(node.name), optional(node.node), node.arguments, node.at)
-    return _applied(TESTS[node.name], compiled(node.node), node.arguments, node.at)
+        return _applied(applying.test_function(node.name), [optional(node.node)], node.arguments, node.at)
+    return _applied(applying.test_function(node.name), [compiled(node.node)], node.arguments, node.at)
 
 
 def _unary(node: nodes.Unary) -> Closure:
@@ -395,7 +287,7 @@ def _unary(node: nodes.Unary) -> Closure:
     def run_sign(run: Run) -> Any:
         value = inner(run)
         if not isinstance(value, int | float):
-            raise _failure(wrong_type("a number", value), at)
+            raise failure(wrong_type("a number", value), at)
         return sign(value)
 
     return run_sign
@@ -403,58 +295,16 @@ def _unary(node: nodes.Unary) -> Closure:
 
 def _binary(node: nodes.Binary) -> Closure:
     left, right, at = compiled(node.left), compiled(node.right), node.at
-    act = {"+": _add, "*": _multiply, "**": _power}.get(node.operator)
-    if act is None:
-        function, symbol = _ARITHMETIC[node.operator], node.operator
-
-        def act(_run: Run, first: Any, second: Any) -> Any:
-            _need_numbers(symbol, first, second)
-            return number(function(first, second))
+    act = BINARY[node.operator]
 
     def run_binary(run: Run) -> Any:
         first, second = left(run), right(run)
         try:
             return act(run, first, second)
-        except _FAILURES as error:
-            raise _failure(error, at) from None
+        except FAILURES as error:
+            raise failure(error, at) from None
 
     return run_binary
-
-
-def _add(run: Run, first: Any, second: Any) -> Any:
-    if isinstance(first, str) and isinstance(second, str):
-        run.take(len(first) + len(second))
-    elif isinstance(first, list) and isinstance(second, list):
-        run.take(CELL * (len(first) + len(second)))
-    else:
-        _need_numbers("+", first, second)
-        return number(first + second)
-    return first + second
-
-
-def _multiply(run: Run, first: Any, second: Any) -> Any:
-    if isinstance(second, str | list):
-        first, second = second, first
-    if isinstance(first, str | list) and type(second) is int:
-        run.take(max(0, second) * len(first) * (1 if isinstance(first, str) else CELL))
-        return first * second
-    _need_numbers("*", first, second)
-    return number(first * second)
-
-
-def _power(_run: Run, base: Any, exponent: Any) -> Any:
-    _need_numbers("**", base, exponent)
-    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
-        raise ExpressionError("the number is out of range", Kind.LIMIT)
-    result = base**exponent
-    if isinstance(result, complex):
-        raise ExpressionError("a root of a negative number", Kind.TYPE)
-    return number(result)
-
-
-def _need_numbers(symbol: str, first: Any, second: Any) -> None:
-    if not (isinstance(first, int | float) and isinstance(second, int | float)):
-        raise ExpressionError(f"{type_name(first)} {symbol} {type_name(second)}", Kind.TYPE)
 
 
 def _concat(node: nodes.Concat) -> Closure:
@@ -464,28 +314,16 @@ def _concat(node: nodes.Concat) -> Closure:
         try:
             texts = [run.text(part(run)) for part in parts]
             run.take(sum(map(len, texts)))
-        except _FAILURES as error:
-            raise _failure(error, at) from None
+        except FAILURES as error:
+            raise failure(error, at) from None
         return "".join(texts)
 
     return run_concat
 
 
-_COMPARE: Final[dict[str, Callable[[Run, Any, Any], bool]]] = {
-    "==": predicates.equal,
-    "!=": predicates.unequal,
-    "<": predicates.less,
-    "<=": predicates.less_or_equal,
-    ">": predicates.greater,
-    ">=": predicates.greater_or_equal,
-    "in": predicates.within,
-    "not in": lambda run, value, container: not predicates.within(run, value, container),
-}
-
-
 def _compare(node: nodes.Compare) -> Closure:
     first, at = compiled(node.first), node.at
-    rest = [(_COMPARE[symbol], compiled(item)) for symbol, item in node.rest]
+    rest = [(COMPARISONS[symbol], compiled(item)) for symbol, item in node.rest]
 
     def run_compare(run: Run) -> Any:
         value = first(run)
@@ -494,8 +332,8 @@ def _compare(node: nodes.Compare) -> Closure:
             try:
                 if not holds(run, value, other):
                     return False
-            except _FAILURES as error:
-                raise _failure(error, at) from None
+            except FAILURES as error:
+                raise failure(error, at) from None
             value = other
         return True
 

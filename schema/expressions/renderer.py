@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from schema.expressions import nodes
-from schema.expressions.compiling import Closure, compiled
+from schema.expressions.applying import Closure
+from schema.expressions.compiling import compiled
 from schema.expressions.errors import ExpressionError, Kind
 from schema.expressions.grammar import parse_expression
 from schema.expressions.host import HostFunctions, NoHost
