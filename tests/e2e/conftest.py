@@ -20,6 +20,24 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
         made.end()
 
 
+@pytest.fixture(scope="module")
+def lasting_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site for all stories of a file."""
+    made = Site(tmp_path_factory.mktemp("site"))
+    try:
+        made.in_force_at_start()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def shared_site(lasting_site: Site) -> Site:
+    """The file's site with the base in force; each story has hosts of its own."""
+    lasting_site.back_to_base()
+    return lasting_site
+
+
 @pytest.fixture
 def site(empty_site: Site) -> Site:
     """A server that follows a repository with one crate for web hosts."""

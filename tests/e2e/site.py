@@ -222,6 +222,11 @@ class Site:
         self.start()
         self.in_force(commit)
 
+    def back_to_base(self) -> None:
+        """Bring the base into force again after another story, with nobody left of it."""
+        self.end_agents()
+        self.in_force(self.commit(BASE, "back to the baseline"))
+
     def _ready(self) -> dict[str, str] | None:
         assert self.server is not None
         assert self.server.code is None, self.server_log.read_text()[-4_000:]
@@ -299,6 +304,12 @@ class Site:
 
     def agent(self, hostname: str, name: str = "") -> Agent:
         return Agent(self, hostname, name)
+
+    def end_agents(self) -> None:
+        """End all agents that still run."""
+        for process in reversed(self.processes):
+            if process is not self.server and process.code is None:
+                process.end()
 
     def end(self) -> None:
         """End all that still runs."""

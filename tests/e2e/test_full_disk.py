@@ -86,8 +86,9 @@ def test_a_server_with_a_full_disk_reads_on_and_heals_when_there_is_space(empty_
             site.end()
 
 
-def test_a_host_with_a_full_disk_keeps_what_it_has_and_converges_when_there_is_space(site: Site) -> None:
-    web = site.agent("web01.example.com")
+def test_a_host_with_a_full_disk_keeps_what_it_has_and_converges_when_there_is_space(shared_site: Site) -> None:
+    site = shared_site
+    web = site.agent("web02.example.com")
     with small_disk(web.root, 4):
         try:
             web.joined()
@@ -100,20 +101,21 @@ def test_a_host_with_a_full_disk_keeps_what_it_has_and_converges_when_there_is_s
             by_id = {item["id"]: item for item in detail["resources"]}
             assert by_id["motd/motd"]["outcome"] == "failed"
             assert "space" in by_id["motd/motd"]["error"].lower()
-            assert web.read("/etc/site/motd") == "hello from web01.example.com\n"
+            assert web.read("/etc/site/motd") == "hello from web02.example.com\n"
             assert [path.name for path in web.path("/etc/site").iterdir()] == ["motd"]
             assert site.envoy(web.hostname)["convergence"] in {"degraded", "failed"}
             filler.unlink()
             smaller = BASE["configcrates/motd.vgo"].replace("greeting: hello", "greeting: room")
             commit = site.commit({"configcrates/motd.vgo": smaller}, "a short greeting")
             site.converged(web, commit)
-            assert web.read("/etc/site/motd") == "room from web01.example.com\n"
+            assert web.read("/etc/site/motd") == "room from web02.example.com\n"
         finally:
-            site.end()
+            site.end_agents()
 
 
-def test_an_agent_whose_own_disk_is_full_loses_nothing_it_had(site: Site) -> None:
-    web = site.agent("web01.example.com")
+def test_an_agent_whose_own_disk_is_full_loses_nothing_it_had(shared_site: Site) -> None:
+    site = shared_site
+    web = site.agent("web03.example.com")
     with small_disk(web.state, 2):
         try:
             web.joined()
@@ -122,18 +124,19 @@ def test_an_agent_whose_own_disk_is_full_loses_nothing_it_had(site: Site) -> Non
             changed = BASE["configcrates/motd.vgo"].replace("greeting: hello", "greeting: later")
             commit = site.commit({"configcrates/motd.vgo": changed}, "cannot be kept")
             until("it is told why", lambda: site.envoy(web.hostname)["stalled"])
-            assert web.read("/etc/site/motd") == "hello from web01.example.com\n"
+            assert web.read("/etc/site/motd") == "hello from web03.example.com\n"
             filler.unlink()
             site.converged(web, commit)
-            assert web.read("/etc/site/motd") == "later from web01.example.com\n"
+            assert web.read("/etc/site/motd") == "later from web03.example.com\n"
             assert site.envoy(web.hostname)["stalled"] == ""
         finally:
-            site.end()
+            site.end_agents()
 
 
-def test_an_agent_that_may_not_write_large_files_says_so_and_leaves_the_old_one(site: Site) -> None:
+def test_an_agent_that_may_not_write_large_files_says_so_and_leaves_the_old_one(shared_site: Site) -> None:
     """The same without root: the limit on the size of a file stands for the disk that is full."""
-    web = site.agent("web01.example.com")
+    site = shared_site
+    web = site.agent("web04.example.com")
     assert web.enrol().returncode == 0
     limited = (
         "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (262144, 262144)); "
@@ -146,7 +149,7 @@ def test_an_agent_that_may_not_write_large_files_says_so_and_leaves_the_old_one(
     big = BASE["configcrates/motd.vgo"].replace("greeting: hello", f"greeting: {'x' * 400_000}")
     commit = site.commit({"configcrates/motd.vgo": big}, "too long a greeting")
     until("it is told", lambda: _failed(site, web.hostname, commit) or site.envoy(web.hostname)["stalled"])
-    assert web.read("/etc/site/motd") == "hello from web01.example.com\n"
+    assert web.read("/etc/site/motd") == "hello from web04.example.com\n"
     assert process.code is None
     process.end()
     web.run()
