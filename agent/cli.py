@@ -34,10 +34,10 @@ TELL_TIMEOUT_S: Final = 15.0
 MAX_TOKEN_BYTES: Final = 1024
 
 
-class RootDiffers(Invalid):
-    """The agent was enrolled for another root."""
+class WrongRoot(Invalid):
+    """The root is no directory, or not the one that the agent was enrolled for."""
 
-    code = "agent.root_differs"
+    code = "agent.root"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -105,7 +105,9 @@ def _enrol(options: argparse.Namespace) -> int:
     from schema.time import to_rfc3339
 
     token = enrol.read_token(_token_text(options))
-    root = options.root.resolve(strict=True) if options.root else Path("/")
+    root = options.root.resolve() if options.root else Path("/")
+    if not root.is_dir():
+        raise WrongRoot(f"{root} is not a directory: make it, and it will stand for the host's root")
     state = State.open(options.state)
     with state.lock():
         identity = enrol.enrol(
@@ -194,7 +196,7 @@ def _enrolled_state(options: argparse.Namespace) -> State:
 def _root(options: argparse.Namespace, state: State) -> Path:
     enrolled_for = Path(state.identity().root)
     if options.root is not None and options.root.resolve() != enrolled_for:
-        raise RootDiffers(f"this agent was enrolled for {enrolled_for}, not for {options.root}")
+        raise WrongRoot(f"this agent was enrolled for {enrolled_for}, not for {options.root}")
     return enrolled_for
 
 

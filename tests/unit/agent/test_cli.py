@@ -166,6 +166,16 @@ def test_enrolling_twice_is_a_conflict_and_a_bad_token_is_wrong_use(
     assert "the token is not valid" in capsys.readouterr().err
 
 
+def test_a_root_that_is_not_there_is_named_and_costs_no_token(
+    api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing"
+    words = ["enrol", "--server", api.url, "--root", str(missing), "--token", str(api.token)]
+    assert command([*words, "--state", str(tmp_path / "fresh")]) == 2
+    assert f"{missing} is not a directory" in capsys.readouterr().err
+    assert not api.used
+
+
 def test_once_before_any_target_is_an_error(state: State, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["once", "--state", str(state.path)]) == 1
     assert "no target was accepted yet" in capsys.readouterr().err
