@@ -115,12 +115,12 @@ def is_plain(value: Any) -> bool:
         return True
     if kind is dict:
         for key, item in value.items():
-            if not (type(item) is str or is_plain(item)) or not (key.isascii() or max(key) <= "\uffff"):
+            if not (key.isascii() or max(key) <= "\uffff"):
+                return False
+            if type(item) is not str and type(item) is not int and not is_plain(item):
                 return False
         return True
-    if kind is list:
-        return all(type(item) is str or is_plain(item) for item in value)
-    return False
+    return kind is list and all(type(item) is str or is_plain(item) for item in value)
 
 
 class _Composer:

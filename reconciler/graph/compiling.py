@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
-from reconciler.documents.kinds import CONTENT, place
-from reconciler.documents.marks import Marks
-from reconciler.graph import linking, ordering, plan, references, work
+from reconciler.documents.kinds import place
+from reconciler.graph import plan, references, work
 from reconciler.graph import roles as roles_
-from reconciler.graph.crates import Crate, compile_crate
+from reconciler.graph.crate_sets import CrateSet
 from reconciler.graph.findings import diagnostics_of
 from reconciler.graph.graphs import Compilation, Graph
 from reconciler.graph.leaves import LeafResult, Leaves
+from reconciler.graph.library import Library, build
 from reconciler.graph.linking import ContentCache, Linked
 from reconciler.graph.matching import Matcher
-from reconciler.graph.profiles import CrateSet, Profile, Profiles
+from reconciler.graph.profiles import Profile, Profiles
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import ScopeCache, Scopes
 from reconciler.repository.trees import Tree
 from schema.diagnostics import Diagnostic, Severity
 
 _SHARED: Final = (Kind.ROLES, Kind.INHERITED, Kind.ENVIRONMENTS, Kind.CONFIGCRATE, Kind.USERCRATE)
-_CRATES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 _PAUSE: Final = threading.Lock()
 
 
@@ -47,12 +46,7 @@ class Cache:
     """What all that follows was made of."""
     roles: RoleSet | None = None
     names: references.Known | None = None
-    crates: dict[str, Crate] = field(default_factory=dict)
-    """By path; usercrates too."""
-    linked: dict[str, tuple[tuple[str | None, ...], Linked]] = field(default_factory=dict)
-    """Path of a crate → the blob ids of its sources, and the crate linked with them."""
-    by_name: dict[str, Linked] = field(default_factory=dict)
-    about_crates: list[Diagnostic] = field(default_factory=list)
+    library: Library | None = None
     about_shared: dict[str, list[Diagnostic]] = field(default_factory=dict)
     """Path of a document that many hosts share → what it names and is not there."""
     about_work: list[Diagnostic] = field(default_factory=list)
@@ -61,6 +55,10 @@ class Cache:
     leaves: dict[str, LeafResult] = field(default_factory=dict)
     matcher: Matcher | None = None
     shadows: list[tuple[int, int]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    """Of profiles, as their blocks stand."""
+    by_id: list[int] = field(default_factory=list)
+    """Their places in the order of ids, which is that of the plan's leaves."""
     rows: plan.Rows | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -112,25 +110,31 @@ class _Compile:
         """Whether nothing is known of what was before this tree."""
         self.kinds: Final = {kind for path in self.changed if isinstance(kind := place(path), Kind)}
         """Kinds of the documents that changed, came or went."""
+        self.renamed: Final = self.cold or any(
+            (path in documents.by_path) is not (before is not None and path in before.by_path) for path in self.changed
+        )
+        """Whether documents came or went."""
 
     def run(self) -> Compilation:
         documents, cache = self.documents, self.cache
-        names = references.known(documents) if self._touched(Kind.ROLES, *_CRATES) else cache.names
+        names = references.known(documents) if self.renamed or self._touched(Kind.ROLES) else cache.names
         assert names is not None
-        by_name = self._crates()
+        library = cache.library
+        if self.cold or self.changed:
+            library = build(documents, None if self.cold else library, cache.contents)
+        assert library is not None
+        self.found += library.diagnostics
         roles, changed_roles = roles_.read(documents, cache.roles)
         changed_names = _changed_names(names, cache.names)
         self._check_shared(names, roles, anew=self.cold or bool(changed_names))
         self._check_work()
-        changed_crates = frozenset(
-            name for name in {*by_name, *cache.by_name} if by_name.get(name) is not cache.by_name.get(name)
-        )
+        changed_crates = _changed_crates(library, cache.library)
         leaves = self._leaves(
-            Leaves(documents, roles, names, Profiles(by_name, cache.sets)),
+            Leaves(documents, roles, names, Profiles(library.by_name, cache.sets)),
             changed_crates,
             changed_roles | changed_names,
         )
-        cache.last, cache.roles, cache.names, cache.by_name, cache.leaves = documents, roles, names, by_name, leaves
+        cache.last, cache.roles, cache.names, cache.library, cache.leaves = documents, roles, names, library, leaves
         order = [profile for leaf in leaves.values() for profile in leaf.profiles]
         matcher = self._matcher(order)
         if any(leaf.lacking for leaf in leaves.values()):
@@ -138,67 +142,10 @@ class _Compile:
         ordered = _in_order(self.found)
         if any(each.severity is Severity.ERROR for each in ordered):
             return Compilation(None, ordered)
-        return Compilation(self._graph(by_name, roles, order, matcher), ordered)
+        return Compilation(self._graph(library.by_name, roles, order, matcher), ordered)
 
     def _touched(self, *kinds: Kind) -> bool:
         return self.cold or not self.kinds.isdisjoint(kinds)
-
-    # crates
-
-    def _crates(self) -> dict[str, Linked]:
-        cache = self.cache
-        if self._touched(*_CRATES) or any(path.partition("/")[0] in CONTENT for path in self.changed):
-            cache.about_crates, by_name = self._compile_crates()
-        else:
-            by_name = cache.by_name
-        self.found += cache.about_crates
-        return by_name
-
-    def _compile_crates(self) -> tuple[list[Diagnostic], dict[str, Linked]]:
-        documents, cache, tree = self.documents, self.cache, self.documents.tree
-        crates: dict[str, Crate] = {}
-        linked: dict[str, tuple[tuple[str | None, ...], Linked]] = {}
-        by_name: dict[str, Linked] = {}
-        found: list[Diagnostic] = []
-        for document in (*documents.of(Kind.CONFIGCRATE), *documents.of(Kind.USERCRATE)):
-            path = document.path
-            crate = cache.crates.get(path)
-            if crate is None or crate.document is not document:
-                crate = compile_crate(document, self._marks(document))
-            crates[path] = crate
-            oids = tuple(
-                [each.oid if (each := documents.entries.get(source.path)) else None for source in crate.sources]
-            )
-            kept = cache.linked.get(path)
-            # With a source missing, the hint depends on what else is there.
-            if kept is None or kept[0] != oids or kept[1].crate is not crate or None in oids:
-                kept = (oids, linking.link(crate, tree, documents.entries, cache.contents, self._marks(document)))
-            linked[path] = kept
-            found += crate.diagnostics
-            found += kept[1].diagnostics
-            if document.kind is Kind.USERCRATE:
-                continue
-            first = by_name.setdefault(crate.name, kept[1])
-            if first is not kept[1]:
-                message = f"{first.crate.document.path} is the configcrate {crate.name}, too"
-                hint = "a crate's name is its file's stem"
-                found.append(self._about("crate.duplicate", document, ("name",), message, hint))
-        cache.crates, cache.linked = crates, linked
-        found += self._rings(by_name)
-        return found, by_name
-
-    def _marks(self, document: Document) -> Callable[[], Marks]:
-        return lambda: self.documents.marks(document)
-
-    def _rings(self, by_name: Mapping[str, Linked]) -> Iterator[Diagnostic]:
-        def waits_for(linked: Linked) -> list[Linked]:
-            return [by_name[name] for name in linked.crate.depends_on if name in by_name]
-
-        dependent = [linked for linked in by_name.values() if linked.crate.depends_on]
-        for ring in ordering.cycles(dependent, waits_for):
-            shown = " → ".join([*(each.name for each in ring), ring[0].name])
-            document = ring[0].crate.document
-            yield self._about("crate.cycle", document, ("depends_on",), f"each depends on the next: {shown}")
 
     # what many hosts share
 
@@ -239,6 +186,22 @@ class _Compile:
     def _leaves(
         self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]
     ) -> dict[str, LeafResult]:
+        if not changed_names and not self._touched(Kind.LEAF, Kind.INHERITED, Kind.ENVIRONMENTS):
+            results = dict(self.cache.leaves)
+            stale = [path for path, kept in results.items() if not kept.uses.isdisjoint(changed_crates)]
+            for path in stale:
+                results[path] = leaves.remake(results[path], changed_crates)
+        else:
+            results = self._all_leaves(leaves, changed_crates, changed_names)
+        for result in results.values():
+            if result.diagnostics:
+                self.found += result.diagnostics
+        self._forget_sets(results)
+        return results
+
+    def _all_leaves(
+        self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]
+    ) -> dict[str, LeafResult]:
         scopes = Scopes(self.documents, self.cache.scopes)
         same_scopes = not self._touched(Kind.INHERITED, Kind.ENVIRONMENTS)
         changed = changed_crates | changed_names
@@ -258,9 +221,6 @@ class _Compile:
             else:
                 kept = leaves.make(document, scopes.of(document.directory), kept, changed)
             results[path] = kept
-            if kept.diagnostics:
-                self.found += kept.diagnostics
-        self._forget_sets(results)
         return results
 
     def _forget_sets(self, results: Mapping[str, LeafResult]) -> None:
@@ -290,7 +250,10 @@ class _Compile:
         self, by_name: Mapping[str, Linked], roles: RoleSet, order: Sequence[Profile], matcher: Matcher
     ) -> Graph:
         profiles = {profile.id: profile for profile in order}
-        self.cache.rows = plan.build([profiles[id_].leaf_hash for id_ in sorted(profiles)], self.cache.rows)
+        ids = list(profiles)
+        if ids != self.cache.ids:
+            self.cache.ids, self.cache.by_id = ids, sorted(range(len(ids)), key=ids.__getitem__)
+        self.cache.rows = plan.build([order[at].leaf_hash for at in self.cache.by_id], self.cache.rows)
         return Graph(
             self.documents.tree.commit,
             self.documents.tree.id,
@@ -309,6 +272,14 @@ class _Compile:
         self, code: str, document: Document, path: tuple[str | int, ...], message: str, hint: str = ""
     ) -> Diagnostic:
         return diagnostic(code, document.path, *self.documents.place(document, path), message, hint)
+
+
+def _changed_crates(now: Library, before: Library | None) -> frozenset[str]:
+    if before is None or now is before:
+        return frozenset()
+    one, other = now.by_name, before.by_name
+    changed = [name for name, linked in one.items() if other.get(name) is not linked]
+    return frozenset((*changed, *(other.keys() - one.keys())))
 
 
 def _changed_names(now: references.Known, before: references.Known | None) -> frozenset[str]:

@@ -11,10 +11,9 @@ from typing import Any, Final, NamedTuple
 from reconciler.documents import Document
 from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path
-from reconciler.graph import encoding, proofs
-from reconciler.graph.crates import Owned, doubly_owned
-from reconciler.graph.linking import Linked, failing, reference, unmet, unmet_within
-from reconciler.graph.ordering import settle as in_order
+from reconciler.graph import crate_sets, encoding, proofs
+from reconciler.graph.crate_sets import CrateSet
+from reconciler.graph.linking import Linked, failing, unmet, unmet_within
 from reconciler.graph.patterns import Pattern
 from reconciler.graph.proofs import Need
 from reconciler.graph.resolution import Resolution
@@ -22,28 +21,6 @@ from reconciler.graph.scopes import appends
 from schema import secrets
 from schema.merging import APPEND, merge, settle
 from schema.protocol.desired import CATALOG_FORMAT, Catalog
-
-
-class CrateSet(NamedTuple):
-    """Crates that some profiles have, in their order; all that does not depend on vars."""
-
-    linked: tuple[Linked, ...]
-    depends_on: frozenset[str]
-    """All that one of them depends on, there or not."""
-    missing: tuple[tuple[Linked, str], ...]
-    """Crate, and what it depends on that is not among them."""
-    clashes: tuple[tuple[Linked, Owned, Owned], ...]
-    """The second owner's crate, the second owner, the first."""
-    encoded_crates: bytes
-    encoded_content: bytes
-    secrets: frozenset[str]
-    resource_count: int
-    outer_needs: tuple[Need, ...]
-    """One for each path that some crate asks of vars it has no default for."""
-    inner_keys: frozenset[str]
-    """Own vars of crates that ask for something below them."""
-    unmet_within: bool
-    """Whether a crate's own vars, alone, do not meet what it asks of them."""
 
 
 class Finding(NamedTuple):
@@ -130,11 +107,17 @@ class Profiles:
 
     def remake(self, profile: Profile) -> Profile:
         """The profile of a block that still resolves alike, when some of its crates have changed."""
-        return self.make(profile.id, profile.pattern, profile.document, profile.index, profile.resolution)
+        crates = self._crate_set(profile.resolution.crates, profile.crates)
+        return self._profile(profile.id, profile.pattern, profile.document, profile.index, profile.resolution, crates)
 
     def make(self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution) -> Profile:
         """The profile of a resolved block, with what is wrong with it."""
-        crates = self._crate_set(resolution.crates)
+        crates = self._crate_set(resolution.crates, None)
+        return self._profile(id_, pattern, document, index, resolution, crates)
+
+    def _profile(
+        self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution, crates: CrateSet
+    ) -> Profile:
         catalog_vars, settled = resolution.vars, resolution.vars
         if not resolution.simple:
             settled = settle(resolution.vars)
@@ -156,12 +139,23 @@ class Profiles:
             _findings(resolution, crates, self._linked, catalog_vars, settled),
         )
 
-    def _crate_set(self, names: Iterable[str]) -> CrateSet:
-        chosen = tuple(linked for name in names if (linked := self._linked.get(name)) is not None)
+    def _crate_set(self, names: Iterable[str], before: CrateSet | None) -> CrateSet:
+        chosen = tuple([linked for name in names if (linked := self._linked.get(name)) is not None])
         found = self._known_sets.get(chosen)
         if found is None:
-            found = self._known_sets[chosen] = _crate_set(chosen)
+            found = self._known_sets[chosen] = self._swapped(before) or crate_sets.make(chosen)
         return found
+
+    def _swapped(self, before: CrateSet | None) -> CrateSet | None:
+        """A set that was there before, brought up to date, where one crate of it has changed and little in that."""
+        if before is None:
+            return None
+        known = self._linked.get
+        changed = [(old, new) for old in before.linked if (new := known(old.name)) is not old]
+        if len(changed) != 1:
+            return None
+        old, new = changed[0]
+        return None if new is None else crate_sets.swap(before, old, new)
 
     def _encode(
         self, resolution: Resolution, crates: CrateSet, catalog_vars: Mapping[str, Any]
@@ -186,49 +180,6 @@ class Profiles:
 def leaf_hash(id_: str, catalog_sha256: str) -> bytes:
     """The leaf of a profile in the plan's Merkle tree (RFC 6962, 2.1): over the canonical JSON of its id and digest."""
     return hashlib.sha256(b"\0" + encoding.dumps((id_, catalog_sha256), plain=True)).digest()
-
-
-def _crate_set(chosen: tuple[Linked, ...]) -> CrateSet:
-    present = {linked.name: linked for linked in chosen}
-    requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
-    ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
-    content: dict[str, bytes] = {}
-    outer: dict[tuple[object, ...], Need] = {}
-    for linked in reversed(ordered):
-        content.update(linked.encoded_content)
-        outer.update(linked.outer_by_path)
-    return CrateSet(
-        ordered,
-        frozenset().union(*requires.values()),
-        tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
-        _clashes(ordered),
-        encoding.joined_list(
-            [
-                linked.reference
-                if not linked.crate.depends_on
-                else reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
-                for linked in ordered
-            ]
-        ),
-        encoding.joined_map(content),
-        frozenset().union(*[linked.secrets for linked in ordered]),
-        sum([len(linked.crate.resources) for linked in ordered]),
-        tuple(outer.values()),
-        frozenset().union(*[linked.inner_keys for linked in ordered]),
-        any(linked.inner_unmet for linked in ordered),
-    )
-
-
-def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ...]:
-    owned = [linked.owned for linked in ordered]
-    if len(frozenset().union(*owned)) == sum(map(len, owned)):
-        return ()
-    owners = {id(owned): linked for linked in ordered for owned in linked.crate.owned}
-    return tuple(
-        (owners[id(second)], second, first)
-        for second, first in doubly_owned(owned for linked in ordered for owned in linked.crate.owned)
-        if owners[id(second)] is not owners[id(first)]
-    )
 
 
 def _findings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schema.documents.base import Claims, Document, Expression, Names, Vars
 from schema.shapes import Name, OneOrMany
@@ -20,10 +20,10 @@ class Resource(BaseModel):
     """By default its identity: the path, package ... it is about."""
     when: Expression | None = None
     foreach: Expression | list[Any] | None = None
-    depends_on: OneOrMany[str] = []
-    before: OneOrMany[str] = []
-    notify: OneOrMany[str] = []
-    subscribes: OneOrMany[str] = []
+    depends_on: OneOrMany[str] = Field(default_factory=list)
+    before: OneOrMany[str] = Field(default_factory=list)
+    notify: OneOrMany[str] = Field(default_factory=list)
+    subscribes: OneOrMany[str] = Field(default_factory=list)
     on_removal: Literal["keep", "report", "revert"] = "keep"
 
 
@@ -32,11 +32,11 @@ class Configcrate(Document):
 
     name: Name
     description: str = ""
-    vars: Vars = {}
+    vars: Vars = Field(default_factory=dict)
     """Defaults, seen by this crate alone and weaker than any other var."""
-    depends_on: Names = []
+    depends_on: Names = Field(default_factory=list)
     when: Expression | None = None
-    defaults: dict[str, Any] = {}
+    defaults: dict[str, Any] = Field(default_factory=dict)
     """Parameters for each resource whose type has them."""
-    compliance: Claims = {}
-    resources: list[Resource] = []
+    compliance: Claims = Field(default_factory=dict)
+    resources: list[Resource] = Field(default_factory=list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from schema.documents.base import Document, Names, Vars
 from schema.shapes import Name
 
@@ -10,9 +12,9 @@ class Environment(Document):
     """What one environment adds, takes away and sets."""
 
     description: str = ""
-    vars: Vars = {}
-    configcrates: Names = []
-    exclude_configcrates: Names = []
+    vars: Vars = Field(default_factory=dict)
+    configcrates: Names = Field(default_factory=list)
+    exclude_configcrates: Names = Field(default_factory=list)
 
 
 class Environments(Document):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from schema.documents.base import Document, Names, Vars
 
 
 class Inherited(Document):
     """One level of inheritance."""
 
-    configcrates: Names = []
-    roles: Names = []
-    usercrates: Names = []
-    vars: Vars = {}
-    exclude_configcrates: Names = []
+    configcrates: Names = Field(default_factory=list)
+    roles: Names = Field(default_factory=list)
+    usercrates: Names = Field(default_factory=list)
+    vars: Vars = Field(default_factory=dict)
+    exclude_configcrates: Names = Field(default_factory=list)

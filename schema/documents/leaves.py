@@ -14,11 +14,11 @@ class MatchBlock(Document):
     match: str = Field(min_length=1, max_length=1000)
     """A host name, a glob (`*`, `?`, `[..]`), or `/a regular expression/`."""
     environment: Name | None = None
-    roles: Names = []
-    configcrates: Names = []
-    usercrates: Names = []
-    vars: Vars = {}
-    exclude_configcrates: Names = []
+    roles: Names = Field(default_factory=list)
+    configcrates: Names = Field(default_factory=list)
+    usercrates: Names = Field(default_factory=list)
+    vars: Vars = Field(default_factory=dict)
+    exclude_configcrates: Names = Field(default_factory=list)
 
 
 class Leaf(Document):

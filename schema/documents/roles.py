@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from schema.documents.base import Document, Names, Vars
 from schema.shapes import Name
 
@@ -10,10 +12,10 @@ class RoleEntry(Document):
     """One role."""
 
     description: str = ""
-    includes: Names = []
+    includes: Names = Field(default_factory=list)
     """Other roles, whose crates come before and whose vars are weaker."""
-    configcrates: Names = []
-    vars: Vars = {}
+    configcrates: Names = Field(default_factory=list)
+    vars: Vars = Field(default_factory=dict)
 
 
 class Roles(Document):

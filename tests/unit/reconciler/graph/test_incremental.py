@@ -217,3 +217,32 @@ def test_a_comment_in_a_crate_changes_what_hosts_get_only_where_lines_moved() ->
     assert above is not None
     assert before.plan_root == behind.plan_root
     assert before.plan_root != above.plan_root
+
+
+def test_edits_of_shared_files_give_the_plan_of_a_cold_compile() -> None:
+    made = files_of(files=250, hosts=500)
+    cache = Cache()
+    files = dict(made.files)
+    graph.compile_tree(tree(files), cache)
+    for path, before, after in [
+        ("configcrates/area1/crate1.vgo", b"keepalive: 65", b"keepalive: 66"),
+        (
+            "configcrates/area2/crate2.vgo",
+            b"dns = {{ vars.dns_server }}",
+            b"dns = {{ vars.dns_server }} {{ vars.site }}",
+        ),
+        ("configcrates/area3/crate3.vgo", b"state: running", b"state: stopped"),
+        ("configcrates/area4/crate4.vgo", b"name: crate4\n", b"name: crate4\ndepends_on: []\n"),
+        ("templates/t2.conf.j2", b"admin = ", b"user = "),
+        ("roles.vgo", b"role3_level: 3", b"role3_level: 33"),
+        ("common.vgo", b"vlan: 0", b"vlan: 1"),
+        ("environments.vgo", b"replicas: 3", b"replicas: 4"),
+    ]:
+        assert before in files[path]
+        files[path] = files[path].replace(before, after)
+        quick, cold = graph.compile_tree(tree(files), cache), graph.compile_tree(tree(files))
+        assert quick.graph is not None
+        assert cold.graph is not None
+        assert quick.diagnostics == cold.diagnostics == []
+        assert quick.graph.plan_root == cold.graph.plan_root
+        assert quick.graph.assign(made.hostnames) == cold.graph.assign(made.hostnames)

@@ -1,0 +1,103 @@
+"""Crate sets: crates that go together, and all of a catalog that follows from them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reconciler.graph import encoding
+from reconciler.graph.crates import Owned, doubly_owned
+from reconciler.graph.linking import Linked, reference
+from reconciler.graph.ordering import settle as in_order
+from reconciler.graph.proofs import Need
+
+
+class CrateSet(NamedTuple):
+    """Crates that some profiles have, in their order; all that does not depend on vars."""
+
+    linked: tuple[Linked, ...]
+    depends_on: frozenset[str]
+    """All that one of them depends on, there or not."""
+    missing: tuple[tuple[Linked, str], ...]
+    """Crate, and what it depends on that is not among them."""
+    clashes: tuple[tuple[Linked, Owned, Owned], ...]
+    """The second owner's crate, the second owner, the first."""
+    encoded_crates: bytes
+    encoded_content: bytes
+    secrets: frozenset[str]
+    resource_count: int
+    outer_needs: tuple[Need, ...]
+    """One for each path that some crate asks of vars it has no default for."""
+    inner_keys: frozenset[str]
+    """Own vars of crates that ask for something below them."""
+    unmet_within: bool
+    """Whether a crate's own vars, alone, do not meet what it asks of them."""
+
+
+def make(chosen: tuple[Linked, ...]) -> CrateSet:
+    """The set of some crates, in the order in which they were resolved."""
+    present = {linked.name: linked for linked in chosen}
+    requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
+    ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
+    content: dict[str, bytes] = {}
+    outer: dict[tuple[object, ...], Need] = {}
+    for linked in reversed(ordered):
+        content.update(linked.encoded_content)
+        outer.update(linked.outer_by_path)
+    return CrateSet(
+        ordered,
+        frozenset().union(*requires.values()),
+        tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
+        _clashes(ordered),
+        encoding.joined_list(
+            [
+                linked.reference
+                if not linked.crate.depends_on
+                else reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
+                for linked in ordered
+            ]
+        ),
+        encoding.joined_map(content),
+        frozenset().union(*[linked.secrets for linked in ordered]),
+        sum([len(linked.crate.resources) for linked in ordered]),
+        tuple(outer.values()),
+        frozenset().union(*[linked.inner_keys for linked in ordered]),
+        any(linked.inner_unmet for linked in ordered),
+    )
+
+
+def swap(before: CrateSet, old: Linked, new: Linked) -> CrateSet | None:
+    """The set with one crate in another's stead, quickly; None where more than the crate's own object would differ."""
+    if before.missing or before.clashes or not _alike(old, new):
+        return None
+    return before._replace(
+        linked=tuple([new if each is old else each for each in before.linked]),
+        encoded_crates=before.encoded_crates.replace(old.reference, new.reference, 1),
+        resource_count=before.resource_count - len(old.crate.resources) + len(new.crate.resources),
+    )
+
+
+def _alike(old: Linked, new: Linked) -> bool:
+    return (
+        not old.crate.depends_on
+        and not new.crate.depends_on
+        and old.encoded_content == new.encoded_content
+        and old.secrets == new.secrets
+        and old.owned == new.owned
+        and old.inner_keys == new.inner_keys
+        and not old.inner_unmet
+        and not new.inner_unmet
+        and old.outer_by_path.keys() == new.outer_by_path.keys()
+    )
+
+
+def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ...]:
+    owned = [linked.owned for linked in ordered]
+    if len(frozenset().union(*owned)) == sum(map(len, owned)):
+        return ()
+    owners = {id(owned): linked for linked in ordered for owned in linked.crate.owned}
+    return tuple(
+        (owners[id(second)], second, first)
+        for second, first in doubly_owned(owned for linked in ordered for owned in linked.crate.owned)
+        if owners[id(second)] is not owners[id(first)]
+    )
