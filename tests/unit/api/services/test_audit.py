@@ -212,7 +212,8 @@ def mutants(draw: st.DrawFn) -> tuple[str, Callable[[Session], int]]:
             new = leaf[:at] + (letter if letter != leaf[at] else chr(ord(letter) ^ 1)) + leaf[at + 1 :]
             run(text("UPDATE audit_entries SET leaf = :leaf WHERE idx = :i"), {"leaf": new, "i": index})
         elif kind == "column":
-            run(text(f"UPDATE audit_entries SET {column} = :value WHERE idx = :i"), {"value": value, "i": index})
+            new = value if row(session, index)[column] != value else f"{value}0"  # a mutant is another value
+            run(text(f"UPDATE audit_entries SET {column} = :value WHERE idx = :i"), {"value": new, "i": index})
         elif kind == "delete":
             run(text("DELETE FROM audit_entries WHERE idx = :i"), {"i": index})
         elif kind in {"swap", "swap_leaves"}:
