@@ -7,7 +7,6 @@ what messages mean: that is `session.py`, reached through `Gateway`.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -52,7 +51,6 @@ class Connection(asyncio.Protocol):
         "_bucket",
         "_closing",
         "_deadline",
-        "_fingerprint",
         "_gateway",
         "_inbox",
         "_news",
@@ -62,6 +60,7 @@ class Connection(asyncio.Protocol):
         "_reading_paused",
         "_sending",
         "_transport",
+        "_unknown",
         "_websocket",
         "_working",
         "address",
@@ -87,7 +86,7 @@ class Connection(asyncio.Protocol):
         self.connected_at = self.heard_at = gateway.monotonic()
         self._transport: asyncio.Transport | None = None
         self._websocket: ServerProtocol | None = None
-        self._fingerprint = ""
+        self._unknown = b""
         self._bucket = limits.Bucket(limits.FRAMES_PER_S, limits.FRAME_BURST, self.heard_at)
         self._deadline: asyncio.TimerHandle | None = None
         self._inbox: deque[bytes] = deque()
@@ -109,9 +108,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=limits.BUFFER_BYTES, low=limits.BUFFER_BYTES // 4)
         tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self._fingerprint = hashlib.sha256(certificate or b"").hexdigest()
-        self.peer = self._gateway.identify(self._fingerprint)
+        certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+        self.peer = self._gateway.identify(certificate)
+        self._unknown = certificate if self.peer is None else b""
         self._websocket = ServerProtocol(origins=[None], max_size=limits.HELLO_BYTES, logger=_LOGGER)
         self._deadline = asyncio.get_running_loop().call_later(limits.HELLO_TIMEOUT_S, self._too_slow)
         self._gateway.opened(self)
@@ -310,7 +309,7 @@ class Connection(asyncio.Protocol):
     async def _answer_later(self, request: Request) -> None:
         try:
             if self.peer is None:
-                self.peer = await self._gateway.identify_anew(self._fingerprint, self.address)
+                self.peer = await self._gateway.identify_anew(self._unknown, self.address)
             if self.peer is None:
                 self._respond(401, b"this certificate is not, or no longer, an enrolled agent's\n")
             elif request.path == PATH and self._websocket is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import socket
@@ -19,6 +20,7 @@ from api.gateway import limits, session
 from api.gateway.admission import Admission
 from api.gateway.connection import SUPERSEDED, UNAUTHENTICATED, Connection
 from api.gateway.fleet import Fleet, Peer, Sighting
+from api.services import pki
 from api.services.catalogs import Target
 from schema.errors import Fault
 from schema.protocol.messages import Applied
@@ -159,20 +161,23 @@ class Gateway:
 
     # What connections ask.
 
-    def identify(self, fingerprint: str) -> Peer | None:
-        """Who holds the certificate of this fingerprint, if it counts now."""
-        peer = self.fleet.identify(fingerprint)
-        return peer if peer is not None and self._counts_still(peer) else None
+    def identify(self, certificate: bytes) -> Peer | None:
+        """Who holds this certificate (DER), if it counts now: its SAN URI says who, the table whether it counts."""
+        peer = self.fleet.identify(hashlib.sha256(certificate).hexdigest())
+        if peer is None or not self._counts_still(peer):
+            return None
+        return peer if pki.read_identity(certificate) == (peer.project, peer.envoy_id) else None
 
-    async def identify_anew(self, fingerprint: str, address: str) -> Peer | None:
+    async def identify_anew(self, certificate: bytes, address: str) -> Peer | None:
         """The same after a look into the database: the host may have been enrolled this instant."""
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.ensure_future(self.fleet.refresh())
         with contextlib.suppress(Fault):
             await asyncio.shield(self._refreshing)
-        peer = self.identify(fingerprint)
+        peer = self.identify(certificate)
         if peer is None:
             # It has our CA's signature, so it was an agent's once.
+            fingerprint = hashlib.sha256(certificate).hexdigest()
             self.count("unauthenticated")
             self.note("envoy.refused", None, fingerprint, {"fingerprint": fingerprint, "address": address})
         return peer

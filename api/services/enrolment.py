@@ -20,13 +20,15 @@ from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, T
 from schema.errors import Conflict, Invalid, Unauthenticated
 from schema.ids import new_id
 from schema.protocol.enrolment import Enrol, Enrolled, EnrolmentToken
-from schema.time import SECOND, to_rfc3339
+from schema.time import DAY, SECOND, to_rfc3339
 from schema.tokens import parse_duration
 
 if TYPE_CHECKING:
     from api.services.container import Services
 
 MAX_OPEN_TOKENS: Final = 50_000
+REMEMBERED: Final = 30 * DAY
+"""How long a token is kept after its end; the audit log knows of it for ever."""
 
 
 class TokenRefused(Unauthenticated):
@@ -67,6 +69,7 @@ def make_token(work: Work, new: TokenCreate, *, authority: Pki, server_url: str)
         raise AlreadyEnrolled(f"{new.hostname} is enrolled; to enrol it anew, say replace", hostname=new.hostname)
     if rows.count_open_tokens(work.session, work.project_id, now=work.now) >= MAX_OPEN_TOKENS:
         raise TooManyTokens(f"{MAX_OPEN_TOKENS} enrolment tokens are open")
+    rows.forget_old_tokens(work.session, work.project_id, before=work.now - REMEMBERED)
     token = EnrolmentToken.make(authority.ca_sha256)
     expires_at = work.now + life
     rows.add_token(

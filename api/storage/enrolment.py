@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Field, Session, col, func, select, update
+from sqlmodel import Field, Session, col, delete, func, select, update
 
 from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
@@ -109,6 +109,15 @@ def use_token(session: Session, token_id: str, *, now: int) -> bool:
         .values(used_at=now)
     )
     return bool(done.rowcount == 1)
+
+
+def forget_old_tokens(session: Session, project_id: str, *, before: int) -> None:
+    """Drop tokens that ended before this time, used or not."""
+    session.exec(
+        delete(EnrolmentTokenRow).where(
+            col(EnrolmentTokenRow.project_id) == project_id, col(EnrolmentTokenRow.expires_at) < before
+        )
+    )
 
 
 def count_open_tokens(session: Session, project_id: str, *, now: int) -> int:

@@ -14,13 +14,19 @@ from api.workers.driver import Driver
 from reconciler.loop import events
 from reconciler.loop.core import LoopStatus
 from reconciler.repository import Repository
-from schema.errors import Fault
+from schema.errors import Fault, Unavailable
 
 log = logging.getLogger("vigo.loop")
 
 FOLLOWER: Final = Actor.system("loop")
 RESTART_S: Final = 5.0
 TOPICS: Final = ("secret.changed", "envoy.revoked")
+
+
+class NotReadable(Unavailable):
+    """The repository cannot be read now; what is in force stays."""
+
+    code = "loop.not_readable"
 
 
 class Follower:
@@ -68,8 +74,16 @@ class Follower:
                     self._driver.tell(events.EnvoyRemoved(event.data["id"]))
 
     async def reload(self) -> None:
-        """Read the ref now and have its commit judged anew; returns when that is done."""
-        commit = await asyncio.to_thread(self._read)
+        """Read the ref now and have its commit judged anew; returns when that is done.
+
+        Raises:
+            NotReadable: the repository does not give it.
+        """
+        try:
+            commit = await asyncio.to_thread(self._read)
+        except Fault as fault:
+            self._failed(fault)
+            raise NotReadable(f"{self._ref} cannot be read: {fault.message}") from fault
         self._driver.tell(events.RefMoved(commit))
         self._driver.tell(events.Reload())
         await self._driver.until(settled)

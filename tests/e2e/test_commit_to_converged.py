@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import time
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.e2e.site import BASE, Site, until
+
+
+def test_a_large_file_comes_whole(site: Site) -> None:
+    crate = BASE["configcrates/motd.vgo"] + "  - {name: big, type: file, path: /etc/site/big, source: files/big.txt}\n"
+    big = "".join(f"{number:07}\n" for number in range(120_000))
+    web = site.agent("web01.example.com").joined()
+    commit = site.commit({"configcrates/motd.vgo": crate, "files/big.txt": big}, "a large file")
+    site.converged(web, commit)
+    assert web.read("/etc/site/big") == big
 
 
 def test_a_commit_becomes_a_converged_host(site: Site) -> None:
@@ -38,6 +49,11 @@ def test_a_commit_becomes_a_converged_host(site: Site) -> None:
     assert found["envoys"][0]["traits"]["os.family"] == family
     assert [entry["type"] for entry in site.audit("envoy.enrol")] == ["envoy_enrol"]
     assert site.get("/api/v1/audit/verify")["valid"] is True
+
+    families = text_string_to_metric_families(site.ask("GET", "/metrics").text)
+    samples = {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    assert samples[("vigo_gateway_agents",)] == 1
+    assert samples[("vigo_gateway_events_total", "opened")] >= 1
 
     assert site.server is not None
     begun = time.monotonic()

@@ -486,3 +486,47 @@ def test_thousands_of_half_open_handshakes_keep_no_agent_out(run_with_gateway: R
             peer.close()
 
     run_with_gateway(story)
+
+
+def test_a_certificate_that_names_another_envoy_is_nobodys(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web, other = site.enrol(), site.enrol()
+        # As if a row of the table had been changed: the certificate itself says who it was issued to.
+        site.fleet.live[web.peer.fingerprint] = other.peer
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with site.connect(web):
+                pass
+        assert refused.value.response.status_code == 401
+
+    run_with_gateway(story)
+
+
+def test_a_resumed_session_is_looked_up_like_any_other(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        site.fleet.targets[web.peer.envoy_id] = target_for(1)
+        site.fleet.stored = {sha256(b"x"): b"x"}
+        context = site.tls(web)
+
+        def ask(session: ssl.SSLSession | None) -> tuple[bytes, ssl.SSLSession | None, bool | None]:
+            plain = sockets.create_connection(("127.0.0.1", site.port), timeout=5)
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as secure:
+                secure.sendall(f"GET /agent/v1/objects/{sha256(b'x')} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                answer = b""
+                while piece := secure.recv(4_096):
+                    answer += piece
+                return answer.split(b"\r\n")[0], secure.session, secure.session_reused
+
+        status, session, reused = await asyncio.to_thread(ask, None)
+        assert (status, reused) == (b"HTTP/1.1 200 OK", False)
+        status, session, reused = await asyncio.to_thread(ask, session)
+        assert (status, reused) == (b"HTTP/1.1 200 OK", True)
+        del site.fleet.live[web.peer.fingerprint]
+        status, _, reused = await asyncio.to_thread(ask, session)
+        assert (status, reused) == (b"HTTP/1.1 401 Unauthorized", True)
+        site.fleet.live[web.peer.fingerprint] = web.peer
+        site.clock.ahead = 31 * DAY
+        status, _, _ = await asyncio.to_thread(ask, session)
+        assert status == b"HTTP/1.1 401 Unauthorized"
+
+    run_with_gateway(story)
