@@ -1,0 +1,202 @@
+"""The driver: what the loop wants done is done, in as few transactions as it can be, and one failure is one failure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from api.workers.driver import Driver
+from reconciler.loop import Limits, effects, events
+from reconciler.ports import Assigned, Desired, Order
+from schema.errors import Fault, NotFound, Unavailable
+
+
+class WallClock:
+    def now(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class OnePlan:
+    """A commit under which every host is to be the same."""
+
+    plan_root = "0" * 64
+
+    def __init__(self, commit: str) -> None:
+        self.commit = commit
+
+    def desired(self, hostnames: Iterable[str], /) -> Mapping[str, Desired | None]:
+        return {hostname: Desired("p", f"catalog of {self.commit}") for hostname in hostnames}
+
+
+class MemoryPerformer:
+    """Does everything at once, and remembers it. What is in `failing` fails as often as it says."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.batches: list[int] = []
+        self.pushed: list[tuple[str, Order]] = []
+        self.failing: dict[str, list[Fault | Exception]] = {}
+        self.generations: dict[str, int] = {}
+        self.refusing: set[str] = set()
+
+    def _do(self, what: str) -> None:
+        self.did.append(what)
+        if self.failing.get(what):
+            raise self.failing[what].pop()
+
+    async def compile(self, effect: effects.Compile) -> events.Event:
+        self._do(f"compile {effect.commit}")
+        return events.Compiled(OnePlan(effect.commit))
+
+    def abandon(self, effect: effects.Abandon) -> None:
+        self.did.append(f"abandon {effect.commit}")
+
+    async def put_in_force(self, effect: effects.PutInForce) -> events.Event:
+        self._do(f"publish {effect.commit}")
+        return events.InForce(effect.commit)
+
+    async def record_failure(self, effect: effects.RecordFailure) -> events.Event:
+        self._do(f"record {effect.commit}")
+        return events.Recorded(effect.commit)
+
+    async def assign(self, wishes: list[effects.Assign]) -> list[events.Event]:
+        self.batches.append(len(wishes))
+        self._do("assign")
+        made: list[events.Event] = []
+        for wish in wishes:
+            if wish.envoy_id in self.refusing:
+                made.append(events.Faulted.of(wish, NotFound("gone")))
+                continue
+            generation = self.generations[wish.envoy_id] = self.generations.get(wish.envoy_id, 0) + 1
+            now = time.time_ns() // 1000
+            assigned = Assigned(
+                Order(1, generation),
+                f"{generation}",
+                wish.commit,
+                wish.desired.catalog_sha256,
+                wish.plan_root,
+                "",
+                now,
+                now + 10**12,
+            )
+            made.append(events.AssignmentMade(wish.envoy_id, assigned))
+        return made
+
+    async def push(self, effect: effects.Push) -> events.Event:
+        self._do("push")
+        self.pushed.append((effect.envoy_id, effect.order))
+        return events.Pushed(effect.envoy_id, effect.order)
+
+
+def play(story: Callable[[Driver, MemoryPerformer], Awaitable[Any]], **options: Any) -> MemoryPerformer:
+    """Run a story beside a driver over memory."""
+
+    async def main() -> MemoryPerformer:
+        performer = MemoryPerformer()
+        driver = Driver(performer, clock=WallClock(), in_force=None, secrets={}, **options)
+        try:
+            await asyncio.wait_for(story(driver, performer), 10)
+        finally:
+            await driver.stop()
+        return performer
+
+    return asyncio.run(main())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what is looked at tells nobody
+            await asyncio.sleep(0.002)
+
+
+def connect(driver: Driver, count: int) -> None:
+    for number in range(count):
+        driver.tell(events.EnvoyConnected(f"e{number}", f"h{number}.example.com", number + 1, None, None))
+
+
+QUICK = Limits(back_off_s=0.01, back_off_cap_s=0.02, envoy_back_off_cap_s=0.02)
+
+
+def test_a_commit_reaches_all_who_are_connected_in_few_transactions() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        connect(driver, 100)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: len(performer.pushed) == 100)
+        assert performer.batches == [100]
+        driver.tell(events.RefMoved("c2"))
+        await until(lambda: len(performer.pushed) == 200)
+        assert performer.batches == [100, 100]
+        assert (await driver.until(lambda status: status.in_force == "c2")).pending is None
+
+    performer = play(story)
+    assert performer.did[:3] == ["compile c1", "publish c1", "assign"]
+    assert {order for _, order in performer.pushed[100:]} == {Order(1, 2)}
+
+
+def test_more_than_fit_at_once_are_assigned_in_batches_that_fit() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        connect(driver, 50)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: len(performer.pushed) == 50)
+
+    performer = play(story, limits=Limits(assigning=20))
+    assert performer.batches == [20, 20, 10]
+
+
+def test_what_is_silent_now_is_tried_again() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        for what in ("compile c1", "publish c1", "assign", "push"):
+            performer.failing[what] = [Unavailable("not now"), Unavailable("not now")]
+        connect(driver, 3)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: {envoy for envoy, _ in performer.pushed} == {"e0", "e1", "e2"})
+
+    performer = play(story, limits=QUICK)
+    assert performer.did.count("publish c1") == 3
+    assert not any(performer.failing.values())
+
+
+def test_one_envoy_that_cannot_be_assigned_holds_up_no_other() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        performer.refusing = {"e1"}
+        connect(driver, 3)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: len(performer.pushed) == 2)
+        assert driver.stalled("e1") == "gone"
+        assert driver.stalled("e0") == ""
+
+    assert {envoy for envoy, _ in play(story, limits=QUICK).pushed} == {"e0", "e2"}
+
+
+def test_a_bug_in_performing_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        performer.failing["push"] = [RuntimeError("a bug")]
+        connect(driver, 2)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: len(performer.pushed) == 1)
+        driver.tell(events.RefMoved("c2"))
+        await driver.until(lambda status: status.in_force == "c2")
+
+    play(story, limits=QUICK)
+    assert "Push failed" in caplog.text
+
+
+def test_after_stop_nothing_begins() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        connect(driver, 1)
+        waiting = asyncio.create_task(driver.until(lambda status: False))
+        await asyncio.sleep(0)
+        await driver.stop()
+        driver.tell(events.RefMoved("c1"))
+        await asyncio.sleep(0.02)
+        assert performer.did == []
+        assert waiting.cancelled() or waiting.done()
+
+    play(story)
