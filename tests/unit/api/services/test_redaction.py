@@ -55,6 +55,7 @@ def test_nothing_is_still_told_as_nothing() -> None:
         f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----", f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}",
         f"GET /?token={CANARY}&x=1", "Basic YWRtaW46VklHT0NBTkFSWTdmM2E=",
     ],
+    ids=["API token", "enrolment token", "header", "URL", "argument", "private key", "EC private key", "query", "basic"],
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_taken_out_of_any_text(text: str) -> None:
     for told in (redact_text(text), str(redact({"line": text})), str(redact([text])), str(redact({text: 1}))):
