@@ -128,6 +128,32 @@ def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(
     assert hand.core.status(hand.moment).envoys[Need.NOTHING] == 1
 
 
+def test_an_answer_to_what_was_asked_before_does_not_end_what_is_asked_now(
+    hand: Hand, plan: Callable[..., FixedPlan]
+) -> None:
+    hand.connect("web")
+    hand.put_in_force(plan("c1", web="a"))
+    first = hand.one(effects.Assign)
+    hand.after(29)
+    hand.put_in_force(plan("c2", web="b"))
+    hand.after(5)
+    assert hand.one(effects.Assign).commit == "c2"
+    hand.make(first, 1)
+    assert hand.effects == []
+
+
+def test_an_envoy_that_is_back_before_its_goodbye_gets_what_its_welcome_did_not_carry(
+    hand: Hand, plan: Callable[..., FixedPlan]
+) -> None:
+    hand.connect("web")
+    hand.put_in_force(plan("c1", web="a"))
+    made = hand.make(hand.one(effects.Assign))
+    hand.tell(events.Pushed("web", made.order))
+    hand.effects.clear()
+    hand.connect("web", None, None, connection=2)
+    assert hand.one(effects.Push).order == made.order
+
+
 def test_a_newer_plan_overtakes_what_has_not_been_pushed(hand: Hand, plan: Callable[..., FixedPlan]) -> None:
     hand.connect("web")
     hand.put_in_force(plan("c1", web="a"))

@@ -92,6 +92,25 @@ def test_a_ref_is_followed_through_packing_removal_and_return(work: Repository, 
     run(scenario)
 
 
+def test_a_directory_that_is_another_one_of_the_same_name_is_watched_anew(bare: Repository) -> None:
+    async def scenario() -> None:
+        first = commit(bare, "team/x", 1)
+        watched = Watched(bare.watch("team/x", poll_s=NO_POLL_S))
+        assert await watched.next() == first
+        pending = asyncio.ensure_future(watched.next())
+        await asyncio.sleep(0.1)
+        heads = bare.path / "refs/heads"
+        shutil.copytree(heads / "team", heads / "new")
+        (heads / "team").rename(heads / "old")
+        (heads / "new").rename(heads / "team")
+        await asyncio.sleep(0.2)
+        assert not pending.done()
+        second = commit(bare, "team/x", 2)
+        assert await pending == second
+
+    run(scenario)
+
+
 def test_many_moves_end_at_the_last(bare: Repository) -> None:
     async def scenario() -> None:
         watched = Watched(bare.watch("main", poll_s=NO_POLL_S))
