@@ -1,7 +1,7 @@
 """How vars merge: maps by key, all else replaces, `key+` appends to a list.
 
-The compiler merges what a profile gives; the host puts that over each crate's own defaults. Both by this, so that what a
-trace shows is what a template sees.
+The compiler merges what a profile gives; the host puts that over each crate's own defaults. Both by this, so that what
+a trace shows is what a template sees.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def test_every_command_that_a_page_names_exists() -> None:
         for page in PAGES
         for match in re.findall(r"(?:^    |`)vigo ([a-z]+(?: [a-z]+)?)", page.read_text(), flags=re.M)
     }
-    code = "from api.cli.main import app; import typer; c = typer.main.get_command(app)\n" + (
+    code = (
+        "from api.cli.main import app; import typer; c = typer.main.get_command(app)\n"
         "print('\\n'.join(f'{n} {v}' for n, g in c.commands.items() for v in (*getattr(g, 'commands', ()), '')))"
     )
     listed = subprocess.run(
