@@ -38,7 +38,8 @@ def status(client: Client, *, json_: Json = False) -> None:
             output.line(
                 f"\n{output.visible(found.get('failed_commit') or 'no commit')} is not in force:", tone="failed"
             )
-            output.line(output.visible(found["last_error"], lines=True))
+            if not found.get("diagnostics"):  # else they say it, each with its hint
+                output.line(output.visible(found["last_error"], lines=True))
         for item in found.get("diagnostics") or ():
             place = f"{item['file']}:{item['line']}:{item['column']}: {item['severity']}[{item['code']}]"
             output.line(output.visible(f"{place}: {item['message']}"))

@@ -29,7 +29,8 @@ def main() -> int:
     for name in chosen:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         figures += importlib.import_module(f"tests.bench.bench_{name}").run()
-    Console().print(_table(figures))
+    # In a pipe or a log, wide enough that a figure stays on its line.
+    Console(width=None if sys.stdout.isatty() else 170).print(_table(figures))
     print(f"written to {write(figures)}")
     return 1 if any(figure.ok is False for figure in figures) else 0
 
