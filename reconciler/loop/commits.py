@@ -70,7 +70,7 @@ class Commits:
         """The commit in force cannot be compiled any more: its objects are gone, or its secrets."""
         self._retries: dict[str, _Retry] = {}
         self._unrecorded: RecordFailure | None = None
-        self._recording: float | None = None
+        self._recording: tuple[RecordFailure, float] | None = None
         self._record_retry = _Retry()
 
     @property
@@ -128,14 +128,16 @@ class Commits:
 
     def recorded(self, commit: str) -> None:
         """The failure is on record."""
-        if self._unrecorded is not None and self._unrecorded.commit == commit:
-            self._unrecorded, self._recording, self._record_retry = None, None, _Retry()
+        if self._recording is not None and self._recording[0].commit == commit:
+            if self._unrecorded == self._recording[0]:
+                self._unrecorded = None
+            self._recording, self._record_retry = None, _Retry()
 
     def faulted(self, fault: Faulted, now: float) -> None:
         """An effect on a commit could not be performed."""
         effect = fault.effect
         if isinstance(effect, RecordFailure):
-            if self._unrecorded == effect:
+            if self._recording is not None and self._recording[0] == effect:
                 self._recording = None
                 self._put_off(self._record_retry, fault.next, fault.retry_after_s, now)
             return
@@ -160,24 +162,37 @@ class Commits:
         effects: list[Effect] = self._expire(now)
         if self._work is None:
             effects += self._begin(now)
+        # One record at a time: which of the two is newest in it says whether all is well.
         work = self._work
-        if work is not None and work.plan is not None and not work.begun and now >= work.not_before:
+        if work is not None and work.plan is not None and self._may_publish(work) and now >= work.not_before:
             work.begun, work.deadline = True, now + self._limits.record_s
             effects.append(PutInForce(work.plan, work.restore))
-        if self._unrecorded is not None and self._recording is None and now >= self._record_retry.not_before:
-            self._recording = now + self._limits.record_s
+        if self._unrecorded is not None and self._may_record() and now >= self._record_retry.not_before:
+            self._recording = self._unrecorded, now + self._limits.record_s
             effects.append(self._unrecorded)
         return effects
 
     def wake_at(self) -> float | None:
         """When `drive` will have something to do though nothing happens."""
         work = self._work
-        times = [work.deadline if work.plan is None or work.begun else work.not_before] if work is not None else []
+        times: list[float] = []
         if work is None:
             times += [self._retry(commit).not_before for commit, _ in self._candidates()]
-        if self._unrecorded is not None:
-            times.append(self._recording if self._recording is not None else self._record_retry.not_before)
+        elif work.plan is None or work.begun:
+            times.append(work.deadline)
+        elif self._may_publish(work):
+            times.append(work.not_before)
+        if self._recording is not None:
+            times.append(self._recording[1])
+        elif self._unrecorded is not None and self._may_record():
+            times.append(self._record_retry.not_before)
         return min(times, default=None)
+
+    def _may_publish(self, work: _Work) -> bool:
+        return not work.begun and self._recording is None
+
+    def _may_record(self) -> bool:
+        return self._recording is None and (self._work is None or not self._work.begun)
 
     def _candidates(self) -> list[tuple[str, bool]]:
         """Commits that have something to be done about, most urgent first; and whether only to restore."""
@@ -230,10 +245,10 @@ class Commits:
 
     def _fail(self, failure: RecordFailure) -> None:
         self.failure = self._unrecorded = failure
-        self._recording, self._record_retry = None, _Retry()
+        self._record_retry = _Retry()
 
     def _expire(self, now: float) -> list[Effect]:
-        if self._recording is not None and now >= self._recording:
+        if self._recording is not None and now >= self._recording[1]:
             self._recording = None
             self._put_off(self._record_retry, Next.BACK_OFF, None, now)
         work = self._work

@@ -9,9 +9,9 @@
 | `Assign` | `AssignmentMade` | `Faulted` |
 | `Push` | `Pushed` | `Faulted` |
 
-`PutInForce` and `RecordFailure` are performed in the order they are given: the record tells by its order what is
-newest. All else may be performed side by side. An answer that never comes is a fault after the time of `Limits`; one
-that comes later than that does no harm.
+`PutInForce` and `RecordFailure` are given one at a time, since the record tells by its order what is newest; all else
+may be under way side by side. An answer that never comes is a fault after the time of `Limits`; one that comes later
+than that does no harm.
 """
 
 from __future__ import annotations

@@ -167,9 +167,13 @@ class Fleet:
     def pushed(self, envoy_id: str, order: Order, now: Moment) -> None:
         """An envoy's connection has taken what was pushed."""
         under_way = self._pushing.get(envoy_id)
-        if under_way is not None and under_way.effect == Push(envoy_id, order):
-            del self._pushing[envoy_id]
-            self._settle(self.envoys[envoy_id], now)
+        if under_way is None or not isinstance(under_way.effect, Push) or order < under_way.effect.order:
+            return
+        del self._pushing[envoy_id]
+        envoy = self.envoys[envoy_id]
+        # The store may have held a newer one by then, of which the answer is still to come.
+        envoy.sent = max(order, envoy.sent or order)
+        self._settle(envoy, now)
 
     def accepted(self, envoy_id: str, order: Order, now: Moment) -> None:
         """An envoy has taken the assignment of this order."""

@@ -218,7 +218,6 @@ class Server:
         self.limits = Limits(compile_s=20, record_s=5, assign_s=5, push_s=5, acknowledge_s=60, assigning=3, pushing=4)
         self.unanswered: set[str] = set()
         self.doubled: set[str] = set()
-        self.records_at = 0.0
         self.core = self.fresh()
 
     def fresh(self) -> LoopCore:
@@ -279,13 +278,6 @@ class Server:
                 self.world.after(wait, lambda: self.tell(events.Tick()) if self.life == life else None)
             case effects.Abandon():
                 self.world.sometimes["abandoned"] += 1
-            case effects.PutInForce() | effects.RecordFailure():
-                # In the order they are given, whatever becomes of each.
-                self.records_at = max(self.records_at, self.world.now + self.world.random.uniform(0, 0.5)) + 0.001
-                life = self.life
-                self.world.after(
-                    self.records_at - self.world.now, lambda: self._do(effect) if self.life == life else None
-                )
             case _:
                 self.later(lambda: self._do(effect))
 

@@ -139,7 +139,7 @@ def test_a_commit_that_compiles_for_ever_does_not_hold_up_its_fix(
     assert hand.one(effects.RecordFailure).commit == "c1"
     assert hand.one(effects.Compile).commit == "c2"
     # What comes of the first after all is not heard.
-    hand.tell(events.Compiled(plan("c1", web="a")))
+    hand.tell(events.Recorded("c1"), events.Compiled(plan("c1", web="a")))
     assert hand.effects == []
     hand.tell(events.Compiled(plan("c2", web="a")))
     assert hand.one(effects.PutInForce).commit == "c2"
@@ -222,6 +222,35 @@ def test_a_publication_that_failed_gives_way_to_a_newer_commit(hand: Hand, plan:
     hand.take(effects.Compile)
     hand.tell(events.Faulted(publishing, "x.down", "down", Next.BACK_OFF))
     assert hand.one(effects.Compile).commit == "c2"
+
+
+def test_one_thing_is_recorded_at_a_time_so_that_the_newest_in_the_record_is_the_newest(
+    hand: Hand, plan: Callable[..., FixedPlan]
+) -> None:
+    hand.tell(events.RefMoved("c1"), events.CompileFailed("c1", BAD))
+    recording = hand.one(effects.RecordFailure)
+    hand.tell(events.RefMoved("c2"), events.Compiled(plan("c2", web="a")))
+    hand.take(effects.Compile)
+    # Were c1's failure recorded after c2 came into force, all would look bad that is well.
+    assert hand.effects == []
+    hand.after(1)
+    hand.tell(events.Recorded("c1"))
+    assert hand.one(effects.PutInForce).commit == "c2"
+    hand.tell(events.InForce("c2"), events.Faulted(recording, "x", "late", Next.BACK_OFF))
+    hand.after(3600)
+    assert hand.take(effects.RecordFailure) == []
+
+
+def test_a_record_that_hangs_holds_up_the_next_no_longer_than_its_time(
+    hand: Hand, plan: Callable[..., FixedPlan]
+) -> None:
+    hand.tell(events.RefMoved("c1"), events.CompileFailed("c1", BAD), events.RefMoved("c2"))
+    hand.tell(events.Compiled(plan("c2", web="a")))
+    hand.effects.clear()
+    hand.after(31)
+    assert hand.one(effects.PutInForce).commit == "c2"
+    # And the failure, now to be tried again, waits for that.
+    assert hand.take(effects.RecordFailure) == []
 
 
 @pytest.mark.parametrize("lost", [False, True])

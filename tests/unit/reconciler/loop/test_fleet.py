@@ -128,6 +128,21 @@ def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(
     assert hand.core.status(hand.moment).envoys[Need.NOTHING] == 1
 
 
+def test_a_push_may_carry_a_newer_assignment_than_was_asked_for(hand: Hand, plan: Callable[..., FixedPlan]) -> None:
+    hand.connect("web")
+    hand.put_in_force(plan("c1", web="a"))
+    hand.make(hand.one(effects.Assign), 1)
+    hand.put_in_force(plan("c2", web="b"))
+    second = hand.one(effects.Assign)
+    hand.effects.clear()
+    # The second is in the store already when the first is pushed; the answers come the other way round.
+    hand.tell(events.Pushed("web", Order(1, 2)))
+    hand.make(second, 2)
+    assert hand.effects == []
+    hand.after(60)
+    assert hand.effects == []
+
+
 def test_an_answer_to_what_was_asked_before_does_not_end_what_is_asked_now(
     hand: Hand, plan: Callable[..., FixedPlan]
 ) -> None:
