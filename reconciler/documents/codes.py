@@ -46,6 +46,7 @@ CODES: Final[dict[str, str]] = {
     "resource.cycle": "Resources of a crate that each wait for the other.",
     "resource.missing-source": "A `source` that is not in the tree.",
     "resource.dynamic-source": "A `source` that is a template: it could not be checked.",
+    "resource.not-revertible": "`on_removal: revert` for a type that does not remember what it replaced.",
     "resource.guardrail": "A resource that touches the agent's own files, service or package.",
     "idempotency.unguarded": "A command that would run at every convergence.",
     "idempotency.never-notified": "A resource that runs only when notified, and that nothing notifies.",

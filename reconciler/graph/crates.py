@@ -287,6 +287,11 @@ class _Compiler:
 
     def _owned(self, entry: _Entry) -> list[Owned]:
         model = RESOURCES[entry.resource.type]
+        if entry.resource.on_removal == "revert" and not model.REVERTIBLE:
+            able = ", ".join(sorted(name for name, each in RESOURCES.items() if each.REVERTIBLE))
+            message = f"what a {entry.resource.type} replaces is not remembered, so it cannot be put back"
+            hint = f"revert is for {able}; report or keep is for all"
+            self._complain("resource.not-revertible", self._path(entry, "on_removal"), message, hint)
         thing = identity(model, entry.spec)
         if thing is None:
             return []
