@@ -67,8 +67,8 @@ class Observed(NamedTuple):
     run: LastRun | None
     """Its newest run that was not a dry run."""
     desired_catalog: str | None
-    """Digest of the catalog that the commit in force means for it; None where that says nothing of it, and it keeps what
-    it has."""
+    """Digest of the catalog that the commit in force means for it; None where that says nothing of it, and it keeps
+    what it has."""
     last_seen: int | None
     """When it was heard last, microseconds."""
     connected: bool

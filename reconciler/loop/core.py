@@ -9,7 +9,8 @@ from typing import Final
 from reconciler.loop import events
 from reconciler.loop.commits import Commits
 from reconciler.loop.effects import Effect, WakeAt
-from reconciler.loop.fleet import Fleet, Need
+from reconciler.loop.envoys import Need
+from reconciler.loop.fleet import Fleet
 from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
 from reconciler.loop.steps import Step, step_of_stage

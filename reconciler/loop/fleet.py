@@ -8,73 +8,20 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from reconciler.loop.effects import Assign, Effect, Push
+from reconciler.loop.envoys import REFUSALS, Envoy, Key, Need, UnderWay, is_ahead, is_answer
 from reconciler.loop.events import EnvoyConnected, Faulted
 from reconciler.loop.limits import MAX_DOUBLINGS, Limits, wait_s
 from reconciler.loop.moments import Moment
-from reconciler.ports import Assigned, Desired, Order, Plan
+from reconciler.ports import Assigned, Order, Plan
 from schema import canonical
 from schema.errors import Next
 from schema.ids import sha256
 
 RENEW_SPREAD: Final = 0.1
 """An assignment is renewed after 0.4 to 0.5 of its life: those made in one second are not renewed in one."""
-
-REFUSALS: Final[Mapping[str, Next]] = {
-    # The envoy has seen a newer one than this server knows of: counting up until it takes one would hide that.
-    "rollback": Next.NEVER,
-    "foreign": Next.NEVER,
-    "format": Next.ON_COMMIT,
-    "size": Next.ON_COMMIT,
-}
-"""What follows an envoy's refusal, by its code; all else is tried again with back-off and a new assignment."""
-
-_Key = tuple[str, str, str]
-
-
-class _UnderWay(NamedTuple):
-    effect: Assign | Push
-    deadline: float
-
-
-class Need(StrEnum):
-    """What an envoy is waiting for."""
-
-    NOTHING = "nothing"  # it holds, or was handed, what it is to be
-    ASSIGN = "assign"
-    PUSH = "push"
-    UNMATCHED = "unmatched"  # no match block applies: it keeps what it has
-    STALLED = "stalled"  # something else has to change first
-
-
-@dataclass(slots=True)
-class Envoy:
-    """One connected envoy."""
-
-    id: str
-    hostname: str
-    connection: int
-    connected: bool = True
-    desired: Desired | None = None
-    assigned: Assigned | None = None
-    applied: Order | None = None
-    renew_at: int = 0
-    refused: str = ""
-    """Digest of the assignment it refused."""
-    stalled_by: str = ""
-    """Why there is no point in trying again."""
-    stalled_key: _Key | None = None
-    """What it was about: anything else is tried."""
-    stalled_for_good: bool = False
-    attempts: int = 0
-    not_before: float = 0.0
-    sent: Order | None = None
-    sends: int = 0
-    acknowledge_by: float = 0.0
 
 
 class Fleet:
@@ -91,8 +38,8 @@ class Fleet:
         self._queues: Final[dict[tuple[Need, bool], dict[str, None]]] = {
             (need, retry): {} for need in (Need.ASSIGN, Need.PUSH) for retry in (False, True)
         }
-        self._assigning: Final[dict[str, _UnderWay]] = {}
-        self._pushing: Final[dict[str, _UnderWay]] = {}
+        self._assigning: Final[dict[str, UnderWay]] = {}
+        self._pushing: Final[dict[str, UnderWay]] = {}
         self._timers: Final[list[tuple[float, str]]] = []
         self._armed: Final[dict[str, float]] = {}
 
@@ -156,7 +103,7 @@ class Fleet:
         if envoy is None:
             return
         under_way = self._assigning.get(envoy_id)
-        if under_way is not None and _is_answer(under_way.effect, assigned):
+        if under_way is not None and is_answer(under_way.effect, assigned):
             del self._assigning[envoy_id]
         self._hold(envoy, assigned)
         envoy.attempts = 0 if not envoy.refused else envoy.attempts
@@ -261,7 +208,7 @@ class Fleet:
         key = self._key(envoy)
         if envoy.desired is None:
             return Need.UNMATCHED
-        if key is None or _is_ahead(envoy):
+        if key is None or is_ahead(envoy):
             return Need.STALLED
         if self._differs(envoy, key, now):
             return Need.STALLED if envoy.stalled_key == key else Need.ASSIGN
@@ -277,11 +224,11 @@ class Fleet:
         if envoy.desired is not None and self._key(envoy) is None:
             missing = [name for name in envoy.desired.secrets if name not in self._versions]
             return f"no such secret: {', '.join(missing)}"
-        return "it holds a newer assignment than this server knows of" if _is_ahead(envoy) else envoy.stalled_by
+        return "it holds a newer assignment than this server knows of" if is_ahead(envoy) else envoy.stalled_by
 
     # judgement of one envoy
 
-    def _key(self, envoy: Envoy) -> _Key | None:
+    def _key(self, envoy: Envoy) -> Key | None:
         """What it is to hold, in the terms in which two assignments are the same; None while a secret is missing."""
         desired = envoy.desired
         if desired is None or any(name not in self._versions for name in desired.secrets):
@@ -297,7 +244,7 @@ class Fleet:
             known = self._keys[names] = sha256(canonical.dumps({name: self._versions[name] for name in names}))
         return known
 
-    def _differs(self, envoy: Envoy, key: _Key, now: Moment) -> bool:
+    def _differs(self, envoy: Envoy, key: Key, now: Moment) -> bool:
         held = envoy.assigned
         if held is None or envoy.refused == held.assignment_sha256 or now.wall >= envoy.renew_at:
             return True
@@ -370,13 +317,13 @@ class Fleet:
             secrets=tuple((name, self._versions[name]) for name in envoy.desired.secrets),
             secrets_key=self._secrets_key(envoy.desired.secrets),
         )
-        self._assigning[envoy.id] = _UnderWay(effect, now.mono + self._limits.assign_s)
+        self._assigning[envoy.id] = UnderWay(effect, now.mono + self._limits.assign_s)
         return effect
 
     def _push(self, envoy: Envoy, now: Moment) -> Effect:
         assert envoy.assigned is not None
         effect = Push(envoy.id, envoy.assigned.order)
-        self._pushing[envoy.id] = _UnderWay(effect, now.mono + self._limits.push_s)
+        self._pushing[envoy.id] = UnderWay(effect, now.mono + self._limits.push_s)
         envoy.sends = envoy.sends + 1 if envoy.sent == envoy.assigned.order else 1
         envoy.sent = envoy.assigned.order
         envoy.acknowledge_by = now.mono + self._limits.acknowledge_s * 2.0 ** min(envoy.sends - 1, MAX_DOUBLINGS)
@@ -422,22 +369,7 @@ class Fleet:
             self.removed(envoy.id)
 
 
-def _is_ahead(envoy: Envoy) -> bool:
-    """Whether the envoy has seen a past that the store has lost: it would refuse all that could be made for it."""
-    return envoy.applied is not None and envoy.assigned is not None and envoy.applied > envoy.assigned.order
-
-
-def _is_answer(effect: Assign | Push, assigned: Assigned) -> bool:
-    """Whether this is what was asked for, and not the late or repeated answer to what was asked for before."""
-    return isinstance(effect, Assign) and (
-        effect.commit,
-        effect.desired.catalog_sha256,
-        effect.plan_root,
-        effect.secrets_key,
-    ) == (assigned.commit, assigned.catalog_sha256, assigned.plan_root, assigned.secrets_key)
-
-
-def _ran_out(under_way: Mapping[str, _UnderWay], now: float) -> Iterable[str]:
+def _ran_out(under_way: Mapping[str, UnderWay], now: float) -> Iterable[str]:
     found = []
     for envoy_id, (_, deadline) in under_way.items():
         if deadline > now:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.loop import Limits, effects, events
-from reconciler.loop.fleet import Need
+from reconciler.loop.envoys import Need
 from reconciler.ports import Order
 from schema.errors import Next
 from schema.protocol.reports import RunStatus

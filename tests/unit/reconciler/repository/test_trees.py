@@ -211,7 +211,7 @@ def test_a_bomb_of_one_tree_in_itself_ten_times_is_refused_at_once(
     with pytest.raises(TreeRefused, match="more than 100000"):
         bare.tree(commit_of(tree))
     tree = tree_of([(0o100644, b"f", blob)])
-    for _ in range(2_000):
+    for _ in range(100):
         tree = tree_of([(0o40000, b"d", tree)])
     refused = bare.tree(commit_of(tree)).refused()
     assert set(refused.values()) == {"nested deeper than 64"}
