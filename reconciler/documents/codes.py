@@ -70,6 +70,8 @@ CODES: Final[dict[str, str]] = {
     "expression.item": "`item` where there is no `foreach`.",
     "expression.unknown-trait": "A trait that no host has.",
     "expression.optional-trait": "A trait that not every host has, without `default` or `has_trait`.",
+    "catalog.too-large": "What the hosts of one match block are to be takes more than 4 MiB.",
+    "plan.too-large": "What all hosts are to be takes more than 512 MiB.",
     "secret.dynamic": "A secret whose name is a template: who is entitled to it could not be told.",
     "match.pattern": "A pattern that cannot be read, or that no host name can match.",
     "match.shadowed": "A match block that can never apply, because another always does.",

@@ -25,6 +25,8 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_EXPANSIONS: Final = 10_000
 """Nodes that aliases may add to a file, all together."""
+MAX_EXPANDED_CHARS: Final = MAX_BYTES
+"""Characters of text that they may add: one long text named ten thousand times is a bomb, too."""
 MAX_ANCHORS: Final = 10_000
 MAX_INTEGER: Final = 2**53 - 1
 """Beyond it JSON's numbers are not exact, and canonical JSON (RFC 8785) has no form."""
@@ -124,11 +126,23 @@ def is_plain(value: Any) -> bool:
 
 
 class _Composer:
-    __slots__ = ("_anchors", "_expanded", "_get", "_open", "complaints", "item_lines", "nodes")
+    __slots__ = (
+        "_anchors",
+        "_chars",
+        "_expanded",
+        "_expanded_chars",
+        "_get",
+        "_open",
+        "complaints",
+        "item_lines",
+        "nodes",
+    )
 
     def __init__(self, source: bytes) -> None:
         self._get: Final = CParser(source).get_event
-        self._anchors: Final[dict[str, tuple[Any, int, int]]] = {}
+        self._anchors: Final[dict[str, tuple[Any, int, int, int]]] = {}
+        self._chars = 0
+        self._expanded_chars = 0
         self._open: Final[set[str]] = set()
         self._expanded = 0
         self.nodes = 0
@@ -161,13 +175,14 @@ class _Composer:
         self.nodes += 1
         if kind is ScalarEvent:
             text = event.value
+            self._chars += len(text)
             if event.tag is None and event.implicit[0]:
                 if not text or text[0] in _NUMERIC or text in _WORDS:
                     text = self._plain(event, text)
             elif event.tag is not None:
                 text = self._tagged(event, text)
             if event.anchor is not None:
-                self._remember(event, text, 1, 0)
+                self._remember(event, text, 1, 0, len(event.value))
             return text
         if kind is AliasEvent:
             return self._alias(event, depth)
@@ -180,13 +195,13 @@ class _Composer:
         is_map = type(event) is MappingStartEvent
         if event.tag is not None and event.tag not in ("!", _CORE + ("map" if is_map else "seq")):
             self._refuse_tag(event)
-        anchor, before = event.anchor, self.nodes
+        anchor, before, chars = event.anchor, self.nodes, self._chars
         if anchor is not None:
             self._open.add(anchor)
         value = self._mapping(depth + 1) if is_map else self._sequence(depth + 1)
         if anchor is not None:
             self._open.discard(anchor)
-            self._remember(event, value, self.nodes - before + 1, _height(value))
+            self._remember(event, value, self.nodes - before + 1, _height(value), self._chars - chars)
         return value
 
     def _mapping(self, depth: int) -> dict[str, Any]:
@@ -201,6 +216,8 @@ class _Composer:
                 key = self._odd_key(event, None, depth)
             value_event = get()
             value = self._value(value_event, depth)
+            if key is not None:
+                self._chars += len(key)
             if key in found:
                 self._blame("yaml.duplicate-key", event, f"the key {key} stands here for the second time")
             elif key is not None:
@@ -273,22 +290,28 @@ class _Composer:
         if name not in self._anchors:
             self._blame("yaml.alias", event, f"nothing is anchored as &{name}")
             return None
-        value, size, height = self._anchors[name]
+        value, size, height, chars = self._anchors[name]
         self.nodes += size - 1
+        self._chars += chars
         self._expanded += size
+        self._expanded_chars += chars
         if self._expanded > MAX_EXPANSIONS:
             self._blame("yaml.alias-limit", event, f"aliases expand to more than {MAX_EXPANSIONS} nodes")
+            raise _Stop
+        if self._expanded_chars > MAX_EXPANDED_CHARS:
+            message = f"aliases expand to more than {MAX_EXPANDED_CHARS} characters"
+            self._blame("yaml.alias-limit", event, message)
             raise _Stop
         if depth + height > MAX_DEPTH:
             self._blame("yaml.depth", event, f"nested deeper than {MAX_DEPTH} through *{name}")
             raise _Stop
         return value
 
-    def _remember(self, event: Any, value: Any, size: int, height: int) -> None:
+    def _remember(self, event: Any, value: Any, size: int, height: int, chars: int) -> None:
         if len(self._anchors) >= MAX_ANCHORS:
             self._blame("yaml.alias-limit", event, f"more than {MAX_ANCHORS} anchors")
             raise _Stop
-        self._anchors[event.anchor] = (value, size, height)
+        self._anchors[event.anchor] = (value, size, height, chars)
 
     def _refuse_tag(self, event: Any) -> None:
         shown = event.tag if len(event.tag) <= 60 else event.tag[:60] + "..."

@@ -20,8 +20,8 @@ from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic, Severity
 
 MAX_FILES: Final = 100_000
-MARKS_KEPT: Final = 1_024
-"""Files whose positions are remembered."""
+MARKS_KEPT: Final = 200_000
+"""Places that are remembered, of the files that were asked about last."""
 _WITH_RESOURCES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 
 
@@ -73,6 +73,7 @@ class DocumentCache:
     """What the last load gave: the next one looks at what differs from it."""
     parsed: dict[tuple[Kind, str], Parsed] = field(default_factory=dict)
     marks: OrderedDict[str, Marks] = field(default_factory=OrderedDict)
+    marks_held: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     marks_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -166,9 +167,12 @@ def marks_of(tree: Tree, cache: DocumentCache, oid: str) -> Marks:
             return found
     found = marks.read(tree.read(oid))
     with cache.marks_lock:
-        kept[oid] = found
-        while len(kept) > MARKS_KEPT:
-            kept.popitem(last=False)
+        if oid not in kept:  # another thread may have been as quick
+            kept[oid] = found
+            cache.marks_held += len(found)
+        while cache.marks_held > MARKS_KEPT and len(kept) > 1:
+            _, oldest = kept.popitem(last=False)
+            cache.marks_held -= len(oldest)
     return found
 
 

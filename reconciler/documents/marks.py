@@ -17,6 +17,10 @@ Path = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 70
 """More than a file that was composed can have."""
+MAX_MARKS: Final = 100_000
+"""What comes behind so many is where its surroundings are."""
+MAX_COPIED: Final = 10_000
+"""Of them, marks of what stands below aliases: as many as may be composed."""
 
 
 class Mark(NamedTuple):
@@ -34,6 +38,10 @@ class Marks:
     """The marks of one file."""
 
     __slots__ = ("_found", "_rows")
+
+    def __len__(self) -> int:
+        """How many places are known."""
+        return len(self._found)
 
     def __init__(self, found: Mapping[Path, Mark], rows: Sequence[str]) -> None:
         self._found: Final = found
@@ -95,6 +103,7 @@ class _Reader:
         self._get: Final = get
         self._found: Final = found
         self._order: Final[list[Path]] = []
+        self._copied = 0
         self._anchors: Final[dict[str, tuple[Path, int, int]]] = {}
         """Name → path of what it anchors, and where in `_order` what stands below it begins and ends."""
 
@@ -123,6 +132,8 @@ class _Reader:
             self._anchors[anchor] = (path, begin, len(self._order))
 
     def _keep(self, path: Path, mark: Mark) -> None:
+        if len(self._order) >= MAX_MARKS:
+            raise _Enough
         self._found[path] = mark
         self._order.append(path)
 
@@ -142,7 +153,11 @@ class _Reader:
 
     def _copy(self, source: Path, begin: int, end: int, target: Path) -> None:
         """What stands below an alias is written where its anchor is."""
-        for path in self._order[begin:end]:
+        for at in range(begin, end):
+            self._copied += 1
+            if self._copied > MAX_COPIED:
+                return
+            path = self._order[at]
             copied = target + path[len(source) :]
             if copied not in self._found:
                 self._keep(copied, self._found[path])

@@ -15,7 +15,7 @@ from typing import Final
 
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
-from reconciler.documents.kinds import place
+from reconciler.documents.kinds import ROOT, place
 from reconciler.graph import plan, references, work
 from reconciler.graph import roles as roles_
 from reconciler.graph.crate_sets import CrateSet
@@ -25,7 +25,7 @@ from reconciler.graph.leaves import LeafResult, Leaves
 from reconciler.graph.library import Library, build
 from reconciler.graph.linking import ContentCache, Linked
 from reconciler.graph.matching import Matcher
-from reconciler.graph.profiles import Profile, Profiles
+from reconciler.graph.profiles import MAX_PLAN_BYTES, PlanTooLargeError, Profile, Profiles
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import ScopeCache, Scopes
 from reconciler.repository.trees import Tree
@@ -73,6 +73,11 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
         documents = load(tree, cache.documents)
         try:
             return _Compile(documents, cache).run()
+        except PlanTooLargeError:
+            cache.last, cache.leaves = None, {}
+            message = f"the catalogs of all match blocks take more than {MAX_PLAN_BYTES} bytes"
+            hint = "put long texts into files"
+            return Compilation(None, [diagnostic("plan.too-large", ROOT, 1, 1, message, hint)])
         except BaseException:
             cache.last = None  # what is kept may belong to two trees
             raise

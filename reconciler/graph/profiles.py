@@ -22,6 +22,14 @@ from schema import secrets
 from schema.merging import APPEND, merge, settle
 from schema.protocol.desired import CATALOG_FORMAT, Catalog
 
+MAX_CATALOG_BYTES: Final = 4 << 20
+MAX_PLAN_BYTES: Final = 512 << 20
+"""Of all distinct catalogs together."""
+
+
+class PlanTooLargeError(Exception):
+    """The catalogs of a tree take more memory than a server gives them."""
+
 
 class Finding(NamedTuple):
     """What is wrong with one profile; the same finding of many profiles is told once."""
@@ -104,6 +112,7 @@ class Profiles:
         self._linked: Final = linked
         self._known_sets: Final = sets
         self._bodies: Final[dict[str, bytes]] = {}
+        self._held = 0
 
     def remake(self, profile: Profile) -> Profile:
         """The profile of a block that still resolves alike, when some of its crates have changed."""
@@ -125,6 +134,14 @@ class Profiles:
                 catalog_vars = settled
         body, named = self._encode(resolution, crates, catalog_vars)
         digest = hashlib.sha256(body).hexdigest()
+        if digest not in self._bodies:
+            self._held += len(body)
+            if self._held > MAX_PLAN_BYTES:
+                raise PlanTooLargeError
+        findings = _findings(resolution, crates, self._linked, catalog_vars, settled)
+        if len(body) > MAX_CATALOG_BYTES:
+            message = f"the catalog takes {len(body)} bytes; it may take {MAX_CATALOG_BYTES}"
+            findings.append(Finding("catalog.too-large", document, ("envoys", index, "match"), None, message, ""))
         return Profile(
             id_,
             pattern,
@@ -136,7 +153,7 @@ class Profiles:
             digest,
             named,
             leaf_hash(id_, digest),
-            _findings(resolution, crates, self._linked, catalog_vars, settled),
+            findings,
         )
 
     def _crate_set(self, names: Iterable[str], before: CrateSet | None) -> CrateSet:

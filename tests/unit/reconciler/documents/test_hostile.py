@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from reconciler.documents import marks
 from reconciler.documents.compose import MAX_BYTES, compose
 from reconciler.documents.kinds import Kind
 from reconciler.documents.loading import parse
@@ -21,6 +22,7 @@ CASES = {
     "merge bomb": (("a: &a {x: 1}\nb:\n" + "  <<: *a\n" * 5_000).encode(), {"yaml.merge-key"}),
     "many anchors": (b"a:\n" + b"".join(b"- &a%d x\n" % number for number in range(80_000)), {"yaml.alias-limit"}),
     "many aliases": (b"a: &a x\nb:\n" + b"- *a\n" * 100_000, {"yaml.alias-limit"}),
+    "one long text many times": (b"a: &a " + b"x" * 500_000 + b"\nb:\n" + b"- *a\n" * 5_000, {"yaml.alias-limit"}),
     "deep lists": (b"[" * FULL, {"yaml.depth"}),
     "deep maps": (b"{a: " * (FULL // 4), {"yaml.depth"}),
     "deep dashes": (b"- " * (FULL // 2), {"yaml.depth"}),
@@ -76,6 +78,15 @@ def test_the_largest_file_of_many_small_values_is_read() -> None:
     parsed = parse(source, Kind.INHERITED)
     assert parsed.whole
     assert time.process_time() - start < 5
+
+
+def test_the_places_of_a_bomb_are_bounded() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = marks.read(LAUGHS.encode())
+    assert len(found) < 20_000
+    assert found.value(("a9",))[:2] == (10, 5)
+    marks.read(b"[" * 60 + b"x," * 400_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 160 * 1024
 
 
 def test_finding_where_aliased_values_stand_is_bounded_too() -> None:

@@ -48,7 +48,14 @@ def test_there_is_a_case_for_every_code() -> None:
     told = {
         line.partition("[")[2].partition("]")[0] for case in CASES.glob("*.txt") for line in read(case)[1].splitlines()
     }
-    of_trees = {"tree.no-root", "tree.too-large", "file.refused", "file.ignored"}
+    of_trees = {
+        "tree.no-root",
+        "tree.too-large",
+        "file.refused",
+        "file.ignored",
+        "catalog.too-large",
+        "plan.too-large",
+    }
     assert set(codes.CODES) - told == of_trees
 
 
@@ -64,6 +71,25 @@ def test_a_tree_of_too_many_files_is_refused() -> None:
     files = {f"docs/{number}.md": b"" for number in range(100_000)}
     found = graph.compile_tree(MemoryTree({"vigo.vgo": "language: 1\n", **files}))
     assert [each.code for each in found.diagnostics] == ["tree.too-large"]
+
+
+def test_a_catalog_that_no_host_should_have_to_take_is_refused() -> None:
+    common = {f"{'d/' * depth}common.vgo": f"vars:\n  text{depth}: {'x' * 1_000_000}\n" for depth in range(5)}
+    found = graph.compile_tree(tree({**common, f"{'d/' * 5}x.vgo": "envoys:\n  - match: a.example.com\n"}))
+    assert [str(each) for each in found.diagnostics] == [
+        "d/d/d/d/d/x.vgo:2:12: error[catalog.too-large]: the catalog takes 5000142 bytes; it may take 4194304 "
+        "(hint: for a.example.com (d/d/d/d/d/x.vgo:2))"
+    ]
+
+
+def test_a_small_tree_does_not_become_a_plan_that_fills_memory() -> None:
+    blocks = "".join(f"  - match: h{number}.example.com\n    vars: {{n: {number}}}\n" for number in range(600))
+    files = {"common.vgo": f"vars:\n  text: {'x' * 1_000_000}\n", "x.vgo": f"envoys:\n{blocks}"}
+    cache = graph.Cache()
+    assert [each.code for each in graph.compile_tree(tree(files), cache).diagnostics] == ["plan.too-large"]
+    mended = graph.compile_tree(tree({**files, "common.vgo": "vars: {}\n"}), cache)
+    assert mended.graph is not None
+    assert len(mended.graph.profiles) == 600
 
 
 def test_what_is_not_read_is_an_error_where_it_would_matter_and_a_warning_elsewhere() -> None:

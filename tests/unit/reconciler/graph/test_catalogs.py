@@ -26,7 +26,7 @@ resources:
   - name: install
     type: package
     package: nginx
-    on_removal: revert
+    on_removal: report
   - name: conf
     type: file
     path: /etc/nginx.conf
@@ -71,7 +71,7 @@ def test_a_crate_object_says_all_that_a_host_needs(compiled: Compile) -> None:
         for each in crate.resources
     ]
     assert told == [
-        {"id": "web/install", "type": "package", "spec": {"package": "nginx"}, "on_removal": "revert", "line": 7},
+        {"id": "web/install", "type": "package", "spec": {"package": "nginx"}, "on_removal": "report", "line": 7},
         {
             "id": "web/conf",
             "type": "file",
