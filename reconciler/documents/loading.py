@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
@@ -20,12 +21,14 @@ from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic, Severity
 
 MAX_FILES: Final = 100_000
+RETIRED_BYTES: Final = 16 << 20
+"""Of sources whose documents are kept though the last trees had no use for them: a branch may come back."""
 MARKS_KEPT: Final = 200_000
 """Places that are remembered, of the files that were asked about last."""
 _WITH_RESOURCES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Parsed:
     """What one kind of document makes of some bytes, wherever they stand."""
 
@@ -35,6 +38,8 @@ class Parsed:
     item_lines: Mapping[str, Sequence[int]]
     complaints: Sequence[Complaint]
     kept: Mapping[Path, Sequence[int]]
+    size_bytes: int = 0
+    """Of the source."""
     plain: bool = False
     """Whether canonical JSON of it can be written the quick way: no floats, no keys beyond the BMP."""
 
@@ -71,7 +76,10 @@ class DocumentCache:
 
     last: Documents | None = None
     """What the last load gave: the next one looks at what differs from it."""
-    parsed: dict[tuple[Kind, str], Parsed] = field(default_factory=dict)
+    parsed: WeakValueDictionary[tuple[Kind, str], Parsed] = field(default_factory=WeakValueDictionary)
+    """Lives as long as a document of it does, or as it is among the retired."""
+    retired: deque[Parsed] = field(default_factory=deque)
+    retired_bytes: int = 0
     marks: OrderedDict[str, Marks] = field(default_factory=OrderedDict)
     marks_held: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -130,7 +138,7 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
     with cache.lock:
         entries, before = tree.entries(), cache.last
         known = before.entries if before is not None else {}
-        fresh = [path for path, entry in entries.items() if (old := known.get(path)) is not entry and old != entry]
+        fresh = [path for path, entry in entries.items() if (was := known.get(path)) is not entry and was != entry]
         came = any(path not in known for path in fresh)
         gone = known.keys() - entries.keys() if came or len(known) != len(entries) else ()
         by_path = dict(before.by_path) if before is not None else {}
@@ -138,9 +146,11 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
         moved = bool(gone)
         for path in (*gone, *fresh):
             blamed.pop(path, None)
-            was_there = path in by_path
+            old = by_path.get(path)
             document = _read(tree, cache, path, entries.get(path), blamed)
-            moved = moved or was_there is not (document is not None)
+            moved = moved or (old is None) is not (document is None)
+            if old is not None:
+                _retire(cache, old.parsed)
             if document is not None:
                 by_path[path] = document
             else:
@@ -153,7 +163,6 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
         if before is not None:
             before.before = None  # two are kept, never a chain
         cache.last = Documents(tree, entries, by_path, by_kind, blamed, before, changed, cache)
-        _forget(cache)
         return cache.last
 
 
@@ -246,7 +255,7 @@ def parse(source: bytes, kind: Kind) -> Parsed:
     composed = compose(source)
     complaints = list(composed.complaints)
     if composed.data is None and complaints:
-        return Parsed(None, None, {}, tuple(complaints), {})
+        return Parsed(None, None, {}, tuple(complaints), {}, len(source))
     found: list[Flaw] = []
     if isinstance(composed.data, dict):
         model, found, kept = validate.judge(composed.data, MODELS[kind])
@@ -261,7 +270,8 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         positions = marks.read(source)
         complaints += [flaws.complaint(flaw, positions) for flaw in found]
     complaints.sort(key=lambda each: (each.line, each.column, each.code))
-    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept, is_plain(composed.data))
+    plain = is_plain(composed.data)
+    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept, len(source), plain)
 
 
 def errors(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -274,8 +284,8 @@ def _mark(source: bytes, path: Path) -> tuple[int, int]:
     return mark.line, mark.column
 
 
-def _forget(cache: DocumentCache) -> None:
-    last = cache.last
-    if last is not None and len(cache.parsed) > 2 * len(last.by_path) + 10_000:
-        used = {(document.kind, document.oid) for document in last.by_path.values()}
-        cache.parsed = {key: parsed for key, parsed in cache.parsed.items() if key in used}
+def _retire(cache: DocumentCache, parsed: Parsed) -> None:
+    cache.retired.append(parsed)
+    cache.retired_bytes += parsed.size_bytes
+    while cache.retired_bytes > RETIRED_BYTES:
+        cache.retired_bytes -= cache.retired.popleft().size_bytes

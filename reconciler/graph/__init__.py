@@ -11,6 +11,9 @@ from reconciler.graph.compiling import compile_tree as compile_tree
 from reconciler.graph.graphs import Compilation as Compilation
 from reconciler.graph.graphs import Graph as Graph
 from reconciler.graph.profiles import Profile as Profile
+from reconciler.graph.structure import dedup as dedup
+from reconciler.graph.structure import search as search
+from reconciler.graph.structure import tree as tree
 from reconciler.graph.tracing import reach as reach
 from reconciler.graph.tracing import trace as trace
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from reconciler import expressions
 from reconciler.documents import Document
@@ -25,7 +26,8 @@ from schema.protocol.desired import ContentRef
 TEMPLATE: Final = ".j2"
 
 
-class Content(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Content:
     """A file that is delivered to hosts."""
 
     ref: ContentRef
@@ -73,7 +75,8 @@ class Linked:
 class ContentCache:
     """What is known about blobs that are delivered, by blob id: one function of the bytes, whatever the tree."""
 
-    contents: dict[tuple[str, bool], Content] = field(default_factory=dict)
+    contents: WeakValueDictionary[tuple[str, bool], Content] = field(default_factory=WeakValueDictionary)
+    """Blob id, and whether it is a template → content; each lives as long as a crate names it."""
 
 
 def link(

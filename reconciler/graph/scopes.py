@@ -89,7 +89,10 @@ class Scopes:
         self._environments: Final = {each.directory: each for each in documents.of(Kind.ENVIRONMENTS)}
         self._cache: Final = cache.made
         self._found: Final[dict[str, Scope]] = {}
-        self._empty: Final = self._cache.setdefault("\0", (_NOTHING, None, None, Scope()))[3]
+        made_of = self._inherited.keys() | self._environments.keys()
+        for directory in [each for each in self._cache if each not in made_of and each != _ROOT_OF_ALL]:
+            del self._cache[directory]
+        self._empty: Final = self._cache.setdefault(_ROOT_OF_ALL, (_NOTHING, None, None, Scope()))[3]
 
     def of(self, directory: str) -> Scope:
         """The scope of a directory; empty for the root."""
@@ -112,6 +115,8 @@ class Scopes:
 
 
 _NOTHING: Final = Scope()
+_ROOT_OF_ALL: Final = "\0"
+"""No directory has this name: the scope that the root's own extends."""
 
 
 def is_simple(layers: Iterable[Layer], vars_: Mapping[str, Any]) -> bool:
