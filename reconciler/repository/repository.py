@@ -73,7 +73,7 @@ class Repository:
         return Path(self.git.workdir) if self.git.workdir else None
 
     def resolve(self, rev: str) -> str:
-        """The commit (full hex) that a revision names: `HEAD`, an exact ref, a branch name, or hex of 7 digits or more.
+        """The commit (full hex) that a revision names: `HEAD`, an exact ref, a branch, a tag, or 7 digits or more.
 
         Raises:
             RevisionRefused: in any other form, or ambiguous.

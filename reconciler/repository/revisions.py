@@ -1,4 +1,4 @@
-"""What a revision may be written as: an exact ref, a branch name, or a commit in hex. Never an expression.
+"""What a revision may be written as: an exact ref, a branch or tag, or a commit in hex. Never an expression.
 
 Revision expressions (`:/text`, `HEAD^{/text}`, `@{-1}`) run regular expressions over history inside libgit2
 (CVE-2024-24575 was one); nothing a user wrote reaches that parser.
@@ -77,30 +77,34 @@ def resolve(git: pygit2.Repository, rev: str) -> str:
     """The commit (full hex) that a revision names.
 
     Args:
-        rev: `HEAD`, `refs/…`, a branch name, or at least `MIN_HEX` digits of a commit.
+        rev: `HEAD`, `refs/…`, the name of a branch or tag, or at least `MIN_HEX` digits of a commit.
 
     Raises:
         RevisionRefused: in another form, or ambiguous.
         RevisionNotFound: no such commit.
         RepositoryDamaged: it cannot be read.
     """
-    ref = full_ref(rev)
-    if not _HEX.fullmatch(rev):
-        commit = find_ref(git, ref)
-        if commit is None:
-            raise RevisionNotFound(f"there is no {shown(rev)} in this repository")
-        return commit
-    commit = _expand(git, rev.lower())
-    if len(rev) == 40:
-        if commit is None:
-            raise RevisionNotFound(f"there is no commit {rev} in this repository")
-        return commit
-    branch = find_ref(git, ref)
-    if commit is not None and branch is not None and commit != branch:
-        raise RevisionRefused(f"{rev} is a branch and the beginning of another commit; write refs/heads/{rev}")
-    if commit is None and branch is None:
-        raise RevisionNotFound(f"there is no {rev} in this repository")
-    return commit or branch or ""
+    if rev == "HEAD" or rev.startswith("refs/"):
+        found = {rev: find_ref(git, full_ref(rev))}
+    else:
+        refs = [f"refs/heads/{rev}", f"refs/tags/{rev}"]
+        try:
+            found = {ref: find_ref(git, check_ref(ref)) for ref in refs}
+        except RevisionRefused:
+            raise RevisionRefused(
+                f"{shown(rev)} names no commit: write a branch, a tag, or {MIN_HEX} to 40 digits of a commit;"
+                " expressions such as HEAD~1 are not read, `git rev-parse` resolves them"
+            ) from None
+    if _HEX.fullmatch(rev):
+        commit = _expand(git, rev.lower())
+        # Forty digits are a commit and nothing else, whatever a branch is called.
+        found = {**({} if len(rev) == 40 else found), f"commit {commit}": commit}
+    named = {name: commit for name, commit in found.items() if commit is not None}
+    if not named:
+        raise RevisionNotFound(f"there is no {shown(rev)} in this repository")
+    if len(set(named.values())) > 1:
+        raise RevisionRefused(f"{rev} is {', '.join(named)}, which differ; write one of them in full")
+    return next(iter(named.values()))
 
 
 def peel(git: pygit2.Repository, oid: str, name: str) -> str:

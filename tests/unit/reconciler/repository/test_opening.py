@@ -158,7 +158,17 @@ def test_exact_refs_branches_tags_and_hex_name_a_commit(work: Repository, git: C
     git(top, "tag", "-m", "release", "v1", first)
     git(top, "tag", "-m", "tag of a tag", "v2", "v1")
     git(top, "branch", "team/x", first)
-    for rev in ("refs/tags/v1", "refs/tags/v2", "team/x", "refs/heads/team/x", first, first[:7], first[:12].upper()):
+    for rev in (
+        "v1",
+        "v2",
+        "refs/tags/v1",
+        "refs/tags/v2",
+        "team/x",
+        "refs/heads/team/x",
+        first,
+        first[:7],
+        first[:12].upper(),
+    ):
         assert work.resolve(rev) == first
     for rev in ("main", "HEAD", "refs/heads/main", second):
         assert work.resolve(rev) == second
@@ -166,7 +176,7 @@ def test_exact_refs_branches_tags_and_hex_name_a_commit(work: Repository, git: C
     assert work.resolve("HEAD") == first
     git(top, "pack-refs", "--all")
     assert work.resolve("main") == second
-    for rev in ("v1", "absent", "refs/heads/absent", "f" * 40, "0" * 40, "abcdef0", "main/x"):
+    for rev in ("v3", "absent", "refs/heads/absent", "f" * 40, "0" * 40, "abcdef0", "main/x"):
         with pytest.raises(RevisionNotFound):
             work.resolve(rev)
 
@@ -182,6 +192,29 @@ def test_a_revision_of_another_form_is_refused(work: Repository, rev: str) -> No
     write.commit(work, "main", {"a.vgo": b"1"}, AUTHOR, "first")
     with pytest.raises(RevisionRefused):
         work.resolve(rev)
+
+
+def test_an_expression_is_told_what_to_write_instead(work: Repository) -> None:
+    write.commit(work, "main", {"a.vgo": b"1"}, AUTHOR, "first")
+    with pytest.raises(RevisionRefused, match=r"'HEAD~1' names no commit: write a branch, a tag, .* `git rev-parse`"):
+        work.resolve("HEAD~1")
+
+
+def test_a_branch_and_a_tag_of_one_name_are_told_apart_when_they_differ(
+    work: Repository, git: Callable[..., str]
+) -> None:
+    first = write.commit(work, "main", {"a.vgo": b"1"}, AUTHOR, "first")
+    second = write.commit(work, "main", {"a.vgo": b"2"}, AUTHOR, "second")
+    top = work.work_tree
+    assert top is not None
+    git(top, "tag", "release", first)
+    git(top, "branch", "release", first)
+    assert work.resolve("release") == first
+    git(top, "branch", "-f", "release", second)
+    with pytest.raises(RevisionRefused, match=r"refs/heads/release, refs/tags/release, which differ"):
+        work.resolve("release")
+    assert work.resolve("refs/tags/release") == first
+    assert work.resolve("refs/heads/release") == second
 
 
 @given(st.text(max_size=30))
