@@ -75,6 +75,15 @@ def compiled(tree: Tree) -> Graph:
     return compilation.graph
 
 
+def below(path: Path) -> str:
+    """Where the config root that a path means stands in its git repository: empty, or `some/directory/`."""
+    root = _config_root(path)
+    if root is None:
+        return ""
+    inside = root.relative_to(_git_root(root)).as_posix()
+    return "" if inside == "." else f"{inside}/"
+
+
 def _config_root(path: Path) -> Path | None:
     start = path.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / ROOT_FILE).is_file()), None)

@@ -26,6 +26,8 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def validate(
@@ -38,7 +40,7 @@ def validate(
     ] = None,
     staged: Annotated[bool, typer.Option("--staged", help="Judge what `git commit` would commit.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="How to print; sarif and github are for CI.")] = Format.TEXT,
     json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Check a config repository; needs no server.
@@ -60,6 +62,8 @@ def validate(
                 "diagnostics": [item.model_dump(mode="json") for item in diagnostics],
             }
         )
+    elif form is not Format.TEXT:
+        _annotate(diagnostics, form, local.below(path) if rev is None and not staged else "")
     else:
         show(tree, diagnostics)
         _sum_up(tree, diagnostics, valid=valid)
@@ -77,6 +81,16 @@ def show(tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
         if item.hint:
             typer.echo(f"{typer.style('     = hint:', fg='cyan')} {output.visible(item.hint)}")
         typer.echo()
+
+
+def _annotate(diagnostics: Sequence[Diagnostic], form: Format, below: str) -> None:
+    from api.cli import annotations
+
+    if form is Format.SARIF:
+        output.emit_json(annotations.sarif(diagnostics, below=below))
+        return
+    for item in diagnostics:
+        typer.echo(annotations.github(item, below=below))
 
 
 def _excerpt(tree: Tree, item: Diagnostic) -> None:
