@@ -8,7 +8,22 @@ from typing import Annotated, Final
 
 import typer
 
-from api.cli import audit, config, doctor, envoys, init, output, runs, secrets, serve, tokens, trace, users, validate
+from api.cli import (
+    audit,
+    config,
+    doctor,
+    envoys,
+    init,
+    output,
+    runs,
+    schema,
+    secrets,
+    serve,
+    tokens,
+    trace,
+    users,
+    validate,
+)
 from api.cli.demo import command as demo
 from api.cli.exits import MEANING, Exit, Problem
 from api.cli.local import InvalidConfig
@@ -34,6 +49,7 @@ _SERVICE: Final = "Server"
 app.command("init", rich_help_panel=_CONFIG)(init.init)
 app.command("validate", rich_help_panel=_CONFIG)(validate.validate)
 app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
+app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
 app.add_typer(config.app, name="config", rich_help_panel=_CONFIG)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=_CONFIG)
 app.add_typer(envoys.app, name="envoys", rich_help_panel=_FLEET)
