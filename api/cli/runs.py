@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from api.cli import output
 from api.cli.client import Client, connected, segment
 
-app = typer.Typer(no_args_is_help=True, help="What each convergence did on a host, resource by resource.")
+
+class _ListsUnlessTold(typer.core.TyperGroup):
+    """`vigo runs` is `vigo runs list`, with its options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        told = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if told else ["list", *args])
+
+
+app = typer.Typer(
+    cls=_ListsUnlessTold, help="What each convergence did on a host, resource by resource. Alone: the list."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 

@@ -207,3 +207,16 @@ def test_a_pdf_page_escapes_what_it_is_told() -> None:
 
     assert "<script>" not in html
     assert "<t>" not in html.replace("<table>", "").replace("<thead>", "").replace("<tbody>", "").replace("<tr>", "")
+
+
+@pytest.mark.parametrize("spoken", [("runs",), ("runs", "list")])
+def test_runs_alone_is_the_list_with_its_options(connected: Vigo, server: Server, spoken: tuple[str, ...]) -> None:
+    server.answers["GET /api/v1/runs"] = (200, {"runs": []})
+
+    assert connected(*spoken, "--host", "web01", "--json") == (0, '{\n  "runs": []\n}\n', "")
+    assert connected(*spoken) == (0, "", "no runs yet\n")
+    assert [request.target for request in server.requests] == [
+        "/api/v1/runs?hostname=web01&limit=50",
+        "/api/v1/runs?limit=50",
+    ]
+    assert "show" in connected("runs", "--help").out
