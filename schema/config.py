@@ -1,4 +1,4 @@
-"""Answers about config: the documents' JSON for trace and status."""
+"""Answers about config: the documents' JSON for trace, tree, search, dedup and status."""
 
 from __future__ import annotations
 
@@ -70,6 +70,77 @@ class ConfigTrace(BaseModel):
     configcrate_sources: Absent[dict[str, str]] = None
     var_sources: Absent[list[VarSource]] = None
     resource_count: Absent[int] = None
+
+
+class TreeNode(BaseModel):
+    """A directory of the tree, or a match block in it. What does not apply to a node is empty."""
+
+    dir: str
+    """The directory's path, or that of the block's file; empty for the root."""
+    file: str
+    """`common.vgo` of a directory that has one, else empty; the file's name of a block."""
+    configcrates: list[str]
+    """As its own file lists them; so are `roles` and `excluded`."""
+    roles: list[str]
+    match: str
+    """The pattern of a block."""
+    total: list[str]
+    """All crates that are in force here: inherited, by roles, by environment, own, less what is excluded anywhere."""
+    excluded: list[str]
+    children: list[TreeNode]
+    """The blocks of its files, then its subdirectories."""
+    left_out: Absent[int] = None
+    """How many more children it has; only where the answer had to be cut short."""
+
+
+class EntryLevel(BaseModel):
+    """A `common.vgo` on the way from the root to an entry."""
+
+    dir: str
+    file: str
+    configcrates: list[str]
+
+
+class ConfigEntry(BaseModel):
+    """A match block that a search found."""
+
+    match: str
+    dir: str
+    inheritance: list[EntryLevel]
+    """From the root down."""
+    own_configcrates: list[str]
+    total: list[str]
+    """All crates of its hosts, in the order in which they came together."""
+    vars: dict[str, Any]
+    """As the block itself defines them."""
+
+
+class ConfigEntries(BaseModel):
+    """What a search found, in path order."""
+
+    entries: list[ConfigEntry]
+    left_out: Absent[int] = None
+    """How many more there are; only where the answer had to be cut short."""
+
+
+class DuplicateGroup(BaseModel):
+    """Files of one kind that say the same."""
+
+    kind: str
+    """`configcrate`, `inherited`, `leaf` ...; `content` for what stands below `templates/` and `files/`."""
+    same: Literal["bytes", "meaning"]
+    """`meaning`: they differ in comments, layout, defaults spelt out, or in name and description only."""
+    count: int
+    paths: list[str]
+    """In order; `count` says how many there are when not all are listed."""
+
+
+class DuplicateConfigs(BaseModel):
+    """Files that could be one, by their first paths."""
+
+    groups: list[DuplicateGroup]
+    left_out: Absent[int] = None
+    """How many more groups there are; only where the answer had to be cut short."""
 
 
 class ConfigStatus(BaseModel):

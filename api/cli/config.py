@@ -1,18 +1,27 @@
-"""`vigo config`: what the server has in force."""
+"""`vigo config`: what the server has in force, and how that, or a repository here, is built."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import output
+from api.cli import local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Exit, Problem
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from reconciler.graph import Graph
 
 app = typer.Typer(no_args_is_help=True, help="What the server has in force, and why a newer commit is not.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Repo = Annotated[Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")]
+Rev = Annotated[str | None, typer.Option(metavar="REV", help="With --repo: a commit, branch or tag.")]
 
 
 @app.command()
@@ -63,3 +72,129 @@ def reload(client: Client, *, json_: Json = False) -> None:
         output.line(f"{found['status']}: version {found['version']}, commit {found.get('commit') or 'none'}")
     if not found["healthy"]:
         raise Problem(found.get("last_error") or "not valid", hint="`vigo config status` has it all", exit=Exit.INVALID)
+
+
+@app.command()
+@connected
+def tree(
+    client: Client,
+    *,
+    under: Annotated[str, typer.Option(metavar="DIR", help="Start at this directory, not at the root.")] = "",
+    repo: Repo = None,
+    rev: Rev = None,
+    json_: Json = False,
+) -> None:
+    """Show what each directory hands on, and the match blocks in it, each with the crates in force there.
+
+    Answers for what the server has in force, or with --repo for a repository as it stands here.
+    """
+
+    def here(graph: Graph) -> BaseModel:
+        from reconciler import graph as graphs
+
+        try:
+            return graphs.tree(graph, under.strip("/"))
+        except KeyError:
+            raise Problem(f"there is no directory {under} with match blocks or a common.vgo") from None
+
+    found = _answer(repo, rev, here) or client.get("/api/v1/config/tree", under=under or None)
+    if json_:
+        output.emit_json(found)
+    else:
+        _draw(found, "")
+
+
+@app.command()
+@connected
+def search(
+    client: Client,
+    *,
+    match: Annotated[str | None, typer.Option(metavar="GLOB", help="Of match patterns, as they are written.")] = None,
+    configcrate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Blocks whose hosts have this crate, wherever it comes from.")
+    ] = None,
+    var: Annotated[str | None, typer.Option(metavar="NAME", help="Blocks that define this var themselves.")] = None,
+    repo: Repo = None,
+    rev: Rev = None,
+    json_: Json = False,
+) -> None:
+    """Find match blocks by pattern, crate or var; of several, all must fit.
+
+    Answers for what the server has in force, or with --repo for a repository as it stands here.
+    """
+    if not (match or configcrate or var):
+        raise typer.BadParameter("give --match, --configcrate or --var")
+
+    def here(graph: Graph) -> BaseModel:
+        from reconciler import graph as graphs
+
+        return graphs.search(graph, match=match or None, configcrate=configcrate or None, var=var or None)
+
+    found = _answer(repo, rev, here) or client.get(
+        "/api/v1/config/search", match=match or None, configcrate=configcrate or None, var=var or None
+    )
+    if json_:
+        output.emit_json(found)
+        return
+    output.table(
+        ("match", "dir", "crates", "own vars"),
+        [
+            (entry["match"], entry["dir"] or ".", ", ".join(entry["total"]), ", ".join(entry["vars"]))
+            for entry in found["entries"]
+        ],
+        empty="no match block fits",
+    )
+    _note_left_out(found, "match blocks")
+
+
+@app.command()
+@connected
+def dedup(client: Client, *, repo: Repo = None, rev: Rev = None, json_: Json = False) -> None:
+    """List files that say the same as others of their kind, byte by byte or in meaning.
+
+    Answers for what the server has in force, or with --repo for a repository as it stands here.
+    """
+
+    def here(graph: Graph) -> BaseModel:
+        from reconciler import graph as graphs
+
+        return graphs.dedup(graph)
+
+    found = _answer(repo, rev, here) or client.get("/api/v1/config/dedup")
+    if json_:
+        output.emit_json(found)
+        return
+    if not found["groups"]:
+        output.note("no two files say the same")
+    for group in found["groups"]:
+        output.line(f"{group['kind']}: {group['count']} files, the same {group['same']}", tone="bold")
+        for path in group["paths"]:
+            output.line(output.visible(f"  {path}"))
+        if group["count"] > len(group["paths"]):
+            output.line(f"  and {group['count'] - len(group['paths'])} more")
+    _note_left_out(found, "groups")
+
+
+def _answer(repo: Path | None, rev: str | None, ask: Callable[[Graph], BaseModel]) -> dict[str, Any] | None:
+    """What a repository here answers; None when the server is to be asked."""
+    if repo is None:
+        if rev is not None:
+            raise typer.BadParameter("--rev goes with --repo")
+        return None
+    return ask(local.compiled(local.open_tree(repo, rev=rev))).model_dump(mode="json")
+
+
+def _draw(node: dict[str, Any], indent: str) -> None:
+    crates = ", ".join(node["total"]) or "no crates"
+    less = f"; less {', '.join(node['excluded'])}" if node["excluded"] else ""
+    name = f"{node['match']}  ({node['file']})" if node["match"] else f"{node['dir'] or '.'}/"
+    output.line(output.visible(f"{indent}{name}: {crates}{less}"), tone=None if node["match"] else "bold")
+    for child in node["children"]:
+        _draw(child, indent + "  ")
+    if node.get("left_out"):
+        output.line(f"{indent}  and {node['left_out']} more; --under shows them")
+
+
+def _note_left_out(found: dict[str, Any], what: str) -> None:
+    if found.get("left_out"):
+        output.note(f"{found['left_out']} more {what} are not listed")

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http.areas import Area, Call
 from api.services import traces
 from schema.access import Permission
-from schema.config import ConfigTrace
+from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.traces import InverseTrace, Preview
 
 area = Area("traces")
@@ -51,3 +51,39 @@ async def preview_change(
     """Which enrolled hosts a change of a configcrate would reach."""
     graph = call.app.graph
     return await call.read(lambda work: traces.preview(work, graph, configcrate))
+
+
+@area("GET", "/api/v1/config/tree", Permission.FLEET_READ, raises=[traces.NothingInForce, traces.DirectoryNotFound])
+async def config_tree(
+    call: Call, *, under: Annotated[str | None, Field(max_length=traces.MAX_PATH)] = None
+) -> TreeNode:
+    """How the config is built: what each directory hands on, and the match blocks in it.
+
+    `under` starts at a directory instead of the root. Where an answer would be too large, nodes say in `left_out` how
+    many of their children are not shown.
+    """
+    graph = call.app.graph
+    return await call.read(lambda _: traces.tree(graph, under=under))
+
+
+@area("GET", "/api/v1/config/search", Permission.FLEET_READ, raises=[traces.NothingInForce, traces.NoCriterion])
+async def search_config(
+    call: Call,
+    *,
+    match: Annotated[str | None, Field(min_length=1, max_length=traces.MAX_PATTERN)] = None,
+    configcrate: Name = None,
+    var: Name = None,
+) -> ConfigEntries:
+    """Match blocks by a glob over their patterns, by a configcrate that they use, or by a var that they define.
+
+    At least one is needed; of several, all must fit. A configcrate may be inherited; a var is the block's own.
+    """
+    graph = call.app.graph
+    return await call.read(lambda _: traces.search(graph, match=match, configcrate=configcrate, var=var))
+
+
+@area("GET", "/api/v1/config/dedup", Permission.FLEET_READ, raises=[traces.NothingInForce])
+async def duplicate_configs(call: Call) -> DuplicateConfigs:
+    """Files of the config whose contents are those of other paths, byte by byte or in meaning."""
+    graph = call.app.graph
+    return await call.read(lambda _: traces.dedup(graph))

@@ -14,7 +14,7 @@ from api.storage.envoys import Known
 from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
 from reconciler.documents import Kind
-from schema.config import ConfigTrace
+from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.errors import Invalid, NotFound, Stalled
 from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, TreeRef
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MATCH_BLOCK: Final = "match-block"
 MAX_NAME: Final = 253
+MAX_PATTERN: Final = 1_000
+MAX_PATH: Final = 4_096
 
 
 class NothingInForce(Stalled):
@@ -41,6 +43,18 @@ class CrateNotFound(NotFound):
     """The commit in force has no crate of this name."""
 
     code = "traces.crate_not_found"
+
+
+class NoCriterion(Invalid):
+    """Neither a match, nor a configcrate, nor a var to search by."""
+
+    code = "traces.no_criterion"
+
+
+class DirectoryNotFound(NotFound):
+    """The commit in force has no such directory that hands on or matches anything."""
+
+    code = "traces.directory_not_found"
 
 
 class Reached(NamedTuple):
@@ -141,6 +155,40 @@ def preview(work: Work, graph: Graph | None, configcrate: str) -> Preview:
         for envoy, _ in _reached(work, graph, carriers.__contains__)
     ]
     return Preview(configcrate=configcrate, affected=affected, count=len(affected))
+
+
+def tree(graph: Graph | None, *, under: str | None = None) -> TreeNode:
+    """What each directory hands on, and the match blocks in it, from a directory (the root) down.
+
+    Raises:
+        NothingInForce, DirectoryNotFound
+    """
+    present = _present(graph)
+    directory = (under or "").strip("/")
+    try:
+        return graphs.tree(present, directory)
+    except KeyError as error:
+        raise DirectoryNotFound(f"there is no directory {directory} with match blocks or a common.vgo") from error
+
+
+def search(graph: Graph | None, *, match: str | None, configcrate: str | None, var: str | None) -> ConfigEntries:
+    """The match blocks that meet all of what is given.
+
+    Raises:
+        NothingInForce, NoCriterion
+    """
+    if not (match or configcrate or var):
+        raise NoCriterion("name a match, a configcrate or a var")
+    return graphs.search(_present(graph), match=match or None, configcrate=configcrate or None, var=var or None)
+
+
+def dedup(graph: Graph | None) -> DuplicateConfigs:
+    """The files of the config that say the same as others.
+
+    Raises:
+        NothingInForce
+    """
+    return graphs.dedup(_present(graph))
 
 
 def _present(graph: Graph | None) -> Graph:

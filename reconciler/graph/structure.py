@@ -120,7 +120,7 @@ def search(
 
 def dedup(graph: Graph) -> DuplicateConfigs:
     """The files that say the same as another of their kind; empty files are not compared."""
-    same: dict[tuple[str, str], list[_File]] = defaultdict(list)
+    same: dict[tuple[str, str], list[_Copy]] = defaultdict(list)
     known: dict[tuple[str, str], str] = {}
     for path, entry in graph.documents.entries.items():
         document = graph.documents.by_path.get(path)
@@ -134,7 +134,7 @@ def dedup(graph: Graph) -> DuplicateConfigs:
         else:
             continue
         if meaning:
-            same[kind, meaning].append(_File(path, entry.oid))
+            same[kind, meaning].append(_Copy(path, entry.oid))
     groups = [
         DuplicateGroup(
             kind=kind,
@@ -149,7 +149,7 @@ def dedup(graph: Graph) -> DuplicateConfigs:
     return DuplicateConfigs(groups=groups[:MAX_GROUPS], left_out=max(0, len(groups) - MAX_GROUPS) or None)
 
 
-class _File(NamedTuple):
+class _Copy(NamedTuple):
     path: str
     oid: str
 
@@ -159,7 +159,7 @@ def _meaning(document: Document) -> str:
     model = document.parsed.model
     if model is None:
         return ""
-    said = model.model_dump(exclude=_IDENTITY if document.kind in _NAMED else None, exclude_defaults=True)
+    said = model.model_dump(mode="json", exclude=_IDENTITY if document.kind in _NAMED else None, exclude_defaults=True)
     return hashlib.sha256(encoding.dumps(said, plain=document.parsed.plain)).hexdigest() if said else ""
 
 

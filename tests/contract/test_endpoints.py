@@ -60,6 +60,7 @@ def server(running: FleetServer) -> FleetServer:
 
 QUERIES = {
     "/api/v1/config/trace": f"hostname={HOST}",
+    "/api/v1/config/search": "configcrate=nginx",
     "/api/v1/preview": "configcrate=nginx",
     "/api/v1/inventory": "where=os.distro=debian",
 }

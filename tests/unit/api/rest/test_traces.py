@@ -1,4 +1,4 @@
-"""Traces over REST: forward, inverse, preview."""
+"""Traces over REST: forward, inverse, preview; tree, search and dedup."""
 
 from __future__ import annotations
 
@@ -103,9 +103,60 @@ def test_preview_needs_a_crate_that_is_there(fleet: FleetServer) -> None:
     assert fleet.get("/api/v1/preview?configcrate=x", role=Role.VIEWER).json()["fault"] == "traces.crate_not_found"
 
 
+def test_the_tree_is_one_node_with_its_children(fleet: FleetServer) -> None:
+    tree = fleet.get("/api/v1/config/tree", role=Role.VIEWER).json()
+    production = fleet.get("/api/v1/config/tree?under=/production/", role=Role.VIEWER).json()
+    assert tree == {
+        "dir": "", "file": "common.vgo", "configcrates": ["motd"], "roles": [], "match": "", "total": ["motd"],
+        "excluded": [], "children": [production],
+    }  # fmt: skip
+    assert [(node["match"], node["total"]) for node in production["children"]] == [
+        ("web*.prod.example.com", ["motd", "logs", "ssh", "nginx"]),
+        ("db*.prod.example.com", ["motd", "logs", "nginx"]),
+    ]
+    answer = fleet.get("/api/v1/config/tree?under=configcrates", role=Role.VIEWER)
+    assert (answer.status_code, answer.json()["fault"]) == (404, "traces.directory_not_found")
+
+
+def test_a_search_is_the_documented_shape(fleet: FleetServer) -> None:
+    answer = fleet.get("/api/v1/config/search?match=*web*&configcrate=motd&var=port", role=Role.VIEWER)
+    assert answer.json() == {
+        "entries": [
+            {
+                "match": "web*.prod.example.com",
+                "dir": "production",
+                "inheritance": [
+                    {"dir": "", "file": "common.vgo", "configcrates": ["motd"]},
+                    {"dir": "production", "file": "common.vgo", "configcrates": ["logs"]},
+                ],
+                "own_configcrates": [],
+                "total": ["motd", "logs", "ssh", "nginx"],
+                "vars": {"port": 443},
+            }
+        ]
+    }
+    assert fleet.get("/api/v1/config/search?var=dns", role=Role.VIEWER).json() == {"entries": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [("", "traces.no_criterion"), ("match=", "http.bad_input"), (f"var={'x' * 254}", "http.bad_input")],
+)
+def test_a_search_needs_something_to_search_by(fleet: FleetServer, query: str, fault: str) -> None:
+    answer = fleet.get(f"/api/v1/config/search?{query}", role=Role.VIEWER)
+    assert (answer.status_code, answer.json()["fault"]) == (400, fault)
+
+
+def test_dedup_names_no_file_that_stands_alone(fleet: FleetServer) -> None:
+    assert fleet.get("/api/v1/config/dedup", role=Role.VIEWER).json() == {"groups": []}
+
+
 def test_before_the_first_good_commit_there_is_nothing_to_trace(tmp_path: Path) -> None:
     server = Server(tmp_path)
-    for path in (f"{TRACE}?hostname=a", f"{TRACE}?configcrate=a", "/api/v1/preview?configcrate=a"):
+    asked = [
+        f"/api/v1/{path}" for path in ("preview?configcrate=a", "config/tree", "config/search?var=a", "config/dedup")
+    ]
+    for path in (f"{TRACE}?hostname=a", f"{TRACE}?configcrate=a", *asked):
         answer = server.get(path, role=Role.VIEWER)
         assert (answer.status_code, answer.json()["fault"]) == (409, "traces.nothing_in_force")
     server.close()
