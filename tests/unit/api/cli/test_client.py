@@ -219,4 +219,4 @@ def test_runs_alone_is_the_list_with_its_options(connected: Vigo, server: Server
         "/api/v1/runs?hostname=web01&limit=50",
         "/api/v1/runs?limit=50",
     ]
-    assert "show" in connected("runs", "--help").out
+    assert "show" in connected("runs", "--help")[1]
