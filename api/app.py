@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,12 +86,13 @@ class Addresses:
 class Server:
     """One server process: `start`, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, welcome: Callable[[str], None] | None = None) -> None:
+        """Take the settings; `welcome` gets the password of the administrator that this very start makes, told nowhere
+        else, and gets it at once: a start that fails later has made the account all the same."""
         names = [*settings.names, *(name for name in HERE if name not in settings.names)]
         self.settings: Final = settings.model_copy(update={"names": names})
         self.clock: Final = SystemClock()
-        self.first_password: str | None = None
-        """Of the administrator that this very start has made; told nowhere else."""
+        self._welcome: Final = welcome
         self._closing = contextlib.AsyncExitStack()
 
     async def start(self) -> Addresses:
@@ -127,7 +128,9 @@ class Server:
         services.pki = authority
         services.own["vault"] = vault
         services.own["bootstrap"] = await asyncio.to_thread(Bootstrap.open, data / "artifacts", authority)
-        self.first_password = await users.ensure_first_admin(services)
+        password = await users.ensure_first_admin(services)
+        if password is not None and self._welcome is not None:
+            self._welcome(password)
 
         certificates = Certificates(authority, settings.names, clock=self.clock)
         catalogs = Catalogs(authority.signing_key)
@@ -283,7 +286,7 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings)
+    server = Server(settings, welcome=_welcome)
     starting = asyncio.create_task(server.start())
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -293,13 +296,15 @@ async def _serve(settings: Settings) -> None:
             await starting
         return
     addresses = starting.result()
-    if server.first_password is not None:
-        _say(f"The first administrator is admin, the password {server.first_password}")
-        _say("It is shown this once; change it soon.")
     _say(json.dumps({"ready": True, "api": addresses.api, "gateway": addresses.gateway}))
     await told
     log.info("stopping")
     await server.stop()
+
+
+def _welcome(password: str) -> None:
+    _say(f"The first administrator is admin, the password {password}")
+    _say("It is shown this once; change it soon.")
 
 
 def _say(line: str) -> None:
