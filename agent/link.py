@@ -33,6 +33,7 @@ CLOSE_TIMEOUT_S: Final = 0.3
 STOP_TIMEOUT_S: Final = 0.4
 MAX_SKEW_S: Final = 5.0
 OBJECT_TIMEOUT_S: Final = 60.0
+REST_S: Final = 0.5
 
 _log: Final = logging.getLogger("vigo.link")
 
@@ -73,7 +74,10 @@ class Link:
         self._post(None)
 
     async def run(self, *, until_rest: bool = False) -> None:
-        """Talk to the server until `stop`, or `until_rest`: until nothing is left to be said on either side."""
+        """Talk to the server until `stop`, or `until_rest`: until nothing is left to be said on either side.
+
+        The server makes what an envoy lacks only once that is there, so rest is a while without a word.
+        """
         self._loop = asyncio.get_running_loop()
         standing = Standing.model_validate_json(self._executor.standing(b""))
         event: fx.Event | None = fx.Started(standing)
@@ -81,8 +85,12 @@ class Link:
             while event is not None:
                 self._handle(event)
                 if until_rest and self._core.at_rest:
-                    return
-                event = await self._next()
+                    async with asyncio.timeout(REST_S):
+                        event = await self._events.get()
+                else:
+                    event = await self._next()
+        except TimeoutError:
+            return
         finally:
             await self._end()
 

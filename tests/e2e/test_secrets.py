@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import secrets
+import subprocess
+import sys
 import urllib.parse
 import zlib
 
@@ -79,6 +81,22 @@ def test_a_secret_is_in_clear_in_its_file_alone(site: Site) -> None:
             assert not found_in(reply.encode(), canary)
         leaks = [str(path) for path in site.artifacts() if found_in(path.read_bytes(), canary)]
         assert leaks == []
+
+
+def test_a_value_set_while_the_host_was_away_comes_with_the_next_fetch(site: Site) -> None:
+    site.set_secret("db/password", "the-first-value")
+    site.in_force(site.commit({"configcrates/motd.vgo": CRATE}, "an application"))
+    web = site.agent("web01.example.com").joined()
+    until("the file is there", lambda: web.read("/etc/app/dsn") == "postgres://app:the-first-value@db/app\n")
+    assert web.process is not None
+    web.process.kill()
+    web.process.wait()
+    site.set_secret("db/password", "the-second-value")
+
+    once = [sys.executable, "-m", "agent", "once", "--fetch", "--state", str(web.state), "--root", str(web.root)]
+    subprocess.run(once, timeout=60, check=False, capture_output=True)
+
+    assert web.read("/etc/app/dsn") == "postgres://app:the-second-value@db/app\n"
 
 
 def found_in(data: bytes, canary: str) -> bool:
