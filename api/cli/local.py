@@ -48,17 +48,28 @@ def open_tree(path: Path, *, rev: str | None = None, staged: bool = False) -> Tr
     if rev is not None:
         opened = repository.open(_git_root(path))
         return opened.tree(opened.resolve(rev))
-    root = _config_root(path)
-    if root is not None:
-        return repository.directory(root)
-    if (path / "HEAD").is_file() and (path / "objects").is_dir():
+    if _config_root(path) is None and (path / "HEAD").is_file() and (path / "objects").is_dir():
         opened = repository.open(path)
         return opened.tree(opened.resolve("HEAD"))
-    raise Problem(
-        f"{path.resolve()} is no config repository: neither it nor a directory above has {ROOT_FILE}",
-        hint="`vigo init DIR` makes one to start from",
-        exit=Exit.INVALID,
-    )
+    return repository.directory(root_of(path))
+
+
+def root_of(path: Path) -> Path:
+    """The root of the config repository that a file or directory belongs to.
+
+    Raises:
+        Problem: it is not there, or belongs to none.
+    """
+    if not path.exists():
+        raise Problem(f"{path} is not there")
+    root = _config_root(path)
+    if root is None:
+        raise Problem(
+            f"{path.resolve()} is no config repository: neither it nor a directory above has {ROOT_FILE}",
+            hint="`vigo init DIR` makes one to start from",
+            exit=Exit.INVALID,
+        )
+    return root
 
 
 def compiled(tree: Tree) -> Graph:

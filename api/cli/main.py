@@ -13,6 +13,7 @@ from api.cli import (
     config,
     doctor,
     envoys,
+    fmt,
     init,
     output,
     runs,
@@ -49,6 +50,7 @@ _SERVICE: Final = "Server"
 app.command("init", rich_help_panel=_CONFIG)(init.init)
 app.command("validate", rich_help_panel=_CONFIG)(validate.validate)
 app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
+app.command("fmt", rich_help_panel=_CONFIG)(fmt.fmt)
 app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
 app.add_typer(config.app, name="config", rich_help_panel=_CONFIG)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=_CONFIG)
