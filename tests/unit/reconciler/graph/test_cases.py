@@ -77,8 +77,10 @@ def test_a_catalog_that_no_host_should_have_to_take_is_refused() -> None:
     common = {f"{'d/' * depth}common.vgo": f"vars:\n  text{depth}: {'x' * 1_000_000}\n" for depth in range(5)}
     found = graph.compile_tree(tree({**common, f"{'d/' * 5}x.vgo": "envoys:\n  - match: a.example.com\n"}))
     assert [str(each) for each in found.diagnostics] == [
-        "d/d/d/d/d/x.vgo:2:12: error[catalog.too-large]: the catalog takes 5000142 bytes; it may take 4194304 "
-        "(hint: for a.example.com (d/d/d/d/d/x.vgo:2))"
+        (
+            "d/d/d/d/d/x.vgo:2:12: error[catalog.too-large]: the catalog takes 5000142 bytes; it may take 4194304 "
+            "(hint: for a.example.com (d/d/d/d/d/x.vgo:2))"
+        )
     ]
 
 
