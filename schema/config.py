@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -70,6 +70,13 @@ class ConfigTrace(BaseModel):
     configcrate_sources: Absent[dict[str, str]] = None
     var_sources: Absent[list[VarSource]] = None
     resource_count: Absent[int] = None
+
+    def without_places(self) -> Self:
+        """The documented shape and no more: what reads a trace by its letter is not surprised."""
+        if self.var_sources is None:
+            return self
+        bare = [source.model_copy(update={"place": None}) for source in self.var_sources]
+        return self.model_copy(update={"var_sources": bare})
 
 
 class TreeNode(BaseModel):

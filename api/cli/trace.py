@@ -27,6 +27,9 @@ def trace(
         str | None, typer.Option(metavar="NAME", help="Only what concerns this configcrate.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the API's ConfigTrace.")] = False,
+    places: Annotated[
+        bool, typer.Option("--places", help="With --json: also where each value is written, which people always see.")
+    ] = False,
 ) -> None:
     """Show where each crate and value of a host comes from.
 
@@ -34,13 +37,17 @@ def trace(
     """
     if rev is not None and repo is None:
         raise typer.BadParameter("--rev goes with --repo")
+    shown = places or not json_
     if repo is None:
-        found = client.get("/api/v1/config/trace", hostname=host, configcrate=configcrate)
+        found = client.get(
+            "/api/v1/config/trace", hostname=host, configcrate=configcrate, places="true" if shown else None
+        )
     else:
         from reconciler import graph
 
         compiled = local.compiled(local.open_tree(repo, rev=rev))
-        found = graph.trace(compiled, host, configcrate=configcrate).model_dump(mode="json", exclude_none=True)
+        traced = graph.trace(compiled, host, configcrate=configcrate)
+        found = (traced if shown else traced.without_places()).model_dump(mode="json", exclude_none=True)
     if json_:
         output.emit_json(found)
     else:

@@ -24,12 +24,19 @@ Name = Annotated[str | None, Field(min_length=1, max_length=traces.MAX_NAME)]
     raises=[traces.NothingInForce, traces.WrongSubject, traces.CrateNotFound],
 )
 async def trace_config(
-    call: Call, *, hostname: Name = None, configcrate: Name = None, usercrate: Name = None, include_tree: bool = False
+    call: Call,
+    *,
+    hostname: Name = None,
+    configcrate: Name = None,
+    usercrate: Name = None,
+    include_tree: bool = False,
+    places: bool = False,
 ) -> ConfigTrace | InverseTrace:
     """Where the config of a host comes from, value by value; or where a crate is applied.
 
     Forward with `hostname` (and `configcrate`, to see its branch only), inverse with `configcrate` or `usercrate`
-    alone. `include_tree` adds to an inverse trace the match blocks that no enrolled host is under.
+    alone. `include_tree` adds to an inverse trace the match blocks that no enrolled host is under; `places`
+    adds to a forward trace the file, line and column where each value is written.
     """
     graph = call.app.graph
     return await call.read(
@@ -40,6 +47,7 @@ async def trace_config(
             configcrate=configcrate,
             usercrate=usercrate,
             include_tree=include_tree,
+            places=places,
         )
     )
 

@@ -72,6 +72,7 @@ def config(
     configcrate: str | None,
     usercrate: str | None,
     include_tree: bool,
+    places: bool,
 ) -> ConfigTrace | InverseTrace:
     """Forward, of one host; or inverse, of one crate.
 
@@ -81,7 +82,8 @@ def config(
     if usercrate and (hostname or configcrate):
         raise WrongSubject("a usercrate is traced alone, with neither hostname nor configcrate")
     if hostname:
-        return forward(graph, hostname, configcrate=configcrate or None)
+        found = forward(graph, hostname, configcrate=configcrate or None)
+        return found if places else found.without_places()
     if configcrate:
         return inverse(work, graph, "configcrate", configcrate, include_tree=include_tree)
     if usercrate:

@@ -236,7 +236,7 @@ class Story:
     def _trace_a_value(self) -> None:
         host = SCENARIO.hosts[0]
         with self._told(f"Why does {host} have that value?", "tracing"):
-            trace = self._client.get("/api/v1/config/trace", hostname=host)
+            trace = self._client.get("/api/v1/config/trace", hostname=host, places="true")
             found = next(
                 (var for var in trace["var_sources"] if var["key"] == SCENARIO.path[-1] and var.get("place")), None
             )

@@ -135,9 +135,11 @@ def test_a_trace_is_the_apis_own(vigo: Vigo, fleet: Path) -> None:
     ]  # fmt: skip
     assert trace["configcrate_sources"] == {"motd": "common.vgo", "nginx": "role:webserver"}
     port = next(item for item in trace["var_sources"] if item["key"] == "http_port")
-    assert (port["value"], port["source"], port["place"]["file"], port["place"]["line"]) == (
-        80, "role:webserver", "roles.vgo", 5,
-    )  # fmt: skip
+    assert port == {"key": "http_port", "value": 80, "source": "role:webserver"}
+
+    _, out, _ = vigo("trace", "web01.example.com", "--repo", str(fleet), "--json", "--places")
+    port = next(item for item in json.loads(out)["var_sources"] if item["key"] == "http_port")
+    assert (port["place"]["file"], port["place"]["line"]) == ("roles.vgo", 5)
 
 
 def test_a_trace_names_file_line_and_column_of_each_value(vigo: Vigo, fleet: Path) -> None:

@@ -34,9 +34,14 @@ def test_forward_is_the_documented_shape(fleet: FleetServer) -> None:
     assert trace["inheritance"][1]["overrides"] == ["dns"]
     assert "overrides" not in trace["inheritance"][0]
     port = next(var for var in trace["var_sources"] if var["key"] == "port")
-    assert (port["value"], port["source"]) == (8443, "environments.vgo:production")
-    assert (port["place"]["file"], port["place"]["line"]) == ("environments.vgo", 1)
+    assert port == {"key": "port", "value": 8443, "source": "environments.vgo:production"}
     assert trace["resource_count"] == 4
+
+
+def test_places_are_shown_to_who_asks_for_them(fleet: FleetServer) -> None:
+    trace = fleet.get(f"{TRACE}?hostname={HOST}&places=true", role=Role.VIEWER).json()
+    port = next(var for var in trace["var_sources"] if var["key"] == "port")
+    assert (port["place"]["file"], port["place"]["line"]) == ("environments.vgo", 1)
 
 
 def test_forward_of_one_crate_is_its_branch(fleet: FleetServer) -> None:
