@@ -36,7 +36,8 @@ def merge(
                     conflicts.append((*path, key))
                 merged[base] = value
             else:
-                merged[key] = [*merged.get(key, ()), *value]
+                open_ = merged.get(key)
+                merged[key] = open_ + value if isinstance(open_, list) else value
         else:
             merged.pop(key + APPEND, None)
             below = merged.get(key)

@@ -23,6 +23,8 @@ from schema.diagnostics import Diagnostic, Severity
 MAX_FILES: Final = 100_000
 RETIRED_BYTES: Final = 16 << 20
 """Of sources whose documents are kept though the last trees had no use for them: a branch may come back."""
+_EACH_BYTES: Final = 8 << 10
+"""What a small document weighs more than its source."""
 MARKS_KEPT: Final = 200_000
 """Places that are remembered, of the files that were asked about last."""
 _WITH_RESOURCES: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
@@ -70,6 +72,33 @@ class Document:
         return self.path.rpartition("/")[0]
 
 
+class MarksCache:
+    """Positions by blob id, of the files that were asked about last. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._kept: Final[OrderedDict[str, Marks]] = OrderedDict()
+        self._held = 0
+        self._lock: Final = threading.Lock()
+
+    def of(self, tree: Tree, oid: str) -> Marks:
+        """The positions in one blob of a tree."""
+        kept = self._kept
+        with self._lock:
+            found = kept.get(oid)
+            if found is not None:
+                kept.move_to_end(oid)
+                return found
+        found = marks.read(tree.read(oid))
+        with self._lock:
+            if oid not in kept:  # another thread may have been as quick
+                kept[oid] = found
+                self._held += len(found)
+            while self._held > MARKS_KEPT and len(kept) > 1:
+                _, oldest = kept.popitem(last=False)
+                self._held -= len(oldest)
+        return found
+
+
 @dataclass
 class DocumentCache:
     """What is remembered between loads. Every entry is a function of its key, so it can be shared by branches."""
@@ -80,10 +109,8 @@ class DocumentCache:
     """Lives as long as a document of it does, or as it is among the retired."""
     retired: deque[Parsed] = field(default_factory=deque)
     retired_bytes: int = 0
-    marks: OrderedDict[str, Marks] = field(default_factory=OrderedDict)
-    marks_held: int = 0
+    marks: MarksCache = field(default_factory=MarksCache)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    marks_lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(eq=False)
@@ -102,7 +129,7 @@ class Documents:
     """What these were made from: what did not change since is the same object."""
     changed: frozenset[str]
     """Paths of files, content too, that differ from `before`; all when there is none."""
-    cache: DocumentCache = field(repr=False)
+    remembered: MarksCache = field(repr=False)
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -115,7 +142,7 @@ class Documents:
 
     def marks(self, document: Document) -> Marks:
         """Where the values of a document are written, by the paths of its file."""
-        return marks_of(self.tree, self.cache, document.oid)
+        return self.remembered.of(self.tree, document.oid)
 
     def place(self, document: Document, path: Sequence[str | int], *, on_key: bool = False) -> tuple[int, int]:
         """Line and column of what stands at a path of the document's model."""
@@ -162,27 +189,8 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
         changed = frozenset((*gone, *fresh))
         if before is not None:
             before.before = None  # two are kept, never a chain
-        cache.last = Documents(tree, entries, by_path, by_kind, blamed, before, changed, cache)
+        cache.last = Documents(tree, entries, by_path, by_kind, blamed, before, changed, cache.marks)
         return cache.last
-
-
-def marks_of(tree: Tree, cache: DocumentCache, oid: str) -> Marks:
-    """The positions in one blob, remembered for the blobs asked for last."""
-    kept = cache.marks
-    with cache.marks_lock:
-        found = kept.get(oid)
-        if found is not None:
-            kept.move_to_end(oid)
-            return found
-    found = marks.read(tree.read(oid))
-    with cache.marks_lock:
-        if oid not in kept:  # another thread may have been as quick
-            kept[oid] = found
-            cache.marks_held += len(found)
-        while cache.marks_held > MARKS_KEPT and len(kept) > 1:
-            _, oldest = kept.popitem(last=False)
-            cache.marks_held -= len(oldest)
-    return found
 
 
 def _about_tree(tree: Tree) -> Iterator[Diagnostic]:
@@ -286,6 +294,6 @@ def _mark(source: bytes, path: Path) -> tuple[int, int]:
 
 def _retire(cache: DocumentCache, parsed: Parsed) -> None:
     cache.retired.append(parsed)
-    cache.retired_bytes += parsed.size_bytes
+    cache.retired_bytes += parsed.size_bytes + _EACH_BYTES
     while cache.retired_bytes > RETIRED_BYTES:
-        cache.retired_bytes -= cache.retired.popleft().size_bytes
+        cache.retired_bytes -= cache.retired.popleft().size_bytes + _EACH_BYTES

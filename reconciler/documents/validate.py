@@ -34,7 +34,7 @@ def judge(data: Any, model: type[BaseModel]) -> Judged:
     try:
         return Judged(model.model_validate(data), [], {})
     except ValidationError as error:
-        return _salvage(data, model, error)
+        return _salvage(data, model, flaws.of(error, data, model, "schema"))
 
 
 def original(path: Sequence[str | int], kept: Mapping[Path, Sequence[int]]) -> Path:
@@ -51,11 +51,11 @@ def original(path: Sequence[str | int], kept: Mapping[Path, Sequence[int]]) -> P
     return tuple(written)
 
 
-def _salvage(data: Any, model: type[BaseModel], error: ValidationError) -> Judged:
+def _salvage(data: Any, model: type[BaseModel], fresh: list[Flaw]) -> Judged:
     found: list[Flaw] = []
     marked, clean, kept = data, data, dict[Path, list[int]]()
     for _ in range(MAX_ROUNDS):
-        fresh = [flaw._replace(path=original(flaw.path, kept)) for flaw in flaws.of(error, clean, model, "schema")]
+        fresh = [flaw._replace(path=original(flaw.path, kept)) for flaw in fresh]
         found += [flaw for flaw in fresh if flaw not in found and not _was_cut(flaw, data)]
         for flaw in fresh:
             marked = _without(marked, flaw.path)
@@ -65,8 +65,8 @@ def _salvage(data: Any, model: type[BaseModel], error: ValidationError) -> Judge
         clean = _clean(marked, (), kept)
         try:
             return Judged(model.model_validate(clean), found, kept)
-        except ValidationError as again:
-            error = again
+        except ValidationError as error:
+            fresh = flaws.of(error, clean, model, "schema")
     return Judged(None, found, {})
 
 

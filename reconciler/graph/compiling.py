@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
@@ -51,7 +52,8 @@ class Cache:
     """Path of a document that many hosts share → what it names and is not there."""
     about_work: list[Diagnostic] = field(default_factory=list)
     about_waivers: list[Diagnostic] = field(default_factory=list)
-    sets: dict[tuple[Linked, ...], CrateSet] = field(default_factory=dict)
+    sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
+    """Each lives as long as a profile has it."""
     leaves: dict[str, LeafResult] = field(default_factory=dict)
     matcher: Matcher | None = None
     shadows: list[tuple[int, int]] = field(default_factory=list)
@@ -69,7 +71,7 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
     Never raises for bad content: what is wrong stands in the diagnostics, all of it.
     """
     cache = Cache() if cache is None else cache
-    with cache.lock, _without_collecting():
+    with cache.lock, _without_collecting(cold=cache.last is None):
         documents = load(tree, cache.documents)
         try:
             return _Compile(documents, cache).run()
@@ -84,8 +86,8 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Many objects are made that stay: looking for garbage among them would cost a fourth of the time."""
+def _without_collecting(*, cold: bool) -> Iterator[None]:
+    """Many objects are made that stay: looking for garbage among them would cost a fourth of a cold compile."""
     if not _PAUSE.acquire(blocking=False):
         yield
         return
@@ -95,8 +97,9 @@ def _without_collecting() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            if gc.get_freeze_count() == 0:
-                # Together they move all that is there to the oldest generation, unlooked at.
+            if cold and gc.get_freeze_count() == 0:
+                # Together they move all that is there to the oldest generation, unlooked at. Not each time: it is
+                # looked at so seldom that the little garbage of each compile would pile up there.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
@@ -201,7 +204,6 @@ class _Compile:
         for result in results.values():
             if result.diagnostics:
                 self.found += result.diagnostics
-        self._forget_sets(results)
         return results
 
     def _all_leaves(
@@ -227,13 +229,6 @@ class _Compile:
                 kept = leaves.make(document, scopes.of(document.directory), kept, changed)
             results[path] = kept
         return results
-
-    def _forget_sets(self, results: Mapping[str, LeafResult]) -> None:
-        sets = self.cache.sets
-        if len(sets) > 3 * len(results) + 10_000:
-            used = {id(profile.crates) for result in results.values() for profile in result.profiles}
-            for key in [key for key, value in sets.items() if id(value) not in used]:
-                del sets[key]
 
     def _matcher(self, order: Sequence[Profile]) -> Matcher:
         patterns = [profile.pattern for profile in order]

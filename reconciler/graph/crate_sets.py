@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from reconciler.graph import encoding
 from reconciler.graph.crates import Owned, doubly_owned
@@ -12,7 +12,8 @@ from reconciler.graph.ordering import settle as in_order
 from reconciler.graph.proofs import Need
 
 
-class CrateSet(NamedTuple):
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class CrateSet:
     """Crates that some profiles have, in their order; all that does not depend on vars."""
 
     linked: tuple[Linked, ...]
@@ -70,7 +71,8 @@ def swap(before: CrateSet, old: Linked, new: Linked) -> CrateSet | None:
     """The set with one crate in another's stead, quickly; None where more than the crate's own object would differ."""
     if before.missing or before.clashes or not _alike(old, new):
         return None
-    return before._replace(
+    return replace(
+        before,
         linked=tuple([new if each is old else each for each in before.linked]),
         encoded_crates=before.encoded_crates.replace(old.reference, new.reference, 1),
         resource_count=before.resource_count - len(old.crate.resources) + len(new.crate.resources),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -108,7 +108,7 @@ class Profile:
 class Profiles:
     """Makes the profiles of one compile; crate sets and equal bodies are shared."""
 
-    def __init__(self, linked: Mapping[str, Linked], sets: dict[tuple[Linked, ...], CrateSet]) -> None:
+    def __init__(self, linked: Mapping[str, Linked], sets: MutableMapping[tuple[Linked, ...], CrateSet]) -> None:
         self._linked: Final = linked
         self._known_sets: Final = sets
         self._bodies: Final[dict[str, bytes]] = {}
