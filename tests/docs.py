@@ -6,7 +6,6 @@ is spared Pydantic's own reading of them at import.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import sys
@@ -19,6 +18,7 @@ from pydantic import BaseModel, SecretStr
 
 from api.settings import Settings
 from reconciler.documents import codes
+from reconciler.documents.schemas import field_docstrings
 from schema import errors
 from schema.access import GRANTS, Permission, Role
 from schema.expressions import grammar, running, tokens
@@ -163,7 +163,7 @@ def _permissions() -> str:
 
 
 def _fields(model: type[BaseModel]) -> str:
-    docstrings = _field_docstrings(model)
+    docstrings = field_docstrings(model)
     schema = model.model_json_schema()
     required = set(schema.get("required", ()))
     rows = []
@@ -202,24 +202,6 @@ def _type(schema: Mapping[str, Any]) -> str:
             return {"string": "text", "boolean": "true or false", "integer": "whole number"}.get(name, name)
         case _:
             return "any"
-
-
-def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for kind in reversed(model.__mro__):
-        if not (issubclass(kind, BaseModel) and kind.__module__.startswith(("schema", "api"))):
-            continue
-        body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for field, text in zip(body.body, body.body[1:], strict=False):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
 
 
 def _about(documented: ModuleType | Callable[..., Any]) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a reconcile, by name: what status, metrics and logs call them."""
+"""The steps of a reconcile, by name: what the status of the loop calls them."""
 
 from __future__ import annotations
 
