@@ -188,6 +188,12 @@ class Gateway:
 
         async def close() -> None:
             if self._server is not None:
+                # What asyncio has accepted in the turn in which a server closes, it neither serves nor closes
+                # (python/cpython#109564): the agent would wait for its whole open timeout. So accept no more first.
+                for listener in self._server.sockets:
+                    self._loop.remove_reader(listener.fileno())
+                for _ in range(2):
+                    await asyncio.sleep(0)
                 self._server.close()
                 await self._server.wait_closed()
 
