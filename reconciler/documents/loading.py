@@ -112,6 +112,11 @@ class DocumentCache:
     marks: MarksCache = field(default_factory=MarksCache)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def fork(self) -> DocumentCache:
+        """A copy for another thread. What is remembered by content is shared, and what was loaded last is the start."""
+        with self.lock:
+            return DocumentCache(self.last, self.parsed, marks=self.marks)
+
 
 @dataclass(eq=False)
 class Documents:
