@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
-from reconciler.repository import diffs, revisions
+from reconciler.repository import blame, diffs, revisions
 from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
@@ -159,6 +159,15 @@ class Repository:
         """
         old_tree = self.tree_id(old) if old is not None else None
         return diffs.text(self.objects, diffs.changes(self.objects, old_tree, self.tree_id(new)), max_bytes)
+
+    def blame(self, commit: str, path: str, line: int, *, within_s: float = blame.WITHIN_S) -> CommitInfo | None:
+        """Who last changed a line (from 1) of a file as a commit has it, when and why.
+
+        None where there is no such line, and where that cannot be told within `within_s` seconds or the history that is
+        here. Raises as `tree`, for `commit`.
+        """
+        found = blame.last_change(self.git, self.objects, self._commit(commit), path, line, within_s=within_s)
+        return self.commit_info(found) if found is not None else None
 
     def fetch(self) -> None:
         """Bring the copy of a remote up to date: blocks for as long as that takes. Nothing to do for a local one.
