@@ -42,6 +42,7 @@ from api.services.work import Actor
 from api.settings import Settings
 from api.storage.database import Database
 from api.web import pages
+from api.workers.archive import Archive
 from api.workers.compiler import Compiler
 from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
@@ -191,11 +192,13 @@ class Server:
             ca_file=settings.repo_ca_file,
         )
         # libgit2's handles are used by one thread each: the compiler's is its own.
-        opened, compiled_from = [
-            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(2)
+        opened, compiled_from, archived = [
+            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(3)
         ]
         compiler = Compiler(compiled_from)
         closing.callback(compiler.close)
+        services.archive = archive = Archive(archived, compiler.fork)
+        closing.callback(archive.close)
         performer = ServerPerformer(
             services, catalogs, compiler, push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1
         )

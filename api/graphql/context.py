@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from api.services.envoys import Online
+from api.services.graphs import NothingInForce
 from api.services.work import Work
 from schema.access import Permission
+from schema.errors import Fault
 
 if TYPE_CHECKING:
     from reconciler.graph import Graph
@@ -24,6 +26,21 @@ class Context:
     work: Work
     graph: Graph | None
     online: Online
+    others: Mapping[str, Graph | Fault] = field(default_factory=dict)
+    """The graph of each revision that the query names, or why there is none: see `as_of`."""
+
+    def graph_at(self, as_of: str | None = None) -> Graph:
+        """The graph in force, or as of what an argument of the query says.
+
+        Raises:
+            NothingInForce; with `as_of`, those of `graphs.FAULTS`.
+        """
+        found = self.others[as_of] if as_of is not None else self.graph
+        if isinstance(found, Fault):
+            raise found
+        if found is None:
+            raise NothingInForce("no commit is in force yet")
+        return found
 
 
 Info = strawberry.Info[Context, None]

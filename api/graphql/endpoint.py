@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.graphql import limits
+from api.graphql import as_of, limits
 from api.graphql.context import Context
 from api.graphql.schema import schema
 from api.http.areas import Area, Call
@@ -62,10 +62,15 @@ async def graphql(call: Call, body: GraphQLRequest) -> Response:
         limits.check(document, body.operationName, variables)
     except limits.QueryRefused as refused:
         return _answer({"errors": [_told(refused)]}, status=400)
+    try:
+        named = as_of.named(document, body.operationName, variables)
+    except limits.QueryRefused as refused:
+        return _answer({"errors": [_told(refused)]}, status=400)
+    others = await as_of.gathered(call, named)
     graph, online = call.app.graph, envoys.online(call.app)
     result = await call.read(
         lambda work: schema.execute_sync(
-            body.query, variables, Context(work, graph, online), operation_name=body.operationName
+            body.query, variables, Context(work, graph, online, others), operation_name=body.operationName
         )
     )
     return _answered(result, call.request_id)

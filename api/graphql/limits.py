@@ -83,7 +83,7 @@ def check(document: DocumentNode, operation_name: str | None, variables: Mapping
     Raises:
         QueryRefused: it does not, or there is not exactly one to run.
     """
-    operation = _operation(document, operation_name)
+    operation = the_operation(document, operation_name)
     if operation.operation.value != "query":
         raise QueryRefused("queries only; what changes something is done over REST")
     fragments = {item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)}
@@ -95,7 +95,12 @@ def check(document: DocumentNode, operation_name: str | None, variables: Mapping
     _walk(operation.selection_set, fragments, sizes, _Count(), depth=1, introspecting=False, times=1)
 
 
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+def the_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The one operation that is to run.
+
+    Raises:
+        QueryRefused: there is not exactly one.
+    """
     found = [
         item
         for item in document.definitions

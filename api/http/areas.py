@@ -18,14 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from starlette.requests import Request
 
+from api.services import graphs
 from api.services.container import Services
 from api.services.work import Actor, Work
 from schema.access import Permission
 from schema.errors import Fault
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +55,14 @@ class Call:
     async def read(self, query: Callable[[Work], T]) -> T:
         """Run a query in a reader's thread."""
         return await self.app.read(self.actor, query, request_id=self.request_id)
+
+    async def graph(self, as_of: str | None = None) -> Graph:
+        """The graph in force, or as of a revision or time. Ask before `read`: it may have to be compiled.
+
+        Raises:
+            Those of `graphs.FAULTS`, which an endpoint that takes `asOf` declares.
+        """
+        return await graphs.at(self.app, self.actor, as_of, request_id=self.request_id)
 
     async def write(self, use_case: Callable[[Work], T]) -> T:
         """Run a use case in the writer's thread; its audit entries are in the same transaction."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field
 
 from api.http.areas import Area, Call
-from api.services import traces
+from api.services import graphs, traces
+from api.services.graphs import AsOf
 from schema.access import Permission
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.traces import InverseTrace, Preview
@@ -21,7 +23,7 @@ Name = Annotated[str | None, Field(min_length=1, max_length=traces.MAX_NAME)]
     "GET",
     "/api/v1/config/trace",
     Permission.FLEET_READ,
-    raises=[traces.NothingInForce, traces.WrongSubject, traces.CrateNotFound],
+    raises=[*graphs.FAULTS, traces.WrongSubject, traces.CrateNotFound],
 )
 async def trace_config(
     call: Call,
@@ -31,14 +33,16 @@ async def trace_config(
     usercrate: Name = None,
     include_tree: bool = False,
     places: bool = False,
+    as_of: AsOf = None,
 ) -> ConfigTrace | InverseTrace:
     """Where the config of a host comes from, value by value; or where a crate is applied.
 
     Forward with `hostname` (and `configcrate`, to see its branch only), inverse with `configcrate` or `usercrate`
     alone. `include_tree` adds to an inverse trace the match blocks that no enrolled host is under; `places`
-    adds to a forward trace the file, line and column where each value is written.
+    adds to a forward trace the file, line and column where each value is written; `asOf` (a commit, branch, tag,
+    sequence or RFC 3339 time) answers from that revision.
     """
-    graph = call.app.graph
+    graph = await call.graph(as_of)
     return await call.read(
         lambda work: traces.config(
             work,
@@ -52,46 +56,47 @@ async def trace_config(
     )
 
 
-@area("GET", "/api/v1/preview", Permission.FLEET_READ, raises=[traces.NothingInForce, traces.CrateNotFound])
+@area("GET", "/api/v1/preview", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.CrateNotFound])
 async def preview_change(
-    call: Call, configcrate: Annotated[str, Field(min_length=1, max_length=traces.MAX_NAME)]
+    call: Call, configcrate: Annotated[str, Field(min_length=1, max_length=traces.MAX_NAME)], *, as_of: AsOf = None
 ) -> Preview:
     """Which enrolled hosts a change of a configcrate would reach."""
-    graph = call.app.graph
+    graph = await call.graph(as_of)
     return await call.read(lambda work: traces.preview(work, graph, configcrate))
 
 
-@area("GET", "/api/v1/config/tree", Permission.FLEET_READ, raises=[traces.NothingInForce, traces.DirectoryNotFound])
+@area("GET", "/api/v1/config/tree", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.DirectoryNotFound])
 async def config_tree(
-    call: Call, *, under: Annotated[str | None, Field(max_length=traces.MAX_PATH)] = None
+    call: Call, *, under: Annotated[str | None, Field(max_length=traces.MAX_PATH)] = None, as_of: AsOf = None
 ) -> TreeNode:
     """How the config is built: what each directory hands on, and the match blocks in it.
 
     `under` starts at a directory instead of the root. Where an answer would be too large, nodes say in `left_out` how
     many of their children are not shown.
     """
-    graph = call.app.graph
-    return await call.read(lambda _: traces.tree(graph, under=under))
+    graph = await call.graph(as_of)
+    return await asyncio.to_thread(traces.tree, graph, under=under)
 
 
-@area("GET", "/api/v1/config/search", Permission.FLEET_READ, raises=[traces.NothingInForce, traces.NoCriterion])
+@area("GET", "/api/v1/config/search", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.NoCriterion])
 async def search_config(
     call: Call,
     *,
     match: Annotated[str | None, Field(min_length=1, max_length=traces.MAX_PATTERN)] = None,
     configcrate: Name = None,
     var: Name = None,
+    as_of: AsOf = None,
 ) -> ConfigEntries:
     """Match blocks by a glob over their patterns, by a configcrate that they use, or by a var that they define.
 
     At least one is needed; of several, all must fit. A configcrate may be inherited; a var is the block's own.
     """
-    graph = call.app.graph
-    return await call.read(lambda _: traces.search(graph, match=match, configcrate=configcrate, var=var))
+    graph = await call.graph(as_of)
+    return await asyncio.to_thread(traces.search, graph, match=match, configcrate=configcrate, var=var)
 
 
-@area("GET", "/api/v1/config/dedup", Permission.FLEET_READ, raises=[traces.NothingInForce])
-async def duplicate_configs(call: Call) -> DuplicateConfigs:
+@area("GET", "/api/v1/config/dedup", Permission.FLEET_READ, raises=[*graphs.FAULTS])
+async def duplicate_configs(call: Call, *, as_of: AsOf = None) -> DuplicateConfigs:
     """Files of the config whose contents are those of other paths, byte by byte or in meaning."""
-    graph = call.app.graph
-    return await call.read(lambda _: traces.dedup(graph))
+    graph = await call.graph(as_of)
+    return await asyncio.to_thread(traces.dedup, graph)

@@ -30,6 +30,7 @@ from api.storage.database import Database
 from schema.time import Clock
 
 if TYPE_CHECKING:
+    from api.services.graphs import Archive
     from reconciler.graph import Graph
 
 T = TypeVar("T")
@@ -54,6 +55,8 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     graph: Graph | None = None
     """The graph of the revision in force; None before the first good one."""
+    archive: Archive | None = None
+    """The graphs of other revisions; filled in with the loop. Ask `api.services.graphs`, not this."""
     reload: Callable[[], Awaitable[None]] | None = None
     """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
     pki: Any = None

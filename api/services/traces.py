@@ -1,6 +1,6 @@
 """Traces: where each value on a host comes from, where a crate is applied, whom a change of it would reach.
 
-All of it is derived from the graph in force; which hosts are enrolled comes from the database.
+All of it is derived from one graph, in force or as of some revision; which hosts are enrolled comes from the database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
-from schema.errors import Invalid, NotFound, Stalled
+from schema.errors import Invalid, NotFound
 from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, TreeRef
 
 if TYPE_CHECKING:
@@ -27,12 +27,6 @@ MAX_PATTERN: Final = 1_000
 MAX_PATH: Final = 4_096
 
 
-class NothingInForce(Stalled):
-    """No commit is in force yet, so there is nothing to trace."""
-
-    code = "traces.nothing_in_force"
-
-
 class WrongSubject(Invalid):
     """Not exactly one of a host, a configcrate and a usercrate."""
 
@@ -40,7 +34,7 @@ class WrongSubject(Invalid):
 
 
 class CrateNotFound(NotFound):
-    """The commit in force has no crate of this name."""
+    """The commit has no crate of this name."""
 
     code = "traces.crate_not_found"
 
@@ -52,7 +46,7 @@ class NoCriterion(Invalid):
 
 
 class DirectoryNotFound(NotFound):
-    """The commit in force has no such directory that hands on or matches anything."""
+    """The commit has no such directory that hands on or matches anything."""
 
     code = "traces.directory_not_found"
 
@@ -66,7 +60,7 @@ class Reached(NamedTuple):
 
 def config(
     work: Work,
-    graph: Graph | None,
+    graph: Graph,
     *,
     hostname: str | None,
     configcrate: str | None,
@@ -77,7 +71,7 @@ def config(
     """Forward, of one host; or inverse, of one crate.
 
     Raises:
-        NothingInForce, WrongSubject, CrateNotFound
+        WrongSubject, CrateNotFound
     """
     if usercrate and (hostname or configcrate):
         raise WrongSubject("a usercrate is traced alone, with neither hostname nor configcrate")
@@ -91,18 +85,14 @@ def config(
     raise WrongSubject("name a hostname, a configcrate or a usercrate")
 
 
-def forward(graph: Graph | None, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
-    """How one host's config came to be, whether or not it is enrolled.
-
-    Raises:
-        NothingInForce
-    """
-    return graphs.trace(_present(graph), hostname.strip().lower().rstrip("."), configcrate=configcrate)
+def forward(graph: Graph, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
+    """How one host's config came to be, whether or not it is enrolled."""
+    return graphs.trace(graph, hostname.strip().lower().rstrip("."), configcrate=configcrate)
 
 
 def inverse(
     work: Work,
-    graph: Graph | None,
+    graph: Graph,
     subject: Literal["configcrate", "usercrate"],
     name: str,
     *,
@@ -114,9 +104,8 @@ def inverse(
         include_tree: also the match blocks that have it and no enrolled host.
 
     Raises:
-        NothingInForce, CrateNotFound
+        CrateNotFound
     """
-    graph = _present(graph)
     carriers = _carriers(graph, subject, name)
     found = list(_reached(work, graph, carriers.__contains__))
     answer = InverseTrace(
@@ -144,13 +133,12 @@ def inverse(
     return answer
 
 
-def preview(work: Work, graph: Graph | None, configcrate: str) -> Preview:
+def preview(work: Work, graph: Graph, configcrate: str) -> Preview:
     """Whom a change of a crate would reach, of the enrolled hosts.
 
     Raises:
-        NothingInForce, CrateNotFound
+        CrateNotFound
     """
-    graph = _present(graph)
     carriers = _carriers(graph, "configcrate", configcrate)
     affected = [
         AffectedEnvoy(hostname=envoy.hostname, envoy_id=envoy.id)
@@ -159,44 +147,33 @@ def preview(work: Work, graph: Graph | None, configcrate: str) -> Preview:
     return Preview(configcrate=configcrate, affected=affected, count=len(affected))
 
 
-def tree(graph: Graph | None, *, under: str | None = None) -> TreeNode:
+def tree(graph: Graph, *, under: str | None = None) -> TreeNode:
     """What each directory hands on, and the match blocks in it, from a directory (the root) down.
 
     Raises:
-        NothingInForce, DirectoryNotFound
+        DirectoryNotFound
     """
-    present = _present(graph)
     directory = (under or "").strip("/")
     try:
-        return graphs.tree(present, directory)
+        return graphs.tree(graph, directory)
     except KeyError as error:
         raise DirectoryNotFound(f"there is no directory {directory} with match blocks or a common.vgo") from error
 
 
-def search(graph: Graph | None, *, match: str | None, configcrate: str | None, var: str | None) -> ConfigEntries:
+def search(graph: Graph, *, match: str | None, configcrate: str | None, var: str | None) -> ConfigEntries:
     """The match blocks that meet all of what is given.
 
     Raises:
-        NothingInForce, NoCriterion
+        NoCriterion
     """
     if not (match or configcrate or var):
         raise NoCriterion("name a match, a configcrate or a var")
-    return graphs.search(_present(graph), match=match or None, configcrate=configcrate or None, var=var or None)
+    return graphs.search(graph, match=match or None, configcrate=configcrate or None, var=var or None)
 
 
-def dedup(graph: Graph | None) -> DuplicateConfigs:
-    """The files of the config that say the same as others.
-
-    Raises:
-        NothingInForce
-    """
-    return graphs.dedup(_present(graph))
-
-
-def _present(graph: Graph | None) -> Graph:
-    if graph is None:
-        raise NothingInForce("no commit is in force yet; see /api/v1/config/status")
-    return graph
+def dedup(graph: Graph) -> DuplicateConfigs:
+    """The files of the config that say the same as others."""
+    return graphs.dedup(graph)
 
 
 def _carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:

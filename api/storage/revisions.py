@@ -87,6 +87,18 @@ def in_force(session: Session, project_id: str) -> Revision | None:
     return None if row is None else _model(row)
 
 
+def in_force_at(session: Session, project_id: str, micros: int) -> Revision | None:
+    """The revision that was in force at a time; None before the first."""
+    query = (
+        select(RevisionRow)
+        .where(RevisionRow.project_id == project_id, col(RevisionRow.in_force_at) <= micros)
+        .order_by(col(RevisionRow.sequence).desc())
+        .limit(1)
+    )
+    row = session.exec(query).first()
+    return None if row is None else _model(row)
+
+
 def newest(session: Session, project_id: str) -> Revision | None:
     """The revision judged last."""
     found = page(session, project_id, limit=1)

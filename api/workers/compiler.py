@@ -72,6 +72,10 @@ class Compiler:
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._repository.commit_info, commit)
 
+    def fork(self) -> graphs.Cache:
+        """A copy of what is kept between compiles, for another thread; waits for a compile that is under way."""
+        return self._cache.fork()
+
     def close(self) -> None:
         """Begin no other compile. One that is under way ends with the process."""
         self._thread.shutdown(wait=False, cancel_futures=True)

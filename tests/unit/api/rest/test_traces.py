@@ -163,5 +163,5 @@ def test_before_the_first_good_commit_there_is_nothing_to_trace(tmp_path: Path) 
     ]
     for path in (f"{TRACE}?hostname=a", f"{TRACE}?configcrate=a", *asked):
         answer = server.get(path, role=Role.VIEWER)
-        assert (answer.status_code, answer.json()["fault"]) == (409, "traces.nothing_in_force")
+        assert (answer.status_code, answer.json()["fault"]) == (409, "graphs.nothing_in_force")
     server.close()

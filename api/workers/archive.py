@@ -1,0 +1,84 @@
+"""The archive: graphs of revisions other than the one in force, compiled when somebody asks, in a thread of its own.
+
+Each is compiled with a copy of the compiler's own cache, so a branch costs what it changes and the commit that comes
+meanwhile costs no more than ever. A few are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from api.services.graphs import ArchiveBusy, NotValid
+from reconciler import graph as graphs
+from reconciler.graph import Graph
+from reconciler.repository import Repository
+from schema.diagnostics import Severity
+
+KEPT: Final = 4
+"""Graphs; they share what is alike with the one in force."""
+WAITING: Final = 8
+"""Revisions that wait to be compiled."""
+
+
+class Archive:
+    """Fills the `Archive` port of `api.services.graphs`. Lives in the event loop's thread.
+
+    Args:
+        cache: a cache to compile with that nobody else uses; asked for each revision.
+    """
+
+    def __init__(self, repository: Repository, cache: Callable[[], graphs.Cache]) -> None:
+        self._repository: Final = repository
+        self._cache: Final = cache
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="vigo-archive")
+        self._kept: Final[OrderedDict[str, Graph]] = OrderedDict()
+        self._coming: Final[dict[str, asyncio.Future[Graph]]] = {}
+
+    async def resolve(self, rev: str) -> str:
+        """The commit that a revision names.
+
+        Raises:
+            Fault: none, or several.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._repository.resolve, rev)
+
+    async def graph(self, commit: str) -> Graph:
+        """The graph of a commit; who asks for one that is being compiled waits for that.
+
+        Raises:
+            NotValid, ArchiveBusy; Fault: git cannot give it.
+        """
+        found = self._kept.get(commit)
+        if found is not None:
+            self._kept.move_to_end(commit)
+            return found
+        coming = self._coming.get(commit)
+        if coming is None:
+            if len(self._coming) >= WAITING:
+                raise ArchiveBusy(f"{WAITING} revisions are waiting to be compiled", retry_after_s=2.0)
+            loop = asyncio.get_running_loop()
+            coming = self._coming[commit] = loop.run_in_executor(self._thread, self._compiled, commit)
+            coming.add_done_callback(lambda done: self._done(commit, done))
+        return await asyncio.shield(coming)
+
+    def close(self) -> None:
+        """Compile no more; what is under way ends with the process."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _compiled(self, commit: str) -> Graph:
+        compiled = graphs.compile_tree(self._repository.tree(commit), self._cache())
+        if compiled.graph is None:
+            raise NotValid.of(commit, [each for each in compiled.diagnostics if each.severity is Severity.ERROR])
+        return compiled.graph
+
+    def _done(self, commit: str, done: asyncio.Future[Graph]) -> None:
+        del self._coming[commit]
+        if done.cancelled() or done.exception() is not None:
+            return  # told to those who wait; the next who asks has it tried again
+        self._kept[commit] = done.result()
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
