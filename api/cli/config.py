@@ -11,6 +11,7 @@ import typer
 from api.cli import local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Exit, Problem
+from api.cli.options import AsOf, Json, Repo, Rev, one_source
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from reconciler.graph import Graph
 
 app = typer.Typer(no_args_is_help=True, help="What the server has in force, and why a newer commit is not.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
-Repo = Annotated[Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")]
-Rev = Annotated[str | None, typer.Option(metavar="REV", help="With --repo: a commit, branch or tag.")]
 
 
 @app.command()
@@ -82,6 +79,7 @@ def tree(
     under: Annotated[str, typer.Option(metavar="DIR", help="Start at this directory, not at the root.")] = "",
     repo: Repo = None,
     rev: Rev = None,
+    as_of: AsOf = None,
     json_: Json = False,
 ) -> None:
     """Show what each directory hands on, and the match blocks in it, each with the crates in force there.
@@ -97,7 +95,7 @@ def tree(
         except KeyError:
             raise Problem(f"there is no directory {under} with match blocks or a common.vgo") from None
 
-    found = _answer(repo, rev, here) or client.get("/api/v1/config/tree", under=under or None)
+    found = _answer(repo, rev, as_of, here) or client.get("/api/v1/config/tree", under=under or None, asOf=as_of)
     if json_:
         output.emit_json(found)
     else:
@@ -116,6 +114,7 @@ def search(
     var: Annotated[str | None, typer.Option(metavar="NAME", help="Blocks that define this var themselves.")] = None,
     repo: Repo = None,
     rev: Rev = None,
+    as_of: AsOf = None,
     json_: Json = False,
 ) -> None:
     """Find match blocks by pattern, crate or var; of several, all must fit.
@@ -130,8 +129,8 @@ def search(
 
         return graphs.search(graph, match=match or None, configcrate=configcrate or None, var=var or None)
 
-    found = _answer(repo, rev, here) or client.get(
-        "/api/v1/config/search", match=match or None, configcrate=configcrate or None, var=var or None
+    found = _answer(repo, rev, as_of, here) or client.get(
+        "/api/v1/config/search", match=match or None, configcrate=configcrate or None, var=var or None, asOf=as_of
     )
     if json_:
         output.emit_json(found)
@@ -149,7 +148,7 @@ def search(
 
 @app.command()
 @connected
-def dedup(client: Client, *, repo: Repo = None, rev: Rev = None, json_: Json = False) -> None:
+def dedup(client: Client, *, repo: Repo = None, rev: Rev = None, as_of: AsOf = None, json_: Json = False) -> None:
     """List files that say the same as others of their kind, byte by byte or in meaning.
 
     Answers for what the server has in force, or with --repo for a repository as it stands here.
@@ -160,7 +159,7 @@ def dedup(client: Client, *, repo: Repo = None, rev: Rev = None, json_: Json = F
 
         return graphs.dedup(graph)
 
-    found = _answer(repo, rev, here) or client.get("/api/v1/config/dedup")
+    found = _answer(repo, rev, as_of, here) or client.get("/api/v1/config/dedup", asOf=as_of)
     if json_:
         output.emit_json(found)
         return
@@ -175,11 +174,12 @@ def dedup(client: Client, *, repo: Repo = None, rev: Rev = None, json_: Json = F
     _note_left_out(found, "groups")
 
 
-def _answer(repo: Path | None, rev: str | None, ask: Callable[[Graph], BaseModel]) -> dict[str, Any] | None:
+def _answer(
+    repo: Path | None, rev: str | None, as_of: str | None, ask: Callable[[Graph], BaseModel]
+) -> dict[str, Any] | None:
     """What a repository here answers; None when the server is to be asked."""
+    one_source(repo, rev, as_of)
     if repo is None:
-        if rev is not None:
-            raise typer.BadParameter("--rev goes with --repo")
         return None
     return ask(local.compiled(local.open_tree(repo, rev=rev))).model_dump(mode="json")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from api.cli import local, output
 from api.cli.client import Client, connected
+from api.cli.options import AsOf, Json, Repo, Rev, one_source
 
 LONGEST_VALUE: Final = 60
 
@@ -19,14 +19,13 @@ def trace(
     client: Client,
     host: Annotated[str, typer.Argument(metavar="HOST", help="The host's name; it need not be enrolled.")],
     *,
-    repo: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")
-    ] = None,
-    rev: Annotated[str | None, typer.Option(metavar="REV", help="With --repo: a commit, branch or tag.")] = None,
+    repo: Repo = None,
+    rev: Rev = None,
+    as_of: AsOf = None,
     configcrate: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only what concerns this configcrate.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the API's ConfigTrace.")] = False,
+    json_: Json = False,
     places: Annotated[
         bool, typer.Option("--places", help="With --json: also where each value is written, which people always see.")
     ] = False,
@@ -35,12 +34,15 @@ def trace(
 
     Answers for what the server has in force, or with --repo for a repository as it stands here.
     """
-    if rev is not None and repo is None:
-        raise typer.BadParameter("--rev goes with --repo")
+    one_source(repo, rev, as_of)
     shown = places or not json_
     if repo is None:
         found = client.get(
-            "/api/v1/config/trace", hostname=host, configcrate=configcrate, places="true" if shown else None
+            "/api/v1/config/trace",
+            hostname=host,
+            configcrate=configcrate,
+            places="true" if shown else None,
+            asOf=as_of,
         )
     else:
         from reconciler import graph

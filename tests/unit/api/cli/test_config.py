@@ -100,6 +100,8 @@ def test_a_server_is_asked_with_what_was_given_and_answers_alike(connected: Vigo
         server.answers[f"GET /api/v1/config/{name}"] = (200, local)
         assert json.loads(connected("config", name, *options, "--json")[1]) == local
         assert server.requests.pop().target == f"/api/v1/config/{name}" + (f"?{query}" if query else "")
+        connected("config", name, *options, "--as-of", "main", "--json")
+        assert server.requests.pop().target.endswith("asOf=main")
 
 
 def test_what_was_left_out_is_told(connected: Vigo, server: Server) -> None:
@@ -113,3 +115,13 @@ def test_what_was_left_out_is_told(connected: Vigo, server: Server) -> None:
     code, out, err = connected("config", "dedup")
     assert (code, out) == (0, "content: 3 files, the same bytes\n  files/a\n  files/b\n  and 1 more\n")
     assert err == "9 more groups are not listed\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["config", "tree"], ["config", "search", "--var", "x"], ["config", "dedup"], ["trace", "web1"]]
+)
+def test_a_revision_is_asked_of_the_server_or_read_here_not_both(vigo: Vigo, repo: str, command: list[str]) -> None:
+    code, _, err = vigo(*command, "--repo", repo, "--as-of", "main")
+    assert (code, "with --repo write --rev" in err) == (1, True)
+    code, _, err = vigo(*command, "--rev", "main")
+    assert (code, "--as-of asks the server" in err) == (1, True)

@@ -56,6 +56,41 @@ PAIRS = {
         lambda data: list(data["trace"].values()),
         lambda body: [body[key] for key in ("match_pattern", "environment", "roles", "configcrates", "resource_count")],
     ),
+    "inverse trace": Pair(
+        '{ inverseTrace(configcrate: "motd", includeTree: true) { subject value envoys { envoyId hostname match environment'
+        " carrier } treeRefs { match environment carrier } } }",
+        "/api/v1/config/trace?configcrate=motd&include_tree=true",
+        lambda data: list(data["inverseTrace"].values()),
+        lambda body: [
+            body["subject"],
+            body["value"],
+            [{"envoyId": each.pop("envoy_id"), **each} for each in body["envoys"]],
+            body["tree_refs"],
+        ],
+    ),
+    "tree": Pair(
+        "{ configTree { dir file configcrates roles match total excluded children { dir file match total } } }",
+        "/api/v1/config/tree",
+        lambda data: data["configTree"],
+        lambda body: (
+            body
+            | {"children": [{key: each[key] for key in ("dir", "file", "match", "total")} for each in body["children"]]}
+        ),
+    ),
+    "search": Pair(
+        '{ configSearch(match: "*") { entries { match dir inheritance { dir file configcrates } total vars } } }',
+        "/api/v1/config/search?match=*",
+        lambda data: data["configSearch"]["entries"],
+        lambda body: [
+            {key: value for key, value in each.items() if key != "own_configcrates"} for each in body["entries"]
+        ],
+    ),
+    "dedup": Pair(
+        "{ configDedup { groups { kind same count paths } } }",
+        "/api/v1/config/dedup",
+        lambda data: data["configDedup"]["groups"],
+        lambda body: body["groups"],
+    ),
     "status": Pair(
         "{ configStatus { healthy version lastError commit lastReloadAt } }",
         "/api/v1/config/status",

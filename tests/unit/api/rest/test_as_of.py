@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,12 +48,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Server(folder, extra=(endpoint.area,))
     cache = graph.Cache()
     for commit in (first, second):
-        made.services.write_now(
-            made.system,
-            lambda work, commit=commit: revisions.record_in_force(
-                work, commit=commit, plan_root="0" * 64, compiled_ms=1.0
-            ),
-        )
+        put = partial(revisions.record_in_force, commit=commit, plan_root="0" * 64, compiled_ms=1.0)
+        made.services.write_now(made.system, put)
         made.services.graph = graph.compile_tree(git.tree(commit), cache).graph
         made.clock.advance(3600)
     made.services.archive = archive = Archive(repository.open(folder / "config"), cache.fork)
