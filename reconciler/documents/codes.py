@@ -76,11 +76,15 @@ CODES: Final[dict[str, str]] = {
     "match.pattern": "A pattern that cannot be read, or that no host name can match.",
     "match.shadowed": "A match block that can never apply, because another always does.",
     "usercrate.unknown": "A reference to a usercrate that does not exist.",
-    "usercrate.not-applied": "Usercrates are read and checked, but not applied to hosts yet.",
+    "usercrate.shared": "A resource of a usercrate owns something that is the same for every user.",
+    "usercrate.runs-as": "A command in a usercrate that asks to run as somebody else than the user.",
     "task.unknown": "A reference to a task that does not exist.",
     "task.duplicate": "Two tasks or two workflows have one name.",
     "workflow.unknown-step": "A reference to a step that the workflow does not have.",
     "workflow.duplicate-step": "Two steps of a workflow have one name.",
+    "test.duplicate": "Two tests of one file have one name.",
+    "test.no-host": "A test is about hosts that no match block applies to: it will fail.",
+    "test.never-fails": "A test wants something gone that does not exist anywhere: it cannot fail.",
     "waiver.no-control": "A waiver for a control that nothing in the repository claims.",
 }
 """Code → what it says."""
@@ -90,7 +94,8 @@ WARNINGS: Final = frozenset(
         "file.extension",
         "file.ignored",
         "match.shadowed",
-        "usercrate.not-applied",
+        "test.never-fails",
+        "test.no-host",
         "vars.template",
         "waiver.no-control",
     }

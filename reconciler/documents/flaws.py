@@ -33,6 +33,7 @@ _PATTERNS: Final = {
     r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$": "a name has letters, digits and . _ @ + - and begins with a letter or digit",
     r"^[0-7]{3,4}$": 'a mode is three or four octal digits as text: "0644"',
     r"^/[^\x00]*$": "a path begins with /",
+    r"^[A-Za-z0-9_.*?\[\]!-]+$": "the name of a user, or a glob over names: dev-*",
 }
 _BARE: Final = re.compile(r"[^\s,}\]#]+")
 

@@ -15,6 +15,7 @@ from typing import Any
 from reconciler.expressions.uses import EACH as EACH
 from reconciler.expressions.uses import RESOURCE_ROOTS as RESOURCE_ROOTS
 from reconciler.expressions.uses import TASK_ROOTS as TASK_ROOTS
+from reconciler.expressions.uses import USER_ROOTS as USER_ROOTS
 from reconciler.expressions.uses import WORKFLOW_ROOTS as WORKFLOW_ROOTS
 from reconciler.expressions.uses import Analysis as Analysis
 from reconciler.expressions.uses import Path as Path

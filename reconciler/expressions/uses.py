@@ -9,6 +9,8 @@ from schema.expressions.functions import CLOCK_FUNCTIONS, TRAIT_FUNCTIONS
 
 RESOURCE_ROOTS: Final = frozenset({"vars", "traits", "item", "host"})
 """Names that an expression of a resource or crate may begin with."""
+USER_ROOTS: Final = RESOURCE_ROOTS | {"user"}
+"""The same in a usercrate."""
 TASK_ROOTS: Final = frozenset({"params", "traits", "host"})
 WORKFLOW_ROOTS: Final = frozenset({"inputs", "steps"})
 

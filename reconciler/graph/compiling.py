@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
 from reconciler.documents.kinds import ROOT, place
-from reconciler.graph import plan, references, work
+from reconciler.graph import assertions, plan, references, work
 from reconciler.graph import roles as roles_
 from reconciler.graph.crate_sets import CrateSet
 from reconciler.graph.findings import diagnostics_of
@@ -52,6 +52,7 @@ class Cache:
     """Path of a document that many hosts share → what it names and is not there."""
     about_work: list[Diagnostic] = field(default_factory=list)
     about_waivers: list[Diagnostic] = field(default_factory=list)
+    about_tests: assertions.Told | None = None
     sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
     """Each lives as long as a profile has it."""
     leaves: dict[str, LeafResult] = field(default_factory=dict)
@@ -153,19 +154,21 @@ class _Compile:
         self._check_work()
         changed_crates = _changed_crates(library, cache.library)
         leaves = self._leaves(
-            Leaves(documents, roles, names, Profiles(library.by_name, cache.sets)),
+            Leaves(documents, roles, names, Profiles(library.by_name, cache.sets, library.usercrates)),
             changed_crates,
             changed_roles | changed_names,
         )
         cache.last, cache.roles, cache.names, cache.library, cache.leaves = documents, roles, names, library, leaves
         order = [profile for leaf in leaves.values() for profile in leaf.profiles]
         matcher = self._matcher(order)
+        cache.about_tests = assertions.check(documents, names, library.by_name, matcher, cache.about_tests)
+        self.found += cache.about_tests.diagnostics
         if any(leaf.lacking for leaf in leaves.values()):
             self.found += diagnostics_of(documents, order)
         ordered = _in_order(self.found)
         if any(each.severity is Severity.ERROR for each in ordered):
             return Compilation(None, ordered)
-        return Compilation(self._graph(library.by_name, roles, order, matcher), ordered)
+        return Compilation(self._graph(library, roles, order, matcher), ordered)
 
     def _touched(self, *kinds: Kind) -> bool:
         return self.cold or not self.kinds.isdisjoint(kinds)
@@ -181,10 +184,7 @@ class _Compile:
                 continue
             for document in documents.of(kind):
                 if anew or document.path in self.changed:
-                    about[document.path] = [
-                        *references.check(documents, document, names),
-                        *(references.check_usercrates(documents, document) if kind is Kind.INHERITED else ()),
-                    ]
+                    about[document.path] = references.check(documents, document, names)
         for path in self.changed:
             if path not in documents.by_path:
                 about.pop(path, None)
@@ -261,9 +261,9 @@ class _Compile:
             )
         return cache.matcher
 
-    def _graph(
-        self, by_name: Mapping[str, Linked], roles: RoleSet, order: Sequence[Profile], matcher: Matcher
-    ) -> Graph:
+    def _graph(self, library: Library, roles: RoleSet, order: Sequence[Profile], matcher: Matcher) -> Graph:
+        by_name, usercrates = library.by_name, library.usercrates
+        delivered = [*by_name.values(), *usercrates.values()]
         profiles = {profile.id: profile for profile in order}
         ids = list(profiles)
         if ids != self.cache.ids:
@@ -279,8 +279,9 @@ class _Compile:
             roles,
             matcher,
             order,
-            {linked.crate.sha256: linked.crate.body for linked in by_name.values()},
-            {each.ref.sha256: each.oid for linked in by_name.values() for each in linked.content.values()},
+            {linked.crate.sha256: linked.crate.body for linked in delivered},
+            {each.ref.sha256: each.oid for linked in delivered for each in linked.content.values()},
+            usercrates,
         )
 
     def _about(
@@ -292,9 +293,11 @@ class _Compile:
 def _changed_crates(now: Library, before: Library | None) -> frozenset[str]:
     if before is None or now is before:
         return frozenset()
-    one, other = now.by_name, before.by_name
-    changed = [name for name, linked in one.items() if other.get(name) is not linked]
-    return frozenset((*changed, *(other.keys() - one.keys())))
+    changed: set[str] = set()
+    for one, other in ((now.by_name, before.by_name), (now.usercrates, before.usercrates)):
+        changed.update(name for name, linked in one.items() if other.get(name) is not linked)
+        changed.update(other.keys() - one.keys())
+    return frozenset(changed)
 
 
 def _changed_names(now: references.Known, before: references.Known | None) -> frozenset[str]:

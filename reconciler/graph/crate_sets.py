@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from reconciler.graph import encoding
 from reconciler.graph.crates import Owned, doubly_owned
@@ -40,10 +41,8 @@ def make(chosen: tuple[Linked, ...]) -> CrateSet:
     present = {linked.name: linked for linked in chosen}
     requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
     ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
-    content: dict[str, bytes] = {}
     outer: dict[tuple[object, ...], Need] = {}
     for linked in reversed(ordered):
-        content.update(linked.encoded_content)
         outer.update(linked.outer_by_path)
     return CrateSet(
         ordered,
@@ -58,13 +57,35 @@ def make(chosen: tuple[Linked, ...]) -> CrateSet:
                 for linked in ordered
             ]
         ),
-        encoding.joined_map(content),
+        content_of(ordered),
         frozenset().union(*[linked.secrets for linked in ordered]),
         sum([len(linked.crate.resources) for linked in ordered]),
         tuple(outer.values()),
         frozenset().union(*[linked.inner_keys for linked in ordered]),
         any(linked.inner_unmet for linked in ordered),
     )
+
+
+def content_of(linked: Sequence[Linked]) -> bytes:
+    """The canonical bytes of all content that some crates name."""
+    content: dict[str, bytes] = {}
+    for each in reversed(linked):
+        content.update(each.encoded_content)
+    return encoding.joined_map(content)
+
+
+def clashes_between(one: CrateSet, other: CrateSet) -> Sequence[tuple[Linked, Owned, Owned]]:
+    """What crates of both sets own: a crate of `other`, its owner, and that of `one`."""
+    mine = frozenset().union(*[linked.owned for linked in one.linked])
+    if all(mine.isdisjoint(linked.owned) for linked in other.linked):
+        return ()
+    theirs = {id(linked) for linked in other.linked}
+    both = _clashes((*one.linked, *other.linked))
+    return [
+        (linked, second, first)
+        for linked, second, first in both
+        if id(linked) in theirs and not any(first in each.crate.owned for each in other.linked)
+    ]
 
 
 def swap(before: CrateSet, old: Linked, new: Linked) -> CrateSet | None:
@@ -103,3 +124,7 @@ def _clashes(ordered: Sequence[Linked]) -> tuple[tuple[Linked, Owned, Owned], ..
         for second, first in doubly_owned(owned for linked in ordered for owned in linked.crate.owned)
         if owners[id(second)] is not owners[id(first)]
     )
+
+
+NOTHING: Final = make(())
+"""Of no crates."""

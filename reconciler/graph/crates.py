@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
-from reconciler.documents import Document
+from reconciler.documents import Document, Kind
 from reconciler.documents.complaints import diagnostic, nearest
 from reconciler.documents.marks import Marks
 from reconciler.documents.marks import Path as DocumentPath
@@ -22,9 +22,11 @@ from reconciler.expressions import EACH
 from reconciler.graph import encoding, ordering, proofs
 from reconciler.graph.ordering import Node
 from reconciler.graph.proofs import Items, Need, Objection, Origin
+from reconciler.graph.users import USERCRATE_PREFIX, UserRules
 from schema import secrets
 from schema.diagnostics import Diagnostic
 from schema.documents.configcrates import Configcrate, Resource
+from schema.documents.usercrates import Usercrate
 from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
 from schema.resources import RESOURCES
@@ -51,11 +53,12 @@ class Source(NamedTuple):
     where: DocumentPath
     items: Items | None
     given: frozenset[expressions.Path]
+    per_user: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crate:
-    """One configcrate, compiled."""
+    """One configcrate or usercrate, compiled."""
 
     document: Document
     name: str
@@ -89,7 +92,7 @@ def compile_crate(document: Document, marks: Callable[[], Marks]) -> Crate:
     """
     model = document.parsed.model
     if not isinstance(model, Configcrate):
-        model = Configcrate(name="invalid")
+        model = (Usercrate if document.kind is Kind.USERCRATE else Configcrate)(name="invalid")
     return _Compiler(document, model, marks).compile()
 
 
@@ -102,6 +105,8 @@ class _Compiler:
         self.found: Final[list[Diagnostic]] = []
         self.needs: Final[list[Need]] = []
         self.sources: Final[list[Source]] = []
+        self.users: Final = UserRules(model) if isinstance(model, Usercrate) else None
+        """Of a usercrate, what is asked of it beyond other crates."""
 
     def compile(self) -> Crate:
         entries = self._entries()
@@ -118,6 +123,8 @@ class _Compiler:
             plain["when"] = self.model.when
         if self.model.vars:
             plain["vars"] = self.model.vars
+        if self.users is not None:
+            plain |= self.users.shown()
         body = encoding.dumps(plain)
         named = secrets.find(plain) if b"secret:" in body else ()
         return Crate(
@@ -149,7 +156,7 @@ class _Compiler:
 
     def _nodes(self, entries: Sequence[_Entry]) -> list[Node]:
         """The resources as a graph: references resolved, cycles and what nothing runs refused."""
-        nodes = [Node(f"{self.name}/{entry.name}") for entry in entries]
+        nodes = [Node(f"{self._prefix}{self.name}/{entry.name}") for entry in entries]
         by_name: dict[str, Node] = {}
         for entry, node in zip(entries, nodes, strict=True):
             if by_name.setdefault(entry.name, node) is not node:
@@ -210,6 +217,10 @@ class _Compiler:
             if isinstance(value, str)
         }
 
+    @property
+    def _prefix(self) -> str:
+        return "" if self.users is None else USERCRATE_PREFIX
+
     # expressions
 
     def _read_expressions(self, entry: _Entry, crate_given: frozenset[expressions.Path]) -> None:
@@ -232,11 +243,12 @@ class _Compiler:
     def _templates(
         self, value: Any, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]
     ) -> None:
-        for below, analysis in expressions.analyse_value(value, roots=proofs.roots_for(items), given=given):
+        roots = self._roots(items)
+        for below, analysis in expressions.analyse_value(value, roots=roots, given=given):
             self._take(proofs.of(analysis, Origin((*where, *below), _at(value, below)), items=items))
 
     def _foreach(self, entry: _Entry, text: str, items: Items, given: frozenset[expressions.Path]) -> None:
-        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(None), given=given)
+        analysis = expressions.analyse(text, template=False, roots=self._roots(None), given=given)
         listed = items.path[:-1] if items.path is not None and items.path[-1] == EACH else None
         plain_path = listed if listed is not None and len(analysis.paths) == 1 and not analysis.filters else None
         self._take(proofs.of(analysis, Origin(self._path(entry, "foreach"), text), listed=plain_path))
@@ -247,7 +259,7 @@ class _Compiler:
         """Read a `when`, which is asked once, before any `foreach`; what is known to be there where it holds."""
         if text is None:
             return given
-        analysis = expressions.analyse(text, template=False, roots=proofs.roots_for(None), given=given)
+        analysis = expressions.analyse(text, template=False, roots=self._roots(None), given=given)
         self._take(proofs.of(analysis, Origin(where, text)))
         return given | analysis.proves
 
@@ -256,7 +268,10 @@ class _Compiler:
             hint = "write one resource for each source, with `when`; or use content"
             self._complain("resource.dynamic-source", where, "a source may not be a template", hint)
         else:
-            self.sources.append(Source(path, where, items, given))
+            self.sources.append(Source(path, where, items, given, self.users is not None))
+
+    def _roots(self, items: Items | None) -> frozenset[str]:
+        return proofs.roots_for(items, per_user=self.users is not None)
 
     def _take(self, proof: proofs.Proof) -> None:
         self.needs.extend(proof.needs)
@@ -299,12 +314,15 @@ class _Compiler:
         if model.IDENTITY == "path":
             thing = posixpath.normpath(thing)
         self._guard(entry, thing, where)
+        if self.users is not None and (objection := self.users.objection(entry.resource, entry.spec, thing)):
+            code, key, message, hint = objection
+            self._complain(code, self._where(entry, key), message, hint)
         if model.OWNS is None:
             return []
         if entry.resource.foreach is not None and "item" in thing:
             thing = f"{thing} for each of {entry.resource.foreach}"
-        condition = (self.model.when, entry.resource.when)
-        return [Owned(model.OWNS, thing, condition, f"{self.name}/{entry.name}", where)]
+        condition = (self.users.condition() if self.users else self.model.when, entry.resource.when)
+        return [Owned(model.OWNS, thing, condition, f"{self._prefix}{self.name}/{entry.name}", where)]
 
     def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
         kind, hit = RESOURCES[entry.resource.type].IDENTITY, False

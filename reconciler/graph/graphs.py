@@ -36,6 +36,8 @@ class Graph:
     """Crate objects by SHA-256."""
     blobs: Mapping[str, str]
     """SHA-256 of content → its blob id."""
+    usercrates: Mapping[str, Linked]
+    """By name."""
 
     def match(self, hostname: str) -> Profile | None:
         """The profile of a host; None when no block matches its name."""

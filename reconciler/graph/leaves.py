@@ -65,10 +65,11 @@ class Leaves:
                 resolution = resolve(document, index, block, scope, self._roles)
                 profile = self._profiles.make(id_, pattern, document, index, resolution)
             uses.update(profile.resolution.crates, profile.resolution.roles, profile.crates.depends_on)
+            if profile.resolution.usercrates:
+                uses.update(profile.resolution.usercrates, profile.usercrates.depends_on)
             made.append(profile)
         found += references.check(documents, document, self._names)
         found += references.check_environments(documents, document, scope)
-        found += references.check_usercrates(documents, document)
         return LeafResult(document, scope, frozenset(uses), made, found, any(each.findings for each in made))
 
     def remake(self, before: LeafResult, changed: frozenset[str]) -> LeafResult:
@@ -76,7 +77,8 @@ class Leaves:
         made = [
             profile if profile.untouched(changed) else self._profiles.remake(profile) for profile in before.profiles
         ]
-        uses = before.uses.union(*[profile.crates.depends_on for profile in made])
+        depends_on = [each.depends_on for profile in made for each in (profile.crates, profile.usercrates)]
+        uses = before.uses.union(*depends_on)
         return replace(before, uses=uses, profiles=made, lacking=any(each.findings for each in made))
 
 

@@ -25,6 +25,7 @@ class Library:
     """Configcrates."""
     blamed: Mapping[str, Sequence[Diagnostic]]
     """Path of a crate → what is wrong with it."""
+    usercrates: Mapping[str, Linked]
     about_all: Sequence[Diagnostic]
     """What is wrong with crates together: names that two have, rings of dependencies."""
 
@@ -63,8 +64,10 @@ def build(documents: Documents, before: Library | None, contents: ContentCache) 
         blamed[document.path] = [*made.crate.diagnostics, *made.diagnostics]
     if before is not None and not stale and linked.keys() == before.linked.keys():
         return before
-    by_name, doubles = _by_name(documents, linked)
-    return Library(linked, by_name, blamed, [*doubles, *_rings(documents, by_name)])
+    by_name, doubles = _by_name(documents, linked, Kind.CONFIGCRATE)
+    usercrates, more = _by_name(documents, linked, Kind.USERCRATE)
+    rings = (*_rings(documents, by_name), *_rings(documents, usercrates))
+    return Library(linked, by_name, blamed, usercrates, [*doubles, *more, *rings])
 
 
 def _names_any(linked: Linked, changed: frozenset[str]) -> bool:
@@ -84,14 +87,16 @@ def _marks(documents: Documents, document: Document) -> Callable[[], Marks]:
     return lambda: documents.marks(document)
 
 
-def _by_name(documents: Documents, linked: Mapping[str, Linked]) -> tuple[dict[str, Linked], list[Diagnostic]]:
+def _by_name(
+    documents: Documents, linked: Mapping[str, Linked], kind: Kind
+) -> tuple[dict[str, Linked], list[Diagnostic]]:
     by_name: dict[str, Linked] = {}
     doubles: list[Diagnostic] = []
-    for document in documents.of(Kind.CONFIGCRATE):
+    for document in documents.of(kind):
         each = linked[document.path]
         first = by_name.setdefault(each.name, each)
         if first is not each:
-            message = f"{first.crate.document.path} is the configcrate {each.name}, too"
+            message = f"{first.crate.document.path} is the {kind} {each.name}, too"
             line, column = documents.place(document, ("name",))
             hint = "a crate's name is its file's stem"
             doubles.append(diagnostic("crate.duplicate", document.path, line, column, message, hint))

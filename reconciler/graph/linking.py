@@ -180,7 +180,7 @@ def _content(tree: Tree, oid: str, path: str, cache: ContentCache) -> Content:
 
 
 def _prove(source: Source, text: str) -> proofs.Proof:
-    roots = proofs.roots_for(source.items)
+    roots = proofs.roots_for(source.items, per_user=source.per_user)
     analysis = expressions.analyse(text, template=True, roots=roots, given=source.given)
     return proofs.of(analysis, Origin(source.where, text, source.path), items=source.items)
 

@@ -65,6 +65,8 @@ class Profile:
     """Of the plan's Merkle tree."""
     findings: Sequence[Finding] = field(default=(), repr=False)
     """What is wrong with it."""
+    usercrates: CrateSet = crate_sets.NOTHING
+    """Applied once per user of a host, after its crates; none of it is in `crates`."""
 
     def untouched(self, changed: frozenset[str]) -> bool:
         """Whether none of the crates and roles that it is made of is among these names."""
@@ -72,6 +74,10 @@ class Profile:
             changed.isdisjoint(self.resolution.crates)
             and changed.isdisjoint(self.resolution.roles)
             and changed.isdisjoint(self.crates.depends_on)
+            and (
+                not self.resolution.usercrates
+                or (changed.isdisjoint(self.resolution.usercrates) and changed.isdisjoint(self.usercrates.depends_on))
+            )
         )
 
     @property
@@ -96,7 +102,7 @@ class Profile:
 
     @property
     def resource_count(self) -> int:
-        """Resources of all its crates; one with `foreach` counts once."""
+        """Resources of all its crates; one with `foreach` counts once. Those of usercrates depend on a host's users."""
         return self.crates.resource_count
 
     @cached_property
@@ -108,37 +114,50 @@ class Profile:
 class Profiles:
     """Makes the profiles of one compile; crate sets and equal bodies are shared."""
 
-    def __init__(self, linked: Mapping[str, Linked], sets: MutableMapping[tuple[Linked, ...], CrateSet]) -> None:
+    def __init__(
+        self,
+        linked: Mapping[str, Linked],
+        sets: MutableMapping[tuple[Linked, ...], CrateSet],
+        usercrates: Mapping[str, Linked],
+    ) -> None:
         self._linked: Final = linked
+        self._usercrates: Final = usercrates
         self._known_sets: Final = sets
         self._bodies: Final[dict[str, bytes]] = {}
         self._held = 0
 
     def remake(self, profile: Profile) -> Profile:
         """The profile of a block that still resolves alike, when some of its crates have changed."""
-        crates = self._crate_set(profile.resolution.crates, profile.crates)
-        return self._profile(profile.id, profile.pattern, profile.document, profile.index, profile.resolution, crates)
+        resolution = profile.resolution
+        crates = self._crate_set(resolution.crates, self._linked, profile.crates)
+        return self._profile(profile.id, profile.pattern, profile.document, profile.index, resolution, crates)
 
     def make(self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution) -> Profile:
         """The profile of a resolved block, with what is wrong with it."""
-        crates = self._crate_set(resolution.crates, None)
+        crates = self._crate_set(resolution.crates, self._linked, None)
         return self._profile(id_, pattern, document, index, resolution, crates)
 
     def _profile(
         self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution, crates: CrateSet
     ) -> Profile:
         catalog_vars, settled = resolution.vars, resolution.vars
+        usercrates = crate_sets.NOTHING
+        if resolution.usercrates:
+            usercrates = self._crate_set(resolution.usercrates, self._usercrates, None)
         if not resolution.simple:
             settled = settle(resolution.vars)
-            if not _stays_open(resolution.vars, {key for linked in crates.linked for key in linked.crate.vars}):
+            all_linked = (*crates.linked, *usercrates.linked)
+            if not _stays_open(resolution.vars, {key for linked in all_linked for key in linked.crate.vars}):
                 catalog_vars = settled
-        body, named = self._encode(resolution, crates, catalog_vars)
+        body, named = self._encode(resolution, crates, usercrates, catalog_vars)
         digest = hashlib.sha256(body).hexdigest()
         if digest not in self._bodies:
             self._held += len(body)
             if self._held > MAX_PLAN_BYTES:
                 raise PlanTooLargeError
         findings = _findings(resolution, crates, self._linked, catalog_vars, settled)
+        if usercrates.linked:
+            findings += _findings_of_usercrates(resolution, crates, usercrates, self._usercrates, catalog_vars, settled)
         if len(body) > MAX_CATALOG_BYTES:
             message = f"the catalog takes {len(body)} bytes; it may take {MAX_CATALOG_BYTES}"
             findings.append(Finding("catalog.too-large", document, ("envoys", index, "match"), None, message, ""))
@@ -154,10 +173,11 @@ class Profiles:
             named,
             leaf_hash(id_, digest),
             findings,
+            usercrates,
         )
 
-    def _crate_set(self, names: Iterable[str], before: CrateSet | None) -> CrateSet:
-        chosen = tuple([linked for name in names if (linked := self._linked.get(name)) is not None])
+    def _crate_set(self, names: Iterable[str], known: Mapping[str, Linked], before: CrateSet | None) -> CrateSet:
+        chosen = tuple([linked for name in names if (linked := known.get(name)) is not None])
         found = self._known_sets.get(chosen)
         if found is None:
             found = self._known_sets[chosen] = self._swapped(before) or crate_sets.make(chosen)
@@ -175,20 +195,25 @@ class Profiles:
         return None if new is None else crate_sets.swap(before, old, new)
 
     def _encode(
-        self, resolution: Resolution, crates: CrateSet, catalog_vars: Mapping[str, Any]
+        self, resolution: Resolution, crates: CrateSet, usercrates: CrateSet, catalog_vars: Mapping[str, Any]
     ) -> tuple[bytes, tuple[str, ...]]:
         encoded_vars = encoding.dumps(catalog_vars, plain=resolution.simple)
-        names = crates.secrets
+        names, content, more = crates.secrets, crates.encoded_content, b""
+        if usercrates.linked:
+            names = names | usercrates.secrets
+            content = crate_sets.content_of((*crates.linked, *usercrates.linked))
+            more = b'"usercrates":%b,' % usercrates.encoded_crates
         if b"secret:" in encoded_vars:
             names = names | secrets.find(catalog_vars)
         named = tuple(sorted(names))
-        body = b'{"content":%b,"crates":%b,"environment":%b,"format":%d,"roles":%b,"secrets":%b,"vars":%b}' % (
-            crates.encoded_content,
+        body = b'{"content":%b,"crates":%b,"environment":%b,"format":%d,"roles":%b,"secrets":%b,%b"vars":%b}' % (
+            content,
             crates.encoded_crates,
             encoding.text(resolution.environment),
             CATALOG_FORMAT,
             encoding.dumps(resolution.roles, plain=True),
             encoding.dumps(named, plain=True),
+            more,
             encoded_vars,
         )
         return body, named
@@ -210,6 +235,32 @@ def _findings(
         Finding("vars.append", layer.document, path, None, f"{path[-1]} appends to what is no list", "")
         for layer, path in resolution.conflicts
     ]
+    return found + _findings_within(resolution, crates, known, catalog_vars, settled)
+
+
+def _findings_of_usercrates(
+    resolution: Resolution,
+    crates: CrateSet,
+    usercrates: CrateSet,
+    known: Container[str],
+    catalog_vars: Mapping[str, Any],
+    settled: Mapping[str, Any],
+) -> list[Finding]:
+    found = _findings_within(resolution, usercrates, known, catalog_vars, settled)
+    for linked, second, first in crate_sets.clashes_between(crates, usercrates):
+        message = f"{second.kind} {second.thing} is also owned by {first.resource}"
+        found.append(Finding("crate.owned-twice", linked.crate.document, second.where, None, message, ""))
+    return found
+
+
+def _findings_within(
+    resolution: Resolution,
+    crates: CrateSet,
+    known: Container[str],
+    catalog_vars: Mapping[str, Any],
+    settled: Mapping[str, Any],
+) -> list[Finding]:
+    found: list[Finding] = []
     if resolution.whole:
         for linked, name in crates.missing:
             if name in known:  # one that does not exist at all has been told of

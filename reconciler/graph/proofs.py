@@ -14,11 +14,12 @@ from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path as DocumentPath
 from reconciler.documents.resources import deferred
 from reconciler.documents.variables import DYNAMIC_SECRET
-from reconciler.expressions import EACH, RESOURCE_ROOTS, Analysis, Path, PathUse
+from reconciler.expressions import EACH, RESOURCE_ROOTS, USER_ROOTS, Analysis, Path, PathUse
 from schema import traits
 from schema.traits import TraitType
 
 HOST_NAMES: Final = ("environment", "hostname", "roles")
+USER_NAMES: Final = ("gid", "group", "home", "name", "shell", "uid")
 _NO_ITEM: Final = RESOURCE_ROOTS - {"item"}
 _DECLARED: Final = frozenset(
     tuple(path.split(".")[:depth]) for path in traits.TRAITS for depth in range(1, path.count(".") + 2)
@@ -99,6 +100,8 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
     for word in analysis.unknown:
         if word.name == "item":
             message, hint, code = "there is no item here", "item is the element of a foreach", "expression.item"
+        elif word.name == "user":
+            message, hint, code = "there is no user here", "user is known in usercrates", "expression.unknown-name"
         else:
             message, code = f"there is no {word.name}", "expression.unknown-name"
             hint = nearest(word.name, RESOURCE_ROOTS) or "expressions begin with vars, traits, item or host"
@@ -140,9 +143,10 @@ def items_of(foreach: str | Sequence[Any]) -> Items:
     return Items(last.path, last.provided) if last is not None and inside else Items()
 
 
-def roots_for(items: Items | None) -> frozenset[str]:
-    """The names that expressions may begin with."""
-    return _NO_ITEM if items is None else RESOURCE_ROOTS
+def roots_for(items: Items | None, *, per_user: bool = False) -> frozenset[str]:
+    """The names that expressions may begin with; `per_user`: in a usercrate."""
+    roots = USER_ROOTS if per_user else RESOURCE_ROOTS
+    return roots - {"item"} if items is None else roots
 
 
 def missing(value: Any, path: Sequence[str | int], provided: int = 0) -> bool:
@@ -212,6 +216,9 @@ def _judge(use: PathUse, origin: Origin, items: Items | None) -> Objection | Non
     if root == "host" and rest and rest[0] not in HOST_NAMES and not use.guarded:
         hint = nearest(str(rest[0]), HOST_NAMES) or "host has hostname, environment and roles"
         return _object("expression.unknown-name", use, origin, f"host has no {rest[0]}", hint)
+    if root == "user" and rest and rest[0] not in USER_NAMES and not use.guarded:
+        hint = nearest(str(rest[0]), USER_NAMES) or f"user has {', '.join(USER_NAMES)}"
+        return _object("expression.unknown-name", use, origin, f"user has no {rest[0]}", hint)
     if root == "item" and items is not None and items.literal is not None:
         lacking = [each for each in items.literal if not deferred(each) and missing(each, rest, use.provided - 1)]
         if lacking:

@@ -82,20 +82,6 @@ def check_environments(documents: Documents, document: Document, scope: Scope) -
     return found
 
 
-def check_usercrates(documents: Documents, document: Document) -> list[Diagnostic]:
-    """A warning for each place that asks for usercrates."""
-    return [
-        diagnostic(
-            "usercrate.not-applied",
-            document.path,
-            *documents.place(document, path, on_key=True),
-            f"usercrates are not applied to hosts yet: {listed(used)}",
-        )
-        for what, path, used in _references(document)
-        if what == "usercrate" and used
-    ]
-
-
 def _references(document: Document) -> Iterator[Reference]:
     model = document.parsed.model
     if isinstance(model, Leaf):

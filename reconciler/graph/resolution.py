@@ -7,6 +7,7 @@ excluded anywhere is gone. Vars from weak to strong: inherited, roles, block, en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
@@ -17,6 +18,7 @@ from schema.documents.leaves import MatchBlock
 from schema.merging import merge
 
 MATCH_BLOCK: Final = "match-block"
+_NO_USERCRATES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Resolution(NamedTuple):
@@ -36,6 +38,8 @@ class Resolution(NamedTuple):
     """Appends to what is no list: the layer, and the path in its document."""
     whole: bool
     """Whether every document behind it is sound."""
+    usercrates: Mapping[str, str]
+    """Usercrate → label of its one source, in order: inherited, then the block's own. Nothing excludes one."""
 
 
 def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, roles: RoleSet) -> Resolution:
@@ -78,7 +82,15 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         scope,
         tuple(_blamed(layers, clash) for clash in clashes),
         scope.whole and document.parsed.whole and (roles.whole or not listed),
+        _usercrates(block, scope) if block.usercrates or scope.usercrates else _NO_USERCRATES,
     )
+
+
+def _usercrates(block: MatchBlock, scope: Scope) -> Mapping[str, str]:
+    found = dict(scope.usercrates)
+    for name in block.usercrates:
+        found.setdefault(name, MATCH_BLOCK)
+    return found
 
 
 def _blamed(layers: Sequence[Layer], clash: tuple[str, ...]) -> tuple[Layer, Path]:

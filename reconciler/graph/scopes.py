@@ -51,7 +51,8 @@ class Scope:
     environment_documents: tuple[Document, ...] = ()
     crates: tuple[tuple[str, str], ...] = ()
     roles: tuple[str, ...] = ()
-    usercrates: tuple[str, ...] = ()
+    usercrates: tuple[tuple[str, str], ...] = ()
+    """Usercrate, label."""
     excluded: frozenset[str] = frozenset()
     layers: tuple[Layer, ...] = ()
     vars: dict[str, Any] = field(default_factory=dict)
@@ -157,7 +158,10 @@ def _extend(parent: Scope, inherited: Document | None, environments: Document | 
             fresh = [(name, inherited.path) for name in unique(level.configcrates) if name not in known]
             scope.crates = (*parent.crates, *fresh)
             scope.roles = unique((*parent.roles, *level.roles))
-            scope.usercrates = unique((*parent.usercrates, *level.usercrates))
+            if level.usercrates:
+                above = {name for name, _ in parent.usercrates}
+                new = [(name, inherited.path) for name in unique(level.usercrates) if name not in above]
+                scope.usercrates = (*parent.usercrates, *new)
             scope.excluded = parent.excluded.union(level.exclude_configcrates)
             if level.vars:
                 scope.layers = (*parent.layers, Layer(inherited.path, inherited, ("vars",), level.vars))

@@ -64,6 +64,17 @@ class CrateObject(SignedShape):
     resources: list[CompiledResource] = []
 
 
+class UsercrateObject(CrateObject):
+    """One usercrate compiled. The ids of its resources are `usercrate:CRATE/NAME`; on a host, where it is applied once
+    per user, they become `usercrate:CRATE@USER/NAME`. Its expressions may use `user`."""
+
+    kind: Literal["usercrate"]
+    """Required: neither kind of object can be taken for the other."""
+    users: list[str] = []
+    """Globs over the names of users; empty: all who are eligible."""
+    include_root: bool = False
+
+
 class ContentRef(SignedShape):
     """Content to fetch by digest."""
 
@@ -91,6 +102,9 @@ class Catalog(SignedShape):
     """Source path in the repository → content, for each `source:` of its crates. `.j2` at the end: a template."""
     secrets: list[str]
     """Names of the secrets its resources refer to, sorted: what an envoy under it is entitled to, and no more."""
+    usercrates: list[CrateRef] = []
+    """To be applied once per user, after all crates. The key is in a catalog only when there are any: without, its bytes
+    are those that agents know from before there were usercrates; with it, such an agent refuses the catalog."""
 
 
 class Assignment(SignedShape):

@@ -107,9 +107,15 @@ VARIANTS: Mapping[str, Sequence[str | None]] = {
     "lab/x.vgo": [
         None,
         'envoys:\n  - match: "*"\n    vars: {dirs: [], list: 3}\n    usercrates: [u]\n',
+        'envoys:\n  - match: "*"\n    vars: {dirs: [], list: 3}\n    usercrates: [v, u]\n',
         "envoys:\n  - match: /web(/\n",
     ],
-    "usercrates/u.vgo": [None, "name: u\nresources:\n  - {type: directory, path: /x}\n"],
+    "usercrates/u.vgo": [
+        None,
+        'name: u\nresources:\n  - {type: file, path: "{{ user.home }}/{{ vars.site }}", source: templates/u.j2}\n',
+        "name: u\ndepends_on: v\nresources:\n  - {type: directory, path: /x}\n",
+    ],
+    "usercrates/v.vgo": [None, "name: v\nvars: {site: v}\n"],
     "compliance.vgo": ["nist: [AC-1]\n", None],
     "waivers.vgo": [
         None,
@@ -147,7 +153,7 @@ def meaning(found: Compilation) -> dict[str, Any] | None:
         "objects": {
             ref.sha256: whole.object(ref.sha256)
             for each in whole.profiles.values()
-            for ref in (*each.catalog.crates, *each.catalog.content.values())
+            for ref in (*each.catalog.crates, *each.catalog.usercrates, *each.catalog.content.values())
         },
     }
 
