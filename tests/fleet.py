@@ -35,11 +35,12 @@ CONFIG = {
     "common.vgo": "configcrates: [motd]\nvars: {dns: 1.1.1.1, port: 80}\n",
     "roles.vgo": "roles: {webserver: {includes: [base], configcrates: [nginx], vars: {workers: 2}}, base: {configcrates: [ssh]}}\n",
     "environments.vgo": "environments: {production: {vars: {port: 8443}}}\n",
-    "production/common.vgo": "vars: {dns: 10.0.0.1}\nconfigcrates: [logs]\n",
+    "production/common.vgo": "vars: {dns: 10.0.0.1}\nconfigcrates: [logs]\nusercrates: [login]\n",
     "production/web.vgo": (
         'envoys:\n  - match: "web*.prod.example.com"\n    environment: production\n    roles: [webserver]\n    vars: {port: 443}\n'
-        '  - match: "db*.prod.example.com"\n    configcrates: [nginx]\n'
+        '  - match: "db*.prod.example.com"\n    configcrates: [nginx]\n    usercrates: [keys]\n'
     ),
+    **{f"usercrates/{name}.vgo": f"name: {name}\n" for name in ("login", "keys")},
     **{
         f"configcrates/{name}.vgo": f"name: {name}\nresources:\n  - {{name: dir, type: directory, path: /srv/{name}}}\n"
         for name in ("motd", "nginx", "ssh", "logs", "unused")

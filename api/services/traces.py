@@ -13,7 +13,6 @@ from api.storage import envoys as envoy_rows
 from api.storage.envoys import Known
 from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
-from reconciler.documents import Kind
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.errors import Invalid, NotFound
 from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, TreeRef
@@ -21,7 +20,6 @@ from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, Tre
 if TYPE_CHECKING:
     from reconciler.graph import Graph, Profile
 
-_MATCH_BLOCK: Final = "match-block"
 MAX_NAME: Final = 253
 MAX_PATTERN: Final = 1_000
 MAX_PATH: Final = 4_096
@@ -186,20 +184,12 @@ def _carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
         found = {profile.id: profile.resolution.crates[name] for profile in graphs.reach(graph, name)}
         known = name in graph.crates
     else:
-        brought = ((profile.id, _bringer(profile, name)) for profile in graph.profiles.values())
-        found = {profile_id: carrier for profile_id, carrier in brought if carrier is not None}
-        known = any(document.stem == name for document in graph.documents.of(Kind.USERCRATE))
+        having = (profile for profile in graph.profiles.values() if name in profile.resolution.usercrates)
+        found = {profile.id: profile.resolution.usercrates[name] for profile in having}
+        known = name in graph.usercrates
     if not found and not known:
         raise CrateNotFound(f"there is no {subject} {name}")
     return found
-
-
-def _bringer(profile: Profile, usercrate: str) -> str | None:
-    for level in profile.resolution.scope.levels:
-        if usercrate in getattr(level.parsed.model, "usercrates", ()):
-            return str(level.path)
-    blocks = getattr(profile.document.parsed.model, "envoys", ())
-    return _MATCH_BLOCK if usercrate in blocks[profile.index].usercrates else None
 
 
 def _reached(work: Work, graph: Graph, has: Callable[[str], bool]) -> Iterator[Reached]:

@@ -82,6 +82,17 @@ def test_inverse_of_a_crate_that_nobody_uses_is_empty(fleet: FleetServer) -> Non
     assert (answer["envoys"], answer["tree_refs"]) == ([], [])
 
 
+def test_inverse_of_a_usercrate_names_what_brings_it(fleet: FleetServer) -> None:
+    answer = fleet.get(f"{TRACE}?usercrate=login&include_tree=true", role=Role.VIEWER).json()
+    assert [(each["hostname"], each["carrier"]) for each in answer["envoys"]] == [(HOST, "production/common.vgo")]
+    assert answer["tree_refs"] == [
+        {"match": "db*.prod.example.com", "environment": "", "carrier": "production/common.vgo"}
+    ]
+    wide = fleet.get(f"{TRACE}?usercrate=keys&include_tree=true", role=Role.VIEWER).json()
+    assert (wide["subject"], wide["envoys"]) == ("usercrate", [])
+    assert wide["tree_refs"] == [{"match": "db*.prod.example.com", "environment": "", "carrier": "match-block"}]
+
+
 def test_preview_counts_whom_a_change_reaches(fleet: FleetServer) -> None:
     answer = fleet.get("/api/v1/preview?configcrate=motd", role=Role.VIEWER).json()
     assert answer == {
