@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import re2
 
@@ -56,17 +56,25 @@ class Pattern:
     kind: PatternKind
     folded: str
     """In lower case; of a regular expression, what stands between its slashes, as written."""
-    tokens: Sequence[Token]
-    """Of a glob."""
     matches: Callable[[str], bool]
     """Whether it matches a name that is in lower case."""
     runs: Sequence[str] = ("",)
     """The literal texts between a glob's wildcards; the first may be empty, so may the last."""
 
     @property
+    def tokens(self) -> Sequence[Token]:
+        """What it is made of, unless it is a regular expression. Read anew each time: few patterns are ever asked."""
+        return () if self.kind is PatternKind.REGEX else _tokens(self.folded)
+
+    @property
     def longest(self) -> str:
         """The longest literal text of a glob."""
         return max(self.runs, key=len)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is a glob that every name matches."""
+        return self.kind is PatternKind.GLOB and not self.folded.strip(STAR)
 
 
 @lru_cache(maxsize=65_536)
@@ -84,7 +92,7 @@ def parse(text: str) -> Pattern:
     if not _HOSTNAME.fullmatch(folded):
         hint = _REGEX_HINT if re.search(r"[\^$+()|\\]", text) else "names have letters, digits, - and dots"
         raise BadPattern(f"{text!r} is no host name, glob or /regular expression/", hint)
-    return Pattern(text, PatternKind.EXACT, folded, tuple(folded), folded.__eq__, (folded,))
+    return Pattern(text, PatternKind.EXACT, folded, folded.__eq__, (folded,))
 
 
 def covers(wide: Pattern, narrow: Pattern) -> bool:
@@ -92,12 +100,14 @@ def covers(wide: Pattern, narrow: Pattern) -> bool:
     if wide.kind is PatternKind.REGEX:
         return narrow.kind is PatternKind.REGEX and wide.folded == narrow.folded
     if narrow.kind is PatternKind.REGEX:
-        return wide.kind is PatternKind.GLOB and set(wide.tokens) == {STAR}
+        return wide.is_everything
     head, tail = wide.runs[0], wide.runs[-1]  # what is literal decides nearly always, and is cheap to compare
     if not narrow.runs[0].startswith(head) or not narrow.runs[-1].endswith(tail) or wide.longest not in narrow.folded:
         return False
-    if len(wide.runs) == 2 and len(wide.tokens) == len(head) + len(tail) + 1 and STAR in wide.tokens:
-        return sum(token != STAR for token in narrow.tokens) >= len(head) + len(tail)
+    if len(wide.runs) == 2 and len(wide.folded) == len(head) + len(tail) + 1 and STAR in wide.folded:
+        if "[" in narrow.folded:
+            return sum(token != STAR for token in narrow.tokens) >= len(head) + len(tail)
+        return len(narrow.folded) - narrow.folded.count(STAR) >= len(head) + len(tail)
     return _covers(wide.tokens, narrow.tokens)
 
 
@@ -119,15 +129,14 @@ def _regex(text: str) -> Pattern:
     def matches(name: str) -> bool:
         return full(name) is not None
 
-    return Pattern(text, PatternKind.REGEX, body, (), matches)
+    return Pattern(text, PatternKind.REGEX, body, matches)
 
 
 def _glob(text: str, folded: str) -> Pattern:
+    head, star, tail = folded.partition(STAR)
+    if star and _LITERAL.fullmatch(head) and _LITERAL.fullmatch(tail):
+        return Pattern(text, PatternKind.GLOB, folded, _between(head, tail), (head, tail))
     tokens = _tokens(folded)
-    if all(isinstance(token, str) and token != ANY for token in tokens):
-        starts = [index for index, token in enumerate(tokens) if token == STAR]
-        if len(starts) == 1:
-            return Pattern(text, PatternKind.GLOB, folded, tokens, _between(tokens, starts[0]), _runs(tokens))
     # Python's own engine is safe here: each star becomes an atomic group, so nothing is tried twice.
     parts: list[str] = []
     for run in _split(tokens):
@@ -144,7 +153,7 @@ def _glob(text: str, folded: str) -> Pattern:
     def matches(name: str) -> bool:
         return compiled(name) is not None
 
-    return Pattern(text, PatternKind.GLOB, folded, tokens, matches, _runs(tokens))
+    return Pattern(text, PatternKind.GLOB, folded, matches, _runs(tokens))
 
 
 def _runs(tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -157,8 +166,7 @@ def _runs(tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _between(tokens: Sequence[Any], star: int) -> Callable[[str], bool]:
-    head, tail = "".join(tokens[:star]), "".join(tokens[star + 1 :])
+def _between(head: str, tail: str) -> Callable[[str], bool]:
     shortest = len(head) + len(tail)
 
     def matches(name: str) -> bool:

@@ -106,6 +106,54 @@ def test_a_shadowed_pattern_never_applies(patterns: list[str], hosts: list[str])
         assert covers(matcher.patterns[by], matcher.patterns[hidden])
 
 
+words = st.one_of(
+    globs,
+    brackets,
+    names.filter(lambda text: text.strip("-.") == text and ".." not in text),
+    st.sampled_from(["*", "/a.*/", "/b/"]),
+)
+
+
+def is_pattern(text: str) -> bool:
+    try:
+        parse(text)
+    except BadPattern:
+        return False
+    return True
+
+
+some = st.lists(words.filter(is_pattern), max_size=5)
+
+
+@given(
+    some,
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 4), some), min_size=1, max_size=5),
+    st.lists(names, max_size=6),
+)
+def test_a_matcher_that_was_changed_is_as_one_made_anew(
+    first: list[str], changes: list[tuple[int, int, list[str]]], hosts: list[str]
+) -> None:
+    texts, matcher = first, Matcher([parse(each) for each in first])
+    for start, count, fresh in changes:
+        at = min(start, len(texts))
+        texts = [*texts[:at], *fresh, *texts[at + count :]]
+        before = (list(matcher.patterns), list(matcher.shadows()), [matcher.match(host) for host in hosts])
+        changed = matcher.replaced(at, at + count, [parse(each) for each in fresh])
+        assert before == (list(matcher.patterns), list(matcher.shadows()), [matcher.match(host) for host in hosts])
+        matcher, anew = changed, Matcher([parse(each) for each in texts])
+        assert matcher.patterns == anew.patterns
+        assert list(matcher.shadows()) == list(anew.shadows())
+        assert [matcher.match(host) for host in hosts] == [anew.match(host) for host in hosts]
+
+
+def test_a_thousand_patterns_come_between_two_others() -> None:
+    matcher = Matcher([parse("a"), parse("z")])
+    for number in range(1000):
+        matcher = matcher.replaced(1, 1, [parse(f"b{number}*")])
+    assert matcher.match("b999x") == 1
+    assert matcher.match("z") == 1001
+
+
 @given(globs | brackets, globs | brackets, names)
 def test_what_covers_a_pattern_matches_all_that_it_matches(wide: str, narrow: str, host: str) -> None:
     if covers(parse(wide), parse(narrow)) and parse(narrow).matches(host):
