@@ -7,8 +7,10 @@ directories above it.
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 import pygit2
@@ -17,11 +19,16 @@ from pygit2.enums import ObjectType
 from reconciler.repository import listing
 from reconciler.repository.faults import RepositoryDamaged, TreeRefused
 from reconciler.repository.listing import MAX_FILE_BYTES, MAX_FILES, ListedTree, Listing, Row
+from reconciler.repository.packs import MAX_CHAIN_BYTES, Packs
+from reconciler.repository.trust import common_directory
 
 MAX_TREE_BYTES: Final = 16 * 1024 * 1024
 """One directory of 100,000 files with names of 130 bytes."""
 KEPT_NAMES: Final = 4 * MAX_FILES
 """How many names the listings kept may hold together, before all are dropped: about 100 MiB."""
+
+_LOOSE_BYTES: Final = 4096
+"""What an object's file may have beyond the object."""
 
 _ROW: Final = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0(.{20})", re.DOTALL)
 
@@ -35,6 +42,8 @@ class Objects:
 
     def __init__(self, git: pygit2.Repository) -> None:
         self._odb: Final = git.odb
+        self._place: Final = common_directory(Path(git.path)) / "objects"
+        self.packs: Final = Packs(self._place)
         self._listings: Final[dict[str, Listing]] = {}
         self._sizes: Final[dict[str, int]] = {}
 
@@ -67,11 +76,28 @@ class Objects:
                 raise RepositoryDamaged(f"object {oid} is not a {kind.name.lower()}", object=oid)
         if size > limit:
             raise TreeRefused(f"object {oid} has {size} bytes; the limit is {limit}", object=oid, size_bytes=size)
+        self._check_stored(oid, size)
         try:
             _, data = self._odb.read(oid)
         except (KeyError, ValueError, OSError, pygit2.GitError) as error:
             raise RepositoryDamaged(f"object {oid} cannot be read: {error}", object=oid) from error
         return data
+
+    def _check_stored(self, oid: str, size: int) -> None:
+        """Refuse what would take far more to read than it is: by its header alone it may look harmless."""
+        if oid in self.packs.heavy:
+            raise TreeRefused(
+                f"object {oid} is stored as a difference from others, more than {MAX_CHAIN_BYTES} bytes in all;"
+                " `git repack -adF` stores it anew",
+                object=oid,
+            )
+        try:
+            stored = os.stat(f"{self._place}/{oid[:2]}/{oid[2:]}").st_size  # noqa: PTH116 - a Path takes twice the time
+        except OSError:
+            return
+        # A file that is whole in itself is read whole, however little of it is the object; zlib adds 5 bytes in 16 KiB.
+        if stored > size + size // 1000 + _LOOSE_BYTES:
+            raise RepositoryDamaged(f"object {oid} has {size} bytes and its file {stored}", object=oid)
 
     def blob(self, oid: str) -> bytes:
         """The bytes of a blob, at most `MAX_FILE_BYTES`.
@@ -104,6 +130,8 @@ class Objects:
         """
         data = self.read(oid, ObjectType.TREE, MAX_TREE_BYTES)
         found = _ROW.findall(data)
+        if len(found) > MAX_FILES:
+            raise TreeRefused(f"tree {oid} has more than {MAX_FILES} entries", object=oid)
         # The two separators of each row are in no group: what is left over was matched by nothing.
         if sum(map(len, chain.from_iterable(found))) + 2 * len(found) != len(data):
             raise TreeRefused(f"tree {oid} is malformed", object=oid)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
-from reconciler.repository import blame, diffs, revisions
+from reconciler.repository import blame, diffs, revisions, trust
 from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
@@ -53,8 +53,7 @@ class Repository:
     """A git repository: a work tree, a bare one, or the local copy of a remote. Opened by `repository.open`."""
 
     def __init__(self, git: pygit2.Repository, copy: RemoteCopy | None = None) -> None:
-        self.git: Final = git
-        """For `write` alone."""
+        self._git: Final = git
         self.copy: Final = copy
         """Of which remote this is a copy, where it is one."""
         self.objects: Final = Objects(git)
@@ -63,14 +62,25 @@ class Repository:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     @property
+    def git(self) -> pygit2.Repository:
+        """libgit2's repository, after a look at the packs that came since the last time. Beyond this class for `write`
+        alone.
+
+        Raises:
+            RepositoryDamaged: as `Packs.check`.
+        """
+        self.objects.packs.check()
+        return self._git
+
+    @property
     def path(self) -> Path:
         """The git directory."""
-        return Path(self.git.path)
+        return Path(self._git.path)
 
     @property
     def work_tree(self) -> Path | None:
         """The directory of checked out files; None for a bare repository."""
-        return Path(self.git.workdir) if self.git.workdir else None
+        return Path(self._git.workdir) if self._git.workdir else None
 
     def resolve(self, rev: str) -> str:
         """The commit (full hex) that a revision names: `HEAD`, an exact ref, a branch, a tag, or 7 digits or more.
@@ -208,7 +218,13 @@ class Repository:
 
         name = revisions.full_ref(ref)
         if self.copy is None:
-            return watching.local(self.git, name, poll_s=poll_s or watching.POLL_S, on_fault=on_fault)
+            return watching.local(
+                self._git,
+                name,
+                poll_s=poll_s or watching.POLL_S,
+                on_fault=on_fault,
+                check=self.objects.packs.check,
+            )
         return watching.remote(
             self.fetch,
             lambda: revisions.find_ref(self.git, name),
@@ -236,17 +252,20 @@ def open_local(path: Path, copy: RemoteCopy | None = None) -> Repository:
 
     Raises:
         RepositoryNotFound: there is none.
-        RepositoryUntrusted: it belongs to another user.
+        RepositoryUntrusted: it belongs to another user, or leads to files beside it (see `trust`).
         RepositoryDamaged: it is one, but cannot be read.
     """
     try:
-        return Repository(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH), copy)
+        trust.check(path)
+        opened = Repository(pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH), copy)
     except (pygit2.GitError, KeyError, ValueError, OSError) as error:
         if "is not owned by" in str(error):
             raise RepositoryUntrusted(f"{path} is not owned by the user this runs as; change its owner") from error
         if not path.is_dir() or "not found" in str(error).lower():
             raise RepositoryNotFound(f"{path} is not a git repository") from error
         raise RepositoryDamaged(f"{path} cannot be opened: {error}") from error
+    trust.check_work_tree(opened.path, opened.work_tree)
+    return opened
 
 
 def _text(raw: bytes | None) -> str:

@@ -109,10 +109,20 @@ async def remote(
                 await asyncio.wait_for(poked.wait(), wait_s)
 
 
-async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: OnFault | None) -> AsyncIterator[str]:
+async def local(
+    git: pygit2.Repository,
+    ref: str,
+    *,
+    poll_s: float,
+    on_fault: OnFault | None,
+    check: Callable[[], None],
+) -> AsyncIterator[str]:
     """The commit that a full ref names, at once where there is one, and again whenever it names another.
 
     A ref that disappears yields nothing; when it comes back, it does if it names another commit than before.
+
+    Args:
+        check: called before each look; what it raises is a fault of that look.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
@@ -121,7 +131,7 @@ async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: On
         if on_fault is not None:
             loop.call_soon_threadsafe(on_fault, fault)
 
-    watch = _Watch(git, ref, poll_s, stop, report)
+    watch = _Watch(git, ref, poll_s, stop, report, check)
     # A thread of its own: it waits for as long as the server runs, and the loop's shared pool has six on two cores.
     with ThreadPoolExecutor(1, thread_name_prefix="vigo-watch") as executor:
         try:
@@ -138,8 +148,17 @@ async def local(git: pygit2.Repository, ref: str, *, poll_s: float, on_fault: On
 class _Watch:
     """Blocks in a thread until the ref moves."""
 
-    def __init__(self, git: pygit2.Repository, ref: str, poll_s: float, stop: threading.Event, report: OnFault) -> None:
+    def __init__(
+        self,
+        git: pygit2.Repository,
+        ref: str,
+        poll_s: float,
+        stop: threading.Event,
+        report: OnFault,
+        check: Callable[[], None],
+    ) -> None:
         self._git: Final = git
+        self._check: Final = check
         self._ref: Final = ref
         self._poll_s: Final = poll_s
         self._stop: Final = stop
@@ -166,6 +185,7 @@ class _Watch:
 
     def _look(self) -> str | None:
         try:
+            self._check()
             commit = revisions.find_ref(self._git, self._ref)
         except Fault as fault:
             self._faulted = True
