@@ -1,0 +1,9 @@
+"""Explanations: answers about a graph that end in lines of the config.
+
+Why a host has something or has it not, what makes two hosts differ, which lines matter to nobody. Pure functions of
+graphs, host names and traits; who is enrolled, what hosts reported and who committed a line is handed in.
+"""
+
+from __future__ import annotations
+
+from reconciler.explanations.why import why as why

@@ -1,0 +1,340 @@
+"""Explanations: why a host has something or has it not, why two hosts differ, which config lines matter to nobody."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from schema.config import Absent
+from schema.ids import Commit
+from schema.time import Instant
+
+MAX_SOURCE: Final = 1_000
+"""Characters of a source line that an answer shows."""
+
+
+class Blamed(BaseModel):
+    """The commit that last changed a line, as it says of itself."""
+
+    commit: Commit
+    author: str
+    time: Instant
+    summary: str
+
+
+class Line(BaseModel):
+    """A line of the config. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    source: str
+    """The line as it stands, cut after 1,000 characters."""
+    blame: Absent[Blamed] = None
+    """Left out where it is not known: a directory has no history, and history is searched within bounds."""
+
+
+class LinkKind(StrEnum):
+    """What one line does for the answer."""
+
+    MATCH = "match"
+    """A match block applies to the host."""
+    INHERIT = "inherit"
+    """A `common.vgo` hands something on to all below its directory."""
+    ROLE = "role"
+    """A role is listed, or included by another."""
+    ENVIRONMENT = "environment"
+    """The block's environment, or what that environment says."""
+    LIST = "list"
+    """A crate or usercrate is listed."""
+    WRITE = "write"
+    """A var is written."""
+    APPEND = "append"
+    """A var is appended to."""
+    DECLARE = "declare"
+    """A crate declares a resource, or itself."""
+    CONDITION = "condition"
+    """A `when` or `foreach`."""
+    EXCLUDE = "exclude"
+    """A crate is excluded."""
+
+
+class Link(BaseModel):
+    """One link of a chain: a line, and what it does."""
+
+    kind: LinkKind
+    text: str
+    at: Absent[Line] = None
+    """Left out where no line says it: a name that is written nowhere."""
+
+
+class SubjectKind(StrEnum):
+    """What was asked about."""
+
+    RESOURCE = "resource"
+    VAR = "var"
+    CRATE = "crate"
+    ROLE = "role"
+    ENVIRONMENT = "environment"
+    USERCRATE = "usercrate"
+    UNKNOWN = "unknown"
+    """The config has nothing of that name."""
+
+
+class Presence(StrEnum):
+    """Whether the host has it."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    CONDITIONAL = "conditional"
+    """It is in the host's catalog under a condition whose outcome is not known here."""
+
+
+class Reason(StrEnum):
+    """The first clause that kept something out, by its kind."""
+
+    UNKNOWN_NAME = "unknown-name"
+    """The config has nothing of that name."""
+    NO_MATCH = "no-match"
+    """No match block applies to the host."""
+    OUTMATCHED = "outmatched"
+    """Another match block applies to the host, in place of the one that would bring it."""
+    NOT_LISTED = "not-listed"
+    """Nothing that applies to the host brings it."""
+    EXCLUDED = "excluded"
+    """It is brought, and an `exclude_configcrates` takes it away."""
+    CONDITION = "condition"
+    """A `when` is false, or a `foreach` has no items."""
+    OVERRIDDEN = "overridden"
+    """A stronger layer says otherwise."""
+
+
+class Effect(StrEnum):
+    """What one layer's word on a var comes to."""
+
+    SETS = "sets"
+    REPLACES = "replaces"
+    """It takes the place of what weaker layers said."""
+    MERGES = "merges"
+    """Its keys are merged into the weaker layers' map."""
+    APPENDS = "appends"
+
+
+class VarLayer(BaseModel):
+    """What one layer says about a var."""
+
+    source: str
+    """As a trace says it: `common.vgo`, `role:webserver`, `match-block`, `configcrate:nginx`."""
+    value: Any
+    """As this layer writes it."""
+    effect: Effect
+    wins: bool
+    """Whether some of the final value is its."""
+    keys: Absent[list[str]] = None
+    """Of a map: those of its keys, dotted, that stand in the final value as it wrote them."""
+    at: Line
+
+
+class Explanation(BaseModel):
+    """Why a host has something, or the first clause that keeps it from having it."""
+
+    hostname: str
+    subject: str
+    """As it was asked."""
+    kind: SubjectKind
+    name: str
+    """What it was taken for: `nginx`, `nginx/reload`, `ssh.port`."""
+    presence: Presence
+    summary: str
+    """The answer in one sentence."""
+    chain: list[Link]
+    """From the match block to the line that brings it; of something absent, as far as it gets."""
+    reason: Absent[Reason] = None
+    kept_out: Absent[Link] = None
+    """The clause that kept it out."""
+    instead: Absent[list[Link]] = None
+    """Where the config would bring it, to other hosts than this; the nearest first."""
+    layers: Absent[list[VarLayer]] = None
+    """Of a var: every layer that says something about it, from weak to strong."""
+    value: Absent[Any] = None
+    """Of a var that is there and not null: its final value."""
+    depends_on: Absent[list[str]] = None
+    """What only the host can tell, and the conditions ask: `traits.os.family`, `file_exists`."""
+    also: Absent[list[str]] = None
+    """Other subjects that the same words could mean: `role:monitoring`."""
+    hint: Absent[str] = None
+    commit: Absent[Commit] = None
+    left_out: Absent[int] = None
+    """How many more lines `instead` would have, or `chain` for want of room."""
+
+
+class DifferenceKind(StrEnum):
+    """In what two hosts differ."""
+
+    ENVIRONMENT = "environment"
+    ROLE = "role"
+    CRATE = "crate"
+    VAR = "var"
+    RESOURCE = "resource"
+
+
+class Difference(BaseModel):
+    """One thing in which two hosts differ."""
+
+    kind: DifferenceKind
+    name: str
+    """`nginx`, `ssh.port`, `nginx/reload`."""
+    one: Absent[Any] = None
+    """What the first host has; left out where it has nothing."""
+    other: Absent[Any] = None
+    keys: Absent[list[str]] = None
+    """Of a resource that both have: the parameters that come out differently."""
+
+
+class CauseKind(StrEnum):
+    """What makes two hosts differ."""
+
+    LINE = "line"
+    """One line of the config."""
+    ROLE = "role"
+    """A role that one of them is given."""
+    ENVIRONMENT = "environment"
+    LEVEL = "level"
+    """A `common.vgo` that only one of them inherits from."""
+    BLOCK = "block"
+    """What a match block says itself."""
+    FILE = "file"
+    """A file whose content is not the same in both revisions."""
+    TRAIT = "trait"
+    """A trait by which they differ."""
+    HOST = "host"
+    """The host's own name."""
+
+
+class Cause(BaseModel):
+    """A line, a trait or a name that makes two hosts differ, with all that it explains."""
+
+    kind: CauseKind
+    text: str
+    of: str
+    """Whose it is: `one`, `other` or `both`."""
+    at: Absent[Line] = None
+    other_at: Absent[Line] = None
+    """Where the other host's revision has the same line, and says otherwise."""
+    one: Absent[Any] = None
+    """Of a trait or a name: what the first host has."""
+    other: Absent[Any] = None
+    explains: list[Difference]
+    left_out: Absent[int] = None
+    """How many more it explains."""
+
+
+class Side(BaseModel):
+    """One of two hosts that are held against each other."""
+
+    hostname: str
+    match_pattern: Absent[str] = None
+    """Left out where no match block applies."""
+    at: Absent[Line] = None
+    """Where that block stands."""
+    commit: Absent[Commit] = None
+    traits: bool
+    """Whether its traits were known."""
+
+
+class Causes(BaseModel):
+    """Why two hosts differ: the smallest set of causes that explains every difference."""
+
+    one: Side
+    other: Side
+    alike: bool
+    """Whether nothing is known in which they differ."""
+    differences: int
+    causes: list[Cause]
+    """Those that explain most come first."""
+    smallest: bool
+    """Whether no smaller set would do; false where there was too much to try, and the set is merely a small one."""
+    undecided: Absent[list[str]] = None
+    """What resources depend on and is not known of one host: they may differ by it."""
+    left_out: Absent[int] = None
+    """How many more things they may differ in that a bound kept from being compared."""
+
+
+class Finding(StrEnum):
+    """Why a line or name matters to nobody, or to one host alone."""
+
+    NO_HOST = "no-host"
+    """It applies to no host."""
+    OVERRIDDEN = "overridden"
+    """On every host that it reaches, something stronger says otherwise."""
+    REDUNDANT = "redundant"
+    """On every host that it reaches, something before it says the same; or it excludes what none of them has."""
+    ONE_HOST = "one-host"
+    """It decides for exactly one host."""
+    UNUSED = "unused"
+    """Nothing names it, or nothing that a host has."""
+    UNREAD = "unread"
+    """A var that no crate reads."""
+
+
+class SubjectOfCoverage(StrEnum):
+    """What a finding is about."""
+
+    BLOCK = "block"
+    LEVEL = "level"
+    VAR = "var"
+    LISTING = "listing"
+    """A crate in a list."""
+    EXCLUSION = "exclusion"
+    CRATE = "crate"
+    USERCRATE = "usercrate"
+    ROLE = "role"
+    ENVIRONMENT = "environment"
+    TEMPLATE = "template"
+    FILE = "file"
+
+
+class Covered(BaseModel):
+    """A line or a file that matters to no host, or to one."""
+
+    finding: Finding
+    about: SubjectOfCoverage
+    name: str
+    """A pattern, a directory, a dotted var, the name of a crate or role, a path."""
+    source: str
+    """The layer that says it, as in a trace; of a crate, a role or a file, its path."""
+    at: Line
+    host: Absent[str] = None
+    """The one host, where it decides for one."""
+    by: Absent[str] = None
+    """What overrides it, where that is always the same: a layer, or the block in its stead."""
+
+
+class Basis(StrEnum):
+    """What lines were held against."""
+
+    HOSTS = "hosts"
+    """Named hosts."""
+    BLOCKS = "blocks"
+    """Match blocks: each that can win stands for a host."""
+
+
+class Coverage(BaseModel):
+    """Which lines of the config matter to no host, or to one alone."""
+
+    basis: Basis
+    hosts: int
+    """Hosts or blocks that were looked at."""
+    unmatched: int
+    """Hosts to which no block applies."""
+    statements: int
+    """Lines that were judged: blocks, levels, vars, listings, exclusions, and what they name."""
+    counts: dict[str, int]
+    """Findings by kind, also of what is left out."""
+    found: list[Covered]
+    """By file and line; what matters to nobody before what decides for one host, when not all fits."""
+    left_out: Absent[int] = None
+    """How many more findings there are."""
+    commit: Absent[Commit] = None
