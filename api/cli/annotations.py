@@ -48,9 +48,14 @@ def github(item: Diagnostic, *, below: str = "") -> str:
     Args:
         below: as of `sarif`.
     """
-    place = {"file": f"{below}{item.file}", "line": str(item.line), "col": str(item.column), "title": item.code}
+    return command(_COMMANDS[item.severity], f"{below}{item.file}", item.line, item.column, item.code, _text(item))
+
+
+def command(kind: str, file: str, line: int, column: int, title: str, text: str) -> str:
+    """One workflow command: `error`, `warning` or `notice` at a place."""
+    place = {"file": file, "line": str(line), "col": str(column), "title": title}
     properties = ",".join(f"{name}={_property(output.visible(value))}" for name, value in place.items())
-    return f"::{_COMMANDS[item.severity]} {properties}::{_data(output.visible(_text(item), lines=True))}"
+    return f"::{kind} {properties}::{_data(output.visible(text, lines=True))}"
 
 
 def _result(item: Diagnostic, rule: int, below: str) -> dict[str, Any]:

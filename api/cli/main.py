@@ -14,12 +14,14 @@ from api.cli import (
     doctor,
     envoys,
     fmt,
+    import_,
     init,
     output,
     runs,
     schema,
     secrets,
     serve,
+    test,
     tokens,
     trace,
     users,
@@ -49,9 +51,11 @@ _SERVICE: Final = "Server"
 
 app.command("init", rich_help_panel=_CONFIG)(init.init)
 app.command("validate", rich_help_panel=_CONFIG)(validate.validate)
+app.command("test", rich_help_panel=_CONFIG)(test.run)
 app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
 app.command("fmt", rich_help_panel=_CONFIG)(fmt.fmt)
 app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
+app.add_typer(import_.app, name="import", rich_help_panel=_CONFIG)
 app.add_typer(config.app, name="config", rich_help_panel=_CONFIG)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=_CONFIG)
 app.add_typer(envoys.app, name="envoys", rich_help_panel=_FLEET)

@@ -77,7 +77,7 @@ def show(tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
         place = typer.style(output.visible(f"{item.file}:{item.line}:{item.column}:"), bold=True)
         kind = typer.style(f"{item.severity}[{item.code}]:", fg="red" if item.severity is Severity.ERROR else "yellow")
         typer.echo(f"{place} {kind} {output.visible(item.message)}")
-        _excerpt(tree, item)
+        excerpt(tree, item.file, item.line, item.column)
         if item.hint:
             typer.echo(f"{typer.style('     = hint:', fg='cyan')} {output.visible(item.hint)}")
         typer.echo()
@@ -93,17 +93,18 @@ def _annotate(diagnostics: Sequence[Diagnostic], form: Format, below: str) -> No
         typer.echo(annotations.github(item, below=below))
 
 
-def _excerpt(tree: Tree, item: Diagnostic) -> None:
-    entry = tree.entries().get(item.file)
+def excerpt(tree: Tree, file: str, number: int, column: int) -> None:
+    """Print a line of a file with a caret under a column; nothing where the file has no such line."""
+    entry = tree.entries().get(file)
     lines = tree.read(entry.oid).decode("utf-8", "replace").split("\n") if entry else []
-    if not 0 < item.line <= len(lines):
+    if not 0 < number <= len(lines):
         return
-    source = lines[item.line - 1].rstrip("\r")
-    start = 0 if item.column <= LONGEST_LINE // 2 else item.column - LONGEST_LINE // 2
+    source = lines[number - 1].rstrip("\r")
+    start = 0 if column <= LONGEST_LINE // 2 else column - LONGEST_LINE // 2
     shown = source[start : start + LONGEST_LINE]
-    before = output.visible(source[start : item.column - 1], lines=True)
+    before = output.visible(source[start : column - 1], lines=True)
     pad = "".join("\t" if char == "\t" else " " * _width(char) for char in before)
-    typer.echo(f"{item.line:>4} | {output.visible(shown, lines=True)}")
+    typer.echo(f"{number:>4} | {output.visible(shown, lines=True)}")
     typer.echo(f"     | {pad}{typer.style('^', fg='red', bold=True)}")
 
 

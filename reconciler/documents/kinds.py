@@ -20,6 +20,7 @@ from schema.documents.leaves import Leaf
 from schema.documents.roles import Roles
 from schema.documents.settings import Settings
 from schema.documents.tasks import Task
+from schema.documents.tests import HostTests
 from schema.documents.usercrates import Usercrate
 from schema.documents.waivers import Waivers
 from schema.documents.workflows import Workflow
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     CLAIMS = "claims"
     TASK = "task"
     WORKFLOW = "workflow"
+    TESTS = "tests"
     LEAF = "leaf"
 
 
@@ -54,6 +56,7 @@ MODELS: Final[Mapping[Kind, type[BaseModel]]] = {
     Kind.CLAIMS: ComplianceClaims,
     Kind.TASK: Task,
     Kind.WORKFLOW: Workflow,
+    Kind.TESTS: HostTests,
     Kind.LEAF: Leaf,
 }
 
@@ -66,6 +69,7 @@ _DIRECTORIES: Final = {
     "usercrates": Kind.USERCRATE,
     "tasks": Kind.TASK,
     "workflows": Kind.WORKFLOW,
+    "tests": Kind.TESTS,
 }
 _AT_ROOT: Final = {"vigo": Kind.SETTINGS, "roles": Kind.ROLES}
 _ANYWHERE: Final = {
@@ -89,7 +93,7 @@ RESERVED_FILES: Final = frozenset(
         "extensions",
     }
 )
-RESERVED_DIRECTORIES: Final = frozenset({"tests", "alerts", "schedules", "deployments", "scans"})
+RESERVED_DIRECTORIES: Final = frozenset({"alerts", "schedules", "deployments", "scans"})
 
 
 class Refusal(NamedTuple):
@@ -111,7 +115,7 @@ def place(path: str) -> Kind | Refusal | None:
     if directory in RESERVED_DIRECTORIES:
         return Refusal("file.reserved", f"the directory {directory}/ is kept for an area that is not built yet", _MOVE)
     if directory in _DIRECTORIES:
-        if name in _ANYWHERE or name in _AT_ROOT:
+        if directory != "tests" and (name in _ANYWHERE or name in _AT_ROOT):  # what is tested names a file of tests
             hint = f"a {_DIRECTORIES[directory]} may not be called {name}"
             return Refusal("file.misplaced", f"{name}{SUFFIX} has no meaning below {directory}/", hint)
         return _DIRECTORIES[directory]

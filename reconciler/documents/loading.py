@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
-from reconciler.documents import codes, flaws, marks, resources, validate, variables
+from reconciler.documents import codes, flaws, marks, operators, resources, validate, variables
 from reconciler.documents.complaints import Complaint, diagnostic
 from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
@@ -275,6 +275,7 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         if kind in _WITH_RESOURCES:
             found += resources.check(composed.data)
         found += variables.check(kind, composed.data)
+        found += operators.check(kind, composed.data)
     else:
         model, kept = None, {}
         message = f"the document is a map, not {flaws.called(composed.data)}"

@@ -34,6 +34,7 @@ FILES: Final[Mapping[Kind, str]] = {
     Kind.CLAIMS: "**/compliance.vgo",
     Kind.TASK: "tasks/**/*.vgo",
     Kind.WORKFLOW: "workflows/**/*.vgo",
+    Kind.TESTS: "tests/**/*.vgo",
     Kind.LEAF: "**/*.vgo",
 }
 """Kind → the glob of its files; a leaf is what no other glob takes."""
@@ -89,6 +90,8 @@ class _Generator(GenerateJsonSchema):
                 return {"anyOf": [made, made.get("items", {"type": "string"})]}
             case "_spelled":
                 return {"anyOf": [made, {"type": "boolean"}]}
+            case "_included":
+                return {"anyOf": [made, {"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
         return made
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:

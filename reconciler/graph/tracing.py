@@ -59,6 +59,29 @@ def reach(graph: Graph, configcrate: str) -> list[Profile]:
     return [profile for profile in graph.order if any(each.name == configcrate for each in profile.crates.linked)]
 
 
+def writer(graph: Graph, profile: Profile, path: Sequence[str], configcrate: str = "") -> VarSource | None:
+    """Who wrote the value at a path of a profile's vars, or else what is around it; None where nobody wrote either.
+
+    Args:
+        configcrate: see the vars as this crate does, over its own defaults.
+    """
+    layers = list(profile.resolution.layers)
+    for linked in profile.crates.linked:
+        if linked.name == configcrate and linked.crate.vars:
+            own = Layer(f"configcrate:{configcrate}", linked.crate.document, ("vars",), linked.crate.vars)
+            layers.insert(0, own)
+    written = _written(layers, {}, len(layers)).get(path[0])
+    if written is None:
+        return None
+    for part in path[1:]:
+        below = written.below or (_keys_of(written) if isinstance(written.value, dict) else {})
+        if part not in below:
+            break
+        written = below[part]
+    key, place = ".".join(path), _place(graph, profile, written)
+    return VarSource(key=key, value=written.value, source=written.layer.label, place=place)
+
+
 def _inheritance(profile: Profile) -> Iterator[InheritanceLevel]:
     above: dict[str, Any] = {}
     for document in profile.resolution.scope.levels:
