@@ -106,6 +106,7 @@ class ListedTree:
         listing: tree id → listing.
         read: blob id → bytes.
         refused: path → why, for what stands in no listing.
+        like: a tree of the same repository; only directories that differ from its are looked at.
 
     Raises:
         TreeRefused: more than `MAX_FILES` files or `MAX_DIRECTORIES` directories.
@@ -118,16 +119,18 @@ class ListedTree:
         listing: Callable[[str], Listing],
         read: Callable[[str], bytes],
         refused: Mapping[str, str] | None = None,
+        like: ListedTree | None = None,
     ) -> None:
         self.id: Final = root
         self.commit: Final = commit
         self.read: Final = read
         self._listing: Final = listing
-        self._entries: Final[dict[str, Entry]] = {}
-        self._subtrees: Final[dict[str, str]] = {"": root}
-        self._refused: Final[dict[str, str]] = dict(refused or {})
+        self._entries: dict[str, Entry] = {}
+        self._subtrees: dict[str, str] = {"": root}
+        self._refused: dict[str, str] = dict(refused or {})
         self._visited = 0
-        self._walk(root, "", 1)
+        if like is None or refused or not self._adapt(like):
+            self._walk(root, "", 1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(id={self.id!r}, commit={self.commit!r}, files={len(self._entries)})"
@@ -143,6 +146,101 @@ class ListedTree:
     def refused(self) -> Mapping[str, str]:
         """Path → why it is not read."""
         return MappingProxyType(self._refused)
+
+    def changes(self, since: ListedTree) -> frozenset[str]:
+        """Paths of the files that only one of two trees has, or that have other bytes in it."""
+        now, then = self._entries, since._entries
+        if self.id == since.id:
+            return frozenset()
+        changed: set[str] = set()
+        for directory in self._differing(since):
+            for tree in (self, since):
+                changed.update(path for path, _ in tree._files_in(directory))  # noqa: SLF001
+        return frozenset(path for path in changed if now.get(path) != then.get(path))
+
+    def _differing(self, other: ListedTree) -> list[str]:
+        """Directories that only one of two trees has, or that are not the same in both."""
+        one, two = self._subtrees, other._subtrees
+        return list({path for path, _ in one.items() ^ two.items()})
+
+    def _files_in(self, directory: str) -> list[tuple[str, Entry]]:
+        """The files right in a directory, where the tree has it."""
+        oid = self._subtrees.get(directory)
+        if oid is None:
+            return []
+        prefix = f"{directory}/" if directory else ""
+        entries = self._entries
+        return [
+            (path, found)
+            for name, child in self._listing(oid).children
+            if not isinstance(child, str) and (found := entries.get(path := prefix + name)) is not None
+        ]
+
+    def _adapt(self, like: ListedTree) -> bool:
+        """Take over what another tree of the repository lists, but for what differs; False where all is to be listed.
+
+        Limits are held by the whole walk alone, so whatever could touch one goes there.
+        """
+        if like._size() > MAX_FILES - MAX_FILES // 10:
+            return False
+        before = like._entries
+        self._entries, self._subtrees, self._refused = dict(before), dict(like._subtrees), dict(like._refused)
+        self._subtrees[""] = self.id
+        try:
+            adapted = like.id == self.id or self._follow(like, like.id, self.id, "", 1)
+        except TreeRefused:
+            adapted = False
+        if not adapted or self._size() > MAX_FILES:
+            self._entries, self._subtrees, self._refused, self._visited = {}, {"": self.id}, {}, 0
+            return False
+        if self._entries.keys() - before.keys():
+            self._entries = dict(sorted(self._entries.items(), key=_path))
+        return True
+
+    def _size(self) -> int:
+        return len(self._entries) + len(self._subtrees) + len(self._refused)
+
+    def _follow(self, like: ListedTree, old: str, new: str, prefix: str, depth: int) -> bool:
+        """Bring one directory up to date; False where more changed about it than is worth following."""
+        before, now = like._listing(old), self._listing(new)
+        for name, _ in before.refused:
+            self._refused.pop(prefix + name, None)
+        left = dict(before.children)
+        for name, child in now.children:
+            was = left.pop(name, None)
+            if was != child and not self._take(like, was, child, prefix + name, depth):
+                return False
+        for name, was in left.items():
+            if isinstance(was, str):
+                self._forget(prefix + name)
+            elif self._entries.pop(prefix + name, None) is None:
+                return False
+        self._refused.update((prefix + name, reason) for name, reason in now.refused)
+        return True
+
+    def _take(self, like: ListedTree, was: Entry | str | None, child: Entry | str, path: str, depth: int) -> bool:
+        """Bring one file or directory up to date."""
+        if len(path) > names.MAX_PATH_CHARS or depth >= names.MAX_DEPTH:
+            return False
+        if was is not None and isinstance(was, str) is not isinstance(child, str):
+            return False
+        if not isinstance(child, str):
+            self._entries[path] = child
+            return True
+        self._subtrees[path] = child
+        if isinstance(was, str):
+            return self._follow(like, was, child, path + "/", depth + 1)
+        self._walk(child, path + "/", depth + 1)
+        return True
+
+    def _forget(self, directory: str) -> None:
+        """Let go of a directory and all below."""
+        below = directory + "/"
+        for listed in (self._entries, self._subtrees, self._refused):
+            for path in [path for path in listed if path.startswith(below)]:
+                del listed[path]
+        self._subtrees.pop(directory, None)
+        self._refused.pop(directory, None)
 
     def _walk(self, oid: str, prefix: str, depth: int) -> None:
         # Counted before descending: ten directories in each of ten, all one object, are 10**10 files in ten objects.
@@ -166,3 +264,7 @@ class ListedTree:
             else:
                 self._subtrees[path] = child
                 self._walk(child, path + "/", depth + 1)
+
+
+def _path(item: tuple[str, Entry]) -> str:
+    return item[0]

@@ -46,6 +46,7 @@ class Objects:
         self.packs: Final = Packs(self._place)
         self._listings: Final[dict[str, Listing]] = {}
         self._sizes: Final[dict[str, int]] = {}
+        self._latest: CommitTree | None = None
 
     def __len__(self) -> int:
         """How many directories are kept."""
@@ -179,4 +180,5 @@ class Objects:
         if len(self._sizes) + len(self._listings) > KEPT_NAMES:
             self._listings.clear()
             self._sizes.clear()
-        return CommitTree(tree_id, commit, self.listing, self.blob)
+        self._latest = made = CommitTree(tree_id, commit, self.listing, self.blob, like=self._latest)
+        return made
