@@ -110,7 +110,7 @@ class DirectoryReader:
         good.sort(key=listing.order)
         oid = listing.tree_id(rows)
         checked = listing.check(good, self._sizes.get)
-        self._listings[oid] = Listing(checked.children, checked.refused + tuple(refused))
+        self._listings[oid] = checked._replace(refused=checked.refused + tuple(refused))
         return oid
 
     def _row(self, fd: int, name: bytes, prefix: bytes, depth: int) -> Row | str | None:

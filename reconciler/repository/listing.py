@@ -18,6 +18,13 @@ from reconciler.repository.trees import Entry
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 100_000
 MAX_DIRECTORIES: Final = MAX_FILES
+MAX_NAMES_BYTES: Final = 64 * 1024 * 1024
+"""Of all names and ids. One entry may have a name of 16 MiB: it is refused, but the time to read it is spent, and a
+pack of 30 MB can hold two thousand such."""
+MAX_TOTAL_BYTES: Final = 1024 * 1024 * 1024
+"""Of all files."""
+_ROW_BYTES: Final = 28
+"""Of a line of a tree, beside the name."""
 
 DIRECTORY: Final = 0o040000
 LINK: Final = 0o120000
@@ -26,7 +33,7 @@ FILE: Final = 0o100644
 EXECUTABLE: Final = 0o100755
 REGULAR: Final = frozenset({FILE, EXECUTABLE, 0o100664, 0o100600})
 """git has written 0100664 once; some importers 0100600."""
-UNREAD: Final = {LINK: "symbolic link", SUBMODULE: "submodule"}
+UNREAD: Final = {LINK: "symbolic link", SUBMODULE: "submodules are unsupported"}
 
 
 class Row(NamedTuple):
@@ -42,6 +49,8 @@ class Listing(NamedTuple):
 
     children: tuple[tuple[str, Entry | str], ...]
     refused: tuple[tuple[str, str], ...]
+    size: int = 0
+    """Bytes of its names and ids."""
 
 
 def check(rows: Iterable[Row], size_of: Callable[[str], int | None]) -> Listing:
@@ -53,7 +62,9 @@ def check(rows: Iterable[Row], size_of: Callable[[str], int | None]) -> Listing:
     """
     children: list[tuple[str, Entry | str]] = []
     refused: list[tuple[str, str]] = []
+    length = 0
     for mode, name, oid in rows:
+        length += len(name) + _ROW_BYTES
         reason = names.refusal(name)
         if reason is not None:
             refused.append((names.printable(name), reason))
@@ -73,7 +84,7 @@ def check(rows: Iterable[Row], size_of: Callable[[str], int | None]) -> Listing:
     if alike:
         refused += [(name, f"the same as {other!r} where case or form is ignored") for name, other in alike.items()]
         children = [child for child in children if child[0] not in alike]
-    return Listing(tuple(children), tuple(refused))
+    return Listing(tuple(children), tuple(refused), length)
 
 
 def order(row: Row) -> bytes:
@@ -109,7 +120,8 @@ class ListedTree:
         like: a tree of the same repository; only directories that differ from its are looked at.
 
     Raises:
-        TreeRefused: more than `MAX_FILES` files or `MAX_DIRECTORIES` directories.
+        TreeRefused: more than `MAX_FILES` files or `MAX_DIRECTORIES` directories, or more than `MAX_NAMES_BYTES` or
+            `MAX_TOTAL_BYTES` of them.
     """
 
     def __init__(
@@ -129,8 +141,12 @@ class ListedTree:
         self._subtrees: dict[str, str] = {"": root}
         self._refused: dict[str, str] = dict(refused or {})
         self._visited = 0
+        self._names_bytes = 0
+        self._total_bytes = 0
         if like is None or refused or not self._adapt(like):
             self._walk(root, "", 1)
+            if self._total_bytes > MAX_TOTAL_BYTES:
+                raise TreeRefused(f"files of more than {MAX_TOTAL_BYTES} bytes in all", tree=root)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(id={self.id!r}, commit={self.commit!r}, files={len(self._entries)})"
@@ -186,12 +202,16 @@ class ListedTree:
         before = like._entries
         self._entries, self._subtrees, self._refused = dict(before), dict(like._subtrees), dict(like._refused)
         self._subtrees[""] = self.id
+        # What is no more there is not taken off: at most too much is counted, and then all of it anew.
+        self._names_bytes, self._total_bytes = like._names_bytes, like._total_bytes
         try:
             adapted = like.id == self.id or self._follow(like, like.id, self.id, "", 1)
         except TreeRefused:
             adapted = False
-        if not adapted or self._size() > MAX_FILES:
+        large = self._size() > MAX_FILES or self._names_bytes > MAX_NAMES_BYTES or self._total_bytes > MAX_TOTAL_BYTES
+        if not adapted or large:
             self._entries, self._subtrees, self._refused, self._visited = {}, {"": self.id}, {}, 0
+            self._names_bytes = self._total_bytes = 0
             return False
         if self._entries.keys() - before.keys():
             self._entries = dict(sorted(self._entries.items(), key=_path))
@@ -203,6 +223,7 @@ class ListedTree:
     def _follow(self, like: ListedTree, old: str, new: str, prefix: str, depth: int) -> bool:
         """Bring one directory up to date; False where more changed about it than is worth following."""
         before, now = like._listing(old), self._listing(new)
+        self._names_bytes += now.size - before.size
         for name, _ in before.refused:
             self._refused.pop(prefix + name, None)
         left = dict(before.children)
@@ -226,6 +247,7 @@ class ListedTree:
             return False
         if not isinstance(child, str):
             self._entries[path] = child
+            self._total_bytes += (child.size or 0) - (was.size or 0 if isinstance(was, Entry) else 0)
             return True
         self._subtrees[path] = child
         if isinstance(was, str):
@@ -246,6 +268,9 @@ class ListedTree:
         # Counted before descending: ten directories in each of ten, all one object, are 10**10 files in ten objects.
         self._visited += 1
         listing = self._listing(oid)
+        self._names_bytes += listing.size
+        if self._names_bytes > MAX_NAMES_BYTES:
+            raise TreeRefused(f"names of files and directories of more than {MAX_NAMES_BYTES} bytes", tree=self.id)
         room = MAX_FILES - len(self._entries) - len(self._refused)
         if self._visited > MAX_DIRECTORIES or len(listing.children) + len(listing.refused) > room:
             raise TreeRefused(f"more than {MAX_FILES} files or directories", tree=self.id)
@@ -259,6 +284,7 @@ class ListedTree:
                 self._refused[path] = f"path longer than {names.MAX_PATH_CHARS} characters"
             elif not isinstance(child, str):
                 entries[path] = child
+                self._total_bytes += child.size or 0
             elif depth >= names.MAX_DEPTH:
                 self._refused[path] = f"nested deeper than {names.MAX_DEPTH}"
             else:

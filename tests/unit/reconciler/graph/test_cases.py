@@ -99,7 +99,7 @@ def test_what_is_not_read_is_an_error_where_it_would_matter_and_a_warning_elsewh
         "README.md": "symbolic link",
         "docs/manual.pdf": "2000000 bytes; a file may have 1048576",
         "templates/a.j2": "symbolic link",
-        "vendor": "submodule",
+        "vendor": "submodules are unsupported",
         "x.vgo": "symbolic link",
         "y/.GIT": "name that some file system takes for .git",
     }
@@ -108,7 +108,7 @@ def test_what_is_not_read_is_an_error_where_it_would_matter_and_a_warning_elsewh
         ("README.md", "warning", "file.ignored", "not read: symbolic link"),
         ("docs/manual.pdf", "warning", "file.ignored", "not read: 2000000 bytes; a file may have 1048576"),
         ("templates/a.j2", "error", "file.refused", "not read: symbolic link"),
-        ("vendor", "warning", "file.ignored", "not read: submodule"),
+        ("vendor", "warning", "file.ignored", "not read: submodules are unsupported"),
         ("x.vgo", "error", "file.refused", "not read: symbolic link"),
         ("y/.GIT", "error", "file.refused", "not read: name that some file system takes for .git"),
     ]

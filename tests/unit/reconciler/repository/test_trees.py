@@ -75,7 +75,7 @@ def test_links_and_submodules_are_named_and_not_read(work: Repository, git: Call
     (top / "up").symlink_to("..")
     git(top, "add", "-A")
     git(top, "update-index", "--add", "--cacheinfo", f"160000,{work.resolve('main')},sub")
-    expected = {"link.vgo": "symbolic link", "up": "symbolic link", "sub": "submodule"}
+    expected = {"link.vgo": "symbolic link", "up": "symbolic link", "sub": "submodules are unsupported"}
     assert work.index().refused() == expected
     git(top, "commit", "-qm", "links")
     tree = work.tree(work.resolve("main"))
