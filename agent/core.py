@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from agent.boundary import Ran, Standing, Verdict
 from agent.channel import Channel, Phase
 from agent.effects import (
+    Certified,
     CollectTraits,
     Connected,
     Converge,
@@ -34,6 +35,7 @@ from agent.effects import (
     Offered,
     Ponged,
     ReportsRead,
+    RequestMade,
     Send,
     ServerTime,
     Started,
@@ -42,6 +44,7 @@ from agent.effects import (
 )
 from agent.gathering import Gathering
 from agent.outbox import Outbox, TraitsSlot
+from agent.renewal import Renewal
 from agent.schedule import Schedule
 from schema.protocol.messages import (
     MAX_FRAME_BYTES,
@@ -53,6 +56,7 @@ from schema.protocol.messages import (
     Hello,
     Objects,
     Refused,
+    Renewed,
     ServerMessage,
     Target,
     Welcome,
@@ -87,6 +91,7 @@ class Core:
         self._schedule: Final = schedule or Schedule(random)
         self._outbox: Final = Outbox()
         self._traits: Final = TraitsSlot(kept_traits)
+        self._renewal: Final = Renewal(random)
         self._gathering: Gathering | None = None
         self._standing = Standing()
         self._bad_frames = 0
@@ -115,7 +120,8 @@ class Core:
         """When to send a `Tick` at the latest: monotonic seconds, or infinity."""
         due = min(self._schedule.due(), self._channel.due())
         if self.phase is Phase.OPEN:
-            due = min(due, self._outbox.due(), self._gathering.due() if self._gathering else math.inf)
+            gathering = self._gathering.due() if self._gathering else math.inf
+            due = min(due, self._outbox.due(), self._renewal.due(), gathering)
         return due
 
     def _handled(self, event: Event, now: float) -> list[Effect]:  # noqa: C901 - an arm for each event
@@ -142,6 +148,10 @@ class Core:
                 return self._connected(now)
             case Disconnected(reason, retry_after_s):
                 return self._disconnected(reason, retry_after_s, now)
+            case Certified():
+                return self._certified(event, now)
+            case RequestMade(csr):
+                return self._renewal.requested(csr) if self.phase is Phase.OPEN else []
             case Ponged():
                 self._channel.heard(now)
                 return []
@@ -151,7 +161,7 @@ class Core:
     def _timers(self, now: float) -> list[Effect]:
         effects = self._channel.wake(now)
         if self.phase is Phase.OPEN:
-            effects += self._outbox.wake(now)
+            effects += self._outbox.wake(now) + self._renewal.wake(now)
             effects += self._gathered(self._gathering.wake(now), now) if self._gathering else []
         if (trigger := self._schedule.begin(now)) is not None:
             effects.append(Converge(trigger))
@@ -197,6 +207,7 @@ class Core:
             self._channel.set_heartbeat(message.heartbeat_s)
             self._schedule.set_interval(message.interval_s, now)
         self._channel.welcomed(now)
+        self._renewal.welcomed(message.capabilities)
         effects: list[Effect] = [Log(Level.INFO, "connected"), ServerTime(message.time)]
         effects += [*self._outbox.opened(), *self._traits.opened()]
         if message.target is not None:
@@ -204,6 +215,14 @@ class Core:
         elif self._gathering is not None:
             effects += self._gathered(self._gathering.again(now), now)
         return effects
+
+    def _certified(self, event: Certified, now: float) -> list[Effect]:
+        self._renewal.certified(event.left_s, event.life_s, now)
+        if not event.fresh:
+            return []
+        # The server lets the old one go once it has seen the new one: show it now, not some day.
+        told = Log(Level.INFO, f"the certificate is renewed, for {event.left_s / 86_400:.0f} days")
+        return [told, *self._channel.close("to show the new certificate")]
 
     # frames
 
@@ -225,6 +244,8 @@ class Core:
                 return [_offer(target)]
             case Objects():
                 return self._gathered(self._gathering.received(message, now), now) if self._gathering else []
+            case Renewed():
+                return self._renewal.renewed(message)
             case Ack(report_id=report_id, traits_sha256=traits_sha256):
                 reports = self._outbox.acknowledged(report_id) if report_id is not None else []
                 return reports + (self._traits.kept(traits_sha256) if traits_sha256 is not None else [])

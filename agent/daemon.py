@@ -10,10 +10,11 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from agent import VERSION, tls
+from agent import VERSION
 from agent.boundary import Executor
 from agent.clock import SystemClock
 from agent.core import Core
+from agent.credentials import Credentials
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.link import Link
@@ -75,8 +76,8 @@ def _link(state: State, executor: Executor, url: str, *, schedule: Schedule | No
         kept_traits=(kept.sha256, kept.stable_sha256) if kept else None,
         schedule=schedule,
     )
-    context = tls.of_agent(state.file("ca.pem"), state.file("cert.pem"), state.file("tls.key"))
-    return Link(core, executor, url=url, context=context, state=state, clock=SystemClock())
+    credentials = Credentials(state, state.identity())
+    return Link(core, executor, url=url, credentials=credentials, state=state, clock=SystemClock())
 
 
 async def _until_stopped(link: Link) -> None:

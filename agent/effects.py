@@ -74,6 +74,21 @@ class Drifted(NamedTuple):
     """The kernel saw a managed path change."""
 
 
+class Certified(NamedTuple):
+    """How long the certificate lasts that the agent shows: at each connection, and once a new one is in its place."""
+
+    left_s: float
+    life_s: float
+    fresh: bool = False
+    """Whether it is a new one, which no connection shows yet."""
+
+
+class RequestMade(NamedTuple):
+    """A certificate request for a new key (PEM); empty where none could be made, or nothing came of the last one."""
+
+    csr: str
+
+
 class Tick(NamedTuple):
     """Time has passed: `due` is reached."""
 
@@ -90,6 +105,8 @@ Event = (
     | TraitsCollected
     | ReportsRead
     | Drifted
+    | Certified
+    | RequestMade
     | Tick
 )
 
@@ -157,6 +174,16 @@ class ForgetReport(NamedTuple):
     sequence: int
 
 
+class MakeRequest(NamedTuple):
+    """Make a TLS key and a certificate request; answered by `RequestMade`."""
+
+
+class InstallCertificate(NamedTuple):
+    """Take this certificate (PEM) if it is the one that was asked for; answered by `Certified` if so."""
+
+    certificate: str
+
+
 class KeepTraits(NamedTuple):
     """Remember which traits the server has."""
 
@@ -198,6 +225,8 @@ Effect = (
     | CollectTraits
     | ReadReports
     | ForgetReport
+    | MakeRequest
+    | InstallCertificate
     | KeepTraits
     | ServerTime
     | Log

@@ -2,8 +2,7 @@
 
 The token names the server's CA by its fingerprint. So: fetch the CA without trusting anybody, compare, then speak to
 the server with that CA pinned, and only then show it the token. The keys are made here and never leave; the server
-chooses hostname, envoy id and project. There is no renewal yet: the server offers none, and `status` shows when the
-certificate expires.
+chooses hostname, envoy id and project. `agent.credentials` has what comes after: the certificate is renewed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from pydantic import ValidationError
 
@@ -75,11 +74,7 @@ class Keys:
 
     def request(self) -> str:
         """A CSR (PEM) that proves possession of the TLS key, binds the other two and asks for nothing."""
-        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-        for name, key in ((ED25519_ATTRIBUTE, self.receipts), (X25519_ATTRIBUTE, self.sealing)):
-            raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-            builder = builder.add_attribute(x509.ObjectIdentifier(name), encode_key(raw))
-        return builder.sign(self.tls, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+        return request(self.tls, self.receipts.public_key(), self.sealing.public_key())
 
     def files(self) -> dict[str, bytes]:
         """PKCS #8 PEM, by name in the state directory."""
@@ -89,6 +84,18 @@ class Keys:
             "ed25519.key": self.receipts.private_bytes(*form),
             "x25519.key": self.sealing.private_bytes(*form),
         }
+
+
+def request(key: ec.EllipticCurvePrivateKey, receipts: Ed25519PublicKey, sealing: X25519PublicKey) -> str:
+    """A CSR (PEM) for a TLS key, that binds the public keys of the same identity."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    bindings: tuple[tuple[str, Ed25519PublicKey | X25519PublicKey], ...] = (
+        (ED25519_ATTRIBUTE, receipts),
+        (X25519_ATTRIBUTE, sealing),
+    )
+    for name, bound in bindings:
+        builder = builder.add_attribute(x509.ObjectIdentifier(name), encode_key(bound.public_bytes_raw()))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def enrol(
@@ -184,17 +191,30 @@ def _check(enrolled: Enrolled, keys: Keys) -> None:
     """That the certificate is for our key and names us as the answer does, and that the rest can be used."""
     https.split(enrolled.gateway_url, ("wss",))
     try:
-        certificate = x509.load_pem_x509_certificates(enrolled.certificate.encode())[0]
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(enrolled.signing_key))
         tls.pinned(enrolled.ca)
+    except ValueError as error:
+        raise AnswerUnusable(f"the server's answer cannot be used: {error}") from error
+    certificate_for(enrolled.certificate, keys.tls.public_key(), enrolled.project, enrolled.envoy_id)
+
+
+def certificate_for(pem: str, key: ec.EllipticCurvePublicKey, project: str, envoy_id: str) -> x509.Certificate:
+    """The agent's certificate in what a server answered.
+
+    Raises:
+        AnswerUnusable: there is none, it is for another key, or it names another envoy.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, IndexError, x509.ExtensionNotFound) as error:
         raise AnswerUnusable(f"the server's answer cannot be used: {error}") from error
-    if _spki(certificate.public_key()) != _spki(keys.tls.public_key()):
+    if _spki(certificate.public_key()) != _spki(key):
         raise AnswerUnusable("the certificate is for another key")
-    uri = ENVOY_URI.format(project=enrolled.project, envoy_id=enrolled.envoy_id)
+    uri = ENVOY_URI.format(project=project, envoy_id=envoy_id)
     if names.get_values_for_type(x509.UniformResourceIdentifier) != [uri]:
         raise AnswerUnusable(f"the certificate does not name {uri}")
+    return certificate
 
 
 def _spki(key: object) -> bytes:

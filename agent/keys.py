@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -33,16 +33,32 @@ def signing(path: Path) -> Ed25519PublicKey:
         raise KeyUnreadable(f"{path}: {error}") from error
 
 
+def receipts(path: Path) -> Ed25519PrivateKey:
+    """Our key that receipts are signed with.
+
+    Raises:
+        KeyUnreadable: the file holds no such key.
+    """
+    key = _private(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnreadable(f"{path} holds no Ed25519 key")
+    return key
+
+
 def sealing(path: Path) -> X25519PrivateKey:
     """Our key that secrets are sealed to.
 
     Raises:
         KeyUnreadable: the file holds no such key.
     """
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError) as error:
-        raise KeyUnreadable(f"{path}: {error}") from error
+    key = _private(path)
     if not isinstance(key, X25519PrivateKey):
         raise KeyUnreadable(f"{path} holds no X25519 key")
     return key
+
+
+def _private(path: Path) -> object:
+    try:
+        return load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError) as error:
+        raise KeyUnreadable(f"{path}: {error}") from error

@@ -21,10 +21,12 @@ from agent import VERSION, https
 from agent import effects as fx
 from agent.boundary import Collected, Executor, Ran, Spooled, Standing, Stored, Verdict
 from agent.core import Core
+from agent.credentials import Credentials
 from agent.objects import MAX_OBJECT_BYTES
 from agent.standing import KeptTraits, LinkStatus
 from agent.state import State
 from agent.worker import Worker
+from schema.errors import Fault
 from schema.protocol.messages import MAX_FRAME_BYTES, Target
 from schema.time import Clock
 
@@ -42,12 +44,12 @@ class Link:
     """One agent's connection, kept up until `run` is told to stop."""
 
     def __init__(
-        self, core: Core, executor: Executor, *, url: str, context: ssl.SSLContext, state: State, clock: Clock
+        self, core: Core, executor: Executor, *, url: str, credentials: Credentials, state: State, clock: Clock
     ) -> None:
         self._core: Final = core
         self._executor: Final = executor
         self._url: Final = url
-        self._context: Final = context
+        self._credentials: Final = credentials
         self._state: Final = state
         self._clock: Final = clock
         self._events: Final[asyncio.Queue[fx.Event | None]] = asyncio.Queue()
@@ -147,6 +149,10 @@ class Link:
                 self._ask(self._control, lambda: _read(executor, after), lambda _: _not_read(after))
             case fx.ForgetReport(sequence):
                 self._control.submit(lambda: _forget(executor, sequence))
+            case fx.MakeRequest():
+                self._ask(self._control, self._requested, lambda _: fx.RequestMade(""))
+            case fx.InstallCertificate(certificate):
+                self._ask(self._control, lambda: self._installed(certificate), None)
             case fx.Connect():
                 self._spawn(self._session())
             case fx.Close(reason):
@@ -190,13 +196,30 @@ class Link:
     def _fetched(self, digest: str) -> fx.Event:
         """Get an object over HTTPS and hand it on."""
         url = f"{self._url.rstrip('/')}/objects/{digest}"
-        answer = https.request(url, self._context, limit=MAX_OBJECT_BYTES, schemes=("wss",), timeout_s=OBJECT_TIMEOUT_S)
+        answer = https.request(
+            url, self._credentials.context, limit=MAX_OBJECT_BYTES, schemes=("wss",), timeout_s=OBJECT_TIMEOUT_S
+        )
         if answer.status != 200:
             return _not_stored(digest, f"the server answers {answer.status}")
         event = _stored(self._executor, answer.body)
         if event.stored.sha256 != digest:
             return _not_stored(digest, "what came is something else")
         return event
+
+    def _certified(self, *, fresh: bool = False) -> fx.Event:
+        life = self._credentials.life(self._clock.now())
+        return fx.Certified(life.left_s, life.whole_s, fresh)
+
+    def _requested(self) -> fx.Event:
+        return fx.RequestMade(self._credentials.request())
+
+    def _installed(self, certificate: str) -> fx.Event:
+        try:
+            self._credentials.install(certificate)
+        except Fault as fault:
+            _log.error("the new certificate is not taken: %s", fault.message)
+            return fx.RequestMade("")
+        return self._certified(fresh=True)
 
     # the connection
 
@@ -207,7 +230,7 @@ class Link:
         try:
             self._socket = socket = await connect(
                 self._url,
-                ssl=self._context,
+                ssl=self._credentials.context,
                 compression=None,  # 50 KiB a connection on the server, and frames are mostly signed text
                 max_size=MAX_FRAME_BYTES,
                 max_queue=2,
@@ -218,6 +241,7 @@ class Link:
                 user_agent_header=f"vigo-agent/{VERSION}",
             )
             self._outgoing = asyncio.Queue()
+            self._post(self._certified())
             self._post(fx.Connected())
             writer = asyncio.get_running_loop().create_task(self._write(socket, self._outgoing))
             async for data in socket:

@@ -38,6 +38,9 @@ MAX_TARGET_FILE_BYTES: Final = 16 * 1024 * 1024
 IDENTITY_FILES: Final = ("ca.pem", "cert.pem", "tls.key", "ed25519.key", "x25519.key", "signing.pub")
 _OF_ONE_IDENTITY: Final = ("target.json", "floor.json", "traits.json", "last-run.json", "link.json")
 
+_NEXT: Final = ".next"
+"""Behind the name of a file that a renewal is about to replace."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -164,8 +167,7 @@ class State:
         if found is None:
             raise NotEnrolled(f"{self.path} holds no identity; run `vigo-agent enrol --server URL --token TOKEN`")
         for name in IDENTITY_FILES:
-            data = durable.read(self.file(name), MAX_SMALL_FILE_BYTES)
-            if data is None or sha256(data) != found.files.get(name):
+            if not any(self._holds(each, found.files.get(name)) for each in (name, name + _NEXT)):
                 raise NotEnrolled(f"{self.file(name)} is not what the enrolment wrote; enrol again with --replace")
         return found
 
@@ -173,7 +175,7 @@ class State:
         """Become this identity. What belonged to another one (target, reports, objects) goes; the journal stays."""
         assert set(files) == set(IDENTITY_FILES)
         durable.remove(self.file("identity.json"))
-        for name in _OF_ONE_IDENTITY:
+        for name in (*_OF_ONE_IDENTITY, *(each + _NEXT for each in IDENTITY_FILES)):
             durable.remove(self.file(name))
         for directory in ("objects", "spool"):
             for path in (self.path / directory).iterdir():
@@ -181,6 +183,29 @@ class State:
         for name, data in files.items():
             durable.write(self.file(name), data)
         self.write_model("identity.json", identity)
+
+    def save_renewal(self, files: Mapping[str, bytes], identity: Identity) -> None:
+        """Take these files of the same identity in place of those there. `identity`, written in between, decides which
+        of them count: interrupted anywhere, all are the old ones or all the new.
+        """
+        for name, data in files.items():
+            durable.write(self.file(name + _NEXT), data)
+        self.write_model("identity.json", identity)
+        self.settle(identity)
+
+    def settle(self, identity: Identity) -> None:
+        """Finish or forget a renewal that was interrupted. For who holds the lock."""
+        for name in IDENTITY_FILES:
+            data = durable.read(self.file(name + _NEXT), MAX_SMALL_FILE_BYTES)
+            if data is None:
+                continue
+            if sha256(data) == identity.files.get(name):
+                durable.write(self.file(name), data)
+            durable.remove(self.file(name + _NEXT))
+
+    def _holds(self, name: str, digest: str | None) -> bool:
+        data = durable.read(self.file(name), MAX_SMALL_FILE_BYTES)
+        return data is not None and sha256(data) == digest
 
     def read_model(self, name: str, model: type[Model]) -> Model | None:
         """What a small file says; None when it is not there or says nothing that can be read."""

@@ -109,12 +109,13 @@ class FleetServer(Server):
         return run.id
 
 
-def request() -> str:
-    """A certificate request as an agent makes it, PEM."""
+def request(receipts: ed25519.Ed25519PrivateKey | None = None, sealing: x25519.X25519PrivateKey | None = None) -> str:
+    """A certificate request as an agent makes it, PEM; for a fresh TLS key, and for fresh others unless given."""
+    receipts, sealing = receipts or ed25519.Ed25519PrivateKey.generate(), sealing or x25519.X25519PrivateKey.generate()
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     for oid, key in (
-        (ED25519_ATTRIBUTE, ed25519.Ed25519PrivateKey.generate().public_key()),
-        (X25519_ATTRIBUTE, x25519.X25519PrivateKey.generate().public_key()),
+        (ED25519_ATTRIBUTE, receipts.public_key()),
+        (X25519_ATTRIBUTE, sealing.public_key()),
     ):
         builder = builder.add_attribute(x509.ObjectIdentifier(oid), encode_key(key.public_bytes_raw()))
     made = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())

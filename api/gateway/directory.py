@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from api.gateway.fleet import Peer, Sighting
-from api.services import assignments, envoys, runs, traits
+from api.services import assignments, enrolment, envoys, runs, traits
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
 from api.services.work import Actor, Work
@@ -39,6 +40,8 @@ class Directory:
         self._tell = tell
         self._stalled = stalled
         self._live: dict[str, Peer] = {}
+        self._renewing: frozenset[str] = frozenset()
+        """Envoys with more than one live certificate."""
         self._as_of: envoys.Fingerprint | None = None
 
     def identify(self, fingerprint: str) -> Peer | None:
@@ -53,6 +56,8 @@ class Directory:
         self._live = {
             one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after) for one in found
         }
+        counts = Counter(peer.envoy_id for peer in self._live.values())
+        self._renewing = frozenset(envoy_id for envoy_id, count in counts.items() if count > 1)
 
     async def target(self, peer: Peer) -> Target | None:
         """What the envoy is to be."""
@@ -94,6 +99,22 @@ class Directory:
         why = f"the agent does not accept its assignment ({message.code}): {message.message}"
         await self._services.write(_actor(peer), lambda work: envoys.set_refusal(work, peer.envoy_id, why))
         self._tell(events.RefusedByEnvoy(peer.envoy_id, message.assignment_sha256, message.code))
+
+    async def shows(self, peer: Peer) -> None:
+        """Let older certificates go, where there are any."""
+        if peer.envoy_id in self._renewing:
+            await self._services.write(
+                _actor(peer), lambda work: enrolment.settle(work, peer.envoy_id, peer.fingerprint)
+            )
+            await self.refresh()
+
+    async def renew(self, peer: Peer, csr: str) -> str:
+        """Issue the certificate, and let it count at once."""
+        authority = self._services.pki
+        shown = enrolment.Shown(peer.envoy_id, peer.fingerprint, peer.not_after)
+        issued = await self._services.write(_actor(peer), lambda work: enrolment.renew(work, shown, csr, authority))
+        await self.refresh()
+        return issued
 
     async def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
         """JSON of those objects that the catalog names."""

@@ -72,6 +72,14 @@ class Fleet(Protocol):
         """The agent's refusal is on record."""
         ...
 
+    async def shows(self, peer: Peer) -> None:
+        """An agent is let in with this certificate: those it had before count no longer."""
+        ...
+
+    async def renew(self, peer: Peer, csr: str) -> str:
+        """A new certificate (PEM) for an envoy that shows one that counts. Raises a `Fault` when it may have none."""
+        ...
+
     async def objects(self, catalog_sha256: str, sha256: list[str]) -> Mapping[str, bytes | None]:
         """Of these digests, those the catalog names: JSON of each as an `objects` frame wants it, ready to send."""
         ...

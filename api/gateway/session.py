@@ -20,12 +20,15 @@ from schema.protocol.messages import (
     AGENT_MESSAGE,
     MIN_PROTOCOL,
     PROTOCOL,
+    RENEW,
     Ack,
     AgentMessage,
     ErrorMessage,
     Hello,
     Need,
     Refused,
+    Renew,
+    Renewed,
     ReportMessage,
     Traits,
     Welcome,
@@ -93,6 +96,8 @@ async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message:
                 connection.catalog_held = None
                 gateway.note("envoy.target_refused", peer, peer.envoy_id, {"code": message.code})
                 await gateway.fleet.refused(peer, message)
+            case Renew(csr=csr):
+                connection.send(frames.renewed(Renewed(certificate=await gateway.fleet.renew(peer, csr))))
     except (Exhausted, Unavailable) as fault:
         # Not the agent's doing: it keeps what was not acknowledged and sends it again after it has reconnected.
         gateway.count("unavailable")
@@ -117,6 +122,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
         connection.catalog_held = hello.applied.catalog_sha256
     # Registered first: a target that is pushed while this one is being read is not missed.
     gateway.register(connection, peer)
+    await gateway.fleet.shows(peer)
     target = await gateway.fleet.target(peer)
     if connection.latest is None or (target is not None and target.order > connection.latest.order):
         connection.latest = target
@@ -138,6 +144,7 @@ def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol
         time=gateway.clock.now(),
         interval_s=gateway.interval_s,
         heartbeat_s=gateway.heartbeat_s,
+        capabilities=[RENEW],
     )
     connection.welcomed()
     connection.send(frames.welcome(head, pieces))

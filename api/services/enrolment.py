@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api.services import pki
-from api.services.pki import AgentRequest, Pki
+from api.services.pki import AgentRequest, Issued, Pki
 from api.services.work import ANONYMOUS, Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import enrolment as rows
 from api.storage import envoys as envoy_rows
 from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, TokenMade
-from schema.errors import Conflict, Invalid, Unauthenticated
+from schema.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from schema.ids import new_id
 from schema.protocol.enrolment import Enrol, Enrolled, EnrolmentToken
 from schema.time import DAY, SECOND, to_rfc3339
@@ -41,6 +41,12 @@ class AlreadyEnrolled(Conflict):
     """A host of this name is enrolled and counts; the token was not made to replace it."""
 
     code = "enrolment.already_enrolled"
+
+
+class RenewalRefused(Forbidden):
+    """This envoy gets no new certificate now."""
+
+    code = "enrolment.renewal_refused"
 
 
 class TooManyTokens(Conflict):
@@ -142,16 +148,7 @@ def _register(
     )
     envoy_rows.add(work.session, project_id, envoy)
     issued = authority.issue(request, project=project_id, envoy_id=envoy_id, now=now)
-    rows.add_certificate(
-        work.session,
-        project_id,
-        sha256=issued.sha256,
-        envoy_id=envoy_id,
-        serial=issued.serial,
-        not_before=issued.not_before,
-        not_after=issued.not_after,
-        now=now,
-    )
+    _keep(work, envoy_id, issued)
     work.audit(
         "envoy.enrol",
         "envoy",
@@ -174,6 +171,60 @@ def _register(
         signing_key=authority.signing_key_hex,
         gateway_url=gateway_url,
         expires=issued.not_after,
+    )
+
+
+class Shown(NamedTuple):
+    """The certificate that an envoy shows."""
+
+    envoy_id: str
+    sha256: str
+    not_after: int
+
+
+def renew(work: Work, shown: Shown, csr: str, authority: Pki) -> str:
+    """A certificate (PEM) for another TLS key of the same envoy. It and the one that is shown count; no other does.
+
+    Args:
+        shown: proves who asks: a request is never believed for another envoy than its connection's.
+
+    Raises:
+        RenewalRefused: it is early, or the request is not of the envoy that was enrolled.
+        pki.BadRequest: the request asks for more than it may, or lacks a key.
+    """
+    envoy = envoy_rows.find(work.session, work.project_id, shown.envoy_id)
+    if envoy is None or envoy.revoked_at is not None:
+        raise RenewalRefused("this envoy is revoked")
+    if shown.not_after - work.now > pki.AGENT_LIFE // 2:
+        raise RenewalRefused("more than half of the certificate's life is left")
+    request = pki.read_request(csr)
+    if (request.ed25519.hex(), request.x25519.hex()) != (envoy.ed25519, envoy.x25519):
+        raise RenewalRefused("the request binds other keys than the enrolment did")
+    dropped = rows.revoke_certificates(work.session, work.project_id, envoy.id, but=shown.sha256, now=work.now)
+    issued = authority.issue(request, project=work.project_id, envoy_id=envoy.id, now=work.now)
+    _keep(work, envoy.id, issued)
+    payload = {"certificate": issued.sha256, "before": shown.sha256, "dropped": dropped}
+    work.audit("envoy.renew", "envoy", envoy.id, payload=payload)
+    return issued.pem
+
+
+def settle(work: Work, envoy_id: str, sha256: str) -> None:
+    """An envoy shows this certificate: those before it count no longer. One after it may be on its way to the host."""
+    count = rows.revoke_older(work.session, work.project_id, envoy_id, than=sha256, now=work.now)
+    if count:
+        work.audit("envoy.certificate_replaced", "envoy", envoy_id, payload={"certificate": sha256, "revoked": count})
+
+
+def _keep(work: Work, envoy_id: str, issued: Issued) -> None:
+    rows.add_certificate(
+        work.session,
+        work.project_id,
+        sha256=issued.sha256,
+        envoy_id=envoy_id,
+        serial=issued.serial,
+        not_before=issued.not_before,
+        not_after=issued.not_after,
+        now=work.now,
     )
 
 

@@ -159,13 +159,31 @@ def add_certificate(
     session.flush()
 
 
-def revoke_certificates(session: Session, project_id: str, envoy_id: str, *, now: int) -> int:
-    """Revoke all certificates of an envoy; how many counted until now."""
+def revoke_certificates(session: Session, project_id: str, envoy_id: str, *, now: int, but: str = "") -> int:
+    """Revoke all certificates of an envoy, but for the one of this digest; how many counted until now."""
     done = session.exec(
         update(CertificateRow)
         .where(
             col(CertificateRow.project_id) == project_id,
             col(CertificateRow.envoy_id) == envoy_id,
+            col(CertificateRow.sha256) != but,
+            col(CertificateRow.revoked_at).is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    return int(done.rowcount)
+
+
+def revoke_older(session: Session, project_id: str, envoy_id: str, *, than: str, now: int) -> int:
+    """Revoke the certificates of an envoy that were issued before the one of this digest; how many counted."""
+    issued = select(CertificateRow.issued_at).where(CertificateRow.sha256 == than).scalar_subquery()
+    done = session.exec(
+        update(CertificateRow)
+        .where(
+            col(CertificateRow.project_id) == project_id,
+            col(CertificateRow.envoy_id) == envoy_id,
+            col(CertificateRow.sha256) != than,
+            col(CertificateRow.issued_at) < issued,
             col(CertificateRow.revoked_at).is_(None),
         )
         .values(revoked_at=now)

@@ -24,6 +24,9 @@ MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 INLINE_OBJECT_BYTES: Final = 256 * 1024
 MAX_NEED: Final = 1_000
 DEFAULT_PORT: Final = 1530
+RENEW: Final = "renew"
+"""Capability of a server: it answers `renew`."""
+MAX_PEM_CHARS: Final = 16 * 1024
 
 
 class Applied(Wire):
@@ -90,6 +93,14 @@ class Refused(Wire):
     message: ShortText
 
 
+class Renew(Wire):
+    """A certificate for a new TLS key, please. Sent only to a server that has the capability."""
+
+    type: Literal["renew"] = "renew"
+    csr: str = Field(max_length=MAX_PEM_CHARS)
+    """PEM, as at enrolment: P-256, with both key attributes as they were then."""
+
+
 # server → agent
 
 
@@ -110,6 +121,7 @@ class Welcome(Wire):
     interval_s: float = 1800.0
     """How often the agent makes a full check, before jitter."""
     heartbeat_s: float = 60.0
+    capabilities: list[str] = Field(default=[], max_length=64)
     target: Target | None = None
 
 
@@ -143,6 +155,14 @@ class Ack(Wire):
     traits_sha256: Sha256 | None = None
 
 
+class Renewed(Wire):
+    """The certificate that was asked for. The one before it counts until this one is shown."""
+
+    type: Literal["renewed"] = "renewed"
+    certificate: str = Field(max_length=MAX_PEM_CHARS)
+    """PEM: the agent's certificate, then any intermediates."""
+
+
 class ErrorMessage(Wire):
     """Something the receiver did wrong; `fatal` means that the connection closes."""
 
@@ -152,8 +172,8 @@ class ErrorMessage(Wire):
     fatal: bool = False
 
 
-AgentMessage = Annotated[Hello | Need | ReportMessage | Traits | Refused, Field(discriminator="type")]
-ServerMessage = Annotated[Welcome | Apply | Objects | Ack | ErrorMessage, Field(discriminator="type")]
+AgentMessage = Annotated[Hello | Need | ReportMessage | Traits | Refused | Renew, Field(discriminator="type")]
+ServerMessage = Annotated[Welcome | Apply | Objects | Ack | Renewed | ErrorMessage, Field(discriminator="type")]
 
 AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage)
 SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)

@@ -20,6 +20,7 @@ from api.services.work import Actor
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
 from api.storage import runs as run_rows
+from api.storage.enrolment import Credential
 from api.storage.envoys import Known
 from schema import canonical
 from schema.envoys import TokenCreate
@@ -31,7 +32,9 @@ from schema.protocol.enrolment import Enrol
 from schema.protocol.messages import Traits
 from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
 from schema.protocol.signing import Domain, Signed
+from schema.time import DAY
 from tests.fleet import request
+from tests.server import FakeClock
 
 SYSTEM = Actor.system("test")
 OPERATOR = Actor("user", "u1", "jane", "token:x", None)
@@ -168,6 +171,66 @@ def test_the_fingerprint_of_live_certificates_changes_with_each_issue_and_revoca
     fleet.write_now(SYSTEM, lambda work: envoys.revoke(work, HOST))
     assert len(set(seen)) == 4
     assert fleet.read_now(SYSTEM, envoys.fingerprint) == seen[-1]
+
+
+def keys_request(keys: tuple[Ed25519PrivateKey, X25519PrivateKey]) -> str:
+    """A request for a new TLS key that binds these."""
+    return request(receipts=keys[0], sealing=keys[1])
+
+
+def test_a_renewed_certificate_takes_the_place_of_the_one_before_once_it_is_shown(fleet: Services) -> None:
+    fleet.clock = clock = FakeClock()
+    keys = Ed25519PrivateKey.generate(), X25519PrivateKey.generate()
+    asked_for = Enrol(token=token(fleet), csr=keys_request(keys))
+    enrolled = asyncio.run(enrolment.register(fleet, asked_for, gateway_url="wss://localhost:1530/agent/v1"))
+    begun = clock.now()
+
+    def live() -> list[Credential]:
+        return fleet.read_now(SYSTEM, envoys.credentials)[1]
+
+    def renew(shown: Credential, csr: str, *, of: str | None = None) -> str:
+        actor = Actor.agent(enrolled.envoy_id, HOST, DEFAULT_PROJECT)
+        asked = enrolment.Shown(of or enrolled.envoy_id, shown.sha256, shown.not_after)
+        return fleet.write_now(actor, lambda work: enrolment.renew(work, asked, csr, fleet.pki))
+
+    (first,) = live()
+    with pytest.raises(enrolment.RenewalRefused, match="half"):
+        renew(first, keys_request(keys))
+    clock.micros = begun + 20 * DAY
+    for stranger in (
+        request(),
+        keys_request((keys[0], X25519PrivateKey.generate())),
+        keys_request((Ed25519PrivateKey.generate(), keys[1])),
+    ):
+        with pytest.raises(enrolment.RenewalRefused, match="other keys"):
+            renew(first, stranger)
+    with pytest.raises(enrolment.RenewalRefused, match="revoked"):
+        renew(first, keys_request(keys), of=new_id())
+    assert live() == [first]
+
+    renew(first, keys_request(keys))
+    lost = next(each for each in live() if each != first)
+    clock.micros += 1_000_000
+    renew(first, keys_request(keys))
+    assert first in live()
+    assert lost not in live(), "one that was never shown makes room for the next"
+    assert len(live()) == 2
+    newest = next(each for each in live() if each != first)
+    assert newest.not_after == pytest.approx(begun + 50 * DAY, abs=DAY)
+
+    def settle(shown: Credential) -> None:
+        fleet.write_now(SYSTEM, lambda work: enrolment.settle(work, enrolled.envoy_id, shown.sha256))
+
+    settle(first)
+    assert len(live()) == 2, "the newer one may be on its way to the host"
+    settle(newest)
+    assert live() == [newest]
+    assert (audited(fleet, "envoy.renew"), audited(fleet, "envoy.certificate_replaced")) == (2, 1)
+
+    fleet.write_now(SYSTEM, lambda work: enrolment.retire(work, enrolled.envoy_id, why="test"))
+    clock.micros += 20 * DAY
+    with pytest.raises(enrolment.RenewalRefused, match="revoked"):
+        renew(newest, keys_request(keys))
 
 
 # Assignments.

@@ -8,9 +8,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from agent import VERSION, tls
+from agent import VERSION
 from agent.clock import SystemClock
 from agent.core import Core
+from agent.credentials import Credentials
 from agent.enrol import Keys
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
@@ -24,14 +25,14 @@ from tests.factories.targets import Signer
 HOSTNAME = "web01.example.com"
 
 
-def enrolled(path: Path, authority: Authority, signer: Signer, *, gateway_url: str, root: Path) -> State:
+def enrolled(path: Path, authority: Authority, signer: Signer, *, gateway_url: str, root: Path, **life: Any) -> State:
     """A state as enrolment leaves it; the signer learns the key to seal to."""
     state = State.open(path)
     keys = Keys()
     signer.sealing = keys.sealing
     files = {
         **keys.files(),
-        "cert.pem": authority.agent(keys.tls.public_key(), signer.project, signer.envoy_id).encode(),
+        "cert.pem": authority.agent(keys.tls.public_key(), signer.project, signer.envoy_id, **life).encode(),
         "ca.pem": authority.pem.encode(),
         "signing.pub": signer.public_hex.encode(),
     }
@@ -60,13 +61,12 @@ class Agent:
         self.executor = LocalExecutor(
             state, self.host, RealHost(root), clock=clock or SystemClock(), followed=self.watch.follow
         )
-        context = tls.of_agent(state.file("ca.pem"), state.file("cert.pem"), state.file("tls.key"))
         self.core = Core(random=lambda: random.random() / 100, version=VERSION)
         self.link = Link(
             self.core,
             self.executor,
             url=self.executor.identity.gateway_url,
-            context=context,
+            credentials=Credentials(state, state.identity()),
             state=state,
             clock=SystemClock(),
         )

@@ -50,6 +50,8 @@ from schema.protocol.messages import (
     ObjectData,
     Objects,
     Refused,
+    Renew,
+    Renewed,
     ReportMessage,
     Target,
     Traits,
@@ -97,11 +99,11 @@ class Authority:
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         ).decode()
 
-    def agent(self, key: Any, project: str, envoy_id: str) -> str:
-        """Certificate (PEM) of an agent for its public key."""
+    def agent(self, key: Any, project: str, envoy_id: str, *, left: timedelta = timedelta(days=30)) -> str:
+        """Certificate (PEM) of an agent for its public key, of which so much of its 30 days is left."""
         uri = x509.UniformResourceIdentifier(ENVOY_URI.format(project=project, envoy_id=envoy_id))
         certificate = (
-            self._builder(x509.Name([]), self.certificate.subject, key)
+            self._builder(x509.Name([]), self.certificate.subject, key, left)
             .add_extension(x509.SubjectAlternativeName([uri]), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .sign(self.key, hashes.SHA256())
@@ -119,16 +121,18 @@ class Authority:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _builder(self, subject: x509.Name, issuer: x509.Name, key: Any) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+    def _builder(
+        self, subject: x509.Name, issuer: x509.Name, key: Any, left: timedelta = timedelta(days=30)
+    ) -> x509.CertificateBuilder:
+        end = datetime.now(UTC) + left
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_before(end - timedelta(days=30, minutes=5))
+            .not_valid_after(end)
         )
 
 
@@ -144,6 +148,10 @@ class Gateway:
         self.traits: list[Traits] = []
         self.refused: list[Refused] = []
         self.fetched: list[str] = []
+        self.renewals: list[str] = []
+        self.issue = self._issue
+        self.shown: list[int] = []
+        """Serial numbers of the certificates that agents have shown, connection by connection."""
         self.received = 0
         self.acknowledges = True
         self.refuses_with: int | None = None
@@ -252,6 +260,8 @@ class Gateway:
 
     async def _converse(self, socket: ServerConnection) -> None:
         self._sockets.add(socket)
+        shown = socket.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        self.shown.append(x509.load_der_x509_certificate(shown).serial_number)
         try:
             async for text in socket:
                 for answer in self._answer(text):
@@ -288,7 +298,14 @@ class Gateway:
                 return [Ack(traits_sha256=message.sha256).model_dump_json()]
             case Refused():
                 self.refused.append(message)
+            case Renew(csr=csr):
+                self.renewals.append(csr)
+                return [Renewed(certificate=self.issue(csr)).model_dump_json()]
         return []
+
+    def _issue(self, csr: str) -> str:
+        key = x509.load_pem_x509_csr(csr.encode()).public_key()
+        return self.authority.agent(key, self.signer.project, self.signer.envoy_id)
 
     def _object(self, digest: str) -> ObjectData:
         data = self.signer.objects[digest]

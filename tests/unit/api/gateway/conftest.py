@@ -65,6 +65,8 @@ class MemoryFleet:
         self.refusals: list[tuple[str, Refused]] = []
         self.sightings: list[Sighting] = []
         self.notes: list[tuple[str, str | None, Mapping[str, Any]]] = []
+        self.shown: list[str] = []
+        self.renewals: list[tuple[str, str]] = []
         self.awaited = False
         self.comings: list[tuple[str, str, int]] = []
         self.raising: Fault | Exception | None = None
@@ -100,6 +102,15 @@ class MemoryFleet:
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         self.refusals.append((peer.envoy_id, message))
+
+    async def shows(self, peer: Peer) -> None:
+        self.shown.append(peer.fingerprint)
+
+    async def renew(self, peer: Peer, csr: str) -> str:
+        if self.raising is not None:
+            raise self.raising
+        self.renewals.append((peer.envoy_id, csr))
+        return "a certificate"
 
     async def objects(self, catalog_sha256: str, digests: list[str]) -> Mapping[str, bytes | None]:
         return {

@@ -12,7 +12,7 @@ import websockets
 
 from schema.errors import Conflict, Unavailable
 from schema.ids import sha256
-from schema.protocol.messages import Applied, Hello, Need, Refused, ReportMessage, Traits
+from schema.protocol.messages import Applied, Hello, Need, Refused, Renew, ReportMessage, Traits
 from schema.protocol.reports import Report, RunStatus, Trigger
 
 from .conftest import Site, closing_code, target_for, until
@@ -329,5 +329,23 @@ def test_an_agent_that_is_ahead_of_us_is_noted(run_with_gateway: Run) -> None:
         async with site.welcomed(web, applied=applied):
             pass
         assert [(action, details["holds"]) for action, _, details in site.fleet.notes] == [("envoy.ahead", [1, 9])]
+
+    run_with_gateway(story)
+
+
+def test_a_certificate_is_renewed_for_who_shows_one(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        async with site.connect(web) as socket:
+            await socket.send(Hello(protocols=[1], agent_version="1").model_dump_json())
+            assert (await told(socket))["capabilities"] == ["renew"]
+            await socket.send(Renew(csr="a request").model_dump_json())
+            assert await told(socket) == {"type": "renewed", "certificate": "a certificate"}
+            assert site.fleet.renewals == [(web.peer.envoy_id, "a request")]
+            assert site.fleet.shown == [web.peer.fingerprint]
+            site.fleet.raising = Conflict("not now")
+            await socket.send(Renew(csr="a request").model_dump_json())
+            refused = await told(socket)
+            assert (refused["type"], refused["message"], refused["fatal"]) == ("error", "not now", False)
 
     run_with_gateway(story)

@@ -1,0 +1,83 @@
+"""Credentials: the certificate that this agent shows, the key behind it, and the pair that comes after them.
+
+The other two keys of an identity stay: what is sealed to one, and what the other has signed, must go on being of use.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from agent import keys, tls
+from agent.enrol import AnswerUnusable, certificate_for, request
+from agent.state import Identity, State
+from schema.ids import sha256
+
+
+class Life(NamedTuple):
+    """Of a certificate, seconds."""
+
+    left_s: float
+    whole_s: float
+
+
+class Credentials:
+    """The TLS identity of an enrolled agent. For one thread at a time."""
+
+    def __init__(self, state: State, identity: Identity) -> None:
+        self._state: Final = state
+        self._identity = identity
+        self._next: ec.EllipticCurvePrivateKey | None = None
+        state.settle(identity)
+        self.context = self._context()
+        """What connections are opened with: another one after `install`."""
+
+    def life(self, now_us: int) -> Life:
+        """How long the certificate lasts, from a wall time in microseconds on, and in all."""
+        shown = x509.load_pem_x509_certificates(self._state.file("cert.pem").read_bytes())[0]
+        begin, end = shown.not_valid_before_utc.timestamp(), shown.not_valid_after_utc.timestamp()
+        return Life(end - now_us / 1e6, end - begin)
+
+    def request(self) -> str:
+        """A certificate request (PEM) for a fresh TLS key, with the two keys that stay.
+
+        Raises:
+            KeyUnreadable
+        """
+        receipts = keys.receipts(self._state.file("ed25519.key"))
+        sealing = keys.sealing(self._state.file("x25519.key"))
+        self._next = ec.generate_private_key(ec.SECP256R1())
+        return request(self._next, receipts.public_key(), sealing.public_key())
+
+    def install(self, certificate: str) -> None:
+        """Show this certificate (PEM) from the next connection on. Interrupted anywhere, it is the old one or the new.
+
+        Raises:
+            AnswerUnusable: it is not for the key that was asked for, or names somebody else.
+            OSError: it cannot be kept.
+        """
+        key, self._next = self._next, None
+        if key is None:
+            raise AnswerUnusable("no certificate was asked for")
+        found = certificate_for(certificate, key.public_key(), self._identity.project, self._identity.envoy_id)
+        files = {
+            "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            "cert.pem": certificate.encode(),
+        }
+        identity = self._identity.model_copy(
+            update={
+                "files": {**self._identity.files, **{name: sha256(data) for name, data in files.items()}},
+                "expires": int(found.not_valid_after_utc.timestamp() * 1_000_000),
+            }
+        )
+        self._state.save_renewal(files, identity)
+        self._identity = identity
+        self.context = self._context()
+
+    def _context(self) -> ssl.SSLContext:
+        file = self._state.file
+        return tls.of_agent(file("ca.pem"), file("cert.pem"), file("tls.key"))
