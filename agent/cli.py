@@ -1,4 +1,4 @@
-"""`vigo-agent`: enrol, run, once, status, dry-run.
+"""`vigo-agent`: enrol, run, once, status, dry-run, traits.
 
 Exit codes: 0 done, 1 something failed (a resource, the server, the disk), 2 wrong use or an unusable state, 3 a
 conflict (an agent runs already, an identity is there already). Each command imports what it needs when it runs: `once`
@@ -96,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", parents=[common], help="say how this agent stands")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(act=_status)
+
+    traits = commands.add_parser("traits", help="say what this host is; needs no enrolment, changes nothing")
+    traits.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="what stands for its root (/)")
+    traits.add_argument("-v", "--verbose", action="store_true", help="log more")
+    traits.add_argument("--json", action="store_true", help="print JSON, for `vigo import host --traits`")
+    traits.set_defaults(act=_traits)
     return parser
 
 
@@ -183,6 +189,23 @@ def _status(options: argparse.Namespace) -> int:
 
     found = standing.read(_enrolled_state(options), SystemClock())
     print(found.model_dump_json(indent=2) if options.json else show.status(found))
+    return OK
+
+
+def _traits(options: argparse.Namespace) -> int:
+    import json
+
+    from agent import logs, show
+    from agent.hosts import RealHost
+    from agent.traits import Collector
+
+    root = options.root.resolve()
+    if not root.is_dir():
+        raise WrongRoot(f"{root} is not a directory")
+    found = Collector(RealHost(root)).collect()
+    for name, why in sorted(found.errors.items()):
+        print(f"vigo-agent: {name}: {logs.plain(why)}", file=sys.stderr)
+    print(json.dumps(found.values, indent=2, sort_keys=True) if options.json else show.traits(found.values))
     return OK
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from agent.logs import plain
 from agent.standing import AgentStatus, LastRun
@@ -37,6 +39,17 @@ def _resource(each: ResourceReport) -> list[str]:
     diff = each.diff.splitlines()
     lines += [f"             {plain(line)}" for line in diff[:MAX_DIFF_LINES]]
     return [*lines, f"             ({len(diff) - MAX_DIFF_LINES} more lines)"] if len(diff) > MAX_DIFF_LINES else lines
+
+
+def traits(values: Mapping[str, Any], prefix: str = "") -> str:
+    """What a host is, a line a value: its dotted path, and the value as JSON."""
+    lines = []
+    for name, value in sorted(values.items()):
+        if isinstance(value, Mapping) and value:
+            lines.append(traits(value, f"{prefix}{name}."))
+        else:
+            lines.append(f"{plain(prefix + name)} = {plain(json.dumps(value, ensure_ascii=False))}")
+    return "\n".join(lines)
 
 
 def status(found: AgentStatus) -> str:
