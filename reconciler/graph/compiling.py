@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -18,15 +18,16 @@ from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
 from reconciler.documents.kinds import ROOT, place
 from reconciler.graph import assertions, plan, references, work
+from reconciler.graph import blocks as blocks_
 from reconciler.graph import roles as roles_
+from reconciler.graph.blocks import Blocks
 from reconciler.graph.crate_sets import CrateSet
 from reconciler.graph.findings import diagnostics_of
 from reconciler.graph.graphs import Compilation, Graph
 from reconciler.graph.leaves import LeafResult, Leaves
 from reconciler.graph.library import Library, build
 from reconciler.graph.linking import ContentCache, Linked
-from reconciler.graph.matching import Matcher
-from reconciler.graph.profiles import MAX_PLAN_BYTES, PlanTooLargeError, Profile, Profiles
+from reconciler.graph.profiles import MAX_PLAN_BYTES, PlanTooLargeError, Profiles
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import ScopeCache, Scopes
 from reconciler.repository.trees import Tree
@@ -55,15 +56,13 @@ class Cache:
     about_tests: assertions.Told | None = None
     sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
     """Each lives as long as a profile has it."""
-    leaves: dict[str, LeafResult] = field(default_factory=dict)
-    matcher: Matcher | None = None
-    shadows: list[tuple[int, int]] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    """Of profiles, as their blocks stand."""
-    by_id: list[int] = field(default_factory=list)
-    """Their places in the order of ids, which is that of the plan's leaves."""
-    rows: plan.Rows | None = None
+    blocks: Blocks | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def leaves(self) -> Mapping[str, LeafResult]:
+        """What each leaf gave, by path."""
+        return self.blocks.leaves if self.blocks is not None else {}
 
     def fork(self) -> Cache:
         """A copy, for another thread to compile another tree with (a branch, a past commit) as quickly.
@@ -92,7 +91,7 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
         try:
             return _Compile(documents, cache).run()
         except PlanTooLargeError:
-            cache.last, cache.leaves = None, {}
+            cache.last, cache.blocks = None, None
             message = f"the catalogs of all match blocks take more than {MAX_PLAN_BYTES} bytes"
             hint = "put long texts into files"
             return Compilation(None, [diagnostic("plan.too-large", ROOT, 1, 1, message, hint)])
@@ -153,22 +152,19 @@ class _Compile:
         self._check_shared(names, roles, anew=self.cold or bool(changed_names))
         self._check_work()
         changed_crates = _changed_crates(library, cache.library)
-        leaves = self._leaves(
+        blocks = self._blocks(
             Leaves(documents, roles, names, Profiles(library.by_name, cache.sets, library.usercrates)),
             changed_crates,
             changed_roles | changed_names,
         )
-        cache.last, cache.roles, cache.names, cache.library, cache.leaves = documents, roles, names, library, leaves
-        order = [profile for leaf in leaves.values() for profile in leaf.profiles]
-        matcher = self._matcher(order)
-        cache.about_tests = assertions.check(documents, names, library.by_name, matcher, cache.about_tests)
+        cache.last, cache.roles, cache.names, cache.library, cache.blocks = documents, roles, names, library, blocks
+        self._check_blocks(blocks)
+        cache.about_tests = assertions.check(documents, names, library.by_name, blocks.matcher, cache.about_tests)
         self.found += cache.about_tests.diagnostics
-        if any(leaf.lacking for leaf in leaves.values()):
-            self.found += diagnostics_of(documents, order)
         ordered = _in_order(self.found)
         if any(each.severity is Severity.ERROR for each in ordered):
             return Compilation(None, ordered)
-        return Compilation(self._graph(library, roles, order, matcher), ordered)
+        return Compilation(self._graph(library, roles, blocks), ordered)
 
     def _touched(self, *kinds: Kind) -> bool:
         return self.cold or not self.kinds.isdisjoint(kinds)
@@ -179,15 +175,14 @@ class _Compile:
         documents, about = self.documents, self.cache.about_shared
         if anew:
             about.clear()
-        for kind in _SHARED:
-            if not anew and kind not in self.kinds:
-                continue
-            for document in documents.of(kind):
-                if anew or document.path in self.changed:
-                    about[document.path] = references.check(documents, document, names)
+            shared = [document for kind in _SHARED for document in documents.of(kind)]
+        else:
+            shared = [document for path in self.changed if (document := documents.by_path.get(path)) is not None]
         for path in self.changed:
-            if path not in documents.by_path:
-                about.pop(path, None)
+            about.pop(path, None)
+        for document in shared:
+            if document.kind in _SHARED and (found := references.check(documents, document, names)):
+                about[document.path] = found
         for found in about.values():
             self.found += found
         for ring in roles.cycles:
@@ -206,52 +201,55 @@ class _Compile:
 
     # leaves
 
-    def _leaves(
-        self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]
-    ) -> dict[str, LeafResult]:
-        if not changed_names and not self._touched(Kind.LEAF, Kind.INHERITED, Kind.ENVIRONMENTS):
-            results = dict(self.cache.leaves)
-            stale = [path for path, kept in results.items() if not kept.uses.isdisjoint(changed_crates)]
-            for path in stale:
-                results[path] = leaves.remake(results[path], changed_crates)
-        else:
-            results = self._all_leaves(leaves, changed_crates, changed_names)
-        for result in results.values():
-            if result.diagnostics:
-                self.found += result.diagnostics
-        return results
+    def _blocks(self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]) -> Blocks:
+        before = self.cache.blocks
+        if self.cold or before is None:
+            scopes = Scopes(self.documents, self.cache.scopes)
+            made = {
+                document.path: leaves.make(document, scopes.of(document.directory), None, changed_crates)
+                for document in self.documents.of(Kind.LEAF)
+            }
+            return blocks_.make(made)
+        fresh = {path for path in self.changed if self._is_leaf(path)}
+        gone = {path for path in self.changed if path in before.leaves and path not in fresh}
+        fresh |= self._under_changed(before)
+        if changed_names:
+            # What is wrong with names is told anew whenever one comes or goes: a hint may name it.
+            fresh.update(path for path in before.told if path not in gone)
+            fresh.update(_using(before, changed_names, gone))
+        stale = [path for path in _using(before, changed_crates, gone) if path not in fresh] if changed_crates else []
+        redone: dict[str, LeafResult] = {path: leaves.remake(before.leaves[path], changed_crates) for path in stale}
+        if fresh:
+            scopes = Scopes(self.documents, self.cache.scopes)
+            changed = changed_crates | changed_names
+            for path in sorted(fresh):
+                document = self.documents.by_path[path]
+                kept = before.leaves.get(path)
+                redone[path] = leaves.make(document, scopes.of(document.directory), kept, changed)
+        results = {**before.leaves, **redone} if redone or gone else before.leaves
+        if gone or len(results) > len(before.leaves):
+            results = {document.path: results[document.path] for document in self.documents.of(Kind.LEAF)}
+        return blocks_.change(before, results, redone.keys() | gone)
 
-    def _all_leaves(
-        self, leaves: Leaves, changed_crates: frozenset[str], changed_names: frozenset[str]
-    ) -> dict[str, LeafResult]:
-        scopes = Scopes(self.documents, self.cache.scopes)
-        same_scopes = not self._touched(Kind.INHERITED, Kind.ENVIRONMENTS)
-        changed = changed_crates | changed_names
-        before = self.cache.leaves
-        results: dict[str, LeafResult] = {}
-        for document in self.documents.of(Kind.LEAF):
-            path = document.path
-            kept = before.get(path)
-            if kept is not None and kept.document is document:
-                scope = kept.scope if same_scopes else scopes.of(document.directory)
-                # What is wrong with names is told anew whenever one comes or goes: a hint may name it.
-                renamed = bool(changed_names) and (kept.diagnostics or not changed_names.isdisjoint(kept.uses))
-                if kept.scope is not scope or renamed:
-                    kept = leaves.make(document, scope, kept, changed)
-                elif not changed_crates.isdisjoint(kept.uses):
-                    kept = leaves.remake(kept, changed_crates)
-            else:
-                kept = leaves.make(document, scopes.of(document.directory), kept, changed)
-            results[path] = kept
-        return results
+    def _is_leaf(self, path: str) -> bool:
+        document = self.documents.by_path.get(path)
+        return document is not None and document.kind is Kind.LEAF
 
-    def _matcher(self, order: Sequence[Profile]) -> Matcher:
-        patterns = [profile.pattern for profile in order]
-        cache = self.cache
-        if cache.matcher is None or cache.matcher.patterns != patterns:
-            cache.matcher = Matcher(patterns)
-            cache.shadows = list(cache.matcher.shadows())
-        for hidden, by in cache.shadows:
+    def _under_changed(self, before: Blocks) -> set[str]:
+        """Leaves that are still there, in and under directories of which what they inherit has changed."""
+        if not self._touched(Kind.INHERITED, Kind.ENVIRONMENTS):
+            return set()
+        above = tuple(
+            {path[: path.rfind("/") + 1] for path in self.changed if place(path) in (Kind.INHERITED, Kind.ENVIRONMENTS)}
+        )
+        by_path = self.documents.by_path
+        return {path for path in before.leaves if path.startswith(above) and path in by_path}
+
+    def _check_blocks(self, blocks: Blocks) -> None:
+        for leaf in blocks.told.values():
+            self.found += leaf.diagnostics
+        order = blocks.order
+        for hidden, by in blocks.matcher.shadows():
             one, other = order[hidden], order[by]
             line, _ = self.documents.place(other.document, ("envoys", other.index, "match"))
             message = f"{one.match_pattern} can never apply"
@@ -259,35 +257,34 @@ class _Compile:
             self.found.append(
                 self._about("match.shadowed", one.document, ("envoys", one.index, "match"), message, hint)
             )
-        return cache.matcher
+        if blocks.lacking:
+            profiles = [profile for path in sorted(blocks.lacking) for profile in blocks.leaves[path].profiles]
+            self.found += diagnostics_of(self.documents, profiles)
 
-    def _graph(self, library: Library, roles: RoleSet, order: Sequence[Profile], matcher: Matcher) -> Graph:
-        by_name, usercrates = library.by_name, library.usercrates
-        delivered = [*by_name.values(), *usercrates.values()]
-        profiles = {profile.id: profile for profile in order}
-        ids = list(profiles)
-        if ids != self.cache.ids:
-            self.cache.ids, self.cache.by_id = ids, sorted(range(len(ids)), key=ids.__getitem__)
-        self.cache.rows = plan.build([order[at].leaf_hash for at in self.cache.by_id], self.cache.rows)
+    def _graph(self, library: Library, roles: RoleSet, blocks: Blocks) -> Graph:
         return Graph(
             self.documents.tree.commit,
             self.documents.tree.id,
-            plan.root(self.cache.rows).hex(),
-            profiles,
-            by_name,
+            plan.root(blocks.rows).hex(),
+            blocks.profiles,
+            library.by_name,
             self.documents,
             roles,
-            matcher,
-            order,
-            {linked.crate.sha256: linked.crate.body for linked in delivered},
-            {each.ref.sha256: each.oid for linked in delivered for each in linked.content.values()},
-            usercrates,
+            blocks.matcher,
+            blocks.order,
+            library.usercrates,
         )
 
     def _about(
         self, code: str, document: Document, path: tuple[str | int, ...], message: str, hint: str = ""
     ) -> Diagnostic:
         return diagnostic(code, document.path, *self.documents.place(document, path), message, hint)
+
+
+def _using(blocks: Blocks, names: frozenset[str], but: set[str]) -> list[str]:
+    """Leaves that use some of these crates and roles."""
+    apart = names.isdisjoint
+    return [path for path, leaf in blocks.leaves.items() if not apart(leaf.uses) and path not in but]
 
 
 def _changed_crates(now: Library, before: Library | None) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Final
 
 from reconciler.documents import Documents
@@ -32,12 +34,22 @@ class Graph:
     matcher: Matcher
     order: Sequence[Profile]
     """The profile of each of the matcher's patterns."""
-    bodies: Mapping[str, bytes]
-    """Crate objects by SHA-256."""
-    blobs: Mapping[str, str]
-    """SHA-256 of content → its blob id."""
     usercrates: Mapping[str, Linked]
     """By name."""
+
+    @cached_property
+    def bodies(self) -> Mapping[str, bytes]:
+        """Crate objects by SHA-256."""
+        return {linked.crate.sha256: linked.crate.body for linked in self._delivered}
+
+    @cached_property
+    def blobs(self) -> Mapping[str, str]:
+        """SHA-256 of content → its blob id."""
+        return {each.ref.sha256: each.oid for linked in self._delivered for each in linked.content.values()}
+
+    @property
+    def _delivered(self) -> Iterable[Linked]:
+        return chain(self.crates.values(), self.usercrates.values())
 
     def match(self, hostname: str) -> Profile | None:
         """The profile of a host; None when no block matches its name."""
