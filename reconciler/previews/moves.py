@@ -1,0 +1,394 @@
+"""Moves: from which profile to which a host goes, and what of that needs a look.
+
+All here is known without rendering and without asking what hosts are. One move stands for all hosts that make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from reconciler.graph import Graph, Profile
+from reconciler.graph.crate_sets import CrateSet
+from reconciler.graph.linking import Linked
+from reconciler.previews.pairs import CratePair, Pairs, ResourcePair
+from reconciler.previews.reading import ALL, Path
+from schema.merging import APPEND, settle
+from schema.previews import MAX_RESOURCES, CrateChange, VarChange
+
+MAX_VALUE: Final = 500
+"""Characters of the value of a var."""
+MAX_DEPTH: Final = 16
+Membership = Literal["kept", "gained", "lost"]
+
+
+class Subject(NamedTuple):
+    """A host, or a match block that stands for hosts nobody has named, and its profile in both revisions."""
+
+    name: str
+    base: Profile | None
+    other: Profile | None
+
+
+class Ask(NamedTuple):
+    """A resource that has to be looked at."""
+
+    crate: CratePair
+    pair: ResourcePair
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Static:
+    """What a move changes that nothing has to be rendered for."""
+
+    membership: Membership
+    environment: VarChange | None
+    roles_added: tuple[str, ...]
+    roles_removed: tuple[str, ...]
+    crates: tuple[CrateChange, ...]
+    """Without their carriers."""
+    reordered: bool
+    vars: tuple[VarChange, ...]
+    vars_left_out: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return self.membership == "kept" and not (
+            self.environment or self.roles_added or self.roles_removed or self.crates or self.reordered or self.vars
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Move:
+    """Hosts that go from one profile to another."""
+
+    base: Profile | None
+    other: Profile | None
+    names: list[str]
+    static: Static
+    asks: Sequence[Ask]
+    same_catalog: bool
+    also: set[tuple[Profile | None, Profile | None]] = field(default_factory=set)
+    """Other moves that are told together with this one."""
+
+
+class _Crates(NamedTuple):
+    """How one crate set differs from another."""
+
+    added: tuple[Linked, ...]
+    removed: tuple[Linked, ...]
+    changed: tuple[CratePair, ...]
+    reordered: bool
+
+
+class Moves:
+    """The moves of some hosts between two graphs.
+
+    Args:
+        overrides: paths of traits that the other side has other values of.
+        configcrate: look at this crate alone.
+    """
+
+    def __init__(
+        self,
+        base: Graph,
+        other: Graph,
+        subjects: Iterable[Subject],
+        *,
+        overrides: Collection[Path] = (),
+        configcrate: str | None = None,
+    ) -> None:
+        self.unchanged = 0
+        self.unmanaged = 0
+        self.total = 0
+        self.made: Final[list[Move]] = []
+        self._held: Final = (base, other)  # what is known by its identity stays
+        self._pairs: Final = Pairs(base, other)
+        self._overrides: Final = overrides
+        self._only: Final = configcrate
+        self._crates: Final[dict[tuple[int, int], _Crates]] = {}
+        self._named: Final[dict[tuple[str, ...], _Crates]] = {}
+        self._changed: Final = _changed_in_place(base, other)
+        self._asks: Final[dict[tuple[Any, ...], list[Ask]]] = {}
+        self._statics: Final[dict[tuple[Any, ...], Static]] = {}
+        self._vars: Final[dict[tuple[int, int], tuple[tuple[VarChange, ...], frozenset[str]]]] = {}
+        groups: dict[tuple[int, int], tuple[Profile | None, Profile | None, list[str]]] = {}
+        for name, one, two in subjects:
+            self.total += 1
+            key = (id(one), id(two))
+            if key not in groups:
+                groups[key] = (one, two, [])
+            groups[key][2].append(name)
+        for one, two, names in groups.values():
+            self._group(one, two, names)
+
+    def _group(self, base: Profile | None, other: Profile | None, names: list[str]) -> None:
+        if base is None and other is None:
+            self.unmanaged += len(names)
+            return
+        same = base is not None and other is not None and base.catalog_sha256 == other.catalog_sha256
+        if same and not self._overrides:
+            self.unchanged += len(names)
+            return
+        if base is None or other is None:
+            move = self._one_sided(base, other, names)
+        else:
+            move = self._kept(base, other, names, same=same)
+        if move.static.empty and not move.asks:
+            self.unchanged += len(names)
+        else:
+            self.made.append(move)
+
+    def _one_sided(self, base: Profile | None, other: Profile | None, names: list[str]) -> Move:
+        """A match block begins or ceases to apply. What ceases leaves the host as it is: nothing is sent any more."""
+        profile = base or other
+        assert profile is not None
+        linked = [each for each in profile.crates.linked if self._is_asked(each.name)]
+        word: Literal["added", "removed"] = "added" if base is None else "removed"
+        asks: list[Ask] = []
+        if base is None:
+            pairs = [self._pairs.of(None, each) for each in linked]
+            asks = [Ask(pair, resource) for pair in pairs for resource in pair.resources]
+        static = Static(
+            membership="kept" if self._only and not linked else "gained" if base is None else "lost",
+            environment=None,
+            roles_added=other.roles if other is not None and not self._only else (),
+            roles_removed=base.roles if base is not None and not self._only else (),
+            crates=tuple(CrateChange(name=each.name, action=word, carriers=[]) for each in linked),
+            reordered=False,
+            vars=(),
+            vars_left_out=0,
+        )
+        return Move(base, other, names, static, asks, same_catalog=False)
+
+    def _kept(self, base: Profile, other: Profile, names: list[str], *, same: bool) -> Move:
+        one, two = base.resolution, other.resolution
+        vars_: tuple[VarChange, ...] = ()
+        keys = host = _NONE
+        sides: tuple[Any, ...] = ()
+        if one is not two and not same:
+            vars_, keys = self._changed_vars(base, other)
+            host = frozenset(what for what in ("environment", "roles") if getattr(one, what) != getattr(two, what))
+            if host:
+                sides = (one.environment, two.environment, one.roles, two.roles)
+        between = self._of_names(one.crates) if one is two else None
+        between = between or self._between(base.crates, other.crates)
+        crates = (id(base.crates), id(other.crates)) if keys or host or self._overrides else ()
+        key = (id(between), *crates, keys, host)
+        asks = self._asks.get(key)
+        if asks is None:
+            asks = self._asks[key] = list(self._to_ask(between, base.crates, other.crates, keys, host))
+        static_key = (id(between), id(vars_) if vars_ else 0, sides)
+        static = self._statics.get(static_key)
+        if static is None:
+            static = self._statics[static_key] = self._static(base, other, between, vars_)
+        return Move(base, other, names, static, asks, same_catalog=same)
+
+    def _static(self, base: Profile, other: Profile, between: _Crates, vars_: tuple[VarChange, ...]) -> Static:
+        crates = [
+            *(CrateChange(name=each.name, action="added", carriers=[]) for each in between.added),
+            *(CrateChange(name=each.name, action="removed", carriers=[]) for each in between.removed),
+            *(CrateChange(name=pair.name, action="changed", carriers=[]) for pair in between.changed),
+        ]
+        crates = [each for each in crates if self._is_asked(each.name)]
+        environment: VarChange | None = None
+        added: tuple[str, ...] = ()
+        removed: tuple[str, ...] = ()
+        if self._only is not None:
+            read = self._read_by(self._only, base, other)
+            vars_ = tuple(each for each in vars_ if ALL in read or each.key.partition(".")[0] in read)
+        else:
+            if base.environment != other.environment:
+                environment = VarChange(
+                    key="environment", base=base.environment, other=other.environment, action="changed"
+                )
+            added = tuple(role for role in other.roles if role not in base.roles)
+            removed = tuple(role for role in base.roles if role not in other.roles)
+        reordered = between.reordered and self._only is None
+        shown = vars_[:MAX_RESOURCES]
+        return Static("kept", environment, added, removed, tuple(crates), reordered, shown, len(vars_) - len(shown))
+
+    def _read_by(self, name: str, base: Profile, other: Profile) -> frozenset[str]:
+        sides = [next((each for each in profile.crates.linked if each.name == name), None) for profile in (base, other)]
+        return self._pairs.of(*sides).vars if any(side is not None for side in sides) else frozenset()
+
+    def _to_ask(
+        self, between: _Crates, base: CrateSet, other: CrateSet, keys: frozenset[str], host: frozenset[str]
+    ) -> Iterator[Ask]:
+        for linked in between.added:
+            yield from self._all(self._pairs.of(None, linked))
+        for pair in between.changed:
+            changed = keys | pair.own_vars
+            yield from (
+                Ask(pair, each)
+                for each in pair.resources
+                if not each.same or each.settings or self._reads(each, changed, host)
+            )
+        if keys or host or self._overrides:
+            before = {linked.name: linked for linked in base.linked}
+            for linked in other.linked:
+                old = before.get(linked.name)
+                if old is None or not _same(old, linked) or not self._is_asked(linked.name):
+                    continue
+                pair = self._pairs.of(old, linked)
+                if self._reads(pair, keys, host):
+                    yield from (Ask(pair, each) for each in pair.resources if self._reads(each, keys, host))
+        for linked in between.removed:
+            yield from self._all(self._pairs.of(linked, None))
+
+    def _all(self, pair: CratePair) -> Iterator[Ask]:
+        if self._is_asked(pair.name):
+            yield from (Ask(pair, each) for each in pair.resources)
+
+    def _reads(self, of: CratePair | ResourcePair, keys: frozenset[str], host: frozenset[str]) -> bool:
+        """Whether something is read that differs; of a crate that is not asked about, no."""
+        if not self._is_asked(of.name if isinstance(of, CratePair) else of.id.partition("/")[0]):
+            return False
+        if keys and (ALL in of.vars or not keys.isdisjoint(of.vars)):
+            return True
+        if host and (ALL in of.host or not host.isdisjoint(of.host)):
+            return True
+        return any(one[: len(two)] == two[: len(one)] for one in of.traits for two in self._overrides)
+
+    def _is_asked(self, crate: str) -> bool:
+        return self._only is None or crate == self._only
+
+    def _of_names(self, names: Mapping[str, str]) -> _Crates | None:
+        """How the crates of a block that resolves as before differ; None where their order may be another."""
+        if self._changed is None:
+            return None
+        chosen = tuple([name for name in self._changed if name in names])
+        found = self._named.get(chosen)
+        if found is None:
+            before, after = self._held[0].crates, self._held[1].crates
+            sides = [before[name] for name in chosen], [after[name] for name in chosen]
+            found = self._named[chosen] = self._compared(*sides)
+        return found
+
+    def _between(self, base: CrateSet, other: CrateSet) -> _Crates:
+        key = (id(base), id(other))
+        found = self._crates.get(key)
+        if found is None:
+            found = self._crates[key] = self._compared(base.linked, other.linked)
+        return found
+
+    def _compared(self, base: Sequence[Linked], other: Sequence[Linked]) -> _Crates:
+        one = {linked.name: linked for linked in base}
+        two = {linked.name: linked for linked in other}
+        changed = tuple(
+            self._pairs.of(one[name], linked)
+            for name, linked in two.items()
+            if name in one and not _same(one[name], linked) and self._is_asked(name)
+        )
+        return _Crates(
+            tuple(linked for name, linked in two.items() if name not in one),
+            tuple(linked for name, linked in one.items() if name not in two),
+            changed,
+            [name for name in one if name in two] != [name for name in two if name in one]
+            or _requires(one, two) != _requires(two, one)
+            or any(pair.reordered for pair in changed),
+        )
+
+    def _changed_vars(self, base: Profile, other: Profile) -> tuple[tuple[VarChange, ...], frozenset[str]]:
+        """The vars that differ, and the top keys of those."""
+        one, two = base.resolution, other.resolution
+        if one is two or one.vars is two.vars:
+            return (), frozenset()
+        key = (id(one), id(two))
+        found = self._vars.get(key)
+        if found is None:
+            if one.vars == two.vars:
+                found = ((), frozenset())
+            else:
+                changes = tuple(_changes(settle(one.vars), settle(two.vars)))
+                keys = frozenset(
+                    name.removesuffix(APPEND)
+                    for name in {*one.vars, *two.vars}
+                    if one.vars.get(name, _ABSENT) != two.vars.get(name, _ABSENT)
+                )
+                found = (changes, keys)
+            self._vars[key] = found
+        return found
+
+
+def of_hosts(base: Graph, other: Graph, names: Iterable[str]) -> Iterator[Subject]:
+    """Hosts with their profiles in both graphs."""
+    same = base.matcher is other.matcher
+    match, order = base.matcher.match, base.order
+    for name in names:
+        index = match(name)
+        one = order[index] if index is not None else None
+        if same:
+            yield Subject(name, one, other.order[index] if index is not None else None)
+        else:
+            yield Subject(name, one, other.match(name))
+
+
+def of_blocks(base: Graph, other: Graph) -> Iterator[Subject]:
+    """Every match block that can apply, by its pattern, where no hosts are known."""
+    one, two = _by_pattern(base), _by_pattern(other)
+    for pattern in dict.fromkeys((*one, *two)):
+        yield Subject(pattern, one.get(pattern), two.get(pattern))
+
+
+def _by_pattern(graph: Graph) -> dict[str, Profile]:
+    hidden = {index for index, _ in graph.matcher.shadows()}
+    found: dict[str, Profile] = {}
+    for index, profile in enumerate(graph.order):
+        if index not in hidden:
+            found.setdefault(profile.match_pattern, profile)
+    return found
+
+
+def _changed_in_place(base: Graph, other: Graph) -> list[str] | None:
+    """Crates that both graphs have and that differ; None where crates come or go, or wait for others than before."""
+    if base.crates.keys() != other.crates.keys():
+        return None
+    changed = [name for name, linked in base.crates.items() if other.crates[name] is not linked]
+    if any(base.crates[name].crate.depends_on != other.crates[name].crate.depends_on for name in changed):
+        return None
+    return changed
+
+
+def _same(old: Linked, new: Linked) -> bool:
+    return old is new or (
+        old.crate.sha256 == new.crate.sha256
+        and old.encoded_content == new.encoded_content
+        and old.crate.depends_on == new.crate.depends_on
+    )
+
+
+def _requires(of: Mapping[str, Linked], among: Mapping[str, Linked]) -> dict[str, set[str]]:
+    """What crates that both have wait for, of those that both have."""
+    return {
+        name: {each for each in linked.crate.depends_on if each in of and each in among}
+        for name, linked in of.items()
+        if name in among
+    }
+
+
+def _changes(base: Mapping[str, Any], other: Mapping[str, Any], below: str = "", depth: int = 0) -> Iterator[VarChange]:
+    for key in sorted({*base, *other}):
+        was, now = base.get(key, _ABSENT), other.get(key, _ABSENT)
+        if was is now or (type(was) is type(now) and was == now):
+            continue
+        name = f"{below}{key}"
+        if isinstance(was, dict) and isinstance(now, dict) and depth < MAX_DEPTH:
+            yield from _changes(was, now, f"{name}.", depth + 1)
+        elif was is _ABSENT:
+            yield VarChange(key=name, other=_short(now), action="added")
+        elif now is _ABSENT:
+            yield VarChange(key=name, base=_short(was), action="removed")
+        else:
+            yield VarChange(key=name, base=_short(was), other=_short(now), action="changed")
+
+
+def _short(value: Any) -> Any:
+    text = str(value)
+    return value if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]} [... {len(text) - MAX_VALUE} more]"
+
+
+_ABSENT: Final[Any] = object()
+_NONE: Final[frozenset[str]] = frozenset()

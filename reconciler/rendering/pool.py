@@ -1,0 +1,167 @@
+"""The pool: children that compute under limits; one that is ended is replaced, and costs one job.
+
+May be used from several threads: each batch of jobs has a child to itself.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+import reconciler
+from reconciler.rendering.confined import HEADER
+
+BATCH: Final = 64
+"""Jobs that are sent at once."""
+TOO_LONG: Final = "rendering all of it takes too long"
+
+_START: Final = "import sys; sys.path.insert(0, {root!r}); from reconciler.rendering.confined import main; main{args!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job may use."""
+
+    cpu_s: int = 2
+    memory_bytes: int = 256 * 1024 * 1024
+    """Of the whole child."""
+    wall_s: float = 10.0
+    """A child that is silent for longer is ended."""
+    answer_bytes: int = 1024 * 1024
+    jobs: int = 20_000
+    """A child is replaced after so many."""
+
+
+class Pool:
+    """Children that compute one function. They start when they are first needed.
+
+    Args:
+        target: `module:function` of our own code, that takes and gives plain data.
+        size: children at once; who finds all of them busy waits.
+    """
+
+    def __init__(self, target: str, limits: Limits | None = None, *, size: int = 1) -> None:
+        self._target: Final = target
+        self._limits: Final = limits or Limits()
+        self._free: Final = threading.Semaphore(size)
+        self._idle: Final[list[_Child]] = []
+        self._lock: Final = threading.Lock()
+        self._closed = False
+
+    def run(self, jobs: Sequence[Any], *, deadline_s: float) -> list[Any]:
+        """The answers, in order. A job without one has `{"refused": why}` in its place.
+
+        Args:
+            deadline_s: for all of them together, waiting for a child included.
+        """
+        until = time.monotonic() + deadline_s
+        answers: list[Any] = []
+        if not jobs or not self._free.acquire(timeout=deadline_s):
+            return [{"refused": TOO_LONG} for _ in jobs]
+        try:
+            while len(answers) < len(jobs) and time.monotonic() < until:
+                child = self._child()
+                whole = child.run(jobs[len(answers) : len(answers) + BATCH], answers, until)
+                if whole and child.served < self._limits.jobs and not self._closed:
+                    with self._lock:
+                        self._idle.append(child)
+                else:
+                    child.end()
+        finally:
+            self._free.release()
+        return answers + [{"refused": TOO_LONG} for _ in jobs[len(answers) :]]
+
+    def close(self) -> None:
+        """End the children. One that is at work is ended when its batch is done."""
+        with self._lock:
+            self._closed = True
+            idle = list(self._idle)
+            self._idle.clear()
+        for child in idle:
+            child.end()
+
+    def _child(self) -> _Child:
+        with self._lock:
+            return self._idle.pop() if self._idle else _Child(self._target, self._limits)
+
+
+class _Child:
+    def __init__(self, target: str, limits: Limits) -> None:
+        self.served = 0
+        self._limits: Final = limits
+        root = str(Path(reconciler.__file__).parents[1])
+        args = (target, limits.memory_bytes, limits.cpu_s, limits.answer_bytes)
+        # -I: neither environment nor working directory say what is imported. Nothing is inherited but three pipes.
+        self._process: Final = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", _START.format(root=root, args=args)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            close_fds=True,
+            bufsize=0,
+        )
+
+    def run(self, jobs: Sequence[Any], answers: list[Any], until: float) -> bool:
+        """Append the answers to a batch; false when this child is not to be asked again.
+
+        The job at which a child ends is refused; those behind it are left for another.
+        """
+        self.served += len(jobs)
+        assert self._process.stdin is not None
+        body = orjson.dumps(jobs, option=orjson.OPT_NON_STR_KEYS)
+        try:
+            self._process.stdin.write(len(body).to_bytes(HEADER, "big"))
+            data = memoryview(body)
+            while data:
+                data = data[self._process.stdin.write(data) or 0 :]
+        except OSError:
+            answers.append({"refused": "the process that renders has ended"})
+            return False
+        for _ in jobs:
+            left = min(self._limits.wall_s, until - time.monotonic())
+            answer = self._answer(time.monotonic() + left)
+            if answer is None:
+                answers.append({"refused": "rendering it takes more than it may"})
+                return False
+            answers.append(orjson.loads(answer))
+        return True
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        with suppress(OSError):
+            self._process.communicate()
+
+    def _answer(self, until: float) -> bytes | None:
+        header = self._read(HEADER, until)
+        size = int.from_bytes(header, "big") if header is not None else 0
+        if header is None or size > self._limits.answer_bytes + 4096:
+            return None
+        return self._read(size, until)
+
+    def _read(self, size: int, until: float) -> bytes | None:
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(fd, select.POLLIN | select.POLLHUP)
+        found = bytearray()
+        while len(found) < size:
+            if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                return None
+            data = os.read(fd, size - len(found))
+            if not data:
+                return None
+            found += data
+        return bytes(found)

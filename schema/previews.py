@@ -1,0 +1,183 @@
+"""Previews: whom a change of a crate would reach, and what another revision would be for each host.
+
+Hosts for which the same changes form one class. Classes are disjoint: their counts, with those of hosts that stay as
+they are and of hosts that no match block applies to, add up to all that were looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from schema.config import Absent
+from schema.ids import Commit, EnvoyId, Sha256
+
+MAX_CLASSES: Final = 200
+MAX_NAMED: Final = 50
+"""Hosts, profiles or carriers that one class names."""
+MAX_RESOURCES: Final = 200
+"""Resources, and as many vars, that one class shows."""
+MAX_ANSWER: Final = 2 * 1024 * 1024
+"""Characters of diffs and values in one answer; classes beyond it are counted, not shown."""
+MAX_OVERRIDES: Final = 32
+"""Traits that a what-if may change."""
+
+
+class AffectedEnvoy(BaseModel):
+    """A host that a change of the crate would reach."""
+
+    hostname: str
+    envoy_id: EnvoyId
+
+
+class Preview(BaseModel):
+    """Whom a change of a crate would reach."""
+
+    configcrate: str
+    affected: list[AffectedEnvoy]
+    """By host name."""
+    count: int
+
+
+Certainty = Literal["change", "maybe", "none"]
+"""`maybe`: it depends on what only the host knows. `none`: other bytes are delivered, and all they say is the same."""
+
+Action = Literal["added", "changed", "removed", "starts", "stops", "fails", "order"]
+"""`starts` and `stops`: its `when` begins or ceases to hold. `fails`: it cannot be rendered. `order`: only what it
+waits for or notifies."""
+
+
+class PreviewedRevision(BaseModel):
+    """One of the two revisions."""
+
+    rev: str
+    """As it was asked for; `in force` for what the server has."""
+    commit: Commit | None
+    """None for files as they stand in a directory."""
+    plan_root: Sha256
+    """Digest over what every profile is to be: an approval that names it binds exactly this plan."""
+    profiles: int
+
+
+class AttributeChange(BaseModel):
+    """One attribute of a resource, rendered. A side is left out where the attribute is not there."""
+
+    name: str
+    item: Absent[str] = None
+    """With `foreach`: which of its resources, as reports name it."""
+    base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    diff: Absent[str] = None
+    """Of text with several lines: unified, in place of both sides."""
+    note: Absent[str] = None
+    """Why it is not shown, or that it is not rendered."""
+
+
+class ResourceChange(BaseModel):
+    """What becomes of one resource."""
+
+    id: str
+    """`crate/name`, as reports have it."""
+    type: str
+    action: Action
+    maybe: Absent[str] = None
+    """Why that is not certain."""
+    about: str
+    """What it manages: a path, a package; of several, how many."""
+    attributes: list[AttributeChange]
+    left_out: Absent[int] = None
+    """Attributes that are not shown."""
+    consequence: Absent[str] = None
+    """What the host makes of a removal, a condition that ceases to hold, or a failure."""
+    notifies: list[str]
+    """Resources that run because of it."""
+    file: str
+    line: int
+
+
+class CrateChange(BaseModel):
+    """A crate that comes, goes, or is another."""
+
+    name: str
+    action: Literal["added", "removed", "changed"]
+    carriers: list[str]
+    """What brings it, or brought it."""
+
+
+class VarChange(BaseModel):
+    """A var whose final value differs. Secrets stand there by name, as they do in git."""
+
+    key: str
+    """Dotted."""
+    base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    action: Literal["added", "changed", "removed"]
+
+
+class ProfilePair(BaseModel):
+    """The match blocks that a host goes from and to; None where none applies."""
+
+    base: str | None
+    other: str | None
+
+
+class ChangeClass(BaseModel):
+    """Hosts for which the same changes."""
+
+    id: Sha256
+    """Names the change, whomever it is for: the same change has the same id in the next preview."""
+    title: str
+    certainty: Certainty
+    membership: Literal["kept", "gained", "lost"]
+    """Whether a match block applies in both revisions, in the other alone, or in the base alone."""
+    count: int
+    hosts: list[str]
+    """Some of them, in order."""
+    left_out: Absent[int] = None
+    """How many hosts are not named."""
+    example: str
+    """The host whose values the rendered text shows."""
+    profiles: list[ProfilePair]
+    environment: Absent[VarChange] = None
+    roles_added: list[str]
+    roles_removed: list[str]
+    crates: list[CrateChange]
+    reordered: bool
+    """Whether crates that stay, or resources that stay in one of them, are applied in another order."""
+    vars: list[VarChange]
+    resources: list[ResourceChange]
+    vars_left_out: Absent[int] = None
+    resources_left_out: Absent[int] = None
+    notes: list[str]
+
+
+class RevisionPreview(BaseModel):
+    """What one revision would be to hosts that are under another."""
+
+    base: PreviewedRevision
+    other: PreviewedRevision
+    subject: Literal["hosts", "blocks"]
+    """What is counted: hosts, or match blocks where no hosts are known."""
+    summary: str
+    hosts: int
+    """All that were looked at."""
+    kinds: int
+    """Classes in which something changes, or may."""
+    changed: int
+    """Hosts for which something changes, certainly or perhaps."""
+    removing: int
+    """Hosts of those that lose a resource, or the match block they are under."""
+    unchanged: int
+    """Hosts that get the same bytes."""
+    unmanaged: int
+    """Hosts that no match block applies to, in neither revision."""
+    configcrate: Absent[str] = None
+    """Only what concerns this crate was looked at."""
+    traits: Absent[dict[str, Any]] = None
+    """What-if: the traits that the other side was rendered with, in place of those last seen."""
+    classes: list[ChangeClass]
+    """Those that change most hosts first; those without visible change last."""
+    left_out: Absent[int] = None
+    """Classes that are not shown."""
+    notes: list[str]
