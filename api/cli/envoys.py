@@ -35,6 +35,9 @@ def list_(
         [_row(envoy) for envoy in found["envoys"]],
         empty="no envoys; `vigo envoys token HOST` enrols one",
     )
+    for envoy in found["envoys"]:
+        if envoy.get("stalled"):
+            output.note(output.visible(f"{envoy['hostname']} gets nothing newer: {envoy['stalled']}"))
     if found["hasMore"]:
         output.line(f"{found['total']} in all; --offset {found['nextOffset']} shows the next")
 
@@ -93,8 +96,8 @@ def revoke(
 def _row(envoy: dict[str, Any]) -> tuple[object, ...]:
     return (
         envoy.get("hostname"),
-        envoy.get("status"),
-        envoy.get("convergence"),
+        "revoked" if envoy.get("revoked") else envoy.get("status"),
+        "" if envoy.get("revoked") else envoy.get("convergence"),
         envoy.get("environment"),
         str(envoy.get("commit") or "")[:12],
         output.when(envoy.get("lastRunAt")),

@@ -220,3 +220,22 @@ def test_runs_alone_is_the_list_with_its_options(connected: Vigo, server: Server
         "/api/v1/runs?limit=50",
     ]
     assert "show" in connected("runs", "--help")[1]
+
+
+def test_a_list_says_what_is_revoked_and_what_is_stalled(connected: Vigo, server: Server) -> None:
+    common = {
+        "status": "online",
+        "convergence": "converged",
+        "environment": "production",
+        "commit": None,
+        "lastRunAt": None,
+    }
+    envoys = [
+        {"hostname": "a", "revoked": True, "stalled": "", **common},
+        {"hostname": "b", "revoked": False, "stalled": "the secret db/password is not there", **common},
+    ]
+    server.answers["GET /api/v1/envoys"] = (200, {"envoys": envoys, "hasMore": False})
+    code, out, err = connected("envoys", "list", "--include-revoked")
+    first, second = (line.split() for line in out.splitlines()[1:])
+    assert (code, first[:3], second[:3]) == (0, ["a", "revoked", "production"], ["b", "online", "converged"])
+    assert err == "b gets nothing newer: the secret db/password is not there\n"
