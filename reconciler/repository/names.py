@@ -77,8 +77,8 @@ def path_refusal(path: str) -> str | None:
 
 
 def printable(name: bytes) -> str:
-    """A name as text that can be shown and logged: what is not printable comes out escaped."""
-    text = name.decode("utf-8", "backslashreplace")
+    """A name as text that can be shown and logged: what is not printable comes out escaped, what is too long is cut."""
+    text = name[: 4 * MAX_PATH_CHARS].decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
