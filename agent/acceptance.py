@@ -306,15 +306,17 @@ def _parse(shape: type[Shape], body: bytes, what: str) -> Shape:
 
 def _check_catalog(catalog: Catalog) -> dict[str, int]:
     """Digest → size of what a catalog names, once its names and sizes are known to be sound."""
-    names = [crate.name for crate in catalog.crates]
-    if len(set(names)) != len(names):
-        raise Refusal(RefusalCode.FORMAT, "catalog: a crate stands in it twice")
-    for crate in catalog.crates:
-        if absent := sorted(set(crate.requires) - set(names)):
-            raise Refusal(RefusalCode.FORMAT, f"catalog: {crate.name} requires {absent[0]}, which is not in it")
-    _check_names((*names, *catalog.content, *catalog.secrets))
+    for crates in (catalog.crates, catalog.usercrates):
+        names = [crate.name for crate in crates]
+        if len(set(names)) != len(names):
+            raise Refusal(RefusalCode.FORMAT, "catalog: a crate stands in it twice")
+        for crate in crates:
+            if absent := sorted(set(crate.requires) - set(names)):
+                raise Refusal(RefusalCode.FORMAT, f"catalog: {crate.name} requires {absent[0]}, which is not in it")
+        _check_names(names)
+    _check_names((*catalog.content, *catalog.secrets))
     objects: dict[str, int] = {}
-    for ref in (*catalog.crates, *catalog.content.values()):
+    for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values()):
         if objects.setdefault(ref.sha256, ref.size) != ref.size:
             raise Refusal(RefusalCode.FORMAT, f"catalog: two sizes for object {ref.sha256}")
         if ref.size > MAX_OBJECT_BYTES:

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from agent import removal
+from agent import removal, usercrates, users
 from agent.desired import Desired
 from agent.hosts import Host, HostFault
+from agent.hosts.host import forget
 from agent.journal import Journal, JournalFull
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
 from schema.expressions import ExpressionError
+from schema.protocol.desired import CompiledResource
 from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
 from schema.secrets import UnknownSecret
 from schema.time import Clock
@@ -64,10 +66,12 @@ def run(
     this = _Run(plan, host, journal, reporting, clock, dry_run=dry_run)
     for index in plan.order:
         this.step(index)
+    if plan.usercrates:
+        this.users()
     removal.run(
         plan, host, journal, reporting, kept=this.is_kept, owned=this.owned, settled=this.settled, dry_run=dry_run
     )
-    error = "" if dry_run else _conclude(host, journal)
+    error = "" if dry_run else _conclude(plan, journal)
     if reporting.left_out:
         error = f"{reporting.left_out} resources beyond {MAX_RESOURCES} are neither applied nor reported; {error}"
     host.memo.clear()
@@ -105,10 +109,12 @@ def managed_paths(desired: Desired) -> frozenset[str]:
     )
 
 
-def _conclude(host: Host, journal: Journal) -> str:
+def _conclude(plan: Plan, journal: Journal) -> str:
     """Make the run durable. Returns what went wrong with that."""
     said = []
-    for act, what in ((host.sync_pending, "what was written"), (journal.flush, "the journal")):
+    hosts = {id(host): host for host in (plan.host, *(crate.host for crate in plan.crates))}.values()
+    written = [(host.sync_pending, "what was written") for host in hosts]
+    for act, what in (*written, (journal.flush, "the journal")):
         try:
             act()
         except OSError as error:
@@ -138,6 +144,7 @@ class _Run:
         self._unsupported: Final[dict[str, str | None]] = {}
         self._seen: Final[set[str]] = set()
         self._unexpanded: Final[set[str]] = set()
+        self._users_known = True
         self.owned: Final[dict[tuple[str, str], str]] = {}
         """What is owned in this run → by which resource."""
         self.settled = True
@@ -145,13 +152,30 @@ class _Run:
 
     def is_kept(self, resource: str) -> bool:
         """Whether a resource of the journal is still in the catalog."""
-        return resource in self._seen or resource.rpartition("[")[0] in self._unexpanded
+        if resource in self._seen or resource.rpartition("[")[0] in self._unexpanded:
+            return True
+        return not self._users_known and resource.startswith(usercrates.PREFIX)
+
+    def users(self) -> None:
+        """Converge what stands for each user, as they are now: the run may have made some of them."""
+        forget(self._host)
+        try:
+            order = self._plan.users(users.read(self._host))
+        except (ResourceFailed, HostFault, OSError) as error:
+            self._users_known = self.settled = False
+            for crate in self._plan.usercrates:
+                absent = CompiledResource(id=f"{usercrates.PREFIX}{crate.name}", type="usercrate", spec={})
+                self._reporting.add(absent, absent.id, Converged(Outcome.FAILED, error=f"users: {error}"), 0)
+            return
+        for index in order:
+            self.step(index)
 
     def step(self, index: int) -> None:
         """Converge one resource with all its items."""
         step = self._plan.steps[index]
         name, begun = step.resource.id, self._monotonic()
         self._seen.add(name)
+        self._plan.functions.host = step.crate.host
         fate = _Fate.DONE
         try:
             fate = self._step(index, step, begun)
@@ -170,6 +194,9 @@ class _Run:
             self.settled = self.settled and step.instances is not None
 
     def _step(self, index: int, step: Step, begun: float) -> _Fate:
+        if step.crate.absent:
+            self._skip(step, step.crate.absent, begun)
+            return _Fate.DONE
         if step.waits and (reason := self._blocked(step)):
             self._skip(step, reason, begun)
             return _Fate.SKIPPED
@@ -278,13 +305,13 @@ class _Run:
             raise ResourceFailed(f"{instance.owns[1]} is managed by {owner} already")
         if kind.prefetch is not None and (key := f"prefetched:{step.resource.type}") not in self._host.memo:
             self._host.memo[key] = True
-            kind.prefetch(self._host, self._plan.prepared(kind))
+            kind.prefetch(step.host, self._plan.prepared(kind))
         audit = step.resource.mode == "audit"
         enforced = not (self._dry_run or audit)
         if enforced and instance.path and not known:
             self._remember(step, instance)
         result: Converged = kind.converge(
-            self._host,
+            step.host,
             instance.prepared,
             dry_run=not enforced,
             tainted=bool(step.secrets),
@@ -316,14 +343,14 @@ class _Run:
             self._journal.forget(instance.id)
         if step.resource.on_removal == "revert" and instance.path not in self._journal.origins:
             # Now, though nothing may be about to change: later it could be somebody's damage that is kept.
-            removal.remember(self._host, self._journal, instance.path, whole=True)
+            removal.remember(step.host, self._journal, instance.path, whole=True)
 
     def _write_down(self, step: Step, instance: Instance) -> None:
         """What must be known, whatever happens next, before the host is changed."""
         if instance.path and instance.id not in self._journal.entries:
             self._journal.reached(instance.id, instance.entry._replace(digest=""))
             if instance.path not in self._journal.origins:
-                removal.remember(self._host, self._journal, instance.path, whole=False)
+                removal.remember(step.host, self._journal, instance.path, whole=False)
         targets = (self._plan.steps[target].resource for target in step.notifies)
         self._fresh_debts = self._journal.owe([target.id for target in targets if target.on_notify_only])
 

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ValidationError
 
 from schema import canonical
 from schema.ids import sha256
-from schema.protocol.desired import Assignment, Catalog, CrateObject
+from schema.protocol.desired import Assignment, Catalog, CrateObject, CrateRef, UsercrateObject
 
 if TYPE_CHECKING:
     from agent.plan import Plan
 
 M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", bound=CrateObject)
 
 Load = Callable[[str], bytes]
 """From SHA-256 to bytes. Raises `LookupError` when they are not at hand."""
@@ -43,6 +44,8 @@ class Desired:
     """Content of `catalog.content`, by digest."""
     secrets: Mapping[str, str] = field(repr=False)
     """Name → value, opened; those of `catalog.secrets` that are at hand."""
+    usercrates: tuple[UsercrateObject, ...] = ()
+    """In the catalog's order."""
     plan: Plan | None = field(default=None, repr=False)
     """What `agent.converge` worked out for it, once."""
 
@@ -60,24 +63,26 @@ def read(
     if sha256(catalog) != bound.catalog_sha256:
         raise DesiredUnreadable("the catalog is not the one that the assignment names")
     shared = _parse(Catalog, catalog, "the catalog")
-    crates = []
-    for ref in shared.crates:
-        data = load(ref.sha256)
-        if sha256(data) != ref.sha256:
-            raise DesiredUnreadable(f"the object of crate {ref.name} is not the one that the catalog names")
-        crate = _parse(CrateObject, data, f"crate {ref.name}")
-        if crate.name != ref.name:
-            raise DesiredUnreadable(f"the object of crate {ref.name} is that of {crate.name}")
-        crates.append(crate)
     return Desired(
         assignment=bound,
         assignment_sha256=sha256(assignment),
         catalog=shared,
-        crates=tuple(crates),
+        crates=tuple(_object(CrateObject, ref, load, "crate") for ref in shared.crates),
         hostname=hostname,
         load=load,
         secrets=dict(secrets or {}),
+        usercrates=tuple(_object(UsercrateObject, ref, load, "usercrate") for ref in shared.usercrates),
     )
+
+
+def _object(model: type[C], ref: CrateRef, load: Load, what: str) -> C:
+    data = load(ref.sha256)
+    if sha256(data) != ref.sha256:
+        raise DesiredUnreadable(f"the object of {what} {ref.name} is not the one that the catalog names")
+    crate = _parse(model, data, f"{what} {ref.name}")
+    if crate.name != ref.name:
+        raise DesiredUnreadable(f"the object of {what} {ref.name} is that of {crate.name}")
+    return crate
 
 
 def _parse(model: type[M], data: bytes, what: str) -> M:

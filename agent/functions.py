@@ -20,7 +20,7 @@ class Functions:
     """Answers from one host. Nothing is remembered: an expression is evaluated just before its resource."""
 
     def __init__(self, host: Host, clock: Clock) -> None:
-        self._host: Final = host
+        self.host = host
         self.clock = clock
 
     def file_exists(self, path: str) -> bool:
@@ -35,16 +35,16 @@ class Functions:
 
     def process_running(self, name: str) -> bool:
         """See `HostFunctions`: by the name of the program, or by the name it was started under."""
-        if self._host.confined:
+        if self.host.confined:
             _unknown("process_running")
-        return any(entry.isdigit() and name in self._process_names(entry) for entry in self._host.listdir("/proc"))
+        return any(entry.isdigit() and name in self._process_names(entry) for entry in self.host.listdir("/proc"))
 
     def command_succeeds(self, command: str) -> bool:
         """See `HostFunctions`."""
-        if self._host.confined:
+        if self.host.confined:
             _unknown("command_succeeds")
         try:
-            return shell.run(self._host, command, timeout_s=COMMAND_TIMEOUT_S).code == 0
+            return shell.run(self.host, command, timeout_s=COMMAND_TIMEOUT_S).code == 0
         except HostFault as error:
             raise ExpressionError(f"command_succeeds: {error}", ErrorKind.TYPE) from error
 
@@ -56,20 +56,22 @@ class Functions:
         """What a path leads to: the host layer itself never follows a last component."""
         try:
             for _ in range(_MAX_LINKS):
-                stat = self._host.lstat(path)
+                stat = self.host.lstat(path)
                 if stat is None or stat.kind is not Kind.SYMLINK:
                     return stat
-                path = normpath(
-                    f"{dirname(path)}/{target}" if (target := self._host.readlink(path))[:1] != "/" else target
-                )
+                target = self.host.readlink(path)
+                leads_to = normpath(target if target[:1] == "/" else f"{dirname(path)}/{target}")
+                if self.host.guards(path) and not self.host.guards(leads_to):
+                    return None  # a user may not have us look where they cannot
+                path = leads_to
         except HostFault as error:
             raise ExpressionError(str(error), ErrorKind.TYPE) from error
         return None
 
     def _process_names(self, process: str) -> set[str]:
         try:
-            short = self._host.read(f"/proc/{process}/comm").decode("utf-8", "replace").strip()
-            command = self._host.read(f"/proc/{process}/cmdline").split(b"\0", 1)[0].decode("utf-8", "replace")
+            short = self.host.read(f"/proc/{process}/comm").decode("utf-8", "replace").strip()
+            command = self.host.read(f"/proc/{process}/cmdline").split(b"\0", 1)[0].decode("utf-8", "replace")
         except (OSError, HostFault):  # it has ended meanwhile
             return set()
         return {short, command, command.rpartition("/")[2]}

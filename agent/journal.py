@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from agent import durable
+from agent.hosts import Account
 
 FILE: Final = "journal.jsonl"
 ORIGINALS: Final = "originals"
@@ -47,6 +48,8 @@ class Entry(NamedTuple):
     path: str
     """What it owns, where that is a path; else empty."""
     on_removal: str
+    user: Account | None = None
+    """Of what a usercrate made: for whom. A revert is done on behalf of them, also when they are no longer known."""
 
 
 class Journal:
@@ -89,7 +92,7 @@ class Journal:
             _log.warning("%s is not remembered: the journal holds %d resources", resource, MAX_ENTRIES)
             return
         self.entries[resource] = entry
-        self._unwritten.append(_line(e=resource, d=entry.digest, t=entry.type, p=entry.path, r=entry.on_removal))
+        self._unwritten.append(_entry_line(resource, entry))
 
     def set_aside(self, resource: str) -> None:
         """The resource was skipped: what changes it next is no drift."""
@@ -191,7 +194,7 @@ class Journal:
 
     def _compact(self) -> None:
         lines = [_line(v=1, salt=self.salt)]
-        lines += [_line(e=name, d=e.digest, t=e.type, p=e.path, r=e.on_removal) for name, e in self.entries.items()]
+        lines += [_entry_line(name, entry) for name, entry in self.entries.items()]
         lines += [_line(o=path, b=origin) for path, origin in self.origins.items()]
         lines += [_line(n=resource) for resource in sorted(self.owed)]
         if self._directory is not None:
@@ -234,7 +237,7 @@ class Journal:
             record = json.loads(raw)
             match record:
                 case {"e": str(name), "d": str(digest), "t": str(kind), "p": str(path), "r": str(on_removal)}:
-                    self.entries[name] = Entry(digest, kind, path, on_removal)
+                    self.entries[name] = Entry(digest, kind, path, on_removal, _account(record.get("a")))
                 case {"f": str(name)}:
                     self.entries.pop(name, None)
                 case {"o": str(path), "b": dict(origin)}:
@@ -286,6 +289,18 @@ class Journal:
         for path in directory.iterdir():
             if path.name not in live:
                 durable.remove(path)
+
+
+def _entry_line(resource: str, entry: Entry) -> str:
+    whose = {} if entry.user is None else {"a": list(entry.user)}
+    return _line(e=resource, d=entry.digest, t=entry.type, p=entry.path, r=entry.on_removal, **whose)
+
+
+def _account(record: object) -> Account | None:
+    match record:
+        case [str(name), int(uid), int(gid), str(home)]:
+            return Account(name, uid, gid, home)
+    return None
 
 
 def _line(**record: Any) -> str:

@@ -1,6 +1,7 @@
 """The plan: what is worked out of one desired state and kept between runs.
 
-Owns order, binding of secrets, rendering, and validation of specs. A resource is rendered and validated again only when
+Owns order, binding of secrets, rendering, and validation of specs; which usercrates stand for which users is
+`agent.usercrates`. A resource is rendered and validated again only when
 something that it looks at has changed: so a run that finds nothing to do is little more than reading the host. It never
 touches the host, but for what expressions ask of it.
 """
@@ -8,7 +9,7 @@ touches the host, but for what expressions ask of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -18,17 +19,19 @@ from agent import ordering, uses
 from agent.binding import Binding
 from agent.desired import Desired
 from agent.functions import Functions
-from agent.hosts import Host, HostFault
+from agent.hosts import Account, Host, HostFault
 from agent.hosts.host import components
 from agent.journal import Entry, Journal
 from agent.masking import Mask
 from agent.resources import TYPES
 from agent.resources.types import Content, ResourceFailed, ResourceType
+from agent.usercrates import Usercrates
+from agent.users import User
 from agent.uses import ANYTHING, Uses
 from schema.expressions import ExpressionError, Kind, Renderer
 from schema.ids import sha256
 from schema.merging import effective
-from schema.protocol.desired import CompiledResource
+from schema.protocol.desired import CompiledResource, CrateObject, CrateRef, UsercrateObject
 from schema.protocol.reports import ResourceReport
 from schema.resources import ResourceSpec
 from schema.secrets import UnknownSecret, find
@@ -67,6 +70,8 @@ class Step:
     resource: CompiledResource
     crate: CratePlan
     kind: ResourceType[Any, Any] | None
+    host: Host
+    """The machine; of a usercrate, as it is touched on behalf of the user."""
     requires: tuple[int, ...]
     notifies: tuple[int, ...]
     used: Uses = uses.NOTHING
@@ -98,7 +103,12 @@ class CratePlan:
     lacks: Mapping[str, UnknownSecret]
     """Top key of vars → a secret that is not at hand."""
     scope: dict[str, Any]
+    host: Host
     clocked: bool = False
+    user: User | None = None
+    """Of a usercrate: for whom."""
+    absent: str = ""
+    """Why it is left alone for now."""
 
 
 class Plan:
@@ -116,11 +126,16 @@ class Plan:
         self._desired: Final = desired
         self._binding: Final = Binding(desired.secrets)
         self._traits: Mapping[str, Any] = {}
-        self.crates: Final = self._plan_crates()
-        self.steps: Final = self._plan_steps()
-        self._looks_at_traits: Final = [step for step in self.steps if step.used.traits]
+        self.crates: Final = self._plan_crates(desired.crates, desired.catalog.crates)
+        self.steps: Final = self._plan_steps(desired.crates, self.crates)
+        self._looks_at_traits = [step for step in self.steps if step.used.traits]
         self.by_id: Final = {step.resource.id: index for index, step in enumerate(self.steps)}
-        self.order: Final = self._order()
+        self.order: Final = order_of(self.steps, self.crates)
+        self._of_machine: Final = (len(self.crates), len(self.steps))
+        crates = self._plan_crates(desired.usercrates, desired.catalog.usercrates)
+        self._usercrates: Final = Usercrates(desired.usercrates, crates, self._plan_steps(desired.usercrates, crates))
+        self._users: Sequence[User] | None = None
+        self._order_of_users: Sequence[int] = ()
 
     def begin(self, traits: Mapping[str, Any], clock: Clock) -> None:
         """A run begins, with the traits of now."""
@@ -134,6 +149,28 @@ class Plan:
         if moved:
             for step in self._looks_at_traits:
                 step.fresh = step.fresh and "*" not in step.used.traits and moved.isdisjoint(step.used.traits)
+
+    @property
+    def usercrates(self) -> Sequence[UsercrateObject]:
+        """What is to be done for each user."""
+        return self._desired.usercrates
+
+    def users(self, users: Sequence[User]) -> Sequence[int]:
+        """The steps for these users, in order; made anew only when they are others than last time.
+
+        Raises:
+            ResourceFailed: too many of them.
+        """
+        if users != self._users:
+            self._stand_for(users)
+        absent: dict[Account, str] = {}
+        for crate in self.crates[self._of_machine[0] :]:
+            assert crate.user is not None
+            account = crate.user.account
+            if account not in absent:
+                absent[account] = _absence(self.host, account)
+            crate.absent = absent[account]
+        return self._order_of_users
 
     def instances(self, step: Step) -> list[Instance]:
         """What the step stands for now, rendered and validated, each in a form to converge or with its error.
@@ -179,6 +216,25 @@ class Plan:
 
     # private: a run
 
+    def _stand_for(self, users: Sequence[User]) -> None:
+        first_crate, first_step = self._of_machine
+        for step in self.steps[first_step:]:
+            del self.by_id[step.resource.id]
+        del self.crates[first_crate:], self.steps[first_step:]
+        self._users, self._order_of_users = None, ()
+        self.unchanged.clear()
+        crates, steps = self._usercrates.of(users, self.host, first_crate=first_crate, first_step=first_step)
+        for crate in crates:
+            crate.scope["traits"] = self._traits
+        self.crates.extend(crates)
+        self.steps.extend(steps)
+        self.by_id.update((step.resource.id, first_step + at) for at, step in enumerate(steps))
+        self._looks_at_traits = [step for step in self.steps if step.used.traits]
+        self._users, self._order_of_users = (
+            users,
+            order_of(steps, crates, first_step=first_step, first_crate=first_crate),
+        )
+
     def _listed(self, items: list[Any], scope: Mapping[str, Any]) -> Any:
         return self._binding.release(self.renderer.render_value(self._binding.bind(items), scope))
 
@@ -193,6 +249,8 @@ class Plan:
 
         try:
             attributes = self._binding.release(self.renderer.render_value(step.attributes, scope))
+            if (user := step.crate.user) is not None:
+                attributes = user.defaults(step.kind.spec, step.host, attributes)
             old = before.get(name)
             if old is not None and old.attributes == attributes and not old.error and not _renders(attributes):
                 return old
@@ -211,7 +269,8 @@ class Plan:
         payload = json.dumps([step.resource.type, attributes, contents], sort_keys=True, default=str).encode()
         digest = self._digest(payload)
         path = owned[1] if owned is not None and owned[0] == "path" else ""
-        entry = Entry(digest, step.resource.type, path, step.resource.on_removal)
+        whose = None if step.crate.user is None else step.crate.user.account
+        entry = Entry(digest, step.resource.type, path, step.resource.on_removal, whose)
         return Instance(name, prepared, digest, path, owned, attributes, entry)
 
     def _validated(self, step: Step, attributes: dict[str, Any], scope: Mapping[str, Any]) -> ResourceSpec:
@@ -252,16 +311,16 @@ class Plan:
 
     # private: once
 
-    def _plan_crates(self) -> list[CratePlan]:
+    def _plan_crates(self, crates: Sequence[CrateObject], refs: Sequence[CrateRef]) -> list[CratePlan]:
         desired = self._desired
         host = {
             "hostname": desired.hostname,
             "environment": desired.catalog.environment,
             "roles": list(desired.catalog.roles),
         }
-        index = {ref.name: number for number, ref in enumerate(desired.catalog.crates)}
+        index = {ref.name: number for number, ref in enumerate(refs)}
         planned = []
-        for crate, ref in zip(desired.crates, desired.catalog.crates, strict=True):
+        for crate, ref in zip(crates, refs, strict=True):
             bound, holds, lacks = self._binding.vars(effective(crate.vars, desired.catalog.vars))
             planned.append(
                 CratePlan(
@@ -272,26 +331,26 @@ class Plan:
                     holds=holds,
                     lacks=lacks,
                     scope={"vars": bound, "traits": {}, "host": host},
+                    host=self.host,
                     clocked=crate.when is not None and uses.of_expression(crate.when).clocked,
                 )
             )
         return planned
 
-    def _plan_steps(self) -> list[Step]:
-        listed = [
-            (number, resource) for number, crate in enumerate(self._desired.crates) for resource in crate.resources
-        ]
+    def _plan_steps(self, crates: Sequence[CrateObject], plans: Sequence[CratePlan]) -> list[Step]:
+        listed = [(plan, resource) for plan, crate in zip(plans, crates, strict=True) for resource in crate.resources]
         index = {resource.id: place for place, (_, resource) in enumerate(listed)}
         steps = []
         for crate, resource in listed:
             step = Step(
                 resource=resource,
-                crate=self.crates[crate],
+                crate=crate,
                 kind=TYPES.get(resource.type),
+                host=self.host,
                 requires=tuple(index[name] for name in resource.requires if name in index),
                 notifies=tuple(index[name] for name in resource.notify if name in index),
-                waits=bool(resource.requires or self.crates[crate].requires),
-                conditional=resource.when is not None or self.crates[crate].when is not None,
+                waits=bool(resource.requires or crate.requires),
+                conditional=resource.when is not None or crate.when is not None,
             )
             steps.append(step)
             if step.kind is None:
@@ -332,13 +391,32 @@ class Plan:
             return _UNKNOWN_TEMPLATE, set(self._desired.secrets)
         return uses.of_value(text), find(text)
 
-    def _order(self) -> list[int]:
-        places = {id(crate): number for number, crate in enumerate(self.crates)}
-        waits = [ordering.Waits(places[id(step.crate)], step.requires, step.notifies) for step in self.steps]
-        ordered, circle = ordering.order(waits, [crate.requires for crate in self.crates])
-        for index in circle:
-            self.steps[index].error = "waits for itself, through what it requires or notifies"
-        return ordered + circle
+
+def order_of(
+    steps: Sequence[Step], crates: Sequence[CratePlan], *, first_step: int = 0, first_crate: int = 0
+) -> list[int]:
+    """In which order steps come; those that wait for themselves come last, and can never be."""
+
+    def here(indices: Sequence[int], first: int) -> Sequence[int]:
+        return [index - first for index in indices] if first else indices
+
+    places = {id(crate): number for number, crate in enumerate(crates)}
+    waits = [
+        ordering.Waits(places[id(step.crate)], here(step.requires, first_step), here(step.notifies, first_step))
+        for step in steps
+    ]
+    ordered, circle = ordering.order(waits, [here(crate.requires, first_crate) for crate in crates])
+    for index in circle:
+        steps[index].error = "waits for itself, through what it requires or notifies"
+    return [first_step + index for index in ordered + circle]
+
+
+def _absence(host: Host, account: Account) -> str:
+    """Why nothing can be done in a home for now."""
+    try:
+        return "" if host.lstat(account.home) is not None else f"{account.name} has no home yet: {account.home}"
+    except (HostFault, OSError) as error:
+        return str(error)
 
 
 def complaint(error: ValidationError) -> str:

@@ -71,14 +71,17 @@ def run(
     """
     gone = [(name, entry) for name, entry in journal.entries.items() if not kept(name)]
     if not dry_run:
-        for owed in [name for name in journal.owed if name not in plan.by_id]:
+        for owed in [name for name in journal.owed if name not in plan.by_id and not kept(name)]:
             journal.paid(owed)
     # What is deeper in the tree goes first, so that a directory is empty when its turn comes.
     for name, entry in sorted(gone, key=lambda pair: -pair[1].path.count("/")):
         result = None
         if ("path", entry.path) not in owned:
+            whose = host if entry.user is None else host.as_user(entry.user)
             try:
-                result = _leave(host, journal, entry, settled=settled, dry_run=dry_run)
+                result = _leave(whose, journal, entry, settled=settled, dry_run=dry_run)
+                if whose is not host and not dry_run:
+                    whose.sync_pending()
             except (ResourceFailed, HostFault, OSError) as error:
                 result = Converged(Outcome.FAILED, "revert", error=str(error))
         if result is not None:

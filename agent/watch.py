@@ -21,7 +21,7 @@ from typing import Any, Final
 from inotify_simple import INotify, flags
 
 from agent.hosts import HostFault, RealHost
-from agent.hosts.beneath import Beneath
+from agent.hosts.beneath import Beneath, Way
 
 DEBOUNCE_S: Final = 0.02
 MAX_DIRECTORIES: Final = 8_192
@@ -37,7 +37,7 @@ Signature = tuple[int, ...]
 class Known:
     """How managed paths were when we last had to do with them."""
 
-    def __init__(self, beneath: Beneath) -> None:
+    def __init__(self, beneath: Way) -> None:
         self._beneath: Final = beneath
         self._signatures: Final[dict[str, Signature | None]] = {}
 
@@ -79,44 +79,8 @@ class WatchedHost(RealHost):
         super().__init__(root)
         self.known: Final = Known(self._beneath)
 
-    def write(self, path: str, data: bytes, **options: Any) -> None:
-        """See `Host`."""
-        super().write(path, data, **options)
-        self.known.note(path)
-
-    def mkdir(self, path: str, **options: Any) -> None:
-        """See `Host`."""
-        super().mkdir(path, **options)
-        self.known.note(path)
-
-    def symlink(self, path: str, target: str) -> None:
-        """See `Host`."""
-        super().symlink(path, target)
-        self.known.note(path)
-
-    def remove(self, path: str) -> None:
-        """See `Host`."""
-        super().remove(path)
-        self.known.note(path)
-
-    def rmdir(self, path: str) -> None:
-        """See `Host`."""
-        super().rmdir(path)
-        self.known.note(path)
-
-    def remove_tree(self, path: str) -> None:
-        """See `Host`."""
-        super().remove_tree(path)
-        self.known.note(path)
-
-    def chmod(self, path: str, mode: int) -> None:
-        """See `Host`."""
-        super().chmod(path, mode)
-        self.known.note(path)
-
-    def chown(self, path: str, uid: int | None, gid: int | None) -> None:
-        """See `Host`."""
-        super().chown(path, uid, gid)
+    def noted(self, path: str) -> None:
+        """See `RealHost`."""
         self.known.note(path)
 
 

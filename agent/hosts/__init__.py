@@ -6,6 +6,7 @@ What a resource type decides does not belong here.
 
 from __future__ import annotations
 
+from agent.hosts.host import Account as Account
 from agent.hosts.host import Host as Host
 from agent.hosts.host import HostFault as HostFault
 from agent.hosts.host import Kind as Kind

@@ -14,7 +14,7 @@ import errno
 import os
 import platform
 import stat
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent.hosts.host import HostFault, components
 
@@ -26,6 +26,14 @@ _ALWAYS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
 _STEP: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _PARENT: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC  # a link as the last one is ELOOP, so that it is walked
 _CREATED_MODE: Final = 0o755
+
+
+class Way(Protocol):
+    """How paths are opened."""
+
+    def open(self, path: str, flags: int) -> int: ...
+    def parent(self, path: str, *, create: bool = False) -> tuple[int, str]: ...
+    def close(self) -> None: ...
 
 
 class _OpenHow(ctypes.Structure):

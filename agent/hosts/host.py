@@ -64,6 +64,16 @@ class Ran(NamedTuple):
         return f"{how}: {tail}" if tail else how
 
 
+class Account(NamedTuple):
+    """A user, as far as the host layer must know one."""
+
+    name: str
+    uid: int
+    gid: int
+    """Of the primary group."""
+    home: str
+
+
 class Host(Protocol):
     """One machine. Methods raise `OSError` as the system does, and `HostFault` for what this layer refuses."""
 
@@ -75,6 +85,18 @@ class Host(Protocol):
     @property
     def privileged(self) -> bool:
         """Whether it may give files to others."""
+        ...
+
+    def as_user(self, account: Account) -> Host:
+        """The same machine, touched on behalf of a user: their home is taken for a trap, programs run as they."""
+        ...
+
+    def guards(self, path: str) -> bool:
+        """Whether what is at a path lies in the hands of the user on whose behalf the host is touched.
+
+        Then no link on the way is followed, and a file is written anew rather than given away or opened up: the user
+        may have put there what was another's.
+        """
         ...
 
     @property
@@ -189,6 +211,8 @@ class Host(Protocol):
         user: str | None = None,
     ) -> Ran:
         """Run a program to its end, in its own process group and a clean environment; `env` adds to it.
+
+        Touched on behalf of a user, a host runs it as that user, in the home unless `cwd` says otherwise.
 
         Raises:
             HostFault: no such program, no such user, or this host runs none.

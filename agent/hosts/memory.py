@@ -9,11 +9,12 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent.hosts.accounts import FileAccounts
-from agent.hosts.host import MAX_READ_BYTES, HostFault, Kind, Ran, Stat, components
+from agent.hosts.host import MAX_READ_BYTES, Account, HostFault, Kind, Ran, Stat, components
 
 Program = Callable[["MemoryHost", Sequence[str], bytes], Ran]
 """A program of a memory machine: gets the machine, its arguments and its standard input; writes to the machine."""
@@ -31,6 +32,20 @@ class Node:
     gid: int = 0
     data: bytes = b""
     target: str = ""
+
+
+class _Count:
+    """Writes, counted for a machine and all views of it; one of them fails."""
+
+    def __init__(self, fail_at: int | None) -> None:
+        self.writes = 0
+        self.fail_at = fail_at
+
+    def add(self) -> None:
+        if self.fail_at is not None and self.writes == self.fail_at:
+            self.fail_at = None
+            raise _system_error(errno.ENOSPC, "write")
+        self.writes += 1
 
 
 class MemoryHost:
@@ -53,13 +68,37 @@ class MemoryHost:
     ) -> None:
         self.nodes: dict[str, Node] = {"/": Node(Kind.DIRECTORY)}
         self.programs: dict[str, Program] = dict(programs or {})
-        self.fail_at = fail_at
+        self._count = _Count(fail_at)
+        self._account: Account | None = None
         self.confined: Final = confined
         self.privileged: Final = privileged
         self.memo: Final[dict[object, Any]] = {}
-        self.writes = 0
         self.runs: list[list[str]] = []
         self._accounts: Final = FileAccounts(self)
+
+    @property
+    def writes(self) -> int:
+        """How many writing calls took effect."""
+        return self._count.writes
+
+    @property
+    def fail_at(self) -> int | None:
+        """See the class; None once it has failed."""
+        return self._count.fail_at
+
+    @fail_at.setter
+    def fail_at(self, number: int | None) -> None:
+        self._count.fail_at = number
+
+    def as_user(self, account: Account) -> MemoryHost:
+        """See `Host`: the same machine; a link or a stranger's directory in the home is refused."""
+        view = copy(self)
+        view._account = account  # noqa: SLF001 - its own kind
+        return view
+
+    def guards(self, path: str) -> bool:
+        """See `Host`."""
+        return self._account is not None and "/".join(["", *components(path)]).startswith(self._account.home + "/")
 
     # reading
 
@@ -120,7 +159,7 @@ class MemoryHost:
         old = self.nodes.get(place)
         if old is not None and old.kind is Kind.DIRECTORY:
             raise _system_error(errno.EISDIR, path)
-        node = Node(Kind.FILE, mode, uid or 0, gid or 0, data)
+        node = Node(Kind.FILE, mode, *self._owners(path, uid, gid), data)
         if check is not None:
             candidate = f"{place.rpartition('/')[0]}/.vigo-candidate.tmp"
             self.nodes[candidate] = node
@@ -128,7 +167,7 @@ class MemoryHost:
                 check(candidate)
             finally:
                 del self.nodes[candidate]
-        self._count()
+        self._count.add()
         self.nodes[place] = node
 
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
@@ -137,8 +176,8 @@ class MemoryHost:
         self._own(uid, gid)
         if place in self.nodes:
             raise _system_error(errno.EEXIST, path)
-        self._count()
-        self.nodes[place] = Node(Kind.DIRECTORY, mode, uid or 0, gid or 0)
+        self._count.add()
+        self.nodes[place] = Node(Kind.DIRECTORY, mode, *self._owners(path, uid, gid))
 
     def symlink(self, path: str, target: str) -> None:
         """See `Host`."""
@@ -146,8 +185,8 @@ class MemoryHost:
         old = self.nodes.get(place)
         if old is not None and old.kind is Kind.DIRECTORY:
             raise _system_error(errno.EISDIR, path)
-        self._count()
-        self.nodes[place] = Node(Kind.SYMLINK, 0o777, target=target)
+        self._count.add()
+        self.nodes[place] = Node(Kind.SYMLINK, 0o777, *self._owners(path, None, None), target=target)
 
     def remove(self, path: str) -> None:
         """See `Host`."""
@@ -157,7 +196,7 @@ class MemoryHost:
             return
         if node.kind is Kind.DIRECTORY:
             raise _system_error(errno.EISDIR, path)
-        self._count()
+        self._count.add()
         del self.nodes[place]
 
     def rmdir(self, path: str) -> None:
@@ -170,28 +209,28 @@ class MemoryHost:
             raise _system_error(errno.ENOTDIR, path)
         if self._children(place):
             raise _system_error(errno.ENOTEMPTY, path)
-        self._count()
+        self._count.add()
         del self.nodes[place]
 
     def remove_tree(self, path: str) -> None:
         """See `Host`."""
         place = self._place(path)
         for child in sorted((name for name in self.nodes if name.startswith(place + "/")), reverse=True):
-            self._count()
+            self._count.add()
             del self.nodes[child]
         self.rmdir(path)
 
     def chmod(self, path: str, mode: int) -> None:
         """See `Host`."""
         node = self._node(path)
-        self._count()
+        self._count.add()
         self.nodes[self._place(path)] = replace(node, mode=mode)
 
     def chown(self, path: str, uid: int | None, gid: int | None) -> None:
         """See `Host`."""
         node = self._node(path)
         self._own(uid, gid)
-        self._count()
+        self._count.add()
         self.nodes[self._place(path)] = replace(
             node, uid=node.uid if uid is None else uid, gid=node.gid if gid is None else gid
         )
@@ -231,9 +270,11 @@ class MemoryHost:
         timeout_s: float = 60.0,  # noqa: ARG002 - a function ends by itself
         env: Mapping[str, str] | None = None,  # noqa: ARG002
         cwd: str | None = None,  # noqa: ARG002
-        user: str | None = None,  # noqa: ARG002
+        user: str | None = None,
     ) -> Ran:
         """See `Host`."""
+        if self._account is not None and user not in (None, self._account.name):
+            raise HostFault(f"on behalf of {self._account.name} no program is run as {user}")
         self.runs.append(list(argv))
         if self.confined:
             raise HostFault(f"{argv[0]} is not run: the host is confined")
@@ -247,11 +288,10 @@ class MemoryHost:
 
     # private
 
-    def _count(self) -> None:
-        if self.fail_at is not None and self.writes == self.fail_at:
-            self.fail_at = None
-            raise _system_error(errno.ENOSPC, "write")
-        self.writes += 1
+    def _owners(self, path: str, uid: int | None, gid: int | None) -> tuple[int, int]:
+        if self._account is None or not self.guards(path) or not self.privileged:
+            return uid or 0, gid or 0
+        return self._account.uid if uid is None else uid, self._account.gid if gid is None else gid
 
     def _own(self, uid: int | None, gid: int | None) -> None:
         if not self.privileged and (uid or gid):  # its own ids are 0 here too
@@ -295,9 +335,13 @@ class MemoryHost:
             if node is None:
                 if not create:
                     return key + "/" + "/".join(reversed(todo))
-                self._count()
-                self.nodes[key] = Node(Kind.DIRECTORY)
+                self._count.add()
+                self.nodes[key] = Node(Kind.DIRECTORY, 0o755, *self._owners(key, None, None))
+            elif self._account is not None and self.guards(key) and node.uid not in (0, self._account.uid):
+                raise HostFault(f"{key} belongs to user {node.uid}, not to {self._account.name}")
             elif node.kind is Kind.SYMLINK:
+                if self.guards(key):
+                    raise HostFault(f"{key} is a symbolic link: nothing is done through it")
                 links += 1
                 if links > _MAX_LINKS:
                     raise _system_error(errno.ELOOP, path)

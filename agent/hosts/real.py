@@ -13,11 +13,14 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
-from agent.hosts.beneath import Beneath
-from agent.hosts.host import MAX_READ_BYTES, HostFault, Kind, Ran, Stat
+from agent.hosts.beneath import Beneath, Way
+from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
+
+if TYPE_CHECKING:
+    from agent.hosts.process import Identity
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,20 +36,40 @@ class RealHost:
     Args:
         root: what stands for `/`.
         openat2: False walks every path component by component, as on a kernel before 5.6.
+        way: how paths are opened, if not simply beneath the root.
+        memo: one to share.
     """
 
-    def __init__(self, root: Path | str = "/", *, openat2: bool = True) -> None:
+    def __init__(
+        self,
+        root: Path | str = "/",
+        *,
+        openat2: bool = True,
+        way: Way | None = None,
+        memo: dict[object, Any] | None = None,
+    ) -> None:
         self.root: Final = Path(root).resolve(strict=True)
         self.confined: Final = str(self.root) != "/"
         self.privileged: Final = os.geteuid() == 0
-        self.memo: Final[dict[object, Any]] = {}
-        self._beneath: Final = Beneath(str(self.root), openat2=openat2)
+        self.memo: Final[dict[object, Any]] = {} if memo is None else memo
+        self._beneath: Final[Way] = Beneath(str(self.root), openat2=openat2) if way is None else way
         self._accounts: Final[Accounts] = FileAccounts(self) if self.confined else SystemAccounts(self.memo)
         self._unsynced: Final[dict[str, None]] = {}
 
     def close(self) -> None:
         """Let go of the root; the host is of no use afterwards."""
         self._beneath.close()
+
+    def as_user(self, account: Account) -> Host:
+        """See `Host`."""
+        from agent.hosts.homes import UserHost  # few hosts have usercrates
+
+        assert isinstance(self._beneath, Beneath)
+        return UserHost(self, self._beneath, account)
+
+    def guards(self, path: str) -> bool:  # noqa: ARG002 - of nobody's
+        """See `Host`: it is touched on nobody's behalf."""
+        return False
 
     # reading
 
@@ -76,7 +99,7 @@ class RealHost:
                 raise
             return None if found is None else (found, None)
         try:
-            found = _stat(os.fstat(fd))
+            found = _stat(self._looked_at(path, fd))
             if found.kind is not Kind.FILE or found.size != size:
                 return found, None
             if size <= _CHUNK:
@@ -98,7 +121,7 @@ class RealHost:
                 raise HostFault(f"{path} is a symbolic link, not a regular file") from error
             raise
         try:
-            found = _stat(os.fstat(fd))
+            found = _stat(self._looked_at(path, fd))
             if found.kind is not Kind.FILE:
                 raise HostFault(f"{path} is a {found.kind}, not a regular file")
             chunks = []
@@ -162,7 +185,7 @@ class RealHost:
                 raise
         finally:
             os.close(parent)
-        self._unsynced[path] = None
+        self._wrote(path)
 
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """See `Host`."""
@@ -175,6 +198,8 @@ class RealHost:
             try:
                 fd = os.open(candidate, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
                 try:
+                    if self.guards(path):
+                        vet_fresh(fd, path)
                     _own(fd, mode, uid, gid)
                 finally:
                     os.close(fd)
@@ -185,7 +210,7 @@ class RealHost:
                 raise
         finally:
             os.close(parent)
-        self._unsynced[path] = None
+        self._wrote(path)
 
     def symlink(self, path: str, target: str) -> None:
         """See `Host`."""
@@ -196,6 +221,7 @@ class RealHost:
                 os.unlink(candidate, dir_fd=parent)
             os.symlink(target, candidate, dir_fd=parent)
             try:
+                self._own_link(path, candidate, parent)
                 os.rename(candidate, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException:
                 with suppress(OSError):
@@ -203,7 +229,7 @@ class RealHost:
                 raise
         finally:
             os.close(parent)
-        self._unsynced[path] = None
+        self._wrote(path)
 
     def remove(self, path: str) -> None:
         """See `Host`."""
@@ -240,7 +266,7 @@ class RealHost:
         for path in paths:
             try:
                 fd = self._beneath.open(path, _READ)
-            except OSError:
+            except (OSError, HostFault):
                 continue  # gone again, or a link: its directory is in the list too
             try:
                 if len(paths) <= _SINGLE_SYNCS:
@@ -303,13 +329,30 @@ class RealHost:
         program = self.which(argv[0])
         if program is None:
             raise HostFault(f"there is no program {argv[0]} on this host")
-        identity = self._accounts.identity(user) if user is not None else None
+        identity = self._identity(user)
         clean = process.environment(env, identity)
         return process.run(
             [program, *argv[1:]], stdin=input, timeout_s=timeout_s, env=clean, cwd=cwd, identity=identity
         )
 
+    def noted(self, path: str) -> None:
+        """Something at this path was changed by us just now, here or on behalf of a user."""
+
     # private
+
+    def _wrote(self, path: str) -> None:
+        self._unsynced[path] = None
+        self.noted(path)
+
+    def _looked_at(self, path: str, fd: int, *, changing: bool = False) -> os.stat_result:  # noqa: ARG002 - for homes
+        """What is open at a path, before it is read or, with `changing`, its owner or mode changed."""
+        return os.fstat(fd)
+
+    def _own_link(self, path: str, candidate: str, parent: int) -> None:
+        """Give a new link to whom it is to belong."""
+
+    def _identity(self, user: str | None) -> Identity | None:
+        return self._accounts.identity(user) if user is not None else None
 
     def _in_parent(self, path: str, act: Callable[[str, int], None]) -> None:
         try:
@@ -321,13 +364,13 @@ class RealHost:
                 act(name, parent)
         finally:
             os.close(parent)
-        self._unsynced[path] = None
+        self._wrote(path)
 
     def _on_one(self, path: str, by_fd: Callable[[int], None], by_link: Callable[[str], None]) -> None:
         """Act on the one file or directory at `path`, held open so that nobody can put another in its place."""
         fd = self._beneath.open(path, os.O_PATH)
         try:
-            found = _stat(os.fstat(fd))
+            found = _stat(self._looked_at(path, fd, changing=True))
             if found.kind not in (Kind.FILE, Kind.DIRECTORY):
                 raise HostFault(f"{path} is a {found.kind}: its owner and mode are left alone")
             if found.kind is Kind.FILE and found.links > 1:
@@ -344,7 +387,7 @@ class RealHost:
                     os.close(readable)
         finally:
             os.close(fd)
-        self._unsynced[path] = None
+        self._wrote(path)
 
 
 def _stat(found: os.stat_result) -> Stat:
@@ -364,6 +407,16 @@ def _create(candidate: str, parent: int) -> int:
     except FileExistsError:
         os.unlink(candidate, dir_fd=parent)
         return os.open(candidate, _CREATE, 0o600, dir_fd=parent)
+
+
+def vet_fresh(fd: int, path: str) -> None:
+    """Refuse an open directory that cannot be the one we have just made: it is ours, and nothing is in it.
+
+    Raises:
+        HostFault: it is another.
+    """
+    if os.fstat(fd).st_uid != os.geteuid() or os.listdir(fd):
+        raise HostFault(f"{path} was replaced while it was made")
 
 
 def _own(fd: int, mode: int, uid: int | None, gid: int | None) -> None:

@@ -97,7 +97,7 @@ def paths(spec: CronSpec) -> Sequence[str]:
 
 
 CRON: Final = ResourceType(
-    spec=CronSpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True
+    spec=CronSpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True, of_machine=True
 )
 
 

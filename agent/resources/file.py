@@ -123,7 +123,8 @@ def apply(host: Host, file: ManagedFile, state: FileState) -> None:
         raise ResourceFailed(state.desired.missing)
     regular = stat if stat is not None and stat.kind is Kind.FILE else None
     differs = file.content is not None and state.sha256 != file.content.sha256
-    if regular is None or differs or (regular.links > 1 and file.content is not None):
+    anew = file.content is not None and regular is not None and (regular.links > 1 or host.guards(file.path))
+    if regular is None or differs or anew:
         _rewrite(host, file, state, regular, keep=differs)
         return
     uid = state.desired.uid if state.desired.uid != regular.uid else None

@@ -53,5 +53,5 @@ def action(spec: GroupSpec, state: GroupState) -> str:
 
 
 GROUP: Final = ResourceType(
-    spec=GroupSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking
+    spec=GroupSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking, of_machine=True
 )

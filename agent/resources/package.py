@@ -59,5 +59,5 @@ def unsupported(host: Host) -> str | None:
 
 
 PACKAGE: Final = ResourceType(
-    spec=PackageSpec, check=check, diff=diff, apply=apply, action=action, unsupported=unsupported
+    spec=PackageSpec, check=check, diff=diff, apply=apply, action=action, unsupported=unsupported, of_machine=True
 )

@@ -110,4 +110,5 @@ SERVICE: Final = ResourceType(
     is_act=is_act,
     unsupported=unsupported,
     prefetch=prefetch,
+    of_machine=True,
 )

@@ -94,6 +94,8 @@ class ResourceType(Generic[P, T]):
     """What the functions above get: the spec itself, or what was worked out of it once for many runs."""
     action: Callable[[P, T], str] = _update
     """One word for what apply does in this state."""
+    of_machine: bool = False
+    """Whether it is about the machine as a whole: of a usercrate, too, it is done as root, and not as the user."""
     confinable: bool = False
     """Whether it works through paths alone, so that a directory can stand for the machine."""
     unsupported: Callable[[Host], str | None] = _supported

@@ -103,7 +103,7 @@ def action(spec: UserSpec, state: UserState) -> str:
 
 
 USER: Final = ResourceType(
-    spec=UserSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking
+    spec=UserSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking, of_machine=True
 )
 
 _OPTIONS: Final = {

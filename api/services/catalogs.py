@@ -122,7 +122,7 @@ class Catalogs:
                 signed,
                 tuple(catalog.secrets),
                 frozenset(
-                    [crate.sha256 for crate in catalog.crates] + [ref.sha256 for ref in catalog.content.values()]
+                    ref.sha256 for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values())
                 ),
                 graph,
             )

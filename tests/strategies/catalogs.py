@@ -9,7 +9,16 @@ from agent import desired
 from agent.desired import Desired
 from schema import canonical
 from schema.ids import sha256
-from schema.protocol.desired import NO_SECRETS, Assignment, Catalog, CompiledResource, ContentRef, CrateObject, CrateRef
+from schema.protocol.desired import (
+    NO_SECRETS,
+    Assignment,
+    Catalog,
+    CompiledResource,
+    ContentRef,
+    CrateObject,
+    CrateRef,
+    UsercrateObject,
+)
 from schema.resources import RESOURCES
 
 COMMIT = "a" * 40
@@ -48,6 +57,28 @@ def crate(
     ), requires
 
 
+def usercrate(
+    name: str,
+    resources: Sequence[Mapping[str, Any]],
+    *,
+    users: Sequence[str] = (),
+    include_root: bool = False,
+    requires: Sequence[str] = (),
+    when: str | None = None,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+) -> tuple[CrateObject, Sequence[str]]:
+    """A usercrate, as `crate` makes a crate."""
+    return UsercrateObject(
+        kind="usercrate",
+        name=name,
+        when=when,
+        vars=dict(vars or {}),
+        resources=[_resource(f"usercrate:{name}", one) for one in resources],
+        users=list(users),
+        include_root=include_root,
+    ), requires
+
+
 def state(
     *crates: tuple[CrateObject, Sequence[str]],
     vars: Mapping[str, Any] | None = None,  # noqa: A002
@@ -59,11 +90,13 @@ def state(
 ) -> Desired:
     """The desired state of web01.example.com. Sources in `missing` are named by the catalog but not at hand."""
     objects: dict[str, bytes] = {}
-    refs = []
+    refs: list[CrateRef] = []
+    per_user: list[CrateRef] = []
     for one, requires in crates:
         body = canonical.dumps(one.model_dump(mode="json"))
         objects[sha256(body)] = body
-        refs.append(CrateRef(name=one.name, sha256=sha256(body), size=len(body), requires=list(requires)))
+        into = per_user if isinstance(one, UsercrateObject) else refs
+        into.append(CrateRef(name=one.name, sha256=sha256(body), size=len(body), requires=list(requires)))
     sources = {}
     for path, value in (content or {}).items():
         data = value.encode() if isinstance(value, str) else value
@@ -76,6 +109,7 @@ def state(
             roles=["web"],
             vars=dict(vars or {}),
             crates=refs,
+            usercrates=per_user,
             content=sources,
             secrets=sorted(secrets or {}),
         ).model_dump(mode="json")
@@ -105,6 +139,8 @@ def state(
 
 def _resource(crate_name: str, written: Mapping[str, Any]) -> CompiledResource:
     common = {key: written[key] for key in ("when", "foreach", "on_removal", "file", "line") if key in written}
+    if isinstance(common.get("line"), str):
+        del common["line"]  # a file_line's own
     spec = {
         key: value
         for key, value in written.items()
