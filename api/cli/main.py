@@ -16,6 +16,7 @@ from api.cli import (
     fmt,
     import_,
     init,
+    lsp,
     output,
     runs,
     schema,
@@ -55,6 +56,7 @@ app.command("test", rich_help_panel=_CONFIG)(test.run)
 app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
 app.command("fmt", rich_help_panel=_CONFIG)(fmt.fmt)
 app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
+app.command("lsp", rich_help_panel=_CONFIG)(lsp.lsp)
 app.add_typer(import_.app, name="import", rich_help_panel=_CONFIG)
 app.add_typer(config.app, name="config", rich_help_panel=_CONFIG)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=_CONFIG)
