@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
+from reconciler.overlays import overlaid
 from reconciler.repository import names
 from reconciler.repository.faults import TreeRefused
 from reconciler.repository.trees import Entry
@@ -169,28 +170,28 @@ class ListedTree:
         if self.id == since.id:
             return frozenset()
         changed: set[str] = set()
-        for directory in self._differing(since):
-            for tree in (self, since):
-                changed.update(path for path, _ in tree._files_in(directory))  # noqa: SLF001
+        self._compare(since, since.id, self.id, "", changed)
         return frozenset(path for path in changed if now.get(path) != then.get(path))
 
-    def _differing(self, other: ListedTree) -> list[str]:
-        """Directories that only one of two trees has, or that are not the same in both."""
-        one, two = self._subtrees, other._subtrees
-        return list({path for path, _ in one.items() ^ two.items()})
+    def _compare(self, since: ListedTree, old: str | None, new: str | None, prefix: str, changed: set[str]) -> None:
+        """Collect what is not the same in two directories, of which one may not be there."""
+        before = dict(since._listing(old).children) if old is not None else {}
+        for name, child in self._listing(new).children if new is not None else ():
+            was = before.pop(name, None)
+            if was != child:
+                self._differs(since, was, child, prefix + name, changed)
+        for name, was in before.items():
+            self._differs(since, was, None, prefix + name, changed)
 
-    def _files_in(self, directory: str) -> list[tuple[str, Entry]]:
-        """The files right in a directory, where the tree has it."""
-        oid = self._subtrees.get(directory)
-        if oid is None:
-            return []
-        prefix = f"{directory}/" if directory else ""
-        entries = self._entries
-        return [
-            (path, found)
-            for name, child in self._listing(oid).children
-            if not isinstance(child, str) and (found := entries.get(path := prefix + name)) is not None
-        ]
+    def _differs(
+        self, since: ListedTree, was: Entry | str | None, child: Entry | str | None, path: str, changed: set[str]
+    ) -> None:
+        if isinstance(was, Entry) or isinstance(child, Entry):
+            changed.add(path)
+        old = was if isinstance(was, str) and path in since._subtrees else None
+        new = child if isinstance(child, str) and path in self._subtrees else None
+        if old is not None or new is not None:
+            self._compare(since, old, new, path + "/", changed)
 
     def _adapt(self, like: ListedTree) -> bool:
         """Take over what another tree of the repository lists, but for what differs; False where all is to be listed.
@@ -199,6 +200,8 @@ class ListedTree:
         """
         if like._size() > MAX_FILES - MAX_FILES // 10:
             return False
+        if self._edited(like):
+            return True
         before = like._entries
         self._entries, self._subtrees, self._refused = dict(before), dict(like._subtrees), dict(like._refused)
         self._subtrees[""] = self.id
@@ -215,6 +218,45 @@ class ListedTree:
             return False
         if self._entries.keys() - before.keys():
             self._entries = dict(sorted(self._entries.items(), key=_path))
+        return True
+
+    def _edited(self, like: ListedTree) -> bool:
+        """Take all over where no name came or went: nearly every commit. Without a look at what stayed."""
+        files: dict[str, Entry] = {}
+        directories: dict[str, str] = {"": self.id}
+        if like.id != self.id and not self._same_names(like, like.id, self.id, "", files, directories):
+            return False
+        grown = sum([(new.size or 0) - (like._entries[path].size or 0) for path, new in files.items()])
+        if like._total_bytes + grown > MAX_TOTAL_BYTES:
+            return False
+        self._names_bytes, self._total_bytes = like._names_bytes, like._total_bytes + grown
+        # Nothing writes to these any more once a tree is made.
+        self._entries = cast("dict[str, Entry]", overlaid(like._entries, files))
+        self._subtrees = cast("dict[str, str]", overlaid(like._subtrees, directories))
+        self._refused = like._refused
+        return True
+
+    def _same_names(
+        self, like: ListedTree, old: str, new: str, prefix: str, files: dict[str, Entry], directories: dict[str, str]
+    ) -> bool:
+        """Collect what changed below two directories; False where a name came or went."""
+        before, now = like._listing(old), self._listing(new)
+        if before.refused != now.refused or len(before.children) != len(now.children):
+            return False
+        for (was_name, was), (name, child) in zip(before.children, now.children, strict=True):
+            if name != was_name:
+                return False
+            if was == child:
+                continue
+            path = prefix + name
+            if isinstance(was, Entry) and isinstance(child, Entry) and path in like._entries:
+                files[path] = child
+            elif isinstance(was, str) and isinstance(child, str) and path in like._subtrees:
+                directories[path] = child
+                if not self._same_names(like, was, child, path + "/", files, directories):
+                    return False
+            else:
+                return False
         return True
 
     def _size(self) -> int:
