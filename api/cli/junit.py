@@ -6,6 +6,7 @@ There is no standard of it; this keeps to what Jenkins, GitLab and Azure agree o
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 from api.cli import output, test
 from schema.expectations import Verdict, Verdicts
 
+_NO_CHARACTER: Final = re.compile("[\ufffe\uffff]")
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -64,4 +66,4 @@ def _counts(verdicts: list[Verdict]) -> dict[str, str]:
 
 def _text(text: str) -> str:
     """Text without what XML 1.0 cannot hold, escaped or not (2.2, Char)."""
-    return output.visible(text, lines=True)
+    return _NO_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", output.visible(text, lines=True))

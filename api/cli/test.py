@@ -76,7 +76,7 @@ def grouped(failures: Iterable[Failure]) -> list[tuple[Failure, list[str]]]:
     """Failures that say the same of several hosts or blocks, once, with all of these."""
     found: dict[str, tuple[Failure, list[str]]] = {}
     for failure in failures:
-        found.setdefault(failure.model_dump_json(exclude={"subject"}), (failure, []))[1].append(failure.subject)
+        found.setdefault(repr(failure.model_dump(exclude={"subject"})), (failure, []))[1].append(failure.subject)
     return list(found.values())
 
 

@@ -75,6 +75,7 @@ def _laid_out(text: str) -> str:
     loader = YAML(typ="rt")
     loader.preserve_quotes = True
     loader.width = 1 << 20  # no line that a person wrote is folded
+    loader.brace_single_entry_mapping_in_flow_sequence = True  # [{a: 1}], never [a: 1]
     loader.indent(mapping=2, sequence=4, offset=2)
     written = io.StringIO()
     try:

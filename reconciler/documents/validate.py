@@ -55,8 +55,13 @@ def _salvage(data: Any, model: type[BaseModel], fresh: list[Flaw]) -> Judged:
     found: list[Flaw] = []
     marked, clean, kept = data, data, dict[Path, list[int]]()
     for _ in range(MAX_ROUNDS):
+        shortened = {original(path, kept) for path in kept}
         fresh = [flaw._replace(path=original(flaw.path, kept)) for flaw in fresh]
-        found += [flaw for flaw in fresh if flaw not in found and not _was_cut(flaw, data)]
+        found += [
+            flaw
+            for flaw in fresh
+            if flaw not in found and flaw.path not in shortened and not _was_cut(flaw, data)  # too short by our cutting
+        ]
         for flaw in fresh:
             marked = _without(marked, flaw.path)
         if marked is _GONE:

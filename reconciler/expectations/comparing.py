@@ -108,10 +108,12 @@ def _operator(found: Any, operator: str, operand: Any, path: Path) -> Iterator[M
             operand = lacking[0] if len(lacking) == 1 else lacking
         case "excludes":
             there = [each for each in _several(operand) if _within(found, each)]
-            holds, operand = not there, there[0] if len(there) == 1 else there
+            holds = not there and isinstance(found, str | list | dict)
+            operand = there[0] if len(there) == 1 else there or operand
             hint = _where(found, there)
         case "matches":
             holds = isinstance(found, str) and compile_pattern(operand).search(found)
+            hint = "" if isinstance(found, str) else "only text matches"
         case "at_least" | "at_most":
             number = isinstance(found, int | float) and not isinstance(found, bool)
             holds = number and (found >= operand if operator == "at_least" else found <= operand)
@@ -158,6 +160,8 @@ def _similar(found: Any, lacking: Sequence[Any]) -> str:
 
 
 def _where(found: Any, there: Sequence[Any]) -> str:
+    if not isinstance(found, str | list | dict):
+        return "only text, a list or a map holds anything"
     if isinstance(found, str) and there:
         number = found.count("\n", 0, found.index(there[0])) + 1
         return f"in line {number}: {shown(found.splitlines()[number - 1].strip())}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from reconciler.documents import Document, Kind
@@ -24,6 +25,7 @@ from schema.resources import RESOURCES
 MAX_FAILURES: Final = 100
 """Of one test that are listed; the others are counted."""
 
+_TAGS: Final = re.compile(r"\{[{%#]")
 _GONE: Final = frozenset({"absent", "purged"})
 """States in which a resource sees to it that a thing is not there."""
 
@@ -146,7 +148,7 @@ class _Test:
                 origin = origins.of_var(self._graph, profile, [*path, *map(str, mismatch.path)], crate)
                 below = "".join(f".{part}" for part in mismatch.path)
                 hint = mismatch.hint
-                if mismatch.found == "nothing" and not hint:
+                if mismatch.found == "nothing" and not hint and not mismatch.path:
                     _, around = _down(vars_, key.rpartition(".")[0]) if "." in key else ((), vars_)
                     hint = nearest(key.rpartition(".")[2], map(str, around)) if isinstance(around, dict) else ""
                 at = ("expect", "vars", key, *mismatch.path, *((mismatch.operator,) if mismatch.operator else ()))
@@ -170,7 +172,7 @@ class _Test:
             try:
                 self._parameters(instance, expected, at, about, host)
             except (Unknown, Broken) as error:
-                self._cannot(error, at, instance.id, "its parameters", self._origin(instance))
+                self._cannot(error, at, f"resources.{instance.id}", "its parameters", self._origin(instance))
 
     def _presence(self, found: Sequence[Instance], expected: str, at: Path, about: str, host: Host) -> None:
         there = [each for each in found if not self._sees_it_gone(each, host)]
@@ -299,16 +301,34 @@ def _instances(host: Host, wanted: Target) -> Iterator[Instance]:
 
 
 def _of_thing(host: Host, kind: str, identity: str) -> Iterator[Instance]:
+    """What manages a thing. That something else may manage it, too, is of no interest where something does."""
     key = RESOURCES[kind].IDENTITY
     plain = posixpath.normpath if key == "path" else str
+    wanted, found, doubt = plain(identity), False, None
     for linked in host.crates.values():
         for number, resource in resources_of(linked):
-            raw = resource.spec.get(key)
-            if resource.type != kind or (isinstance(raw, str) and not has_tags(raw) and plain(raw) != plain(identity)):
+            if resource.type != kind or not _may_be(resource.spec.get(key), wanted, plain):
                 continue
-            for instance in host.instances(linked, number):
-                if plain(host.identity(instance)) == plain(identity):
-                    yield instance
+            try:
+                for instance in host.instances(linked, number):
+                    if plain(host.identity(instance)) == wanted:
+                        found = True
+                        yield instance
+            except (Unknown, Broken) as error:
+                doubt = doubt or error
+    if doubt is not None and not found:
+        raise doubt
+
+
+def _may_be(raw: Any, wanted: str, plain: Callable[[str], str]) -> bool:
+    """Whether what is written may come to be this: by its literal beginning and end where it is a template."""
+    if not isinstance(raw, str):
+        return True
+    if not has_tags(raw):
+        return plain(raw) == wanted
+    head, tail = _TAGS.split(raw, maxsplit=1)[0], raw.rpartition("}")[2]
+    literal = "//" not in raw and "/." not in raw
+    return not literal or (wanted.startswith(head) and wanted.endswith(tail))
 
 
 def _why_not(host: Host, wanted: Target) -> str:

@@ -1,7 +1,7 @@
 """Selecting: which match blocks a question about hosts is about.
 
 A block is left out only where it is certain that it has no such host: what is said of all that remain holds for every
-host there is. Globs are decided exactly; of a regular expression only the literal text at its end is looked at.
+host there is. Globs are decided exactly; of a regular expression only the literal text at its ends is looked at.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from reconciler.graph.profiles import Profile
 from reconciler.graph.roles import RoleSet
 
 _LITERAL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+_LETTER: Final = re.compile(r"[A-Za-z0-9-]|\\[.-]")
+_QUANTIFIERS: Final = frozenset("?*+{")
 _PLAIN_ESCAPES: Final = re.compile(r"(?:[^\\]|\\[.\-dDwWsSbBAz])*")
 """Regular expressions in which a backslash never gives the letters behind it another meaning."""
 
@@ -62,17 +64,29 @@ def overlap(one: Pattern, other: Pattern) -> bool:
             return pattern.matches(exact.folded)
     if PatternKind.REGEX not in (one.kind, other.kind):
         return _meet(one.tokens, other.tokens)
-    first, second = _ending(one), _ending(other)
-    return first.endswith(second) or second.endswith(first)
+    (head, tail), (other_head, other_tail) = _literals(one), _literals(other)
+    begins = head.startswith(other_head) or other_head.startswith(head)
+    return begins and (tail.endswith(other_tail) or other_tail.endswith(tail))
 
 
-def _ending(pattern: Pattern) -> str:
-    """A text with which every name that matches ends, as far as it can be seen."""
+def _literals(pattern: Pattern) -> tuple[str, str]:
+    """Texts with which every name that matches begins and ends, as far as they can be seen."""
     if pattern.kind is not PatternKind.REGEX:
-        return pattern.runs[-1]
-    body = pattern.folded.removesuffix("$")
+        return pattern.runs[0], pattern.runs[-1]
+    body = pattern.folded.removeprefix("^").removesuffix("$")
     if _branches(body) or not _PLAIN_ESCAPES.fullmatch(body):
-        return ""
+        return "", ""
+    return _beginning(body).lower(), _ending(body).lower()
+
+
+def _beginning(body: str) -> str:
+    at, found = 0, ""
+    while (letter := _LETTER.match(body, at)) is not None:
+        found, at = found + letter[0][-1], letter.end()
+    return found[:-1] if body[at : at + 1] in _QUANTIFIERS else found
+
+
+def _ending(body: str) -> str:
     at, found = len(body), ""
     while at > 0:
         escaped = at > 1 and body[at - 2] == "\\"
@@ -82,7 +96,7 @@ def _ending(pattern: Pattern) -> str:
             found, at = body[at - 1] + found, at - 1
         else:
             break
-    return found.lower()
+    return found
 
 
 def _branches(body: str) -> bool:

@@ -89,3 +89,37 @@ def test_the_starter_repositorys_own_hook_judges_what_is_staged_and_lets_a_good_
     assert unstaged.returncode == 1
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
     assert run(fleet, environment, "git", "log", "--format=%s").stdout.split() == ["three", "start"]
+
+
+def test_the_hook_for_tests_refuses_a_commit_with_which_one_fails_and_says_where(
+    fleet: Path, environment: dict[str, str]
+) -> None:
+    passed = run(fleet, environment, "pre-commit", "try-repo", str(ROOT), "vigo-test")
+    stage(
+        fleet,
+        environment,
+        "roles.vgo",
+        "roles:\n  webserver:\n    configcrates: [nginx]\n    vars: {http_port: 8080}\n",
+    )
+    failed = run(fleet, environment, "pre-commit", "try-repo", str(ROOT), "vigo-test")
+
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "- exit code: 1" in failed.stdout
+    assert "tests/hosts.vgo:12:25: failed: web servers serve" in failed.stdout
+    assert "vars.http_port: expected 80, found 8080\n     = from: roles.vgo:4:24 (role:webserver)" in failed.stdout
+
+
+def test_the_starter_repositorys_own_hooks_refuse_a_valid_commit_that_breaks_a_promise(
+    fleet: Path, environment: dict[str, str]
+) -> None:
+    assert run(fleet, environment, "pre-commit", "install").returncode == 0
+    stage(fleet, environment, "common.vgo", "vars:\n  organisation: Example Ltd\n")
+
+    refused = run(fleet, environment, "git", "commit", "-m", "one")
+    told = refused.stdout + refused.stderr
+
+    assert refused.returncode == 1
+    assert "vigo validate............................................................Passed" in told
+    assert "tests/hosts.vgo:6:22: failed: every host says what it is" in told
+    assert "expected includes motd, found nothing brings it" in told

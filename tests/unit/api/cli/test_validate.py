@@ -39,7 +39,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_the_starter_repository_is_valid(vigo: Vigo, fleet: Path) -> None:
-    assert vigo("validate", str(fleet)) == (0, "valid: 7 files\n", "")
+    assert vigo("validate", str(fleet)) == (0, "valid: 8 files\n", "")
 
 
 def test_a_mistake_is_told_with_place_source_caret_and_hint(vigo: Vigo, fleet: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_mistake_is_told_with_place_source_caret_and_hint(vigo: Vigo, fleet: P
     assert "   3 |     configcrates: [ngnix]\n     |                    ^\n" in out
     assert "= hint: " in out
     assert "nginx" in out
-    assert out.splitlines()[-1].startswith("not valid: 7 files, 1 error")
+    assert out.splitlines()[-1].startswith("not valid: 8 files, 1 error")
 
 
 def test_json_has_the_same_diagnostics(vigo: Vigo, fleet: Path) -> None:

@@ -128,6 +128,22 @@ def test_a_key_that_the_model_does_not_have_goes_last() -> None:
     assert canonical("colour: red\nname: x\n") == "name: x\ncolour: red\n"
 
 
+def test_a_map_of_one_key_keeps_its_braces() -> None:
+    text = "tests:\n  - name: a\n    match: '*'\n    expect: {vars: {a: {contains: [{port: 80}, {port: 443}, []]}}}\n"
+
+    assert canonical(text, Kind.TESTS) == text
+    assert canonical("a: [b: c]\n") == "a: [{b: c}]\n"
+
+
+def test_keys_of_tests_are_ordered_and_the_names_of_vars_are_not() -> None:
+    text = "tests:\n- expect:\n    vars: {z: 1, a: 2}\n    environment: lab\n  traits: {os: {family: a}}\n  hosts: a.x\n  name: a\n"
+
+    assert canonical(text, Kind.TESTS) == (
+        "tests:\n  - name: a\n    hosts: a.x\n    traits: {os: {family: a}}\n"
+        "    expect:\n      environment: lab\n      vars: {z: 1, a: 2}\n"
+    )
+
+
 def test_an_alias_never_comes_before_its_anchor() -> None:
     text = "vars: &all {a: 1}\nname: x\ndefaults: *all\n"
 

@@ -39,6 +39,9 @@ from tests.factories.trees import tree
         ("README.md", None),
         ("common.yaml", None),
         ("a/tests/web.vgo", Kind.LEAF),
+        ("tests/a/web.vgo", Kind.TESTS),
+        ("tests/roles.vgo", Kind.TESTS),
+        ("tests/common.vgo", Kind.TESTS),
     ],
 )
 def test_a_place_has_one_kind(path: str, kind: Kind | None) -> None:
@@ -53,7 +56,7 @@ RESERVED_FILES = "rollout invariants users alerts channels schedules budgets sco
     [
         *(f"{name}.vgo" for name in RESERVED_FILES.split()),
         *(f"a/{name}.vgo" for name in RESERVED_FILES.split()),
-        *(f"{name}/x.vgo" for name in ("tests", "alerts", "schedules", "deployments", "scans")),
+        *(f"{name}/x.vgo" for name in ("alerts", "schedules", "deployments", "scans")),
     ],
 )
 def test_names_of_later_areas_are_kept_for_them(path: str) -> None:
@@ -96,7 +99,7 @@ def test_files_that_come_and_go_stay_in_path_order() -> None:
 
 def test_a_complaint_is_gone_when_its_file_is_mended_or_removed() -> None:
     cache = DocumentCache()
-    broken = {"a.vgo": "envoys: [\n", "tests/b.vgo": "x\n", "configcrates/c.yml": "x\n"}
+    broken = {"a.vgo": "envoys: [\n", "scans/b.vgo": "x\n", "configcrates/c.yml": "x\n"}
     codes = sorted(each.code for each in load(tree(broken), cache).diagnostics)
     assert codes == ["file.extension", "file.reserved", "yaml.syntax"]
     assert load(tree({"a.vgo": "envoys: []\n"}), cache).diagnostics == []
