@@ -222,7 +222,7 @@ def test_conditions_and_loops_may_use_the_user(fleet: Fleet) -> None:
 
 
 def test_owner_and_group_are_the_users_by_default_and_only_at_home(fleet: Fleet) -> None:
-    resources = [
+    resources: list[dict[str, Any]] = [
         {"name": "home", "type": "file", "path": "{{ user.home }}/deep.txt", "content": "x"},
         {"name": "link", "type": "symlink", "path": "{{ user.home }}/link", "target": "/etc"},
         {"name": "line", "type": "file_line", "path": "{{ user.home }}/new", "line": "x", "create": True},
