@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -17,8 +18,11 @@ from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
+from reconciler.overlays import overlaid, overlaid_list
+from reconciler.repository.listing import ListedTree
 from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic, Severity
+from schema.errors import Fault
 
 MAX_FILES: Final = 100_000
 RETIRED_BYTES: Final = 16 << 20
@@ -168,34 +172,68 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
     What did not change since the last load is taken over, and is the same object.
     """
     with cache.lock:
-        entries, before = tree.entries(), cache.last
-        known = before.entries if before is not None else {}
-        fresh = [path for path, entry in entries.items() if (was := known.get(path)) is not entry and was != entry]
-        came = any(path not in known for path in fresh)
-        gone = known.keys() - entries.keys() if came or len(known) != len(entries) else ()
-        by_path = dict(before.by_path) if before is not None else {}
+        before = cache.last
+        fresh, gone = _differences(tree, before)
+        entries = tree.entries()
+        olds: list[Document] = []
+        news: dict[str, Document] = {}
+        known = before.by_path if before is not None else {}
         blamed = dict(before.blamed) if before is not None else {}
-        moved = bool(gone)
         for path in (*gone, *fresh):
             blamed.pop(path, None)
-            old = by_path.get(path)
+            old = known.get(path)
             document = _read(tree, cache, path, entries.get(path), blamed)
-            moved = moved or (old is None) is not (document is None)
             if old is not None:
+                olds.append(old)
                 _retire(cache, old.parsed)
             if document is not None:
-                by_path[path] = document
-            else:
-                by_path.pop(path, None)
+                news[path] = document
         blamed[""] = list(_about_tree(tree))
-        if moved:
-            by_path = dict(sorted(by_path.items()))
-        by_kind = _by_kind(by_path, None if moved or before is None else before.by_kind, fresh)
+        if before is None:
+            by_path: Mapping[str, Document] = dict(sorted(news.items()))
+            by_kind = _by_kind(by_path)
+        elif {each.path for each in olds} == news.keys():
+            by_path = overlaid(known, news)
+            by_kind = _replaced(before.by_kind, news)
+        else:
+            by_path = _edited(known, olds, news)
+            by_kind = _changed_kinds(before.by_kind, olds, news)
         changed = frozenset((*gone, *fresh))
         if before is not None:
             before.before = None  # two are kept, never a chain
         cache.last = Documents(tree, entries, by_path, by_kind, blamed, before, changed, cache.marks)
         return cache.last
+
+
+def _differences(tree: Tree, before: Documents | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Paths of a tree that are new or have other bytes than before, and paths that it has no more."""
+    entries = tree.entries()
+    if before is None:
+        return list(entries), ()
+    changes: Iterable[str] | None = None
+    if isinstance(tree, ListedTree) and isinstance(before.tree, ListedTree):
+        try:
+            changes = tree.changes(before.tree)
+        except (Fault, LookupError):
+            changes = None  # what the old tree was made of is gone; what it said is known
+    if changes is None:
+        known = before.entries
+        fresh = [path for path, entry in entries.items() if known.get(path) != entry]
+        came = any(path not in known for path in fresh)
+        return fresh, sorted(known.keys() - entries.keys()) if came or len(known) != len(entries) else ()
+    ordered = sorted(changes)
+    return [path for path in ordered if path in entries], [path for path in ordered if path not in entries]
+
+
+def _edited(
+    known: Mapping[str, Document], olds: Sequence[Document], news: Mapping[str, Document]
+) -> dict[str, Document]:
+    """Documents in path order, when some came or went."""
+    left = {**known, **news}
+    for old in olds:
+        if old.path not in news:
+            del left[old.path]
+    return {path: left[path] for path in sorted(left)} if news.keys() - known.keys() else left
 
 
 def _about_tree(tree: Tree) -> Iterator[Diagnostic]:
@@ -231,20 +269,43 @@ def _read(
     return document
 
 
-def _by_kind(
-    by_path: Mapping[str, Document], before: Mapping[Kind, Sequence[Document]] | None, fresh: Sequence[str]
-) -> Mapping[Kind, Sequence[Document]]:
-    """Documents by kind. When none came or went, only the lists of the kinds that changed are made anew."""
-    if before is None:
-        found: dict[Kind, list[Document]] = {}
-        for document in by_path.values():
-            found.setdefault(document.kind, []).append(document)
-        return found
-    stale = {by_path[path].kind for path in fresh if path in by_path}
-    return {
-        kind: [by_path[each.path] for each in documents] if kind in stale else documents
-        for kind, documents in before.items()
-    }
+def _by_kind(by_path: Mapping[str, Document]) -> dict[Kind, Sequence[Document]]:
+    found: dict[Kind, list[Document]] = {}
+    for document in by_path.values():
+        found.setdefault(document.kind, []).append(document)
+    return dict(found)
+
+
+def _replaced(
+    before: Mapping[Kind, Sequence[Document]], news: Mapping[str, Document]
+) -> dict[Kind, Sequence[Document]]:
+    """Documents by kind, when all that is new stands in another's stead; lists share what did not change."""
+    places: dict[Kind, dict[int, Document]] = {}
+    for path, document in news.items():
+        places.setdefault(document.kind, {})[bisect_left(before[document.kind], path, key=_path)] = document
+    return {**before, **{kind: overlaid_list(before[kind], changed) for kind, changed in places.items()}}
+
+
+def _changed_kinds(
+    before: Mapping[Kind, Sequence[Document]], olds: Sequence[Document], news: Mapping[str, Document]
+) -> dict[Kind, Sequence[Document]]:
+    """Documents by kind, when some came or went."""
+    found = dict(before)
+    lists: dict[Kind, list[Document]] = {}
+    for document in (*olds, *news.values()):
+        listed = lists.get(document.kind)
+        if listed is None:
+            found[document.kind] = listed = lists[document.kind] = list(before.get(document.kind, ()))
+        at = bisect_left(listed, document.path, key=_path)
+        if news.get(document.path) is document:
+            listed.insert(at, document)
+        else:
+            del listed[at]
+    return found
+
+
+def _path(document: Document) -> str:
+    return document.path
 
 
 def _document(tree: Tree, cache: DocumentCache, path: str, oid: str, kind: Kind) -> Document:

@@ -15,7 +15,9 @@ from typing import Final, NamedTuple
 from reconciler.graph import plan
 from reconciler.graph.leaves import LeafResult
 from reconciler.graph.matching import Matcher
+from reconciler.graph.plan import Plan
 from reconciler.graph.profiles import Profile
+from reconciler.overlays import overlaid, overlaid_list
 
 _FEW: Final = 64
 """Leaves of which the patterns are replaced one by one; with more, a new matcher is quicker."""
@@ -30,13 +32,13 @@ class Blocks:
     paths: Sequence[str]
     starts: Sequence[int]
     """Where the profiles of each leaf begin in `order`, and behind the last, how many there are."""
-    order: list[Profile]
+    order: Sequence[Profile]
     """By path, then place in the file."""
-    profiles: dict[str, Profile]
+    profiles: Mapping[str, Profile]
     """By id, in that order."""
-    ids: list[str]
+    ids: Sequence[str]
     """In the order of the plan's leaves."""
-    rows: plan.Rows
+    plan: Plan
     matcher: Matcher
     told: Mapping[str, LeafResult]
     """Of the leaves, those with something wrong about what they name."""
@@ -77,14 +79,12 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
     if len(redone) > len(leaves) // 2:
         return make(leaves)
     edits = [_edit(before, leaves, path) for path in sorted(redone)]
-    order = list(before.order)
-    for edit in reversed(edits):
-        order[edit.start : edit.stop] = edit.profiles
     same_paths = all((path in leaves) is (path in before.leaves) for path in redone)
     same_counts = same_paths and all(edit.stop - edit.start == len(edit.profiles) for edit in edits)
+    order = _ordered(before, edits, same_counts=same_counts)
     gone = {profile.id for edit in edits for profile in before.order[edit.start : edit.stop]}
     came = {profile.id: profile for edit in edits for profile in edit.profiles}
-    ids, rows = _planned(before, gone, came)
+    ids, planned = _planned(before, gone, came, order)
     told, lacking = dict(before.told), set(before.lacking)
     for path in redone:
         told.pop(path, None)
@@ -99,9 +99,9 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
         before.paths if same_paths else list(leaves),
         before.starts if same_counts else _starts(leaves),
         order,
-        before.profiles | came if gone == came.keys() else {profile.id: profile for profile in order},
+        overlaid(before.profiles, came) if gone == came.keys() else {profile.id: profile for profile in order},
         ids,
-        rows,
+        planned,
         _matched(before, edits, order),
         told,
         frozenset(lacking),
@@ -117,23 +117,28 @@ def _edit(before: Blocks, leaves: Mapping[str, LeafResult], path: str) -> _Edit:
     return _Edit(start, stop, leaf.profiles if leaf is not None else ())
 
 
-def _planned(before: Blocks, gone: Collection[str], came: Mapping[str, Profile]) -> tuple[list[str], plan.Rows]:
+def _ordered(before: Blocks, edits: Sequence[_Edit], *, same_counts: bool) -> Sequence[Profile]:
+    if same_counts:
+        changed = {edit.start + at: profile for edit in edits for at, profile in enumerate(edit.profiles)}
+        return overlaid_list(before.order, changed)
+    order = list(before.order)
+    for edit in reversed(edits):
+        order[edit.start : edit.stop] = edit.profiles
+    return order
+
+
+def _planned(
+    before: Blocks, gone: set[str], came: Mapping[str, Profile], order: Sequence[Profile]
+) -> tuple[Sequence[str], Plan]:
     ids = before.ids
     if gone == came.keys():
-        hashes = {bisect_left(ids, id_): profile.leaf_hash for id_, profile in came.items()}
-        return ids, plan.change(before.rows, hashes)
-    ids, row = list(ids), list(before.rows[0])
-    first = len(ids)
-    for id_ in sorted(gone):
-        at = bisect_left(ids, id_)
-        del ids[at], row[at]
-        first = min(first, at)
-    for id_ in sorted(came):
-        at = bisect_left(ids, id_)
-        ids.insert(at, id_)
-        row.insert(at, came[id_].leaf_hash)
-        first = min(first, at)
-    return ids, plan.build(row, before.rows, first)
+        return ids, plan.change(before.plan, {bisect_left(ids, id_): each.leaf_hash for id_, each in came.items()})
+    by_id = sorted(order, key=_id)  # nearly so already
+    return [profile.id for profile in by_id], plan.build([profile.leaf_hash for profile in by_id])
+
+
+def _id(profile: Profile) -> str:
+    return profile.id
 
 
 def _matched(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -> Matcher:

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
 from reconciler.documents.kinds import ROOT, place
-from reconciler.graph import assertions, plan, references, work
+from reconciler.graph import assertions, references, work
 from reconciler.graph import blocks as blocks_
 from reconciler.graph import roles as roles_
 from reconciler.graph.blocks import Blocks
@@ -30,6 +30,7 @@ from reconciler.graph.linking import ContentCache, Linked
 from reconciler.graph.profiles import MAX_PLAN_BYTES, PlanTooLargeError, Profiles
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import ScopeCache, Scopes
+from reconciler.overlays import overlaid
 from reconciler.repository.trees import Tree
 from schema.diagnostics import Diagnostic, Severity
 
@@ -226,9 +227,12 @@ class _Compile:
                 document = self.documents.by_path[path]
                 kept = before.leaves.get(path)
                 redone[path] = leaves.make(document, scopes.of(document.directory), kept, changed)
-        results = {**before.leaves, **redone} if redone or gone else before.leaves
-        if gone or len(results) > len(before.leaves):
-            results = {document.path: results[document.path] for document in self.documents.of(Kind.LEAF)}
+        results: Mapping[str, LeafResult]
+        if gone or not redone.keys() <= before.leaves.keys():
+            both = {**before.leaves, **redone}
+            results = {document.path: both[document.path] for document in self.documents.of(Kind.LEAF)}
+        else:
+            results = overlaid(before.leaves, redone)
         return blocks_.change(before, results, redone.keys() | gone)
 
     def _is_leaf(self, path: str) -> bool:
@@ -265,7 +269,7 @@ class _Compile:
         return Graph(
             self.documents.tree.commit,
             self.documents.tree.id,
-            plan.root(blocks.rows).hex(),
+            blocks.plan.root.hex(),
             blocks.profiles,
             library.by_name,
             self.documents,

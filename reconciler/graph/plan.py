@@ -7,51 +7,55 @@ profiles in the order of their ids.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 EMPTY: Final = sha256(b"").digest()
 
-Rows = list[list[bytes]]
-"""Leaf hashes first; each row pairs up the one before, the odd one carried on: that gives RFC 6962's tree."""
+_Node = tuple[bytes, Any, Any]
+"""Hash, left, right; None below a leaf."""
 
 
-def build(leaves: Sequence[bytes], before: Rows | None = None, same: int = 0) -> Rows:
-    """The tree over leaf hashes.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A tree that never changes: one that differs in few leaves shares all that is not above them."""
 
-    Args:
-        before: another tree, of which the first `same` leaves are these, too.
-    """
-    rows = [list(leaves)]
-    while len(rows[-1]) > 1:
-        below = rows[-1]
-        same //= 2  # what lies above leaves that are all the same is the same
-        kept = before[len(rows)][:same] if before is not None and same and len(before) > len(rows) else []
-        first = 2 * len(kept)
-        pairs = zip(below[first::2], below[first + 1 :: 2], strict=False)  # the odd one is carried on
-        fresh = [sha256(b"\1" + left + right).digest() for left, right in pairs]
-        rows.append([*kept, *fresh, *below[len(below) - len(below) % 2 :]])
-    return rows
+    size: int
+    top: _Node | None
+
+    @property
+    def root(self) -> bytes:
+        """The root's hash."""
+        return self.top[0] if self.top is not None else EMPTY
 
 
-def change(before: Rows, leaves: Mapping[int, bytes]) -> Rows:
+def build(leaves: Sequence[bytes]) -> Plan:
+    """The tree over leaf hashes."""
+    row: list[_Node] = [(leaf, None, None) for leaf in leaves]
+    while len(row) > 1:
+        pairs = zip(row[::2], row[1::2], strict=False)  # the odd one is carried on: that gives RFC 6962's tree
+        above = [(sha256(b"\1" + left[0] + right[0]).digest(), left, right) for left, right in pairs]
+        row = [*above, row[-1]] if len(row) % 2 else above
+    return Plan(len(leaves), row[0] if row else None)
+
+
+def change(before: Plan, leaves: Mapping[int, bytes]) -> Plan:
     """The tree with other hashes at some places: only what lies above those is hashed again."""
-    rows: Rows = []
-    stale = set(leaves)
-    for old in before:
-        row = list(old)
-        for at in stale:
-            row[at] = _above(rows[-1], at) if rows else leaves[at]
-        rows.append(row)
-        stale = {at // 2 for at in stale}
-    return rows
+    top = before.top
+    for at, leaf in leaves.items():
+        assert top is not None
+        top = _changed(top, before.size, at, leaf)
+    return Plan(before.size, top)
 
 
-def root(rows: Rows) -> bytes:
-    """The root of a tree."""
-    return rows[-1][0] if rows[-1] else EMPTY
-
-
-def _above(row: Sequence[bytes], at: int) -> bytes:
-    left = row[2 * at]
-    return sha256(b"\1" + left + row[2 * at + 1]).digest() if 2 * at + 1 < len(row) else left
+def _changed(node: _Node, size: int, at: int, leaf: bytes) -> _Node:
+    if size == 1:
+        return (leaf, None, None)
+    split = 1 << (size - 1).bit_length() - 1  # the largest power of two that is smaller
+    left, right = node[1], node[2]
+    if at < split:
+        left = _changed(left, split, at, leaf)
+    else:
+        right = _changed(right, size - split, at - split, leaf)
+    return (sha256(b"\1" + left[0] + right[0]).digest(), left, right)
