@@ -123,6 +123,7 @@ class Server:
         passwords = Passwords(memory_kib=settings.argon2_memory_kib, passes=settings.argon2_passes)
         closing.callback(passwords.close)
         services = Services(settings, database, clock=self.clock, passwords=passwords)
+        closing.callback(services.renderers.close)
         authority = Pki.open(data / "pki", now=self.clock.now())
         vault = Vault.open(data / "pki")
         await services.read(SYSTEM, lambda work: secrets.check(work, vault))

@@ -30,7 +30,8 @@ class AreaInfo(NamedTuple):
 
 AREAS: Final = (
     AreaInfo("revisions", Family.CONFIG, "Commits seen, which one is in force, and why one is not."),
-    AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and what a change would reach."),
+    AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
+    AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(
         "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
     ),

@@ -1,4 +1,4 @@
-"""Answers to "whom does this reach": inverse trace and preview. The forward trace is in `schema/config.py`."""
+"""Where a crate is applied: the inverse trace. The forward trace is in `schema/config.py`."""
 
 from __future__ import annotations
 
@@ -39,19 +39,3 @@ class InverseTrace(BaseModel):
     """By host name."""
     tree_refs: Absent[list[TreeRef]] = None
     """Only when asked for."""
-
-
-class AffectedEnvoy(BaseModel):
-    """A host that a change of the crate would reach."""
-
-    hostname: str
-    envoy_id: EnvoyId
-
-
-class Preview(BaseModel):
-    """Whom a change of a crate would reach."""
-
-    configcrate: str
-    affected: list[AffectedEnvoy]
-    """By host name."""
-    count: int

@@ -17,6 +17,7 @@ from schema.errors import Fault
 
 if TYPE_CHECKING:
     from reconciler.graph import Graph
+    from reconciler.rendering import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Context:
     online: Online
     others: Mapping[str, Graph | Fault] = field(default_factory=dict)
     """The graph of each revision that the query names, or why there is none: see `as_of`."""
+    renderers: Pool | None = None
+    """Children that render, for previews."""
 
     def graph_at(self, as_of: str | None = None) -> Graph:
         """The graph in force, or as of what an argument of the query says.

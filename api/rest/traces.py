@@ -12,7 +12,7 @@ from api.services import graphs, traces
 from api.services.graphs import AsOf
 from schema.access import Permission
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
-from schema.traces import InverseTrace, Preview
+from schema.traces import InverseTrace
 
 area = Area("traces")
 
@@ -54,15 +54,6 @@ async def trace_config(
             places=places,
         )
     )
-
-
-@area("GET", "/api/v1/preview", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.CrateNotFound])
-async def preview_change(
-    call: Call, configcrate: Annotated[str, Field(min_length=1, max_length=traces.MAX_NAME)], *, as_of: AsOf = None
-) -> Preview:
-    """Which enrolled hosts a change of a configcrate would reach."""
-    graph = await call.graph(as_of)
-    return await call.read(lambda work: traces.preview(work, graph, configcrate))
 
 
 @area("GET", "/api/v1/config/tree", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.DirectoryNotFound])

@@ -27,6 +27,8 @@ from api.services.passwords import Passwords
 from api.services.work import Actor, Work
 from api.settings import Settings
 from api.storage.database import Database
+from reconciler import previews
+from reconciler.rendering import Pool
 from schema.time import Clock
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Services:
     """The graph of the revision in force; None before the first good one."""
     archive: Archive | None = None
     """The graphs of other revisions; filled in with the loop. Ask `api.services.graphs`, not this."""
+    renderers: Pool = field(default_factory=lambda: Pool(previews.JUDGE))
+    """Children that render for previews; the first starts when one is asked for. `app.py` closes them."""
     reload: Callable[[], Awaitable[None]] | None = None
     """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
     pki: Any = None

@@ -1,4 +1,4 @@
-"""Traces: where each value on a host comes from, where a crate is applied, whom a change of it would reach.
+"""Traces: where each value on a host comes from, where a crate is applied.
 
 All of it is derived from one graph, in force or as of some revision; which hosts are enrolled comes from the database.
 """
@@ -15,7 +15,7 @@ from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.errors import Invalid, NotFound
-from schema.traces import AffectedEnvoy, InverseTrace, Preview, TracedEnvoy, TreeRef
+from schema.traces import InverseTrace, TracedEnvoy, TreeRef
 
 if TYPE_CHECKING:
     from reconciler.graph import Graph, Profile
@@ -104,8 +104,8 @@ def inverse(
     Raises:
         CrateNotFound
     """
-    carriers = _carriers(graph, subject, name)
-    found = list(_reached(work, graph, carriers.__contains__))
+    carried = carriers(graph, subject, name)
+    found = list(reached(work, graph, carried.__contains__))
     answer = InverseTrace(
         subject=subject,
         value=name,
@@ -116,7 +116,7 @@ def inverse(
                 hostname=envoy.hostname,
                 match=profile.match_pattern,
                 environment=profile.environment,
-                carrier=carriers[profile.id],
+                carrier=carried[profile.id],
             )
             for envoy, profile in found
         ],
@@ -124,25 +124,11 @@ def inverse(
     if include_tree:
         inhabited = {profile.id for _, profile in found}
         answer.tree_refs = [
-            TreeRef(match=profile.match_pattern, environment=profile.environment, carrier=carriers[profile.id])
+            TreeRef(match=profile.match_pattern, environment=profile.environment, carrier=carried[profile.id])
             for profile in graph.profiles.values()
-            if profile.id in carriers and profile.id not in inhabited
+            if profile.id in carried and profile.id not in inhabited
         ]
     return answer
-
-
-def preview(work: Work, graph: Graph, configcrate: str) -> Preview:
-    """Whom a change of a crate would reach, of the enrolled hosts.
-
-    Raises:
-        CrateNotFound
-    """
-    carriers = _carriers(graph, "configcrate", configcrate)
-    affected = [
-        AffectedEnvoy(hostname=envoy.hostname, envoy_id=envoy.id)
-        for envoy, _ in _reached(work, graph, carriers.__contains__)
-    ]
-    return Preview(configcrate=configcrate, affected=affected, count=len(affected))
 
 
 def tree(graph: Graph, *, under: str | None = None) -> TreeNode:
@@ -174,8 +160,8 @@ def dedup(graph: Graph) -> DuplicateConfigs:
     return graphs.dedup(graph)
 
 
-def _carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
-    """Id of each profile that has the crate → what brings it.
+def carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
+    """Id of each profile that has a crate (`subject`: configcrate or usercrate) → what brings it.
 
     Raises:
         CrateNotFound: the tree has no such crate at all.
@@ -192,7 +178,7 @@ def _carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
     return found
 
 
-def _reached(work: Work, graph: Graph, has: Callable[[str], bool]) -> Iterator[Reached]:
+def reached(work: Work, graph: Graph, has: Callable[[str], bool]) -> Iterator[Reached]:
     """Enrolled hosts whose profile has something, by name."""
     found: list[Reached] = []
     after = ""

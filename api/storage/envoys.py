@@ -242,6 +242,16 @@ def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | N
     return [(row.id, row.hostname, row.last_seen_at, _last_run(row)) for row in session.connection().execute(query)]
 
 
+def hostnames(session: Session, project_id: str) -> list[str]:
+    """The names of all live envoys, in order."""
+    query = (
+        select(EnvoyRow.hostname)
+        .where(EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None))
+        .order_by(EnvoyRow.hostname)
+    )
+    return list(session.exec(query).all())
+
+
 def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:
     """(Hostname, hex of the Ed25519 key) of live envoys, by hostname, from behind `after` on."""
     query = (

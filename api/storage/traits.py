@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -68,6 +68,23 @@ def find(session: Session, project_id: str, envoy_id: str) -> tuple[int, dict[st
     )
     row = session.exec(query).first()
     return None if row is None else (row[0], json.loads(row[1]))
+
+
+def of(session: Session, project_id: str, hostnames: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(Hostname, traits) of those of these hosts that are live and have sent some, a page at a time."""
+    envoys, kept = EnvoyRow.__table__, TraitsRow.__table__  # type: ignore[attr-defined]
+    for start in range(0, len(hostnames), MAX_PAGE):
+        query = (
+            sa.select(envoys.c.hostname, kept.c.document)
+            .join(kept, kept.c.envoy_id == envoys.c.id)
+            .where(
+                envoys.c.project_id == project_id,
+                envoys.c.revoked_at.is_(None),
+                envoys.c.hostname.in_(hostnames[start : start + MAX_PAGE]),
+            )
+        )
+        for hostname, document in session.connection().execute(query):
+            yield hostname, json.loads(document)
 
 
 def live(session: Session, project_id: str) -> Iterator[Collected]:

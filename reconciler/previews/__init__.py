@@ -6,6 +6,8 @@ claims a change that rendering shows to be none, and never hides one: what only 
 
 from __future__ import annotations
 
+from reconciler.previews.assuming import BadTrait as BadTrait
+from reconciler.previews.assuming import assumed as assumed
 from reconciler.previews.comparing import Comparison as Comparison
 from reconciler.previews.moves import Subject as Subject
 from reconciler.previews.moves import of_blocks as of_blocks

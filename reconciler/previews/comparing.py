@@ -15,7 +15,7 @@ import orjson
 
 from reconciler.graph import Graph
 from reconciler.previews import classes
-from reconciler.previews.jobs import BEYOND, Jobs, Traits
+from reconciler.previews.jobs import BEYOND, Jobs, Traits, picked
 from reconciler.previews.moves import Move, Moves, Subject
 from reconciler.previews.reading import Path
 from schema.previews import MAX_ANSWER, MAX_CLASSES, ChangeClass, PreviewedRevision, RevisionPreview
@@ -43,6 +43,7 @@ class Comparison:
         self._subject: Final[Literal["hosts", "blocks"]] = subject
         self._overrides: Final = overrides or {}
         self._configcrate: Final = configcrate
+        self._reads: frozenset[Path] | None = None
         self._moves: Final = Moves(base, other, subjects, overrides=self._overrides, configcrate=configcrate)
 
     @property
@@ -57,6 +58,13 @@ class Comparison:
             if reading[key]:
                 found += move.names
         return sorted(found)
+
+    def kept(self, traits: Traits) -> dict[str, Any]:
+        """Of a host's traits those that decide something: all of them would not fit into memory for every host."""
+        if self._reads is None:
+            paths = {path for move in self._moves.made for ask in move.asks for path in ask.pair.traits}
+            self._reads = frozenset(paths)
+        return picked(traits, self._reads)
 
     def answer(
         self,

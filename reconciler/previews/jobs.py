@@ -21,6 +21,7 @@ MAX_JOB_BYTES: Final = 128 * 1024 * 1024
 """Of all jobs together; what is beyond either bound is unknown."""
 BEYOND: Final = -1
 
+NO_MARKS: Final[Mapping[Path, int]] = {}
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _FIRST, _LAST = "\ue000", "\ue001"
 _SILENT: Final = "this host has not said what it is"
@@ -111,7 +112,7 @@ class Jobs:
         if reads.traits:
             if traits is None:
                 return _unknown(side, _SILENT)
-            scope["traits"] = _picked(traits, reads.traits, plain)
+            scope["traits"] = picked(traits, reads.traits, plain)
         return _with_scope(side, scope)
 
     def _prepared(self, profile: Profile, ask: Ask, written: Written) -> Side:
@@ -206,7 +207,7 @@ def _mark(index: int) -> str:
     return f"{_FIRST}{index}{_LAST}"
 
 
-def _picked(traits: Traits, paths: frozenset[Path], plain: Mapping[Path, int]) -> dict[str, Any]:
+def picked(traits: Traits, paths: frozenset[Path], plain: Mapping[Path, int] = NO_MARKS) -> dict[str, Any]:
     """Of the traits what is read; marks for what is only put out."""
     picked: dict[str, Any] = {}
     for path in paths:

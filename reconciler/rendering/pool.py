@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class Pool:
         self._idle: Final[list[_Child]] = []
         self._lock: Final = threading.Lock()
         self._closed = False
+        # Whoever forgets to close it leaves no child behind.
+        weakref.finalize(self, _end_all, self._idle)
 
     def run(self, jobs: Sequence[Any], *, deadline_s: float) -> list[Any]:
         """The answers, in order. A job without one has `{"refused": why}` in its place.
@@ -86,14 +89,16 @@ class Pool:
         """End the children. One that is at work is ended when its batch is done."""
         with self._lock:
             self._closed = True
-            idle = list(self._idle)
-            self._idle.clear()
-        for child in idle:
-            child.end()
+            _end_all(self._idle)
 
     def _child(self) -> _Child:
         with self._lock:
             return self._idle.pop() if self._idle else _Child(self._target, self._limits)
+
+
+def _end_all(idle: list[_Child]) -> None:
+    while idle:
+        idle.pop().end()
 
 
 class _Child:

@@ -1,0 +1,141 @@
+"""Previews: what another revision would be for every enrolled host."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from api.graphql.context import Info, guarded
+from api.graphql.scalars import Json
+from api.services import previews
+from api.services.previews import Question
+from schema.access import Permission
+from schema.previews import MAX_OVERRIDES, RevisionPreview
+
+
+@strawberry.type(name="PreviewedRevision", description="One of the two revisions of a preview.")
+class PreviewedRevisionType:
+    rev: str
+    commit: str | None
+    plan_root: str
+    profiles: int
+
+
+@strawberry.type(name="AttributeChange", description="One attribute of a resource, rendered in both revisions.")
+class AttributeChangeType:
+    name: str
+    item: str | None
+    base: Json | None
+    other: Json | None
+    diff: str | None
+    note: str | None
+
+
+@strawberry.type(name="ResourceChange", description="What becomes of one resource.")
+class ResourceChangeType:
+    id: str
+    type: str
+    action: str
+    maybe: str | None
+    about: str
+    attributes: list[AttributeChangeType]
+    left_out: int | None
+    consequence: str | None
+    notifies: list[str]
+    file: str
+    line: int
+
+
+@strawberry.type(name="CrateChange", description="A crate that comes, goes, or is another.")
+class CrateChangeType:
+    name: str
+    action: str
+    carriers: list[str]
+
+
+@strawberry.type(name="VarChange", description="A var whose final value differs.")
+class VarChangeType:
+    key: str
+    base: Json | None
+    other: Json | None
+    action: str
+
+
+@strawberry.type(name="ProfilePair", description="The match blocks that a host goes from and to.")
+class ProfilePairType:
+    base: str | None
+    other: str | None
+
+
+@strawberry.type(name="ChangeClass", description="Hosts for which the same changes.")
+class ChangeClassType:
+    id: str
+    title: str
+    certainty: str
+    membership: str
+    count: int
+    hosts: list[str]
+    left_out: int | None
+    example: str
+    profiles: list[ProfilePairType]
+    environment: VarChangeType | None
+    roles_added: list[str]
+    roles_removed: list[str]
+    crates: list[CrateChangeType]
+    reordered: bool
+    vars: list[VarChangeType]
+    resources: list[ResourceChangeType]
+    vars_left_out: int | None
+    resources_left_out: int | None
+    notes: list[str]
+
+
+@strawberry.type(name="Preview", description="What one revision would be to hosts that are under another.")
+class RevisionPreviewType:
+    base: PreviewedRevisionType
+    other: PreviewedRevisionType
+    subject: str
+    summary: str
+    hosts: int
+    kinds: int
+    changed: int
+    removing: int
+    unchanged: int
+    unmanaged: int
+    configcrate: str | None
+    traits: Json | None
+    classes: list[ChangeClassType]
+    left_out: int | None
+    notes: list[str]
+
+
+@strawberry.type
+class PreviewQueries:
+    """Root fields of previews."""
+
+    @guarded(Permission.FLEET_READ, graphql_type=RevisionPreviewType)
+    def preview(
+        self,
+        info: Info,
+        *,
+        rev: Annotated[
+            str | None, strawberry.argument(description="A branch, tag or commit; without it the base, with `traits`.")
+        ] = None,
+        base: Annotated[str | None, strawberry.argument(description="Without it, what is in force.")] = None,
+        traits: Annotated[
+            list[str], strawberry.argument(description="Traits that the other side is to have: `os.version=13`.")
+        ] = [],  # noqa: B006 - an argument's default
+        configcrate: Annotated[str | None, strawberry.argument(description="Only what concerns this crate.")] = None,
+    ) -> RevisionPreview:
+        """What a revision would change for every enrolled host, in classes of hosts for which the same changes."""
+        context = info.context
+        if rev is None and not traits:
+            raise previews.NoQuestion("name a rev, or a trait to assume")
+        if len(traits) > MAX_OVERRIDES:
+            raise previews.BadTrait(f"at most {MAX_OVERRIDES} traits may be assumed")
+        one = context.graph_at(base)
+        other = context.graph_at(rev) if rev is not None else one
+        question = Question(rev, base, traits, configcrate)
+        assert context.renderers is not None  # the endpoint's context has it
+        return previews.of_revision_now(context.work, question, one, other, context.renderers)
