@@ -107,7 +107,7 @@ def test_the_hook_for_tests_refuses_a_commit_with_which_one_fails_and_says_where
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "- exit code: 1" in failed.stdout
     assert "tests/hosts.vgo:12:25: failed: web servers serve" in failed.stdout
-    assert "vars.http_port: expected 80, found 8080\n     = from: roles.vgo:4:24 (role:webserver)" in failed.stdout
+    assert "vars.http_port: expected 80, found 8080\n     = from: roles.vgo:4:23 (role:webserver)" in failed.stdout
 
 
 def test_the_starter_repositorys_own_hooks_refuse_a_valid_commit_that_breaks_a_promise(
