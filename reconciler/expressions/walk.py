@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.expressions.uses import EACH, Path, PathUse, Problem, Word
 from schema.expressions import nodes
-from schema.expressions.vocabulary import TESTING, complaints
+from schema.expressions.vocabulary import ATTRIBUTES, TESTING, complaints
 from schema.expressions.walking import children
 
 _LOOP: Final = frozenset(
@@ -16,21 +16,6 @@ _LOOP: Final = frozenset(
 )
 _SAME_ITEMS: Final = frozenset({"sort", "unique", "reverse", "list", *TESTING})
 _PAIRS: Final = frozenset({"items", "dictsort"})
-_ATTRIBUTES: Final = {
-    "groupby": 0,
-    "join": 1,
-    "map": 0,
-    "max": 1,
-    "min": 1,
-    "rejectattr": 0,
-    "selectattr": 0,
-    "sort": 2,
-    "sum": 0,
-    "unique": 1,
-}
-"""Filters that look at an attribute of each item → which argument names it."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Local:
     """A local name: the path it stands for, where it stands for one, and a number that tells it from its namesakes."""
@@ -197,8 +182,7 @@ class Walk:
         self.facts = before
 
     def _word(self, node: nodes.Expression) -> None:
-        for at, message, hint in complaints(node):
-            self.problems.append(Problem(*self.place(at), message, hint))
+        self._complain(node)
         if isinstance(node, nodes.Filter):
             self.filters.append(self._placed(node.name, node.at))
             self._named_words(node)
@@ -210,9 +194,13 @@ class Walk:
             if (asked := _asked_trait(node)) is not None:
                 self.asked.append(PathUse(asked, *self.place(node.at), len(asked)))
 
+    def _complain(self, node: nodes.Expression) -> None:
+        for at, message, hint in complaints(node):
+            self.problems.append(Problem(*self.place(at), message, hint))
+
     def _attributes(self, node: nodes.Filter) -> None:
         """`map(attribute='name')` asks every item for its name."""
-        place = _ATTRIBUTES.get(node.name)
+        place = ATTRIBUTES.get(node.name)
         if place is None:
             return
         positional, named = node.arguments.positional, dict(node.arguments.named)
@@ -271,6 +259,7 @@ class Walk:
         for step in reversed(keys):
             if isinstance(step, nodes.Attribute):
                 key: Any = step.name
+                self._complain(step)
             elif isinstance(step.key, nodes.Literal):
                 key = step.key.value
             else:

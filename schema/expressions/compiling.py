@@ -92,6 +92,7 @@ def _step(node: nodes.Attribute | nodes.Item) -> Closure:
     """One step along a path; missing where the path ends, and everything behind that is missing too."""
     inner = optional(node.node)
     if isinstance(node, nodes.Attribute):
+        _checked(node)
         name = node.name
 
         def run_attribute(run: Run) -> Any:
@@ -125,6 +126,7 @@ def _path(node: nodes.Attribute | nodes.Item) -> Closure:
     keys: list[str] = []
     base: nodes.Expression = node
     while isinstance(base, nodes.Attribute):
+        _checked(base)
         keys.append(base.name)
         base = base.node
     if not isinstance(base, nodes.Name):
@@ -294,6 +296,7 @@ def _unary(node: nodes.Unary) -> Closure:
 
 
 def _binary(node: nodes.Binary) -> Closure:
+    _checked(node)
     left, right, at = compiled(node.left), compiled(node.right), node.at
     act = BINARY[node.operator]
 

@@ -7,6 +7,7 @@ stands, also in a branch that is never taken.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -39,6 +40,21 @@ INSTEAD: Final[Mapping[str, str]] = {
 }
 """Words that people bring from elsewhere → what to write here."""
 
+ATTRIBUTES: Final = {
+    "groupby": 0,
+    "join": 1,
+    "map": 0,
+    "max": 1,
+    "min": 1,
+    "rejectattr": 0,
+    "selectattr": 0,
+    "sort": 2,
+    "sum": 0,
+    "unique": 1,
+}
+"""Filters that look at an attribute of each item → which argument names it."""
+_MACHINERY: Final = re.compile(r"__\w+__")
+
 
 class Complaint(NamedTuple):
     """A word that is not used rightly."""
@@ -66,10 +82,30 @@ def complaints(node: nodes.Expression) -> Iterator[Complaint]:
             yield _unknown("method", node.name, METHODS, node.at)
         else:
             yield from _mismatch(node.name, METHODS[node.name][1], 2, node.arguments, node.at)
+    elif isinstance(node, nodes.Attribute):
+        yield from _python(node.name, node.at)
+    elif isinstance(node, nodes.Binary) and node.operator == "%" and _is_text(node.left):
+        yield Complaint(node.at, "% does not fill in a text", "write {{ 'port %d'|format(vars.port) }}")
+
+
+def _is_text(node: nodes.Expression) -> bool:
+    return isinstance(node, nodes.Literal) and isinstance(node.value, str)
+
+
+def _python(name: str, at: int) -> Iterator[Complaint]:
+    """Names of Python's own machinery lead nowhere; who writes one should hear so before a host does."""
+    for part in name.split("."):
+        if _MACHINERY.fullmatch(part):
+            yield Complaint(at, f"{part} is no part of the language", f"a key of that name is reached as ['{part}']")
 
 
 def _filter_complaints(node: nodes.Filter) -> Iterator[Complaint]:
     name, arguments = node.name, node.arguments
+    place = ATTRIBUTES.get(name)
+    if place is not None and not (name == "map" and arguments.positional):
+        given = dict(enumerate(arguments.positional)).get(place) or dict(arguments.named).get("attribute")
+        if isinstance(given, nodes.Literal) and isinstance(given.value, str):
+            yield from _python(given.value, given.at)
     if name in FILTERS:
         yield from _mismatch(name, FILTERS[name], 2, arguments, node.at)
     elif name in ("default", "d"):
