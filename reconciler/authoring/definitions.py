@@ -29,7 +29,7 @@ def at(snapshot: Snapshot, path: str, text: Text, position: Position) -> list[Lo
 
 def defined(snapshot: Snapshot, what: What, name: str, path: str) -> list[Location]:
     """Where a thing is defined; a crate without a sound name, at the top of its file."""
-    found = [each.location for each in occurrences.of_name(snapshot, what, name, path) if each.defines]
+    found = [each.location for each in occurrences.of_name(snapshot, what, name, path, defining=True) if each.defines]
     if not found and what in (What.CRATE, What.USERCRATE):
         kind = Kind.CONFIGCRATE if what is What.CRATE else Kind.USERCRATE
         found = [Location(each.path, Span(1, 1, 1, 1)) for each in snapshot.documents.of(kind) if each.stem == name]

@@ -57,19 +57,21 @@ def references(
     return sorted(set(kept))[:MAX_REFERENCES]
 
 
-def of_name(snapshot: Snapshot, what: What, name: str, path: str) -> Iterator[Occurrence]:
+def of_name(snapshot: Snapshot, what: What, name: str, path: str, *, defining: bool = False) -> Iterator[Occurrence]:
     """Every place that names a thing.
 
     Args:
         path: of the file that names it: what is local is known there alone.
+        defining: only places that define it are asked for; others may be among them.
     """
     document = snapshot.document(path)
     if what in LOCAL:
         documents = [document] if document is not None else []
     else:
-        documents = list(snapshot.documents.by_path.values())
+        kinds = places.kinds_of(what, defining=defining)
+        documents = [each for kind in Kind if kind in kinds for each in snapshot.documents.of(kind)]
     for each in documents:
-        found = [named for named in places.names_in(each) if named.what is what and named.name == name]
+        found = [named for named in places.names_in(each, what) if named.name == name]
         text = snapshot.text(each.path) if found else None
         if text is not None:
             known = outline.of(text.source)
@@ -79,7 +81,7 @@ def of_name(snapshot: Snapshot, what: What, name: str, path: str) -> Iterator[Oc
                     yield Occurrence(Location(each.path, span), named.defines)
         if what is What.RESOURCE:
             yield from _identities(snapshot, each, name)
-    if what in _IN_EXPRESSIONS:
+    if what in _IN_EXPRESSIONS and not defining:
         yield from (Occurrence(each, defines=False) for each in _in_expressions(snapshot, what, name))
     if what is What.SOURCE and name in snapshot.documents.entries:
         yield Occurrence(Location(name, Span(1, 1, 1, 1)), defines=True)

@@ -55,6 +55,12 @@ def _below(*prefix: str) -> tuple[tuple[Path, What], ...]:
     return tuple(((*prefix, *path), what) for path, what in _CRATES)
 
 
+def _expected(key: str, what: What) -> tuple[tuple[Path, What], ...]:
+    """What a test expects of a list: written out, or by operator."""
+    at = ("tests", _ANY, "expect", key)
+    return ((at, what), *(((*at, operator), what) for operator in ("include", "exclude", "only")))
+
+
 USES: Final[Mapping[Kind, tuple[tuple[Path, What], ...]]] = {
     Kind.LEAF: (
         *_below("envoys", _ANY),
@@ -68,6 +74,14 @@ USES: Final[Mapping[Kind, tuple[tuple[Path, What], ...]]] = {
     Kind.CONFIGCRATE: ((("depends_on",), What.CRATE), *_RESOURCES),
     Kind.USERCRATE: ((("depends_on",), What.USERCRATE), *_RESOURCES),
     Kind.WORKFLOW: ((("steps", _ANY, "task"), What.TASK), (("steps", _ANY, "on_failure"), What.STEP)),
+    Kind.TESTS: (
+        (("tests", _ANY, "configcrate"), What.CRATE),
+        (("tests", _ANY, "role"), What.ROLE),
+        (("tests", _ANY, "environment"), What.ENVIRONMENT),
+        (("tests", _ANY, "expect", "environment"), What.ENVIRONMENT),
+        *_expected("configcrates", What.CRATE),
+        *_expected("roles", What.ROLE),
+    ),
 }
 """Kind → paths of values that name something, alone or as items of a list."""
 
@@ -86,6 +100,10 @@ KEYS: Final[Mapping[Kind, tuple[Path, What]]] = {
 """Kind → the path whose last key is a name."""
 
 
+_TESTED: Final = ("tests", _ANY, "expect", "resources", _ANY)
+"""Keys of tests that begin with a crate's name: `CRATE/RESOURCE`."""
+
+
 def used_at(kind: Kind, path: Path) -> What | None:
     """What the value at a path names; None when it names nothing."""
     for pattern, what in USES.get(kind, ()):
@@ -102,18 +120,38 @@ def defined_at(kind: Kind, path: Path, *, on_key: bool) -> What | None:
     return next((what for pattern, what in DEFINITIONS.get(kind, ()) if _fits(path, pattern)), None)
 
 
-def names_in(document: Document) -> Iterator[Named]:
-    """Every name in a document, also where something else in it is wrong."""
+def kinds_of(what: What, *, defining: bool = False) -> frozenset[Kind]:
+    """The kinds of documents that may name such a thing, or define it."""
+    tables = (DEFINITIONS,) if defining else (USES, DEFINITIONS)
+    found = {kind for table in tables for kind, rows in table.items() if any(each is what for _, each in rows)}
+    return frozenset(found | {kind for kind, (_, each) in KEYS.items() if each is what})
+
+
+def names_in(document: Document, only: What | None = None) -> Iterator[Named]:
+    """Every name in a document, also where something else in it is wrong.
+
+    Args:
+        only: names of this sort.
+    """
     data, kind = document.parsed.data, document.kind
     for pattern, what in USES.get(kind, ()):
+        if only not in (None, what):
+            continue
         for path, value in _at(data, pattern):
             for inner, name in [((), value)] if isinstance(value, str) else _items(value):
                 yield Named(what, name, (*path, *inner), on_key=False, defines=False)
     for pattern, what in DEFINITIONS.get(kind, ()):
+        if only not in (None, what):
+            continue
         for path, value in _at(data, pattern):
             if isinstance(value, str):
                 yield Named(what, value, path, on_key=False, defines=True)
-    if kind in KEYS:
+    if kind is Kind.TESTS and only in (None, What.CRATE):
+        for path, _ in _at(data, _TESTED):
+            crate, slash, _ = str(path[-1]).partition("/")
+            if slash and ":" not in crate:
+                yield Named(What.CRATE, crate, path, on_key=True, defines=False)
+    if kind in KEYS and only in (None, KEYS[kind][1]):
         pattern, what = KEYS[kind]
         for path, _ in _at(data, pattern):
             yield Named(what, str(path[-1]), path, on_key=True, defines=True)

@@ -102,9 +102,10 @@ def _checked(snapshot: Snapshot, what: What, old: str, name: str) -> list[tuple[
 def _defined(snapshot: Snapshot, what: What) -> set[str]:
     found = {
         named.name
-        for document in snapshot.documents.by_path.values()
-        for named in places.names_in(document)
-        if named.what is what and named.defines
+        for kind in places.kinds_of(what, defining=True)
+        for document in snapshot.documents.of(kind)
+        for named in places.names_in(document, what)
+        if named.defines
     }
     if what in (What.CRATE, What.USERCRATE):
         found |= {document.stem for document in snapshot.documents.of(_FILES[what])}
