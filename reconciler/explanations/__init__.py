@@ -6,4 +6,7 @@ graphs, host names and traits; who is enrolled, what hosts reported and who comm
 
 from __future__ import annotations
 
+from reconciler.explanations.causes import Host as Host
+from reconciler.explanations.causes import causes as causes
+from reconciler.explanations.coverage import coverage as coverage
 from reconciler.explanations.why import why as why

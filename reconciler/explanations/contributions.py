@@ -1,12 +1,12 @@
 """Contributions: what the lines of one host's config give it, as candidates for what makes it differ from another.
 
-Each contribution can be named in several ways, from the general (the role that was given) to the exact (the line in that
-role): a cause that explains much is better general, one that explains a single thing better exact.
+Each contribution can be named in several ways, from the general (the role that was given) to the exact (the line in
+that role): a cause that explains much is better general, one that explains a single thing better exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
@@ -200,8 +200,3 @@ def _line(document: Document, way: Way) -> Candidate:
 def _names(document: Document, key: str) -> list[str]:
     level = document.parsed.model
     return list(getattr(level, key)) if isinstance(level, Inherited) else []
-
-
-def own_lines(candidates: list[Candidate]) -> Iterator[Candidate]:
-    """Of some candidates, the exact ones."""
-    return (each for each in candidates if each.kind is CauseKind.LINE)
