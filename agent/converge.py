@@ -99,7 +99,9 @@ def managed_paths(desired: Desired) -> frozenset[str]:
     """Paths whose change means drift, as the last run knew them; none before the first."""
     if desired.plan is None:
         return frozenset()
-    return frozenset(
+    # Whoever comes has their usercrates at once.
+    who = frozenset({users.ACCOUNTS} if desired.usercrates else ())
+    return who | frozenset(
         path
         for step in desired.plan.steps
         if step.kind is not None
@@ -160,15 +162,23 @@ class _Run:
         """Converge what stands for each user, as they are now: the run may have made some of them."""
         forget(self._host)
         try:
+            if self._host.confined and self._host.lstat(users.ACCOUNTS) is None:
+                reason = f"users: {users.ACCOUNTS} is not there, and nobody can be made in a confined root"
+                self._without_users(Converged(Outcome.SKIPPED, reason=reason))
+                return
             order = self._plan.users(users.read(self._host))
         except (ResourceFailed, HostFault, OSError) as error:
-            self._users_known = self.settled = False
-            for crate in self._plan.usercrates:
-                absent = CompiledResource(id=f"{usercrates.PREFIX}{crate.name}", type="usercrate", spec={})
-                self._reporting.add(absent, absent.id, Converged(Outcome.FAILED, error=f"users: {error}"), 0)
+            self._without_users(Converged(Outcome.FAILED, error=f"users: {error}"))
             return
         for index in order:
             self.step(index)
+
+    def _without_users(self, result: Converged) -> None:
+        """For whom there are usercrates is not known: what they made is left as it is."""
+        self._users_known = self.settled = False
+        for crate in self._plan.usercrates:
+            absent = CompiledResource(id=f"{usercrates.PREFIX}{crate.name}", type="usercrate", spec={})
+            self._reporting.add(absent, absent.id, result, 0)
 
     def step(self, index: int) -> None:
         """Converge one resource with all its items."""

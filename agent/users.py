@@ -15,6 +15,7 @@ from agent.hosts import Account, Host, HostFault
 from agent.traits import sources
 from schema.resources import ResourceSpec
 
+ACCOUNTS: Final = "/etc/passwd"
 UID_MIN: Final = 1_000
 UID_MAX: Final = 60_000
 """Where login.defs says nothing else."""
@@ -58,9 +59,9 @@ def read(host: Host) -> list[User]:
     Raises:
         HostFault, OSError: /etc/passwd cannot be read, or holds too many.
     """
-    text = sources.text(host, "/etc/passwd")
+    text = sources.text(host, ACCOUNTS)
     if text is None:
-        raise HostFault("/etc/passwd is not there")
+        raise HostFault(f"{ACCOUNTS} is not there")
     low, high = _range(sources.text(host, "/etc/login.defs") or "")
     groups = _groups(sources.text(host, "/etc/group") or "")
     found: dict[str, User] = {}

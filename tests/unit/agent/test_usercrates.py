@@ -146,6 +146,20 @@ def test_a_host_of_more_users_than_there_can_be_is_refused_and_nothing_is_forgot
     assert fleet.journal.entries == kept
 
 
+def test_a_root_that_knows_no_users_at_all_is_skipped_and_nothing_is_forgotten() -> None:
+    fleet = Fleet(machines.machine(HOMES, programs.ALL, confined=True))
+    desired = state(shell())
+    fleet.run(desired)
+    kept = dict(fleet.journal.entries)
+    assert kept
+    passwd = fleet.host.nodes.pop("/etc/passwd")
+    report = fleet.run(desired)
+    assert (outcomes(report), report.status) == ({"usercrate:shell": "skipped"}, RunStatus.CONVERGED)
+    assert fleet.journal.entries == kept
+    fleet.host.nodes["/etc/passwd"] = passwd
+    assert "changed" not in outcomes(fleet.run(desired)).values()
+
+
 def test_what_all_users_have_together_is_bounded(fleet: Fleet) -> None:
     lines = "".join(f"u{number}:x:{number}:{number}::/home/u:/bin/sh\n" for number in range(1_000, 2_000))
     fleet.host.nodes["/etc/passwd"] = Node(Kind.FILE, data=lines.encode())
@@ -345,7 +359,7 @@ def test_the_journal_keeps_for_whom_something_was_made(tmp_path: Any) -> None:
 def test_managed_paths_are_those_of_all_users(fleet: Fleet) -> None:
     desired = state(shell())
     fleet.run(desired)
-    assert converge.managed_paths(desired) == {"/home/alice/.bashrc", "/home/bob/.bashrc"}
+    assert converge.managed_paths(desired) == {"/etc/passwd", "/home/alice/.bashrc", "/home/bob/.bashrc"}
 
 
 # as whom
