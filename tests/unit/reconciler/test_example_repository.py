@@ -12,7 +12,7 @@ from reconciler import graph, repository
 from reconciler.graph import Graph
 from schema import merging, secrets
 from schema.expressions import NoHost, Renderer
-from schema.protocol.desired import CrateObject
+from schema.protocol.desired import CrateObject, UsercrateObject
 from schema.resources import RESOURCES
 
 ROOT = Path(__file__).resolve().parents[3] / "examples" / "repo"
@@ -162,6 +162,33 @@ def test_a_value_reaches_the_hosts_that_the_readme_says(value: str, rendered: Re
     changed = {key for key, now in _rendered(compilation.graph).items() if now != rendered[key]}
     assert len({host for host, _ in changed}) == count
     assert any(name.startswith(resource) for _, name in changed)
+
+
+def test_everybody_who_logs_in_has_the_companys_shell(example: Graph) -> None:
+    renderer, ada = Renderer(NoHost()), {"name": "ada", "home": "/home/ada", "shell": "/bin/bash"}
+    for host in HOSTS:
+        profile = example.match(host)
+        assert profile is not None
+        [reference] = profile.catalog.usercrates
+        body = example.object(reference.sha256)
+        assert body is not None
+        crate = UsercrateObject.model_validate_json(body)
+        scope = {
+            "vars": merging.effective(crate.vars, profile.catalog.vars),
+            "host": {"hostname": host},
+            "user": ada,
+        }
+        specs = {each.id: renderer.render_value(each.spec, scope) for each in crate.resources}
+        assert specs["usercrate:shell/settings"]["path"] == "/home/ada/.config/northwind/shell.sh"
+        assert specs["usercrate:shell/bashrc"]["line"] == ". ~/.config/northwind/shell.sh"
+        template = example.object(profile.catalog.content["templates/shell.sh.j2"].sha256)
+        assert template is not None
+        text = renderer.render(template.decode(), scope).splitlines()
+        assert text[:3] == [
+            "# Managed by Vigo (usercrate shell) for ada. What you change here will be changed back.",
+            "umask 0027",
+            "TMOUT=900",
+        ]
 
 
 def test_types_that_a_confined_root_takes_are_each_on_every_host(rendered: Rendered, example: Graph) -> None:
