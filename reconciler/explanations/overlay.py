@@ -41,7 +41,7 @@ def leaves(vars_: Mapping[str, Any]) -> Iterator[Leaf]:
         for key, value in around.items():
             append = key.endswith(APPEND) and len(key) > 1 and isinstance(value, list)
             name = key[: -len(APPEND)] if append else key
-            if isinstance(value, Mapping) and value:
+            if isinstance(value, dict) and value:
                 below.append(((*keys, name), (*written, key), value))
             else:
                 yield Leaf((*keys, name), (*written, key), value, append)
@@ -57,16 +57,20 @@ class Overlay(Generic[T]):
 
     def put(self, leaf: Leaf, writer: T) -> list[T]:
         """Write a leaf over the weaker ones; those whose writing it ends."""
-        keys = leaf.keys
-        if isinstance(leaf.value, Mapping) and self._below.get(keys):
+        keys, live = leaf.keys, self.live
+        below = self._below.get(keys)
+        if below and isinstance(leaf.value, dict):
             return []  # an empty map over a map that has keys changes nothing
-        if leaf.append and keys in self.live:
-            self.live[keys] = [*self.live[keys], writer]
-            return []
-        gone = [each for path in list(self.ended_by(keys)) for each in self._drop(path)]
-        self.live[keys] = [writer]
-        for depth in range(1, len(keys)):
-            self._below[keys[:depth]].add(keys)
+        gone = live.get(keys)
+        if gone is not None:
+            live[keys] = [*gone, writer] if leaf.append else [writer]
+            return [] if leaf.append else gone
+        gone = []
+        if below or len(keys) > 1:
+            gone = [each for path in list(self.ended_by(keys)) for each in self._drop(path)]
+            for depth in range(1, len(keys)):
+                self._below[keys[:depth]].add(keys)
+        live[keys] = [writer]
         return gone
 
     def ended_by(self, keys: Keys) -> Iterator[Keys]:

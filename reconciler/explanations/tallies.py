@@ -15,7 +15,7 @@ from reconciler.documents.kinds import Kind
 from reconciler.explanations import hosts as names
 from reconciler.explanations.overlay import Keys, Leaf, Overlay, leaves
 from reconciler.explanations.places import block_of
-from reconciler.explanations.statements import Listed, Statement, environment_lists, level_lists, role_lists
+from reconciler.explanations.statements import Listed, Statement, Way, environment_lists, level_lists, role_lists
 from reconciler.graph import Graph, Profile
 from reconciler.graph.patterns import PatternKind
 from reconciler.graph.resolution import MATCH_BLOCK
@@ -27,7 +27,7 @@ OF_HOSTS: Final = "vars of its hosts"
 
 
 class Weight(NamedTuple):
-    """Hosts, counted, and the numbers of their profiles, summed: of a single host, the sum says which profile is its."""
+    """Hosts, counted, and the numbers of their profiles, summed: of a single host, the sum is its profile's."""
 
     hosts: int
     numbers: int
@@ -70,6 +70,12 @@ class Reached:
         return next(iter(self.by)) if len(self.by) == 1 else ""
 
 
+class _Said(NamedTuple):
+    leaf: Leaf
+    statement: Statement
+    reached: Reached
+
+
 class Tally:
     """Counts over one graph."""
 
@@ -96,6 +102,7 @@ class Tally:
         self.crates: Final[set[str]] = set()
         """That some host has."""
         self.usercrates: Final[set[str]] = set()
+        self._said: Final[dict[int, list[_Said]]] = {}
         self._ids: Final = list(graph.profiles)
         numbers = {id_: number for number, id_ in enumerate(self._ids)}
         self._weights: Final = {id_: Weight(count, count * numbers[id_]) for id_, count in self.counts.items()}
@@ -165,8 +172,8 @@ class Tally:
         below = {keys: frozenset(writers) for keys, writers in base.live.items()}
         for layer in layers:
             if layer.document.kind is Kind.ENVIRONMENTS:
-                for leaf in leaves(layer.vars):
-                    strong.put(leaf, _statement(layer, leaf))
+                for each in self._says(layer):
+                    strong.put(each.leaf, each.statement)
                 self._lay(base, layer, weight.hosts)
         for writers in base.live.values():
             for statement in writers:
@@ -176,10 +183,20 @@ class Tally:
             if own is not None:
                 self._lay_block(profile, own, base, below, strong)
 
+    def _says(self, layer: Layer) -> list[_Said]:
+        """The statements of a layer that is no block's; made once."""
+        found = self._said.get(id(layer.vars))
+        if found is None:
+            source = f"role:{layer.path[1]}" if layer.document.kind is Kind.ROLES else layer.label
+            found = self._said[id(layer.vars)] = []
+            for leaf in leaves(layer.vars):
+                statement = Statement(layer.document.path, (*layer.path, *leaf.written), leaf.dotted, source)
+                found.append(_Said(leaf, statement, self.statements[statement]))
+        return found
+
     def _lay(self, overlay: Overlay[Statement], layer: Layer, hosts: int) -> None:
-        for leaf in leaves(layer.vars):
-            statement = _statement(layer, leaf)
-            self.statements[statement].reach += hosts
+        for leaf, statement, reached in self._says(layer):
+            reached.reach += hosts
             for gone in overlay.put(leaf, statement):
                 self.statements[gone].blame(statement.source)
 
@@ -195,7 +212,7 @@ class Tally:
         weight = self._weights.get(profile.id, NONE)
         taken: set[Statement] = set()
         for leaf in leaves(own.vars):
-            way = ("envoys", profile.index, "vars", *leaf.written)
+            way: Way = ("envoys", profile.index, "vars", *leaf.written)
             reached = self.statements[Statement(profile.document.path, way, leaf.dotted, MATCH_BLOCK)]
             reached.reach += weight.hosts
             stronger = next(
@@ -220,37 +237,34 @@ class Tally:
 
     def _defaults(self) -> None:
         """Crates' own defaults, under all that their hosts have."""
-        groups: dict[int, list[Profile]] = defaultdict(list)
+        by_top: dict[str, dict[str, list[tuple[Reached, Leaf]]]] = defaultdict(dict)
+        made: dict[str, list[Reached]] = {}
+        for name, linked in self.graph.crates.items():
+            made[name] = []
+            for leaf in leaves(linked.crate.vars):
+                way = ("vars", *leaf.written)
+                statement = Statement(linked.crate.document.path, way, leaf.dotted, f"configcrate:{name}")
+                reached = self.statements[statement]
+                made[name].append(reached)
+                by_top[leaf.keys[0]].setdefault(name, []).append((reached, leaf))
+        hosts: Counter[str] = Counter()
+        numbers: Counter[str] = Counter()
         for profile in self.graph.profiles.values():
-            groups[id(profile.crates)].append(profile)
-        for profiles in groups.values():
-            found = [
-                (
-                    self.statements[
-                        Statement(
-                            linked.crate.document.path,
-                            ("vars", *leaf.written),
-                            leaf.dotted,
-                            f"configcrate:{linked.name}",
-                        )
-                    ],
-                    leaf,
-                )
-                for linked in profiles[0].crates.linked
-                for leaf in leaves(linked.crate.vars)
-            ]
-            tops = frozenset(leaf.keys[0] for _, leaf in found)
-            weight = self._weight(profiles)
-            by_top: dict[str, list[tuple[Reached, Leaf]]] = defaultdict(list)
-            for reached, leaf in found:
-                reached.reach += weight.hosts
-                reached.add(weight)
-                by_top[leaf.keys[0]].append((reached, leaf))
-            for profile in profiles:
-                for key in tops & profile.resolution.vars.keys():
-                    for reached, leaf in by_top[key]:
+            weight, crates = self._weights.get(profile.id, NONE), profile.resolution.crates
+            if not weight.hosts:
+                continue
+            for name in crates:
+                hosts[name] += weight.hosts
+                numbers[name] += weight.numbers
+            for key in by_top.keys() & profile.resolution.vars.keys():
+                for name in by_top[key].keys() & crates.keys():
+                    for reached, leaf in by_top[key][name]:
                         if _covers(profile.resolution.vars, leaf):
-                            reached.take(self._weights.get(profile.id, NONE), OF_HOSTS)
+                            reached.take(weight, OF_HOSTS)
+        for name, each in made.items():
+            for reached in each:
+                reached.reach += hosts[name]
+                reached.add(Weight(hosts[name], numbers[name]))
 
     # lists of crates
 
@@ -301,11 +315,6 @@ def _own_lists(profile: Profile) -> Iterable[Listed]:
         yield Listed(path, ("envoys", profile.index, "exclude_configcrates", at), name, MATCH_BLOCK, excludes=True)
 
 
-def _statement(layer: Layer, leaf: Leaf) -> Statement:
-    source = f"role:{layer.path[1]}" if layer.document.kind is Kind.ROLES else layer.label
-    return Statement(layer.document.path, (*layer.path, *leaf.written), leaf.dotted, source)
-
-
 def _is_append(statement: Statement) -> bool:
     return str(statement.way[-1]).endswith("+")
 
@@ -314,9 +323,9 @@ def _covers(vars_: Mapping[str, object], leaf: Leaf) -> bool:
     """Whether vars have another value in a leaf's place."""
     found: object = vars_
     for key in leaf.keys:
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             return True
         if key not in found:
             return False
         found = found[key]
-    return not isinstance(found, Mapping) or not isinstance(leaf.value, Mapping)
+    return not isinstance(found, dict) or not isinstance(leaf.value, dict)
