@@ -254,8 +254,8 @@ def _files(short: str, observed: Observed, source: str, proposal: Proposal) -> I
         else:
             secret = secrecy.in_file(file.path, file.content)
             if secret:
-                hint = f"`vigo secrets set {short}{file.path}`, and then `content: secret:{short}{file.path}`"
-                notes.add(file.path, f"{secret}: left out; to manage it all the same: {hint}")
+                notes.add(file.path, f"{secret}: left out")
+                notes.add("secrets", "store one with `vigo secrets set NAME`, and write `content: secret:NAME`")
                 continue
             path = _source(short, file.path)
             attributes = {"type": "file", "path": file.path, "source": path, **owned}

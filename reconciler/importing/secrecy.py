@@ -50,7 +50,7 @@ _PATHS: Final = re.compile(
     | /id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk)$
     | /(?:\.pgpass|\.netrc|\.my\.cnf|\.git-credentials|\.htpasswd|htpasswd|\.env|\.vault_pass(?:\.txt)?)$
     | /\.(?:aws|gnupg|docker|kube)/
-    | \.(?:key|pfx|p12|jks|keystore|keytab|kdbx|ppk|gpg)$
+    | /secring\.gpg$ | \.(?:key|pfx|p12|jks|keystore|keytab|kdbx|ppk)$
     """
 )
 MAX_SEARCHED: Final = 1 << 20

@@ -194,9 +194,9 @@ class Site:
 
     # the repository
 
-    def commit(self, changes: Mapping[str, str | None], message: str = "a change") -> str:
+    def commit(self, changes: Mapping[str, str | bytes | None], message: str = "a change") -> str:
         """Commit; None removes a file."""
-        encoded = {name: text.encode() if text is not None else None for name, text in changes.items()}
+        encoded = {name: text.encode() if isinstance(text, str) else text for name, text in changes.items()}
         return write.commit(self._repository, write.DEFAULT_BRANCH, encoded, AUTHOR, message)
 
     # the server

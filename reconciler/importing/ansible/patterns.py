@@ -14,7 +14,7 @@ MAX_PATTERN_CHARS: Final = 1_000
 MAX_RANGES: Final = 8
 
 _PORT: Final = re.compile(r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]{1,5})")
-_BRACKETED_PORT: Final = re.compile(r"\[(.+)\]:([0-9]{1,5})")
+_BRACKETED_PORT: Final = re.compile(r"\[([^\[\]]+)\]:([0-9]{1,5})")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
