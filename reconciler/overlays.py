@@ -32,12 +32,8 @@ def overlaid_list(before: Sequence[_V], changes: Mapping[int, _V]) -> Sequence[_
     if not changes:
         return before
     base, over = (before.base, {**before.over, **changes}) if isinstance(before, OverlaidList) else (before, changes)
-    if len(over) <= _SMALL + len(base) // _SHARE:
-        return OverlaidList(base, over)
-    copied = list(base)
-    for at, value in over.items():
-        copied[at] = value
-    return copied
+    made = OverlaidList(base, over)
+    return made if len(over) <= _SMALL + len(base) // _SHARE else made.copy()
 
 
 class OverlaidMapping(Mapping[_K, _V]):
@@ -126,3 +122,10 @@ class OverlaidList(Sequence[_V]):
 
     def __len__(self) -> int:
         return len(self.base)
+
+    def copy(self) -> list[_V]:
+        """A list of its own."""
+        copied = list(self.base)
+        for at, value in self.over.items():
+            copied[at] = value
+        return copied

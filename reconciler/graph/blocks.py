@@ -6,7 +6,7 @@ is looked at but those of leaves that were made anew.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,7 +17,7 @@ from reconciler.graph.leaves import LeafResult
 from reconciler.graph.matching import Matcher
 from reconciler.graph.plan import Plan
 from reconciler.graph.profiles import Profile
-from reconciler.overlays import overlaid, overlaid_list
+from reconciler.overlays import OverlaidList, overlaid, overlaid_list
 
 _FEW: Final = 64
 """Leaves of which the patterns are replaced one by one; with more, a new matcher is quicker."""
@@ -121,7 +121,7 @@ def _ordered(before: Blocks, edits: Sequence[_Edit], *, same_counts: bool) -> Se
     if same_counts:
         changed = {edit.start + at: profile for edit in edits for at, profile in enumerate(edit.profiles)}
         return overlaid_list(before.order, changed)
-    order = list(before.order)
+    order = before.order.copy() if isinstance(before.order, OverlaidList) else list(before.order)
     for edit in reversed(edits):
         order[edit.start : edit.stop] = edit.profiles
     return order
@@ -133,12 +133,13 @@ def _planned(
     ids = before.ids
     if gone == came.keys():
         return ids, plan.change(before.plan, {bisect_left(ids, id_): each.leaf_hash for id_, each in came.items()})
-    by_id = sorted(order, key=_id)  # nearly so already
-    return [profile.id for profile in by_id], plan.build([profile.leaf_hash for profile in by_id])
-
-
-def _id(profile: Profile) -> str:
-    return profile.id
+    left = list(ids)
+    for id_ in gone:
+        del left[bisect_left(left, id_)]
+    for id_ in came:
+        insort(left, id_)
+    hashes = {profile.id: profile.leaf_hash for profile in order}
+    return left, plan.build([hashes[id_] for id_ in left])
 
 
 def _matched(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -> Matcher:
