@@ -20,6 +20,8 @@ from api.services.work import Work
 
 MAX_INT: Final = 2**63 - 1
 """What both databases can compare with."""
+MAX_DIGITS: Final = 64
+"""Of a fraction; no number that can be told from its neighbours needs half as many."""
 MAX_ERRORS: Final = 20
 _IN_PATH: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -201,6 +203,8 @@ def _bounded(digits: str) -> int:
 
 
 def _finite(digits: str) -> float:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number is too long")
     value = float(digits)
     if not math.isfinite(value):
         raise ValueError("a number is too large")

@@ -132,6 +132,7 @@ class _Composer:
         "_expanded",
         "_expanded_chars",
         "_get",
+        "_named",
         "_open",
         "complaints",
         "item_lines",
@@ -141,6 +142,7 @@ class _Composer:
     def __init__(self, source: bytes) -> None:
         self._get: Final = CParser(source).get_event
         self._anchors: Final[dict[str, tuple[Any, int, int, int]]] = {}
+        self._named = 0
         self._chars = 0
         self._expanded_chars = 0
         self._open: Final[set[str]] = set()
@@ -308,7 +310,8 @@ class _Composer:
         return value
 
     def _remember(self, event: Any, value: Any, size: int, height: int, chars: int) -> None:
-        if len(self._anchors) >= MAX_ANCHORS:
+        self._named += 1  # one name may be given again and again
+        if self._named > MAX_ANCHORS:
             self._blame("yaml.alias-limit", event, f"more than {MAX_ANCHORS} anchors")
             raise _Stop
         self._anchors[event.anchor] = (value, size, height, chars)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconciler import graph, repository
+from reconciler import expressions, graph, repository
 from reconciler.documents import formatting, marks
 from reconciler.documents.compose import compose
 from reconciler.documents.kinds import Kind
@@ -99,3 +99,8 @@ def walked(place: str) -> Any:
     except (RepositoryDamaged, RepositoryNotFound, RevisionNotFound, TreeRefused):
         return "refused"
     return "read"
+
+
+def analysed(name: str) -> Any:
+    """Judge one of the bombs as the compiler does: how many problems."""
+    return len(expressions.analyse(BOMBS[name], template=True).problems)

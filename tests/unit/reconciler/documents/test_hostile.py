@@ -1,8 +1,7 @@
-"""Hostile files: refused with few words, in little time and memory (CASES H1, H2, H4)."""
+"""Hostile files: refused with few words (hostile cases H1, H2, H4; time and memory: tests/cases)."""
 
 from __future__ import annotations
 
-import resource
 import time
 
 import pytest
@@ -21,6 +20,11 @@ CASES = {
     "billion laughs": (LAUGHS.encode(), {"yaml.alias-limit"}),
     "merge bomb": (("a: &a {x: 1}\nb:\n" + "  <<: *a\n" * 5_000).encode(), {"yaml.merge-key"}),
     "many anchors": (b"a:\n" + b"".join(b"- &a%d x\n" % number for number in range(80_000)), {"yaml.alias-limit"}),
+    "a million anchors": (
+        b"a:\n" + b"".join(b"- &a%d x\n" % number for number in range(1_000_000)),
+        {"file.too-large"},
+    ),
+    "one anchor many times": (b"a:\n" + b"- &a x\n" * 140_000, {"yaml.alias-limit"}),
     "many aliases": (b"a: &a x\nb:\n" + b"- *a\n" * 100_000, {"yaml.alias-limit"}),
     "one long text many times": (b"a: &a " + b"x" * 500_000 + b"\nb:\n" + b"- *a\n" * 5_000, {"yaml.alias-limit"}),
     "deep lists": (b"[" * FULL, {"yaml.depth"}),
@@ -56,19 +60,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_refused_quickly_and_cheaply(name: str) -> None:
+def test_it_is_refused_in_few_words(name: str) -> None:
     source, codes = CASES[name]
-    compose(b"a: 1\n")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.process_time()
     composed = compose(source)
-    spent = time.process_time() - start
-    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert {complaint.code for complaint in composed.complaints} == codes
     assert len(composed.complaints) <= 100
     assert all(len(complaint.message) < 200 for complaint in composed.complaints)
-    assert spent < 0.25  # 0.1 s promised; the machine is shared
-    assert grown_kib < 32 * 1024
 
 
 def test_the_largest_file_of_many_small_values_is_read() -> None:
@@ -81,12 +78,9 @@ def test_the_largest_file_of_many_small_values_is_read() -> None:
 
 
 def test_the_places_of_a_bomb_are_bounded() -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = marks.read(LAUGHS.encode())
     assert len(found) < 20_000
     assert found.value(("a9",))[:2] == (10, 5)
-    marks.read(b"[" * 60 + b"x," * 400_000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 160 * 1024
 
 
 def test_finding_where_aliased_values_stand_is_bounded_too() -> None:
