@@ -48,6 +48,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "order": "in another order",
 }
 MAX_TITLE: Final = 160
+_USERS: Final = "which users it is for is known only on the host"
+_USERCRATE: Final = "usercrate:"
 
 
 @dataclass(slots=True)
@@ -208,6 +210,8 @@ def _change(ask: Ask, verdict: Mapping[str, Any]) -> _Change | None:
     if pair.other is not None and pair.other.mode == "audit":
         notifies = ()
     maybe = verdict["maybe"] if verdict["action"] else ""
+    if pair.shown.users is not None:
+        maybe = maybe or _USERS
     return _Change(
         pair,
         action,
@@ -300,8 +304,11 @@ def _with_carriers(crate: CrateChange, pairs: Sequence[tuple[Profile | None, Pro
     found: dict[str, None] = {}
     for base, other in pairs:
         profile = base if crate.action == "removed" else other
-        if profile is not None and (carrier := profile.resolution.crates.get(crate.name)) is not None:
-            found[carrier] = None
+        if profile is not None:
+            resolution = profile.resolution
+            brought = resolution.usercrates if crate.name.startswith(_USERCRATE) else resolution.crates
+            if (carrier := brought.get(crate.name.removeprefix(_USERCRATE))) is not None:
+                found[carrier] = None
         if len(found) >= MAX_NAMED:
             break
     return crate.model_copy(update={"carriers": list(found)})

@@ -11,7 +11,7 @@ from reconciler.graph import Profile
 from reconciler.previews import reading
 from reconciler.previews.moves import Ask, Move
 from reconciler.previews.pairs import ResourcePair, Written
-from reconciler.previews.reading import ALL, HOSTNAME, Path
+from reconciler.previews.reading import ALL, HOSTNAME, USER, Path
 from reconciler.rendering.resources import Job, Side
 from schema import secrets
 from schema.merging import effective
@@ -26,6 +26,7 @@ _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _FIRST, _LAST = "\ue000", "\ue001"
 _SILENT: Final = "this host has not said what it is"
 _NAMELESS: Final = "it depends on the host's name"
+_USERLESS: Final = "it depends on the user"
 Traits = Mapping[str, Any]
 
 
@@ -109,6 +110,10 @@ class Jobs:
                 scope["host"] = {**scope["host"], "hostname": name}
             else:
                 return _unknown(side, _NAMELESS)
+        if reads.user:
+            if any(path not in plain or len(path) != 2 for path in reads.user):
+                return _unknown(side, _USERLESS)
+            scope[USER] = {path[1]: _mark(plain[path]) for path in reads.user}
         if reads.traits:
             if traits is None:
                 return _unknown(side, _SILENT)
@@ -194,13 +199,19 @@ def unmarked(value: Any, pair: ResourcePair, name: str, traits: Traits | None) -
         for index, path in enumerate(pair.plain):
             mark = _mark(index)
             if mark in value:
-                value = value.replace(mark, name if path == HOSTNAME else str(_at(traits, path)))
+                value = value.replace(mark, _own(path, name, traits))
         return value
     if isinstance(value, dict):
         return {key: unmarked(item, pair, name, traits) for key, item in value.items()}
     if isinstance(value, list):
         return [unmarked(item, pair, name, traits) for item in value]
     return value
+
+
+def _own(path: Path, name: str, traits: Traits | None) -> str:
+    if path[0] == USER:
+        return f"{{{{ {'.'.join(path)} }}}}"
+    return name if path == HOSTNAME else str(_at(traits, path))
 
 
 def _mark(index: int) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from reconciler.graph import Graph, Profile
-from reconciler.graph.crate_sets import CrateSet
 from reconciler.graph.linking import Linked
 from reconciler.previews.pairs import CratePair, Pairs, ResourcePair
 from reconciler.previews.reading import ALL, Path
@@ -20,6 +19,8 @@ from schema.previews import MAX_RESOURCES, CrateChange, VarChange
 MAX_VALUE: Final = 500
 """Characters of the value of a var."""
 MAX_DEPTH: Final = 16
+USERCRATE: Final = "usercrate:"
+"""Before the name of a usercrate: a configcrate may be called the same."""
 Membership = Literal["kept", "gained", "lost"]
 
 
@@ -77,8 +78,8 @@ class Move:
 class _Crates(NamedTuple):
     """How one crate set differs from another."""
 
-    added: tuple[Linked, ...]
-    removed: tuple[Linked, ...]
+    added: tuple[tuple[str, Linked], ...]
+    removed: tuple[tuple[str, Linked], ...]
     changed: tuple[CratePair, ...]
     reordered: bool
 
@@ -108,7 +109,7 @@ class Moves:
         self._pairs: Final = Pairs(base, other)
         self._overrides: Final = overrides
         self._only: Final = configcrate
-        self._crates: Final[dict[tuple[int, int], _Crates]] = {}
+        self._crates: Final[dict[tuple[int, ...], _Crates]] = {}
         self._named: Final[dict[tuple[str, ...], _Crates]] = {}
         self._changed: Final = _changed_in_place(base, other)
         self._asks: Final[dict[tuple[Any, ...], list[Ask]]] = {}
@@ -145,18 +146,18 @@ class Moves:
         """A match block begins or ceases to apply. What ceases leaves the host as it is: nothing is sent any more."""
         profile = base or other
         assert profile is not None
-        linked = [each for each in profile.crates.linked if self._is_asked(each.name)]
+        linked = [(name, each) for name, each in _named(profile) if self._is_asked(name)]
         word: Literal["added", "removed"] = "added" if base is None else "removed"
         asks: list[Ask] = []
         if base is None:
-            pairs = [self._pairs.of(None, each) for each in linked]
+            pairs = [self._pairs.of(name, None, each) for name, each in linked]
             asks = [Ask(pair, resource) for pair in pairs for resource in pair.resources]
         static = Static(
             membership="kept" if self._only and not linked else "gained" if base is None else "lost",
             environment=None,
             roles_added=other.roles if other is not None and not self._only else (),
             roles_removed=base.roles if base is not None and not self._only else (),
-            crates=tuple(CrateChange(name=each.name, action=word, carriers=[]) for each in linked),
+            crates=tuple(CrateChange(name=name, action=word, carriers=[]) for name, _ in linked),
             reordered=False,
             vars=(),
             vars_left_out=0,
@@ -173,13 +174,13 @@ class Moves:
             host = frozenset(what for what in ("environment", "roles") if getattr(one, what) != getattr(two, what))
             if host:
                 sides = (one.environment, two.environment, one.roles, two.roles)
-        between = self._of_names(one.crates) if one is two else None
-        between = between or self._between(base.crates, other.crates)
-        crates = (id(base.crates), id(other.crates)) if keys or host or self._overrides else ()
+        between = self._of_names(base) if one is two else None
+        between = between or self._between(base, other)
+        crates = _sets(base, other) if keys or host or self._overrides else ()
         key = (id(between), *crates, keys, host)
         asks = self._asks.get(key)
         if asks is None:
-            asks = self._asks[key] = list(self._to_ask(between, base.crates, other.crates, keys, host))
+            asks = self._asks[key] = list(self._to_ask(between, base, other, keys, host))
         static_key = (id(between), id(vars_) if vars_ else 0, sides)
         static = self._statics.get(static_key)
         if static is None:
@@ -188,8 +189,8 @@ class Moves:
 
     def _static(self, base: Profile, other: Profile, between: _Crates, vars_: tuple[VarChange, ...]) -> Static:
         crates = [
-            *(CrateChange(name=each.name, action="added", carriers=[]) for each in between.added),
-            *(CrateChange(name=each.name, action="removed", carriers=[]) for each in between.removed),
+            *(CrateChange(name=name, action="added", carriers=[]) for name, _ in between.added),
+            *(CrateChange(name=name, action="removed", carriers=[]) for name, _ in between.removed),
             *(CrateChange(name=pair.name, action="changed", carriers=[]) for pair in between.changed),
         ]
         crates = [each for each in crates if self._is_asked(each.name)]
@@ -211,14 +212,14 @@ class Moves:
         return Static("kept", environment, added, removed, tuple(crates), reordered, shown, len(vars_) - len(shown))
 
     def _read_by(self, name: str, base: Profile, other: Profile) -> frozenset[str]:
-        sides = [next((each for each in profile.crates.linked if each.name == name), None) for profile in (base, other)]
-        return self._pairs.of(*sides).vars if any(side is not None for side in sides) else frozenset()
+        one, two = (dict(_named(profile)).get(name) for profile in (base, other))
+        return self._pairs.of(name, one, two).vars if one is not None or two is not None else frozenset()
 
     def _to_ask(
-        self, between: _Crates, base: CrateSet, other: CrateSet, keys: frozenset[str], host: frozenset[str]
+        self, between: _Crates, base: Profile, other: Profile, keys: frozenset[str], host: frozenset[str]
     ) -> Iterator[Ask]:
-        for linked in between.added:
-            yield from self._all(self._pairs.of(None, linked))
+        for name, linked in between.added:
+            yield from self._all(self._pairs.of(name, None, linked))
         for pair in between.changed:
             changed = keys | pair.own_vars
             yield from (
@@ -227,16 +228,16 @@ class Moves:
                 if not each.same or each.settings or self._reads(each, changed, host)
             )
         if keys or host or self._overrides:
-            before = {linked.name: linked for linked in base.linked}
-            for linked in other.linked:
-                old = before.get(linked.name)
-                if old is None or not _same(old, linked) or not self._is_asked(linked.name):
+            before = dict(_named(base))
+            for name, linked in _named(other):
+                old = before.get(name)
+                if old is None or not _same(old, linked) or not self._is_asked(name):
                     continue
-                pair = self._pairs.of(old, linked)
+                pair = self._pairs.of(name, old, linked)
                 if self._reads(pair, keys, host):
                     yield from (Ask(pair, each) for each in pair.resources if self._reads(each, keys, host))
-        for linked in between.removed:
-            yield from self._all(self._pairs.of(linked, None))
+        for name, linked in between.removed:
+            yield from self._all(self._pairs.of(name, linked, None))
 
     def _all(self, pair: CratePair) -> Iterator[Ask]:
         if self._is_asked(pair.name):
@@ -255,36 +256,37 @@ class Moves:
     def _is_asked(self, crate: str) -> bool:
         return self._only is None or crate == self._only
 
-    def _of_names(self, names: Mapping[str, str]) -> _Crates | None:
+    def _of_names(self, profile: Profile) -> _Crates | None:
         """How the crates of a block that resolves as before differ; None where their order may be another."""
         if self._changed is None:
             return None
-        chosen = tuple([name for name in self._changed if name in names])
+        crates, users = profile.resolution.crates, profile.resolution.usercrates
+        chosen = tuple([name for name, at, _ in self._changed if name in crates or (at and at in users)])
         found = self._named.get(chosen)
         if found is None:
-            before, after = self._held[0].crates, self._held[1].crates
-            sides = [before[name] for name in chosen], [after[name] for name in chosen]
-            found = self._named[chosen] = self._compared(*sides)
+            known = {name: sides for name, _, sides in self._changed}
+            found = self._named[chosen] = self._compared(
+                [(name, known[name][0]) for name in chosen], [(name, known[name][1]) for name in chosen]
+            )
         return found
 
-    def _between(self, base: CrateSet, other: CrateSet) -> _Crates:
-        key = (id(base), id(other))
+    def _between(self, base: Profile, other: Profile) -> _Crates:
+        key = _sets(base, other)
         found = self._crates.get(key)
         if found is None:
-            found = self._crates[key] = self._compared(base.linked, other.linked)
+            found = self._crates[key] = self._compared(_named(base), _named(other))
         return found
 
-    def _compared(self, base: Sequence[Linked], other: Sequence[Linked]) -> _Crates:
-        one = {linked.name: linked for linked in base}
-        two = {linked.name: linked for linked in other}
+    def _compared(self, base: Sequence[tuple[str, Linked]], other: Sequence[tuple[str, Linked]]) -> _Crates:
+        one, two = dict(base), dict(other)
         changed = tuple(
-            self._pairs.of(one[name], linked)
+            self._pairs.of(name, one[name], linked)
             for name, linked in two.items()
             if name in one and not _same(one[name], linked) and self._is_asked(name)
         )
         return _Crates(
-            tuple(linked for name, linked in two.items() if name not in one),
-            tuple(linked for name, linked in one.items() if name not in two),
+            tuple((name, linked) for name, linked in two.items() if name not in one),
+            tuple((name, linked) for name, linked in one.items() if name not in two),
             changed,
             [name for name in one if name in two] != [name for name in two if name in one]
             or _requires(one, two) != _requires(two, one)
@@ -342,13 +344,34 @@ def _by_pattern(graph: Graph) -> dict[str, Profile]:
     return found
 
 
-def _changed_in_place(base: Graph, other: Graph) -> list[str] | None:
-    """Crates that both graphs have and that differ; None where crates come or go, or wait for others than before."""
-    if base.crates.keys() != other.crates.keys():
-        return None
-    changed = [name for name, linked in base.crates.items() if other.crates[name] is not linked]
-    if any(base.crates[name].crate.depends_on != other.crates[name].crate.depends_on for name in changed):
-        return None
+def _named(profile: Profile) -> list[tuple[str, Linked]]:
+    """Its crates by name, in order; then its usercrates."""
+    named = [(linked.name, linked) for linked in profile.crates.linked]
+    return named + [(USERCRATE + linked.name, linked) for linked in profile.usercrates.linked]
+
+
+def _sets(base: Profile, other: Profile) -> tuple[int, ...]:
+    return (id(base.crates), id(other.crates), id(base.usercrates), id(other.usercrates))
+
+
+def _changed_in_place(base: Graph, other: Graph) -> list[tuple[str, str, tuple[Linked, Linked]]] | None:
+    """(Name, that of a usercrate, both sides) of crates that both graphs have and that differ.
+
+    None where crates come or go, or wait for others than before.
+    """
+    changed: list[tuple[str, str, tuple[Linked, Linked]]] = []
+    for prefix, before, after in (("", base.crates, other.crates), (USERCRATE, base.usercrates, other.usercrates)):
+        if before is after:
+            continue
+        if before.keys() != after.keys():
+            return None
+        for name, linked in after.items():
+            old = before[name]
+            if old is linked:
+                continue
+            if old.crate.depends_on != linked.crate.depends_on:
+                return None
+            changed.append((prefix + name, name if prefix else "", (old, linked)))
     return changed
 
 
@@ -362,11 +385,13 @@ def _same(old: Linked, new: Linked) -> bool:
 
 def _requires(of: Mapping[str, Linked], among: Mapping[str, Linked]) -> dict[str, set[str]]:
     """What crates that both have wait for, of those that both have."""
-    return {
-        name: {each for each in linked.crate.depends_on if each in of and each in among}
-        for name, linked in of.items()
-        if name in among
-    }
+    found: dict[str, set[str]] = {}
+    for name, linked in of.items():
+        if name in among and linked.crate.depends_on:
+            prefix = USERCRATE if name.startswith(USERCRATE) else ""
+            waits = {prefix + each for each in linked.crate.depends_on}
+            found[name] = {each for each in waits if each in of and each in among}
+    return {name: waits for name, waits in found.items() if waits}
 
 
 def _changes(base: Mapping[str, Any], other: Mapping[str, Any], below: str = "", depth: int = 0) -> Iterator[VarChange]:

@@ -46,6 +46,8 @@ class Written:
     notify_only: bool
     on_removal: str
     mode: str
+    users: Any
+    """Of a usercrate: whom it is for. None: for the host."""
     file: str
     line: int
 
@@ -114,6 +116,7 @@ class CratePair:
     """One crate in both revisions, or in one of them."""
 
     name: str
+    """Of a usercrate `usercrate:NAME`."""
     base: Linked | None
     other: Linked | None
     resources: list[ResourcePair] = field(default_factory=list)
@@ -162,20 +165,18 @@ class Pairs:
         self._made: Final[dict[tuple[int, int], CratePair]] = {}
         self._written: Final[dict[int, dict[str, Written]]] = {}
 
-    def of(self, base: Linked | None, other: Linked | None) -> CratePair:
+    def of(self, name: str, base: Linked | None, other: Linked | None) -> CratePair:
         """The two sides of one crate; at least one is there."""
         key = (id(base), id(other))
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = self._pair(base, other)
+            found = self._made[key] = self._pair(name, base, other)
         return found
 
-    def _pair(self, base: Linked | None, other: Linked | None) -> CratePair:
+    def _pair(self, name: str, base: Linked | None, other: Linked | None) -> CratePair:
         one = self._of(self._base, base) if base is not None else {}
         two = self._of(self._other, other) if other is not None else {}
-        known = other or base
-        assert known is not None
-        pair = CratePair(known.name, base, other)
+        pair = CratePair(name, base, other)
         for id_ in dict.fromkeys((*two, *one)):
             pair.resources.append(_paired(id_, one.get(id_), two.get(id_)))
         return pair
@@ -185,12 +186,15 @@ class Pairs:
         if found is None:
             crate = orjson.loads(linked.crate.body)
             when = (crate["when"],) if crate.get("when") is not None else ()
-            found = {each["id"]: _written(each, when, graph, linked) for each in crate["resources"]}
+            users: Any = None
+            if crate.get("kind") == "usercrate":
+                users = {"users": crate.get("users", []), "include_root": crate.get("include_root", False)}
+            found = {each["id"]: _written(each, when, users, graph, linked) for each in crate["resources"]}
             self._written[id(linked)] = found
         return found
 
 
-def _written(resource: dict[str, Any], when: tuple[str, ...], graph: Graph, linked: Linked) -> Written:
+def _written(resource: dict[str, Any], when: tuple[str, ...], users: Any, graph: Graph, linked: Linked) -> Written:
     spec = resource["spec"]
     source = spec.get("source")
     content = linked.content.get(source) if isinstance(source, str) else None
@@ -219,6 +223,7 @@ def _written(resource: dict[str, Any], when: tuple[str, ...], graph: Graph, link
         notify_only=resource.get("on_notify_only", False),
         on_removal=resource.get("on_removal", _KEPT["on_removal"]),
         mode=resource.get("mode", _KEPT["mode"]),
+        users=users,
         file=resource.get("file", ""),
         line=resource.get("line", 0),
     )
@@ -231,7 +236,7 @@ def _paired(id_: str, base: Written | None, other: Written | None) -> ResourcePa
         return ResourcePair(id_, base, other, False, (), tuple(sorted(known.reads.plain)))  # noqa: FBT003
     settings = tuple(
         (name, getattr(base, name), getattr(other, name))
-        for name in (*_ORDER, *_KEPT)
+        for name in (*_ORDER, *_KEPT, "users")
         if getattr(base, name) != getattr(other, name)
     )
     same = base is other or base.means() == other.means()

@@ -22,6 +22,7 @@ from schema.expressions.walking import children, walk
 
 ALL: Final = "*"
 HOSTNAME: Final = ("host", "hostname")
+USER: Final = "user"
 Path = tuple[str, ...]
 """Root first: `("traits", "os", "family")`."""
 
@@ -36,6 +37,7 @@ _PASSING: Final = frozenset(
     {"default", "d", "list", "sort", "dictsort", "items", "join", "indent", "reverse", "unique"}
 )
 """Filters that hand a reference to a secret on as it is."""
+_ROOTS: Final = expressions.RESOURCE_ROOTS | {USER}
 _PASSING_METHODS: Final = frozenset({"items", "values", "keys", "get"})
 
 
@@ -48,8 +50,10 @@ class Reads:
     host: frozenset[str] = frozenset()
     traits: frozenset[Path] = frozenset()
     """Without those below another; `("traits",)`: any."""
+    user: frozenset[Path] = frozenset()
+    """Of the user that a usercrate is applied for."""
     plain: frozenset[Path] = frozenset()
-    """The host's name and traits that are put out and nothing else."""
+    """The host's name, traits and what is known of a user, where they are put out and nothing else."""
 
     def overlaps(self, paths: Iterable[Path]) -> bool:
         """Whether a trait at one of these paths is read, or something above or below it."""
@@ -69,6 +73,7 @@ def of(when: Iterable[str], foreach: Any, spec: Mapping[str, Any], templates: It
     vars_: set[str] = set()
     host: set[str] = set()
     traits: set[Path] = set()
+    user: set[Path] = set()
     read: Counter[Path] = Counter()
     passed: Counter[Path] = Counter()
     for each in texts:
@@ -82,13 +87,15 @@ def of(when: Iterable[str], foreach: Any, spec: Mapping[str, Any], templates: It
                 host.add(path[1] if len(path) > 1 else ALL)
             elif path[0] == "traits":
                 traits.add(path)
+            elif path[0] == USER:
+                user.add(path)
     plain = {
         path
         for path, count in passed.items()
         if count == read[path] and not any(other != path and _overlap(other, path) for other in read)
     }
     top = frozenset(path for path in traits if not any(path != other and _begins(path, other) for other in traits))
-    return Reads(frozenset(vars_), frozenset(host), top, frozenset(plain))
+    return Reads(frozenset(vars_), frozenset(host), top, frozenset(user), frozenset(plain))
 
 
 def tainted(
@@ -148,7 +155,7 @@ def _touches(node: nodes.Expression, keys: frozenset[str], *, items: bool) -> bo
                 todo += [] if isinstance(each, nodes.Attribute) else [each.key]
                 continue
         if isinstance(each, nodes.Name) and (
-            each.name == "vars" or (each.name == "item" and items) or each.name not in expressions.RESOURCE_ROOTS
+            each.name == "vars" or (each.name == "item" and items) or each.name not in _ROOTS
         ):
             return True
         if isinstance(each, nodes.Literal) and isinstance(each.value, str) and "secret:" in each.value:
@@ -183,7 +190,7 @@ def _templates(value: Any) -> Iterator[_Text]:
 @lru_cache(maxsize=16_384)
 def _paths(text: str, template: bool) -> tuple[Path, ...]:  # noqa: FBT001 - the analysis's own word
     """Each path that a text asks for, as often as it does, as far as it is written out."""
-    analysis = expressions.analyse(text, template=template)
+    analysis = expressions.analyse(text, template=template, roots=_ROOTS)
     found = [_fixed(use.path) for use in (*analysis.paths, *analysis.asked)]
     found += [_ASKED[word.name] for word in analysis.functions if word.name in _ASKED]
     return tuple(found)
@@ -211,7 +218,7 @@ def _passed_on(text: str) -> tuple[Path, ...]:
         each = todo.pop()
         if isinstance(each, nodes.Output):
             path = _written(each.node)
-            if path == HOSTNAME or path[:1] == ("traits",):
+            if path == HOSTNAME or path[:1] in (("traits",), (USER,)):
                 found.append(path)
         elif isinstance(each, nodes.If):
             todo += [inner for _, branch in each.branches for inner in branch] + list(each.otherwise)

@@ -284,3 +284,44 @@ def test_the_number_of_the_same_change_is_the_same_in_another_fleet() -> None:
     first = preview(site(MOTD % "a"), site(MOTD % "b"), [WEB])
     second = preview(site(MOTD % "a"), site(MOTD % "b"), ["web07.example.com", "web09.example.com"])
     assert one(first).id == one(second).id
+
+
+def test_usercrates_are_told_with_whom_they_are_for_left_open() -> None:
+    def of(text: str, head: str = "") -> dict[str, str]:
+        keys = f'{{name: rc, type: file, path: "{{{{ user.home }}}}/.rc", content: "{text}"}}'
+        return {
+            "hosts.vgo": HOSTS.replace("configcrates: [site]", "usercrates: [login]"),
+            "usercrates/login.vgo": crate(keys, name="login", head=head),
+        }
+
+    told = preview(of("a {{ user.name }}"), of("b {{ user.name }}"))
+    change = resource(told)
+    assert (change.id, change.about, one(told).certainty) == ("usercrate:login/rc", "{{ user.home }}/.rc", "maybe")
+    assert attributes(change) == {"content": ("a {{ user.name }}", "b {{ user.name }}")}
+    assert change.maybe == "which users it is for is known only on the host"
+    whom = resource(preview(of("a"), of("a", head="users: [deploy]")))
+    assert attributes(whom)["users"][1] == {"users": ["deploy"], "include_root": False}
+    gone = preview(of("a"), {**of("a"), "hosts.vgo": HOSTS.replace("configcrates: [site]", "vars: {}")})
+    assert [(each.name, each.action, each.carriers) for each in one(gone).crates] == [
+        ("usercrate:login", "removed", ["match-block"])
+    ]
+    assert resource(gone).action == "removed"
+
+
+def test_environments_and_roles_that_are_read_tell_hosts_apart() -> None:
+    hosts = """
+envoys:
+  - {match: "web*", environment: one, configcrates: [site]}
+  - {match: "db*", environment: two, roles: [r], configcrates: [site]}
+"""
+    more = {
+        "environments.vgo": "environments: {one: {}, two: {}}\n",
+        "roles.vgo": "roles: {r: {}}\n",
+        "hosts.vgo": hosts,
+    }
+    text = MOTD % "%s {{ host.environment }} {{ host.roles | join }}"
+    found = preview(site(text % "a") | more, site(text % "b") | more, [WEB, "db01.example.com"])
+    assert {each.example: each.resources[0].attributes[0].other for each in found.classes} == {
+        WEB: "b one ",
+        "db01.example.com": "b two r",
+    }
