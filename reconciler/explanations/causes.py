@@ -14,7 +14,7 @@ from reconciler.explanations import hosts
 from reconciler.explanations.comparison import Comparison, Found
 from reconciler.explanations.contributions import Candidate, Contributions
 from reconciler.explanations.covering import cover
-from reconciler.explanations.places import Blame, Places, below
+from reconciler.explanations.places import Places, below
 from reconciler.graph import Graph
 from schema.explanations import Cause, CauseKind, Causes, Line, Side
 from schema.merging import APPEND
@@ -37,13 +37,11 @@ _RANK: Final = {
 class Host:
     """One host as it is asked about: a name, the graph it is looked up in, its traits where they are known."""
 
-    def __init__(
-        self, graph: Graph, hostname: str, traits: Mapping[str, Any] | None = None, blame: Blame | None = None
-    ) -> None:
+    def __init__(self, graph: Graph, hostname: str, traits: Mapping[str, Any] | None = None) -> None:
         self.graph: Final = graph
         self.hostname: Final = hosts.folded(hostname)
         self.traits: Final = traits
-        self.places: Final = Places(graph, blame)
+        self.places: Final = Places(graph)
         profile = graph.match(self.hostname)
         self.has: Final = None if profile is None else Contributions(graph, profile, self.hostname, traits)
 

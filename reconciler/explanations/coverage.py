@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from reconciler.documents import Document
 from reconciler.documents.kinds import CONTENT, Kind
-from reconciler.explanations.places import Blame, Places
+from reconciler.explanations.places import Places
 from reconciler.explanations.reading import files_of, reads_of
 from reconciler.explanations.tallies import AN_EXCLUSION, Reached, Tally
 from reconciler.graph import Graph
@@ -44,7 +44,7 @@ class Report(NamedTuple):
     on_key: bool = False
 
 
-def coverage(graph: Graph, hostnames: Iterable[str] | None = None, *, blame: Blame | None = None) -> Coverage:
+def coverage(graph: Graph, hostnames: Iterable[str] | None = None) -> Coverage:
     """Which lines of the config matter to no host, or to exactly one.
 
     Args:
@@ -54,7 +54,7 @@ def coverage(graph: Graph, hostnames: Iterable[str] | None = None, *, blame: Bla
     reports = _Reports(tally).made
     counted = Counter(each.finding for each in reports)
     reports.sort(key=lambda each: (_ORDER[each.finding], each.path))
-    places = Places(graph, blame)
+    places = Places(graph)
     shown = [_covered(places, each) for each in reports[:MAX_FOUND]]
     shown.sort(key=lambda each: (each.at.file, each.at.line, each.at.column, each.finding, each.name))
     return Coverage(

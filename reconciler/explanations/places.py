@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from reconciler.documents import Document
 from reconciler.documents.kinds import Kind
 from reconciler.graph import Graph, Profile
-from schema.config import Absent
 from schema.documents.environments import Environment, Environments
 from schema.documents.leaves import Leaf, MatchBlock
-from schema.explanations import MAX_SOURCE, Blamed, Line, Link, LinkKind
+from schema.explanations import MAX_SOURCE, Line, Link, LinkKind
 
-Blame = Callable[[str, int], "Blamed | None"]
-"""File and line → the commit that last changed it; None where that is not known."""
 Way = Sequence[str | int]
 
 
 class Places:
     """Lines of one graph. Keep one for an answer: files that were read once are not read again."""
 
-    def __init__(self, graph: Graph, blame: Blame | None = None) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph: Final = graph
-        self._blame: Final = blame
         self._texts: Final[dict[str, list[str]]] = {}
 
     def line(self, document: Document, way: Way, *, on_key: bool = False) -> Line:
@@ -43,8 +39,7 @@ class Places:
         if rows is None:
             rows = self._texts[oid] = self.graph.documents.tree.read(oid).decode("utf-8", "replace").split("\n")
         source = rows[line - 1].rstrip("\r")[:MAX_SOURCE] if 0 < line <= len(rows) else ""
-        blame: Absent[Blamed] = self._blame(path, line) if self._blame is not None else None
-        return Line(file=path, line=line, column=column, source=source, blame=blame)
+        return Line(file=path, line=line, column=column, source=source)
 
     def link(self, kind: LinkKind, text: str, document: Document, way: Way, *, on_key: bool = False) -> Link:
         """A link to what stands at a path of a document's model."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from reconciler.explanations import crates, hosts, resources, subjects, variables
 from reconciler.explanations.answers import Asked
 from reconciler.explanations.bringing import Ways
-from reconciler.explanations.places import Blame, Places
+from reconciler.explanations.places import Places
 from reconciler.graph import Graph
 from schema.explanations import Explanation, Presence, Reason, SubjectKind
 
@@ -30,7 +30,6 @@ def why(
     *,
     traits: Mapping[str, Any] | None = None,
     known_hosts: Collection[str] = (),
-    blame: Blame | None = None,
 ) -> Explanation:
     """Why a host has a resource, var, crate, role, environment or usercrate; or the first clause that keeps it out.
 
@@ -38,10 +37,9 @@ def why(
         subject: see `subjects`.
         traits: of the host; conditions that ask for them are undecided without.
         known_hosts: names that a misspelt one is compared with.
-        blame: who last changed a line.
     """
     hostname = hosts.folded(hostname)
-    places = Places(graph, blame)
+    places = Places(graph)
     profile = graph.match(hostname)
     read, also = subjects.read(subject, graph, profile)
     if profile is None:

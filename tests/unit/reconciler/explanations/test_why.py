@@ -9,7 +9,7 @@ from reconciler import explanations
 from reconciler import graph as graphs
 from reconciler.explanations.overlay import leaves, overlaid, word_on
 from reconciler.graph import Graph
-from schema.explanations import Blamed, Effect, Explanation, LinkKind, Presence, Reason, SubjectKind
+from schema.explanations import Effect, Explanation, LinkKind, Presence, Reason, SubjectKind
 from schema.merging import merge, settle
 from tests.factories.trees import tree
 from tests.strategies.configs import CRATES, HOSTS, ROLES, configs
@@ -252,21 +252,6 @@ def test_many_places_elsewhere_are_cut_and_counted() -> None:
     answer = explanations.why(found, "x", "c")
     assert answer.instead is not None
     assert (len(answer.instead), answer.left_out) == (10, 20)
-
-
-def test_each_line_carries_its_commit_where_it_is_known(why: Why) -> None:
-    def blame(path: str, line: int) -> Blamed | None:
-        if path != "roles.vgo":
-            return None
-        return Blamed(commit="a" * 40, author="Ada", time=0, summary=f"line {line}")
-
-    found = why(WEB, "nginx", blame=blame)
-    assert [link.at.blame.summary if link.at and link.at.blame else None for link in found.chain] == [
-        None,
-        None,
-        "line 5",
-        None,
-    ]
 
 
 # Laws.
