@@ -100,7 +100,8 @@ def excerpt(tree: Tree, file: str, number: int, column: int) -> None:
     if not 0 < number <= len(lines):
         return
     source = lines[number - 1].rstrip("\r")
-    start = 0 if column <= LONGEST_LINE // 2 else column - LONGEST_LINE // 2
+    fits = len(source) <= LONGEST_LINE or column <= LONGEST_LINE // 2
+    start = 0 if fits else column - LONGEST_LINE // 2
     shown = source[start : start + LONGEST_LINE]
     before = output.visible(source[start : column - 1], lines=True)
     pad = "".join("\t" if char == "\t" else " " * _width(char) for char in before)

@@ -18,6 +18,7 @@ from reconciler.documents.compose import compose, is_plain
 from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
+from reconciler.late import Late, is_filled
 from reconciler.overlays import overlaid, overlaid_list
 from reconciler.repository.listing import ListedTree
 from reconciler.repository.trees import Entry, Tree
@@ -56,7 +57,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Document:
+class Document(Late):
     """One `.vgo` file. Two documents are the same when they are the same object: the cache sees to that."""
 
     path: str
@@ -185,7 +186,8 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
             document = _read(tree, cache, path, entries.get(path), blamed)
             if old is not None:
                 olds.append(old)
-                _retire(cache, old.parsed)
+                if is_filled(old):
+                    _retire(cache, old.parsed)
             if document is not None:
                 news[path] = document
         blamed[""] = list(_about_tree(tree))
@@ -243,9 +245,10 @@ def _about_tree(tree: Tree) -> Iterator[Diagnostic]:
     if len(entries) > MAX_FILES:
         yield diagnostic("tree.too-large", ROOT, 1, 1, f"{len(entries)} files; a tree has at most {MAX_FILES}")
     for path, reason in tree.refused().items():
-        harmless = reason.startswith(("symbolic link", "submodule", "special file")) or "bytes;" in reason
+        large = "bytes;" in reason
+        harmless = large or reason.startswith(("symbolic link", "submodule", "special file"))
         outside = not path.endswith(SUFFIX) and path.partition("/")[0] not in CONTENT
-        code = "file.ignored" if harmless and outside else "file.refused"
+        code = "file.ignored" if harmless and outside else "file.too-large" if large else "file.refused"
         yield diagnostic(code, path, 1, 1, f"not read: {reason}")
 
 
