@@ -218,8 +218,12 @@ class _Compile:
             # What is wrong with names is told anew whenever one comes or goes: a hint may name it.
             fresh.update(path for path in before.told if path not in gone)
             fresh.update(_using(before, changed_names, gone))
-        stale = [path for path in _using(before, changed_crates, gone) if path not in fresh] if changed_crates else []
-        redone: dict[str, LeafResult] = {path: leaves.remake(before.leaves[path], changed_crates) for path in stale}
+        redone: dict[str, LeafResult] = {}
+        for path in _using(before, changed_crates, gone) if changed_crates else ():
+            if not before.leaves[path].is_whole:
+                fresh.add(path)
+            elif path not in fresh:
+                redone[path] = leaves.remake(before.leaves[path], changed_crates)
         if fresh:
             scopes = Scopes(self.documents, self.cache.scopes)
             changed = changed_crates | changed_names

@@ -15,12 +15,13 @@ from reconciler.graph.profiles import Profile, Profiles
 from reconciler.graph.resolution import resolve
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import Scope
+from reconciler.late import Late, is_filled
 from schema.diagnostics import Diagnostic
 from schema.documents.leaves import Leaf, MatchBlock
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LeafResult:
+class LeafResult(Late):
     """What one leaf gave, and the names that it depends on."""
 
     document: Document
@@ -31,6 +32,11 @@ class LeafResult:
     diagnostics: Sequence[Diagnostic]
     lacking: bool
     """Whether any of its profiles lacks something."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has been computed in this process. What it was made of may be unreadable otherwise."""
+        return is_filled(self) and all(map(is_filled, self.profiles))
 
 
 class Leaves:
@@ -85,7 +91,9 @@ class Leaves:
 def _reusable(
     before: LeafResult | None, document: Document, scope: Scope, changed: frozenset[str]
 ) -> dict[str, Profile]:
-    if before is None or before.scope is not scope or before.document.parsed.whole != document.parsed.whole:
+    if before is None or not before.is_whole or before.scope is not scope:
+        return {}
+    if before.document.parsed.whole != document.parsed.whole:
         return {}
     return {profile.id: profile for profile in before.profiles if profile.untouched(changed)}
 

@@ -16,6 +16,7 @@ from reconciler.documents.validate import original
 from reconciler.graph import encoding, proofs
 from reconciler.graph.crates import Crate, Source, objection_at
 from reconciler.graph.proofs import Need, Origin
+from reconciler.late import Late
 from reconciler.repository.trees import Entry, Tree
 from schema import secrets
 from schema.diagnostics import Diagnostic
@@ -38,7 +39,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linked:
+class Linked(Late):
     """A crate with all that it brings to a host. The same object as long as nothing of it changes."""
 
     crate: Crate

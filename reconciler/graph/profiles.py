@@ -18,6 +18,7 @@ from reconciler.graph.patterns import Pattern
 from reconciler.graph.proofs import Need
 from reconciler.graph.resolution import Resolution
 from reconciler.graph.scopes import appends
+from reconciler.late import Late
 from schema import secrets
 from schema.merging import APPEND, merge, settle
 from schema.protocol.desired import CATALOG_FORMAT, Catalog
@@ -45,7 +46,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(eq=False)
-class Profile:
+class Profile(Late):
     """What all hosts under one match block are to be."""
 
     id: str
@@ -63,9 +64,9 @@ class Profile:
     secrets: tuple[str, ...]
     leaf_hash: bytes
     """Of the plan's Merkle tree."""
-    findings: Sequence[Finding] = field(default=(), repr=False)
+    findings: Sequence[Finding] = field(repr=False)
     """What is wrong with it."""
-    usercrates: CrateSet = crate_sets.NOTHING
+    usercrates: CrateSet
     """Applied once per user of a host, after its crates; none of it is in `crates`."""
 
     def untouched(self, changed: frozenset[str]) -> bool:
