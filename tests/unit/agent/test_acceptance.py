@@ -60,6 +60,13 @@ def test_a_good_target_is_accepted_with_all_that_it_names(signer: Signer) -> Non
     assert "hunter2" not in repr(accepted)
 
 
+def test_usercrates_are_among_what_is_fetched_and_may_share_a_crates_name(signer: Signer) -> None:
+    crate = signer.crate("base")
+    usercrate = signer.crate("base", kind="usercrate", users=["ada"])
+    accepted = acceptance(signer).judge(raw(signer.target([crate], catalog={"usercrates": [usercrate]})), NOW)
+    assert accepted.objects == {each["sha256"]: each["size"] for each in (crate, usercrate)}
+
+
 def test_judging_changes_nothing_until_it_is_admitted(signer: Signer) -> None:
     judge = acceptance(signer)
     accepted = judge.judge(raw(signer.target()), NOW)
@@ -258,6 +265,11 @@ CATALOGS: dict[str, dict[str, Any]] = {
     "a crate twice": {"crates": [{"name": "a", "requires": [], "sha256": "1" * 64, "size": 1}] * 2},
     "a crate that is required and absent": {
         "crates": [{"name": "a", "requires": ["b"], "sha256": "1" * 64, "size": 1}]
+    },
+    "a usercrate twice": {"usercrates": [{"name": "a", "requires": [], "sha256": "1" * 64, "size": 1}] * 2},
+    "a usercrate that requires a crate": {
+        "crates": [{"name": "b", "requires": [], "sha256": "2" * 64, "size": 1}],
+        "usercrates": [{"name": "a", "requires": ["b"], "sha256": "1" * 64, "size": 1}],
     },
     "two sizes": {
         "content": {"a": {"sha256": "1" * 64, "size": 1}, "b": {"sha256": "1" * 64, "size": 2}},

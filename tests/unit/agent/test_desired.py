@@ -44,6 +44,22 @@ def test_good_pieces_are_read() -> None:
     assert found.assignment.expires < EXPIRES
 
 
+def test_a_usercrate_is_read_as_one_and_nothing_else_is() -> None:
+    body = canonical.dumps({**CRATE, "kind": "usercrate", "users": ["ada"]})
+    ref = {"name": "web", "sha256": sha256(body), "size": len(body), "requires": []}
+    assignment, catalog, objects = pieces(usercrates=[ref])
+    found = read(assignment, catalog, {**objects, sha256(body): body})
+    assert [(crate.name, crate.users, crate.include_root) for crate in found.usercrates] == [("web", ["ada"], False)]
+    plain = {**ref, "sha256": sha256(canonical.dumps(CRATE)), "size": 1}
+    for catalog_of, message in (
+        ({"usercrates": [plain]}, "usercrate web .*: kind"),
+        ({"crates": [ref]}, "crate web .*: kind"),
+    ):
+        assignment, catalog, objects = pieces(**catalog_of)
+        with pytest.raises(DesiredUnreadable, match=message):
+            read(assignment, catalog, {**objects, sha256(body): body})
+
+
 def test_a_secret_is_not_shown_with_the_rest() -> None:
     assignment, catalog, objects = pieces()
     found = desired.read(

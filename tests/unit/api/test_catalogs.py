@@ -52,11 +52,13 @@ def graph_of(**contents: bytes) -> MemoryGraph:
         ref = ContentRef(sha256=sha256(data), size=len(data))
         crate = CrateRef(name=name, sha256=sha256(b"crate " + data), size=1)
         catalog = Catalog(
-            environment="production", roles=[], vars={}, crates=[crate], content={f"files/{name}": ref}, secrets=[]
-        )
+            environment="production", roles=[], vars={}, crates=[crate], content={f"files/{name}": ref}, secrets=[],
+            usercrates=[CrateRef(name=name, sha256=sha256(b"usercrate " + data), size=1)],
+        )  # fmt: skip
         profiles[name] = OneProfile(catalog)
     objects = {sha256(data): data for data in contents.values()}
-    objects |= {sha256(b"crate " + data): b"crate " + data for data in contents.values()}
+    for kind in (b"crate ", b"usercrate "):
+        objects |= {sha256(kind + data): kind + data for data in contents.values()}
     return MemoryGraph(profiles, objects)
 
 
@@ -82,8 +84,9 @@ def test_an_object_is_had_only_by_a_catalog_that_names_it() -> None:
     ones, twos = sha256(b"1"), sha256(b"2")
 
     async def story() -> None:
-        found = await catalogs.objects(web, [ones, twos, "0" * 64, sha256(b"crate 1")])
-        assert [digest for digest, data in found.items() if data is not None] == [ones, sha256(b"crate 1")]
+        crates = [sha256(b"crate 1"), sha256(b"usercrate 1")]
+        found = await catalogs.objects(web, [ones, twos, "0" * 64, *crates])
+        assert [digest for digest, data in found.items() if data is not None] == [ones, *crates]
         assert json.loads(found[ones] or b"")["data"] == base64.b64encode(b"1").decode()
         assert await catalogs.object_bytes(web, twos) is None
         assert await catalogs.object_bytes(db, twos) == b"2"
@@ -91,7 +94,7 @@ def test_an_object_is_had_only_by_a_catalog_that_names_it() -> None:
         assert await catalogs.objects("f" * 64, [ones]) == {ones: None}
 
     asyncio.run(story())
-    assert set(graph.read) == {ones, sha256(b"crate 1"), twos}
+    assert set(graph.read) == {ones, sha256(b"crate 1"), sha256(b"usercrate 1"), twos}
 
 
 def test_a_large_object_is_not_sent_in_a_frame() -> None:
