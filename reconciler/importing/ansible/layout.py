@@ -22,6 +22,8 @@ from schema.merging import merge, settle
 
 DIRECTORY: Final = "hosts"
 MAX_HOSTS_IN_FILE: Final = 2_000
+MAX_LIFTS: Final = 8
+"""Times that roles are tried again with a var that some of them cannot say."""
 MAX_CHARS_IN_FILE: Final = 512 * 1024
 """Half of what a file may have."""
 
@@ -61,9 +63,10 @@ def propose(inventory: Inventory, name: str) -> Proposal:
     if apart:
         message = (
             f"{listed(sorted(apart))}: Ansible replaces what Vigo would merge, or orders groups otherwise; "
-            "written with each host"
+            "written with the innermost group, or with each host"
         )
         notes.add("precedence", message)
+    lifted = _lifted(clean, apart, nested=is_nested)
     roles = _role_names(clean, notes)
     comment = f"Imported from Ansible's inventory {name}."
     proposal = Proposal({}, notes, hosts={host.name.lower(): dict(clean.resolved[host.name]) for host in clean.hosts})
@@ -73,8 +76,8 @@ def propose(inventory: Inventory, name: str) -> Proposal:
         path = f"{DIRECTORY}/common.vgo"
         proposal.files[path] = writing.document(Kind.INHERITED, {"vars": common}, comment=note)
     for group in _used(clean):
-        proposal.roles[roles[group.name]] = _role(group, clean, roles, apart, nested=is_nested)
-    proposal.files |= _leaves(clean, roles, apart, comment, nested=is_nested)
+        proposal.roles[roles[group.name]] = _role(group, clean, roles, apart, lifted, nested=is_nested)
+    proposal.files |= _leaves(clean, roles, apart, lifted, comment, nested=is_nested)
     return proposal
 
 
@@ -184,6 +187,62 @@ def _differing(clean: _Clean, *, nested: bool) -> set[str]:
     return differing
 
 
+def _lifted(clean: _Clean, apart: set[str], *, nested: bool) -> dict[str, dict[str, Any]]:
+    """Group → those of the vars set apart that its role can say for all hosts which list it last.
+
+    Tried out as the whole layout is: a role that would then say something to other hosts, too, is left without.
+    """
+    chains = {}
+    for host in clean.hosts:
+        roles = _listed_roles(clean, host, nested=nested)
+        chains[host.name] = (_expanded(clean.inventory, roles) if nested else list(roles), roles[-1] if roles else "")
+    lifted: dict[str, dict[str, Any]] = {}
+    for key in sorted(apart):
+        shared = _shared(clean, key, chains)
+        for _ in range(MAX_LIFTS):
+            wrong = {
+                role
+                for name, (chain, last) in chains.items()
+                if not _comes_to(clean.resolved[name], key, chain, last, shared)
+                for role in chain
+            }
+            if not wrong.intersection(shared):
+                break
+            shared = {role: value for role, value in shared.items() if role not in wrong}
+        else:
+            shared = {}
+        for role, value in shared.items():
+            lifted.setdefault(role, {})[key] = value
+    return lifted
+
+
+def _shared(clean: _Clean, key: str, chains: Mapping[str, tuple[list[str], str]]) -> dict[str, Any]:
+    """Role → the value of a var, where all hosts that list the role last have that one."""
+    found: dict[str, Any] = {}
+    mixed: set[str] = set()
+    for name, (_, last) in chains.items():
+        resolved = clean.resolved[name]
+        if not last or key not in resolved or (last in found and not same(found[last], resolved[key])):
+            mixed.add(last)
+        else:
+            found.setdefault(last, resolved[key])
+    return {role: value for role, value in found.items() if role not in mixed}
+
+
+def _comes_to(
+    resolved: Mapping[str, Any], key: str, chain: Sequence[str], last: str, shared: Mapping[str, Any]
+) -> bool:
+    """Whether a host has its var when roles say it so, and the host itself where the last of them does not."""
+    merged: dict[str, Any] = {}
+    for role in chain:
+        if role in shared:
+            merged = merge(merged, {key: shared[role]})
+    if key in resolved and last not in shared:
+        merged = merge(merged, {key: resolved[key]})
+    merged = settle(merged)
+    return same(merged[key], resolved[key]) if key in resolved and key in merged else key not in resolved and not merged
+
+
 def _expanded(inventory: Inventory, roles: Sequence[str]) -> list[str]:
     """Roles with their includes before them, each once: as the language expands them."""
     found: dict[str, None] = {}
@@ -246,30 +305,46 @@ def _role_names(clean: _Clean, notes: Notes) -> dict[str, str]:
     return names
 
 
-def _role(group: Group, clean: _Clean, roles: Mapping[str, str], apart: set[str], *, nested: bool) -> dict[str, Any]:
+def _role(
+    group: Group,
+    clean: _Clean,
+    roles: Mapping[str, str],
+    apart: set[str],
+    lifted: Mapping[str, Mapping[str, Any]],
+    *,
+    nested: bool,
+) -> dict[str, Any]:
     entry: dict[str, Any] = {"description": f"Ansible's group {group.name}."}
     # A group that a host is in has all groups above it as roles, so none of these is missing.
     includes = [roles[name] for name in _parents(clean.inventory, group.name)] if nested else []
     if includes:
         entry["includes"] = includes
-    vars_ = _without(clean.groups[group.name], apart)
+    vars_ = _without(clean.groups[group.name], apart) | dict(lifted.get(group.name, {}))
     if vars_:
         entry["vars"] = vars_
     return entry
 
 
 def _leaves(
-    clean: _Clean, roles: Mapping[str, str], apart: set[str], comment: str, *, nested: bool
+    clean: _Clean,
+    roles: Mapping[str, str],
+    apart: set[str],
+    lifted: Mapping[str, Mapping[str, Any]],
+    comment: str,
+    *,
+    nested: bool,
 ) -> dict[str, bytes]:
     """Match blocks, a file for each group that hosts are in most closely."""
     blocks: dict[str, list[dict[str, Any]]] = {}
     for host in clean.hosts:
         block: dict[str, Any] = {"match": host.name}
-        listed_roles = [roles[name] for name in _listed_roles(clean, host, nested=nested)]
-        if listed_roles:
-            block["roles"] = listed_roles
+        named = _listed_roles(clean, host, nested=nested)
+        if named:
+            block["roles"] = [roles[name] for name in named]
         resolved = clean.resolved[host.name]
-        own = _without(clean.own[host.name], apart) | {key: resolved[key] for key in sorted(apart) if key in resolved}
+        given = lifted.get(named[-1], {}) if named else {}
+        own = _without(clean.own[host.name], apart)
+        own |= {key: resolved[key] for key in sorted(apart) if key in resolved and key not in given}
         if own:
             block["vars"] = own
         blocks.setdefault(roles[host.direct[-1]], []).append(block)

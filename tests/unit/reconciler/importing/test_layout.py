@@ -46,7 +46,7 @@ def test_all_is_inherited_groups_are_roles_and_hosts_are_blocks() -> None:
     assert said(proposal) == ""
 
 
-def test_where_ansible_replaces_a_map_the_var_is_written_with_the_hosts() -> None:
+def test_where_ansible_replaces_a_map_the_var_is_written_with_the_innermost_group() -> None:
     proposal = proposed(
         "[web]\nw1\n[db]\nd1\n",
         beside={"group_vars/all.yml": "cfg: {a: 1, b: 2}\nx: 1", "group_vars/web.yml": "cfg: {a: 3}"},
@@ -54,6 +54,17 @@ def test_where_ansible_replaces_a_map_the_var_is_written_with_the_hosts() -> Non
     assert hosts(proposal) == {"w1": {"cfg": {"a": 3}, "x": 1}, "d1": {"cfg": {"a": 1, "b": 2}, "x": 1}}
     assert "precedence: cfg: Ansible replaces" in said(proposal)
     assert compose(proposal.files["hosts/common.vgo"]).data == {"vars": {"x": 1}}
+    assert proposal.roles["web"]["vars"] == {"cfg": {"a": 3}}
+    assert proposal.roles["db"]["vars"] == {"cfg": {"a": 1, "b": 2}}
+
+
+def test_where_hosts_of_a_group_differ_the_var_is_written_with_each() -> None:
+    proposal = proposed(
+        "[web]\nw1\nw2\nw3\n",
+        beside={"group_vars/web": "cfg: {a: 1}", "host_vars/w2": "cfg: {b: 2}", "host_vars/w3": "cfg: 3"},
+    )
+    assert hosts(proposal) == {"w1": {"cfg": {"a": 1}}, "w2": {"cfg": {"b": 2}}, "w3": {"cfg": 3}}
+    assert "vars" not in proposal.roles["web"]
 
 
 def test_groups_are_listed_one_by_one_where_includes_would_order_them_otherwise() -> None:
