@@ -70,13 +70,15 @@ class ConfigTrace(BaseModel):
     configcrate_sources: Absent[dict[str, str]] = None
     var_sources: Absent[list[VarSource]] = None
     resource_count: Absent[int] = None
+    usercrate_sources: Absent[dict[str, str]] = None
+    """Usercrate → what brings it, in order. Beyond the documents: only with places, and of a host that has some."""
 
     def without_places(self) -> Self:
         """The documented shape and no more: what reads a trace by its letter is not surprised."""
         if self.var_sources is None:
             return self
         bare = [source.model_copy(update={"place": None}) for source in self.var_sources]
-        return self.model_copy(update={"var_sources": bare})
+        return self.model_copy(update={"var_sources": bare, "usercrate_sources": None})
 
 
 class TreeNode(BaseModel):

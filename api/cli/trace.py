@@ -82,6 +82,9 @@ def _show(found: dict[str, Any]) -> None:
         empty="no crates",
     )
     output.line()
+    if users := found.get("usercrate_sources"):
+        output.table(("usercrate, for each user", "from"), list(users.items()), empty="")
+        output.line()
     output.table(
         ("var", "value", "from", "written at"),
         [(var["key"], _short(var["value"]), var["source"], _place(var.get("place"))) for var in found["var_sources"]],

@@ -60,6 +60,7 @@ class ConfigTraceType:
     configcrate_sources: Json | None
     var_sources: list[VarSourceType] | None
     resource_count: int | None
+    usercrate_sources: Json | None
 
 
 @strawberry.type(name="TracedEnvoy", description="An enrolled host that has the subject, and where it got it from.")

@@ -51,6 +51,10 @@ def trace(graph: Graph, hostname: str, *, configcrate: str | None = None) -> Con
         configcrate_sources={name: profile.resolution.crates[name] for name in profile.configcrates},
         var_sources=list(_var_sources(graph, profile)),
         resource_count=profile.resource_count,
+        usercrate_sources={
+            linked.name: profile.resolution.usercrates[linked.name] for linked in profile.usercrates.linked
+        }
+        or None,
     )
 
 

@@ -42,6 +42,8 @@ def test_places_are_shown_to_who_asks_for_them(fleet: FleetServer) -> None:
     trace = fleet.get(f"{TRACE}?hostname={HOST}&places=true", role=Role.VIEWER).json()
     port = next(var for var in trace["var_sources"] if var["key"] == "port")
     assert (port["place"]["file"], port["place"]["line"]) == ("environments.vgo", 1)
+    assert trace["usercrate_sources"] == {"login": "production/common.vgo"}
+    assert "usercrate_sources" not in fleet.get(f"{TRACE}?hostname={HOST}", role=Role.VIEWER).json()
 
 
 def test_forward_of_one_crate_is_its_branch(fleet: FleetServer) -> None:
