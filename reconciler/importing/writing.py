@@ -17,7 +17,7 @@ from reconciler.documents.kinds import Kind
 from reconciler.importing.proposals import Crate, ImportRefused
 
 MAX_FORMATTED_BYTES: Final = 16 * 1024
-"""The formatter takes 50 µs a byte; beyond this the layout stays as it is written here: the same but for corner cases."""
+"""The formatter takes 50 µs a byte; beyond this the layout stays as it is written here, the same but for rare cases."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+=~-]*(?: [A-Za-z0-9_./@+=~-]+)*")
 _AMBIGUOUS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})
