@@ -14,6 +14,8 @@ from schema.time import Clock
 
 COMMAND_TIMEOUT_S: Final = 30.0
 _MAX_LINKS: Final = 40
+_ENDED: Final = ("Z", "X")
+"""States of proc(5): it runs no more, and waits for its parent to notice."""
 
 
 class Functions:
@@ -70,11 +72,14 @@ class Functions:
 
     def _process_names(self, process: str) -> set[str]:
         try:
-            short = self.host.read(f"/proc/{process}/comm").decode("utf-8", "replace").strip()
+            stat = self.host.read(f"/proc/{process}/stat").decode("utf-8", "replace")
             command = self.host.read(f"/proc/{process}/cmdline").split(b"\0", 1)[0].decode("utf-8", "replace")
         except (OSError, HostFault):  # it has ended meanwhile
             return set()
-        return {short, command, command.rpartition("/")[2]}
+        head, _, rest = stat.rpartition(") ")
+        if rest[:1] in _ENDED:
+            return set()
+        return {head.partition(" (")[2], command, command.rpartition("/")[2]}
 
 
 def _unknown(what: str) -> NoReturn:

@@ -18,6 +18,24 @@ class Waits(NamedTuple):
     notifies: Sequence[int]
 
 
+def reaching(requires: Sequence[Sequence[int]], stands: Sequence[bool]) -> list[tuple[int, ...]]:
+    """What each crate waits for, among those that stand for something; through another, what that one waits for."""
+    found = []
+    for first in requires:
+        reached: dict[int, None] = {}
+        passed: set[int] = set()
+        todo = list(reversed(first))
+        while todo:
+            crate = todo.pop()
+            if stands[crate]:
+                reached[crate] = None
+            elif crate not in passed:
+                passed.add(crate)
+                todo.extend(reversed(requires[crate]))
+        found.append(tuple(reached))
+    return found
+
+
 def order(resources: Sequence[Waits], crates: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     """Indices in order, and those that wait for themselves in a circle.
 

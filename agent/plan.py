@@ -319,14 +319,16 @@ class Plan:
             "roles": list(desired.catalog.roles),
         }
         index = {ref.name: number for number, ref in enumerate(refs)}
+        named = [[index[name] for name in ref.requires if name in index] for ref in refs]
+        requires = ordering.reaching(named, [bool(crate.resources) for crate in crates])
         planned = []
-        for crate, ref in zip(crates, refs, strict=True):
+        for number, crate in enumerate(crates):
             bound, holds, lacks = self._binding.vars(effective(crate.vars, desired.catalog.vars))
             planned.append(
                 CratePlan(
                     name=crate.name,
                     when=crate.when,
-                    requires=tuple(index[name] for name in ref.requires if name in index),
+                    requires=requires[number],
                     vars=bound,
                     holds=holds,
                     lacks=lacks,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from agent import ordering
 from agent.hosts import Host
 from agent.resources.types import ResourceFailed
 from agent.users import User, chosen
@@ -64,20 +65,23 @@ class Usercrates:
                 raise ResourceFailed(f"usercrates stand for more than {MAX_STEPS} resources on this host")
             seen = host.as_user(user.account) if mine else host
             crate_at = {number: first_crate + len(crates) + at for at, number in enumerate(mine)}
+            requires = ordering.reaching(
+                [crate.requires for crate in self._crates], [number in crate_at for number in range(len(self._crates))]
+            )
             listed = [index for number in mine for index in self._steps[number]]
             step_at = {index: first_step + len(steps) + at for at, index in enumerate(listed)}
             for number in mine:
-                crate = self._crate(number, user, seen, crate_at)
+                crate = self._crate(number, user, seen, [crate_at[other] for other in requires[number]])
                 crates.append(crate)
                 steps += [self._step(index, crate, step_at) for index in self._steps[number]]
         return crates, steps
 
-    def _crate(self, number: int, user: User, host: Host, crate_at: dict[int, int]) -> CratePlan:
+    def _crate(self, number: int, user: User, host: Host, requires: Sequence[int]) -> CratePlan:
         crate = self._crates[number]
         return replace(
             crate,
             name=f"{PREFIX}{crate.name}@{user.account.name}",
-            requires=tuple(crate_at[other] for other in crate.requires if other in crate_at),
+            requires=tuple(requires),
             scope={**crate.scope, "user": user.scope},
             host=host,
             user=user,

@@ -142,6 +142,18 @@ def test_a_failed_resource_skips_what_depends_on_it_and_nothing_else(fleet: Flee
     assert by_id(report, "after/f").reason == "requires crate web, whose web/bad did not converge"
 
 
+def test_a_failure_reaches_through_a_crate_that_holds_nothing(fleet: Fleet) -> None:
+    desired = state(
+        crate("last", [file("c")], requires=["between"]),
+        crate("between", [], requires=["first", "self"]),
+        crate("self", [], requires=["self"]),
+        crate("first", [file("bad", path="/no/bad"), file("b")]),
+    )
+    report = fleet.run(desired)
+    assert outcomes(report) == {"first/bad": "failed", "first/b": "changed", "last/c": "skipped"}
+    assert by_id(report, "last/c").reason == "requires crate first, whose first/bad did not converge"
+
+
 def test_a_bug_is_the_failure_of_one_resource_and_is_logged_whole(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -436,6 +448,31 @@ def test_a_target_runs_once_after_all_its_notifiers(fleet: Fleet) -> None:
     assert acts(fleet) == []
 
 
+def test_a_notifier_that_fails_keeps_its_target_from_nothing(fleet: Fleet) -> None:
+    listed = [file("bad", path="/no/bad", notify=["reload", "d"]), file("a", notify="reload"), handler(), file("d")]
+    report = fleet.run(state(crate("web", listed)))
+    assert outcomes(report) == {"web/bad": "failed", "web/a": "changed", "web/reload": "changed", "web/d": "changed"}
+    assert acts(fleet) == ["act reload"]
+
+
+def test_a_target_whose_condition_does_not_hold_runs_when_it_does(fleet: Fleet) -> None:
+    desired = state(crate("web", [file("a", notify="reload"), handler(when="traits.night")]))
+    fleet.traits = {"night": False}
+    report = fleet.run(desired)
+    assert (outcomes(report)["web/reload"], acts(fleet)) == ("skipped", [])
+    fleet.traits = {"night": True}
+    assert outcomes(fleet.run(desired)) == {"web/a": "unchanged", "web/reload": "changed"}
+    assert acts(fleet) == ["act reload"]
+    fleet.run(desired)
+    assert acts(fleet) == []
+
+
+def test_a_handler_for_each_item_runs_each_item_once(fleet: Fleet) -> None:
+    handlers = handler(foreach=[1, 2], command="act {{ item }}")
+    fleet.run(state(crate("web", [file("a", notify="reload"), file("b", notify="reload"), handlers])))
+    assert acts(fleet) == ["act 1", "act 2"]
+
+
 def test_only_a_change_notifies(fleet: Fleet) -> None:
     desired = state(
         crate(
@@ -564,6 +601,26 @@ def test_what_depends_on_the_clock_is_no_drift(fleet: Fleet) -> None:
     report = fleet.run(desired)
     assert [(one.changed, one.corrective) for one in report.resources] == [(True, False), (True, True)]
     fleet.clock.micros += 5 * HOUR
+
+
+CLOCKED: dict[str, tuple[dict[str, Any], str | None]] = {
+    "its condition": ({"when": "day_of_week() != ''"}, None),
+    "its crate's condition": ({}, "hour_range(0, 24)"),
+    "its content": ({"content": "{{ 'day' if hour_range(0, 24) else 'night' }}"}, None),
+    "its template": ({"content": ..., "source": "templates/t.j2"}, None),
+    "its loop": ({"foreach": "[day_of_week() | length > 0]"}, None),
+}
+
+
+@pytest.mark.parametrize("where", sorted(CLOCKED))
+def test_wherever_the_clock_comes_in_it_is_no_drift(fleet: Fleet, where: str) -> None:
+    attributes, when = CLOCKED[where]
+    one = {name: value for name, value in file("a", **attributes).items() if value is not ...}
+    desired = state(crate("web", [one], when=when), content={"templates/t.j2": "{{ day_of_week() }}\n"})
+    assert only(fleet.run(desired)).changed
+    machines._plant(fleet.host, "/a", "tampered")
+    report = only(fleet.run(desired))
+    assert (report.changed, report.corrective) == (True, False)
 
 
 # bounds, durability

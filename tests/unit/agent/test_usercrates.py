@@ -214,6 +214,18 @@ def test_a_dependency_that_is_not_for_this_user_is_none(fleet: Fleet) -> None:
     ]
 
 
+def test_what_waits_for_what_is_not_for_this_user_waits_for_what_that_waits_for(fleet: Fleet) -> None:
+    first = usercrate("first", [bashrc(content="x", path="/no/{{ user.name }}")])
+    second = usercrate(
+        "second", [{"name": "a", "type": "file", "path": "/a{{ user.name }}"}], users=["bob"], requires=["first"]
+    )
+    third = usercrate("third", [{"name": "d", "type": "directory", "path": "{{ user.home }}/d"}], requires=["second"])
+    report = fleet.run(state(third, second, first))
+    assert by_id(report, "usercrate:third@alice/d").reason == (
+        "requires crate usercrate:first@alice, whose usercrate:first@alice/bashrc did not converge"
+    )
+
+
 def test_conditions_and_loops_may_use_the_user(fleet: Fleet) -> None:
     looped = {"name": "d", "type": "directory", "path": "{{ user.home }}/{{ item }}", "foreach": "['a', user.group]"}
     desired = state(
