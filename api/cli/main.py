@@ -13,11 +13,13 @@ from api.cli import (
     config,
     doctor,
     envoys,
+    explanations,
     fmt,
     import_,
     init,
     lsp,
     output,
+    preview,
     runs,
     schema,
     secrets,
@@ -54,6 +56,10 @@ app.command("init", rich_help_panel=_CONFIG)(init.init)
 app.command("validate", rich_help_panel=_CONFIG)(validate.validate)
 app.command("test", rich_help_panel=_CONFIG)(test.run)
 app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
+app.command("why", rich_help_panel=_CONFIG)(explanations.why)
+app.command("diff", rich_help_panel=_CONFIG)(explanations.diff)
+app.command("coverage", rich_help_panel=_CONFIG)(explanations.coverage)
+app.command("preview", rich_help_panel=_CONFIG)(preview.preview)
 app.command("fmt", rich_help_panel=_CONFIG)(fmt.fmt)
 app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
 app.command("lsp", rich_help_panel=_CONFIG)(lsp.lsp)

@@ -145,8 +145,10 @@ class Comparison:
         what = "hosts" if self._subject == "hosts" else "match blocks"
         changed = sum(each.count for each in visible)
         notes = []
-        if silent:
-            notes.append(f"{silent:,} of the {what} have not said what they are; what depends on it is unknown")
+        if silent and self._subject == "hosts":
+            notes.append(f"{silent:,} of the hosts have not said what they are; what depends on it is unknown")
+        elif silent:
+            notes.append(f"what hosts under {silent:,} of the match blocks are is not known, nor what depends on it")
         if self._configcrate is not None:
             notes.append(f"only what concerns {self._configcrate} was looked at")
         return RevisionPreview(
