@@ -269,52 +269,75 @@ class _Reader:
 
 def _flow(text: str, path: Path, found: dict[Path, str]) -> tuple[Path, Slot, str, bool]:
     """Where brackets and braces lead to: path, slot, what is written there so far, and whether all are closed."""
-    frames: list[tuple[str, Path, int]] = []
-    token, key, quote = "", "", ""
-    place = path
+    flow = _Flow(path, found)
     for at, char in enumerate(text):
-        if quote:
-            token += char
-            if char == quote and not (quote == '"' and text[at - 1 : at] == "\\"):
-                quote = ""
-        elif char in "\"'" and not token.strip():
-            quote, token = char, char
+        if not flow.read(char, text[at - 1 : at], text[at + 1 : at + 2]):
+            return path, Slot.VALUE, "", True
+    return flow.place, flow.slot(), flow.token.lstrip(), False
+
+
+class _Flow:
+    """Brackets and braces, read character by character."""
+
+    def __init__(self, path: Path, found: dict[Path, str]) -> None:
+        self.place = path
+        self.token = ""
+        self._found: Final = found
+        self._frames: Final[list[tuple[str, Path, int]]] = []
+        self._key = ""
+        self._quote = ""
+
+    def slot(self) -> Slot:
+        """What may be written now."""
+        if not self._frames:
+            return Slot.VALUE
+        return Slot.ITEM if self._frames[-1][0] == "[" else Slot.VALUE if self._key else Slot.KEY
+
+    def read(self, char: str, before: str, behind: str) -> bool:
+        """Take one character; false when it closes the last bracket."""
+        if self._quote:
+            self.token += char
+            if char == self._quote and not (char == '"' and before == "\\"):
+                self._quote = ""
+        elif char in "\"'" and not self.token.strip():
+            self._quote = self.token = char
         elif char in "[{":
-            frames.append((char, place, 0))
-            token, key = "", ""
-            place = (*place, 0) if char == "[" else place
+            self._open(char)
         elif char in "]},":
-            _keep(place, token, found)
-            if not frames:
-                return path, Slot.VALUE, "", True
-            bracket, base, count = frames[-1]
-            token, key = "", ""
-            if char == ",":
-                frames[-1] = (bracket, base, count + 1)
-                place = (*base, count + 1) if bracket == "[" else base
-            else:
-                frames.pop()
-                if not frames:
-                    return path, Slot.VALUE, "", True
-                place = base
-        elif char == ":" and frames and frames[-1][0] == "{" and not key and text[at + 1 : at + 2] in ("", " ", "\n"):
-            key = _bare(token.strip())
-            place, token = (*frames[-1][1], key), ""
+            return self._close(char)
+        elif char == ":" and self.slot() is Slot.KEY and behind in ("", " ", "\n"):
+            self._key = _bare(self.token.strip())
+            self.place, self.token = (*self._frames[-1][1], self._key), ""
         else:
-            token += char
-    if not frames:
-        return path, Slot.VALUE, token, False
-    slot = Slot.ITEM if frames[-1][0] == "[" else Slot.VALUE if key else Slot.KEY
-    return place, slot, token.lstrip(), False
+            self.token += char
+        return True
 
+    def _open(self, bracket: str) -> None:
+        if self._frames:
+            self._found.setdefault(self.place, "")
+        self._frames.append((bracket, self.place, 0))
+        self.token, self._key = "", ""
+        if bracket == "[":
+            self.place = (*self.place, 0)
 
-def _keep(place: Path, token: str, found: dict[Path, str]) -> None:
-    if token.strip():
-        found[place] = _bare(token.strip())
+    def _close(self, char: str) -> bool:
+        if self.token.strip():
+            self._found[self.place] = _bare(self.token.strip())
+        if not self._frames:
+            return False
+        bracket, base, count = self._frames[-1]
+        self.token, self._key = "", ""
+        if char == ",":
+            self._frames[-1] = (bracket, base, count + 1)
+            self.place = (*base, count + 1) if bracket == "[" else base
+            return True
+        self._frames.pop()
+        self.place = base
+        return bool(self._frames)
 
 
 def _end_of_quote(text: str) -> int | None:
-    pattern = r"'(?:[^']|'')*'" if text[0] == "'" else r'"(?:[^"\\]|\\.)*"'
+    pattern = r"'(?:[^']|'')*'(?!')" if text[0] == "'" else r'"(?:[^"\\]|\\.)*"'
     found = re.match(pattern, text, re.DOTALL)
     return found.end() if found is not None else None
 

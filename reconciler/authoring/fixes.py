@@ -55,12 +55,15 @@ def _of(text: Text, diagnostic: Diagnostic) -> Iterator[Fix]:
 def _wrong(text: Text, at: Position, meant: str) -> Span | None:
     """The word at a place that is most like the one that is meant: all of it, or one part of a dotted path."""
     line = text.line(at.line)
-    whole = _WORD.search(line, at.column - 1)
-    if whole is None or line[at.column - 1 : whole.start()].strip("\"' \t"):
+    start = at.column - 1
+    if line[start : start + 1] in ("'", '"'):
+        start += 1
+    whole = next((word for word in _WORD.finditer(line) if word.start() <= start < word.end()), None)
+    if whole is None:
         return None
     choices = [whole.span()]
     if "." not in meant and "/" not in meant:
-        choices += [part.span() for part in _PART.finditer(line, *whole.span())]
+        choices += [part.span() for part in _PART.finditer(line, start, whole.end())]
     elif "/" not in meant:
         choices += [(begin, whole.end()) for begin in _starts(line, *whole.span())]
 
@@ -74,4 +77,5 @@ def _wrong(text: Text, at: Position, meant: str) -> Span | None:
 
 
 def _starts(line: str, begin: int, end: int) -> list[int]:
+    """Where a dotted path, or the rest of one, begins."""
     return [begin, *(found.end() for found in re.finditer(r"\.", line[:end]) if found.end() > begin)]

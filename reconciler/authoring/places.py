@@ -134,15 +134,11 @@ def names_in(document: Document, only: What | None = None) -> Iterator[Named]:
         only: names of this sort.
     """
     data, kind = document.parsed.data, document.kind
-    for pattern, what in USES.get(kind, ()):
-        if only not in (None, what):
-            continue
+    for pattern, what in _rows(USES, kind, only):
         for path, value in _at(data, pattern):
             for inner, name in [((), value)] if isinstance(value, str) else _items(value):
                 yield Named(what, name, (*path, *inner), on_key=False, defines=False)
-    for pattern, what in DEFINITIONS.get(kind, ()):
-        if only not in (None, what):
-            continue
+    for pattern, what in _rows(DEFINITIONS, kind, only):
         for path, value in _at(data, pattern):
             if isinstance(value, str):
                 yield Named(what, value, path, on_key=False, defines=True)
@@ -155,6 +151,12 @@ def names_in(document: Document, only: What | None = None) -> Iterator[Named]:
         pattern, what = KEYS[kind]
         for path, _ in _at(data, pattern):
             yield Named(what, str(path[-1]), path, on_key=True, defines=True)
+
+
+def _rows(
+    table: Mapping[Kind, tuple[tuple[Path, What], ...]], kind: Kind, only: What | None
+) -> list[tuple[Path, What]]:
+    return [row for row in table.get(kind, ()) if only in (None, row[1])]
 
 
 def _items(value: Any) -> Iterator[tuple[Path, str]]:

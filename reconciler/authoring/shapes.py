@@ -194,7 +194,8 @@ def _takes(annotation: Any) -> str:
     if origin is Literal:
         return " | ".join(map(_written, get_args(annotation)))
     if origin in (list, Sequence, tuple):
-        return f"a list of {_takes(get_args(annotation)[0]).removeprefix('a ')}"
+        inner = _takes(get_args(annotation)[0])
+        return "a list of maps" if inner == "a map" else f"a list of {inner}"
     if origin in (dict, Mapping):
         return "a map"
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -13,6 +13,7 @@ from reconciler.authoring.snapshots import Snapshot
 from reconciler.authoring.texts import Position, Span, Text
 from reconciler.documents.kinds import CONTENT, Kind
 from reconciler.documents.marks import Path
+from reconciler.expressions import EACH
 from reconciler.expressions import Path as VarPath
 from schema.merging import APPEND
 
@@ -49,7 +50,7 @@ class Spot(NamedTuple):
         depth = shapes.has_vars(self.path)
         if depth is None or not self.on_key or len(self.path) <= depth or self.kind is Kind.WORKFLOW:
             return None
-        return tuple(part.removesuffix(APPEND) if isinstance(part, str) else part for part in self.path[depth:])
+        return tuple(part.removesuffix(APPEND) if isinstance(part, str) else EACH for part in self.path[depth:])
 
 
 def find(snapshot: Snapshot, path: str, text: Text, position: Position) -> Spot | None:
