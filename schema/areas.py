@@ -33,6 +33,11 @@ AREAS: Final = (
     AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
     AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(
+        "explanations",
+        Family.CONFIG,
+        "Why a host has something or has it not, why two hosts differ, and which config lines matter to nobody.",
+    ),
+    AreaInfo(
         "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
     ),
     AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),

@@ -15,7 +15,7 @@ from schema.errors import Fault
 if TYPE_CHECKING:
     from reconciler.graph import Graph
 
-ARGUMENTS: Final = frozenset({"asOf", "rev", "base"})
+ARGUMENTS: Final = frozenset({"asOf", "otherAsOf", "rev", "base"})
 """Arguments, of whatever field, that name a revision."""
 MAX_REVISIONS: Final = 4
 """That one query may name."""

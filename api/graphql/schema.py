@@ -15,6 +15,7 @@ from strawberry.types import get_object_definition
 from api.graphql.audit import AuditQueries
 from api.graphql.context import Guard
 from api.graphql.envoys import EnvoyQueries
+from api.graphql.explanations import ExplanationQueries
 from api.graphql.previews import PreviewQueries
 from api.graphql.revisions import RevisionQueries
 from api.graphql.runs import RunQueries
@@ -25,7 +26,7 @@ CACHED_QUERIES: Final = 64
 
 
 @strawberry.type(description="What can be asked. Each field needs the permission that its REST twin needs.")
-class Query(TraceQueries, PreviewQueries, EnvoyQueries, RunQueries, RevisionQueries, AuditQueries):
+class Query(TraceQueries, ExplanationQueries, PreviewQueries, EnvoyQueries, RunQueries, RevisionQueries, AuditQueries):
     """The root of every query."""
 
 

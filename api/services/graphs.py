@@ -20,8 +20,12 @@ from schema.errors import Exhausted, Invalid, NotFound, Stalled, Unavailable
 from schema.time import from_rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.services.container import Services
+    from reconciler.explanations.blaming import Wanted
     from reconciler.graph import Graph
+    from schema.explanations import Blamed
 
 MAX_AS_OF: Final = 255
 MAX_SEQUENCE_DIGITS: Final = 6
@@ -110,6 +114,10 @@ class Archive(Protocol):
         Raises:
             NotValid: it does not compile. ArchiveBusy. Fault: git cannot give it.
         """
+        ...
+
+    async def blame(self, wanted: Sequence[Wanted]) -> list[Blamed | None]:
+        """Who last changed each of some lines; None where that is not known, or would take too long."""
         ...
 
 

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from api.services.graphs import ArchiveBusy, NotValid
 from reconciler import graph as graphs
+from reconciler.explanations.blaming import Wanted, look_up
 from reconciler.graph import Graph
 from reconciler.repository import Repository
 from schema.diagnostics import Severity
+from schema.explanations import Blamed
 
 KEPT: Final = 4
 """Graphs; they share what is alike with the one in force."""
 WAITING: Final = 8
 """Revisions that wait to be compiled."""
+BLAME_S: Final = 3.0
+"""How long an answer waits for the commits behind its lines."""
 
 
 class Archive:
@@ -64,6 +68,14 @@ class Archive:
             coming = self._coming[commit] = loop.run_in_executor(self._thread, self._compiled, commit)
             coming.add_done_callback(lambda done: self._done(commit, done))
         return await asyncio.shield(coming)
+
+    async def blame(self, wanted: Sequence[Wanted]) -> list[Blamed | None]:
+        """Who last changed each of some lines; None where that is not known, or would take too long."""
+        looked_up = asyncio.get_running_loop().run_in_executor(self._thread, look_up, self._repository, wanted)
+        try:
+            return await asyncio.wait_for(looked_up, BLAME_S)
+        except TimeoutError:  # behind a revision that is being compiled
+            return [None] * len(wanted)
 
     def close(self) -> None:
         """Compile no more; what is under way ends with the process."""

@@ -61,6 +61,8 @@ def server(running: FleetServer) -> FleetServer:
 QUERIES = {
     "/api/v1/config/trace": f"hostname={HOST}",
     "/api/v1/config/search": "configcrate=nginx",
+    "/api/v1/config/why": f"hostname={HOST}&subject=nginx",
+    "/api/v1/config/diff": f"hostname={HOST}&other=db01.prod.example.com",
     "/api/v1/preview": "configcrate=nginx",
     "/api/v1/inventory": "where=os.distro=debian",
 }
