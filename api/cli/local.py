@@ -10,6 +10,7 @@ from api.cli.exits import Exit, Problem
 
 if TYPE_CHECKING:
     from reconciler.graph import Graph
+    from reconciler.repository import Repository
     from reconciler.repository.trees import Tree
     from schema.diagnostics import Diagnostic
 
@@ -84,6 +85,17 @@ def compiled(tree: Tree) -> Graph:
     if compilation.graph is None:
         raise InvalidConfig(tree, compilation.diagnostics)
     return compilation.graph
+
+
+def history(path: Path) -> Repository:
+    """The git repository that a path is in.
+
+    Raises:
+        schema.errors.Fault: it is in none.
+    """
+    from reconciler import repository
+
+    return repository.open(_git_root(path))
 
 
 def below(path: Path) -> str:

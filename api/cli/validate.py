@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -39,6 +40,10 @@ def validate(
         str | None, typer.Option(metavar="REV", help="Judge a commit, branch or tag, not the files as they stand.")
     ] = None,
     staged: Annotated[bool, typer.Option("--staged", help="Judge what `git commit` would commit.")] = False,
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", help="The day on which waivers are judged, as 2026-12-31; by default today (UTC)."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print; sarif and github are for CI.")] = Format.TEXT,
     json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -49,9 +54,12 @@ def validate(
     """
     from reconciler import graph
 
+    now = _instant(date)
     tree = local.open_tree(path, rev=rev, staged=staged)
     compilation = graph.compile_tree(tree)
     diagnostics = compilation.diagnostics
+    if compilation.documents is not None:
+        diagnostics = sorted([*diagnostics, *graph.lapses(compilation.documents, now)], key=_place)
     wrong = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     valid = compilation.graph is not None and not any(item.severity in wrong for item in diagnostics)
     if json_ or form is Format.JSON:
@@ -83,6 +91,22 @@ def show(tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
         typer.echo()
 
 
+def _instant(day: str | None) -> int:
+    """The moment at which waivers are judged: now, or the beginning of a day (UTC)."""
+    from schema.time import from_rfc3339
+
+    if day is None:
+        return time.time_ns() // 1_000
+    try:
+        return from_rfc3339(f"{day}T00:00:00Z")
+    except ValueError as error:
+        raise typer.BadParameter(f"{day} is no day, as 2026-12-31", param_hint="--date") from error
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int, str]:
+    return item.file, item.line, item.column, item.code
+
+
 def _annotate(diagnostics: Sequence[Diagnostic], form: Format, below: str) -> None:
     from api.cli import annotations
 
@@ -99,7 +123,11 @@ def excerpt(tree: Tree, file: str, number: int, column: int) -> None:
     lines = tree.read(entry.oid).decode("utf-8", "replace").split("\n") if entry else []
     if not 0 < number <= len(lines):
         return
-    source = lines[number - 1].rstrip("\r")
+    pointed(lines[number - 1].rstrip("\r"), number, column)
+
+
+def pointed(source: str, number: int, column: int) -> None:
+    """Print a line by its number, with a caret under a column."""
     fits = len(source) <= LONGEST_LINE or column <= LONGEST_LINE // 2
     start = 0 if fits else column - LONGEST_LINE // 2
     shown = source[start : start + LONGEST_LINE]
