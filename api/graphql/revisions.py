@@ -69,4 +69,4 @@ class RevisionQueries:
     @guarded(Permission.FLEET_READ, graphql_type=ConfigStatusType)
     def config_status(self, info: Info) -> ConfigStatus:
         """Which commit is in force, and why a newer one is not."""
-        return revisions.status(info.context.work)
+        return revisions.status(info.context.work, info.context.graph)

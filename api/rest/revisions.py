@@ -13,9 +13,10 @@ area = Area("revisions")
 
 
 @area("GET", "/api/v1/config/status", Permission.FLEET_READ)
-def config_status(work: Work) -> ConfigStatus:
-    """Whether the newest commit is in force, and if not, why."""
-    return revisions.status(work)
+async def config_status(call: Call) -> ConfigStatus:
+    """Whether the newest commit is in force, and if not, why. Waivers that have expired since are warned of."""
+    graph = call.app.graph
+    return await call.app.read(call.actor, lambda work: revisions.status(work, graph), request_id=call.request_id)
 
 
 @area("GET", "/api/v1/config/version", Permission.FLEET_READ)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from api.services.work import Actor, Work
 from api.storage import revisions as rows
+from reconciler.graph import lapses
 from schema.config import ConfigStatus
 from schema.diagnostics import Diagnostic, Severity
 from schema.errors import NotFound, Unavailable
@@ -18,6 +19,7 @@ from schema.revisions import ConfigVersion, Reloaded, Revision, RevisionState
 
 if TYPE_CHECKING:
     from api.services.container import Services
+    from reconciler.graph import Graph
 
 MAX_DIAGNOSTICS: Final = 200
 RELOAD_WAIT_S: Final = 30.0
@@ -146,8 +148,12 @@ def page(work: Work, *, before: int | None = None, limit: int = 50) -> list[Revi
     return rows.page(work.session, work.project_id, before=before, limit=limit)
 
 
-def status(work: Work) -> ConfigStatus:
-    """Health of the config: what is in force, and why a newer commit is not."""
+def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
+    """Health of the config: what is in force, and why a newer commit is not.
+
+    Args:
+        graph: in force; of its waivers, those that have expired by now are among the diagnostics.
+    """
     current, last = rows.in_force(work.session, work.project_id), rows.newest(work.session, work.project_id)
     failed = last if last is not None and last.state in {RevisionState.FAILED, RevisionState.DIVERGED} else None
     return ConfigStatus(
@@ -157,7 +163,10 @@ def status(work: Work) -> ConfigStatus:
         last_reload_at=last.seen_at if last else "",
         commit=current.commit if current else None,
         failed_commit=failed.commit if failed else None,
-        diagnostics=failed.diagnostics if failed else [],
+        diagnostics=[
+            *(failed.diagnostics if failed else ()),
+            *(lapses(graph.documents, work.now)[:MAX_DIAGNOSTICS] if graph is not None else ()),
+        ],
     )
 
 

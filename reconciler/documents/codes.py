@@ -85,6 +85,8 @@ CODES: Final[dict[str, str]] = {
     "test.duplicate": "Two tests of one file have one name.",
     "test.no-host": "A test is about hosts that no match block applies to: it will fail.",
     "test.never-fails": "A test wants something gone that does not exist anywhere: it cannot fail.",
+    "waiver.expired": "A waiver whose time is over; told by the day it is asked, so compiling never tells it.",
+    "waiver.no-host": "A waiver for hosts that no match block has.",
     "waiver.no-control": "A waiver for a control that nothing in the repository claims.",
 }
 """Code → what it says."""
@@ -97,7 +99,9 @@ WARNINGS: Final = frozenset(
         "test.never-fails",
         "test.no-host",
         "vars.template",
+        "waiver.expired",
         "waiver.no-control",
+        "waiver.no-host",
     }
 )
 """Codes that do not keep a revision from coming into force."""

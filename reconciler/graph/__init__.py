@@ -16,5 +16,6 @@ from reconciler.graph.structure import search as search
 from reconciler.graph.structure import tree as tree
 from reconciler.graph.tracing import reach as reach
 from reconciler.graph.tracing import trace as trace
+from reconciler.graph.work import lapses as lapses
 
 compile = compile_tree  # noqa: A001 - the word the language uses: graph.compile

@@ -54,7 +54,9 @@ def check(
     tests, environments = documents.of(Kind.TESTS), documents.of(Kind.ENVIRONMENTS)
     if (
         before is not None
-        and before[2:5] == (names, crates, matcher)
+        and before.names is names
+        and before.crates is crates
+        and before.matcher is matcher
         and _same(before.tests, tests)
         and _same(before.environments, environments)
     ):

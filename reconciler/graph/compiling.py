@@ -55,6 +55,7 @@ class Cache:
     about_work: list[Diagnostic] = field(default_factory=list)
     about_waivers: list[Diagnostic] = field(default_factory=list)
     about_tests: assertions.Told | None = None
+    about_waived: work.WaivedHosts | None = None
     sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
     """Each lives as long as a profile has it."""
     blocks: Blocks | None = None
@@ -87,7 +88,7 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
     Never raises for bad content: what is wrong stands in the diagnostics, all of it.
     """
     cache = Cache() if cache is None else cache
-    with cache.lock, _without_collecting(cold=cache.last is None):
+    with cache.lock, without_collecting(cold=cache.last is None):
         documents = load(tree, cache.documents)
         try:
             return _Compile(documents, cache).run()
@@ -95,14 +96,14 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
             cache.last, cache.blocks = None, None
             message = f"the catalogs of all match blocks take more than {MAX_PLAN_BYTES} bytes"
             hint = "put long texts into files"
-            return Compilation(None, [diagnostic("plan.too-large", ROOT, 1, 1, message, hint)])
+            return Compilation(None, [diagnostic("plan.too-large", ROOT, 1, 1, message, hint)], documents)
         except BaseException:
             cache.last = None  # what is kept may belong to two trees
             raise
 
 
 @contextmanager
-def _without_collecting(*, cold: bool) -> Iterator[None]:
+def without_collecting(*, cold: bool) -> Iterator[None]:
     """Many objects are made that stay: looking for garbage among them would cost a fourth of a cold compile."""
     if not _PAUSE.acquire(blocking=False):
         yield
@@ -161,11 +162,13 @@ class _Compile:
         cache.last, cache.roles, cache.names, cache.library, cache.blocks = documents, roles, names, library, blocks
         self._check_blocks(blocks)
         cache.about_tests = assertions.check(documents, names, library.by_name, blocks.matcher, cache.about_tests)
+        cache.about_waived = work.check_waived_hosts(documents, blocks.matcher, cache.about_waived)
         self.found += cache.about_tests.diagnostics
+        self.found += cache.about_waived.diagnostics
         ordered = _in_order(self.found)
         if any(each.severity is Severity.ERROR for each in ordered):
-            return Compilation(None, ordered)
-        return Compilation(self._graph(library, roles, blocks), ordered)
+            return Compilation(None, ordered, documents)
+        return Compilation(self._graph(library, roles, blocks), ordered, documents)
 
     def _touched(self, *kinds: Kind) -> bool:
         return self.cold or not self.kinds.isdisjoint(kinds)

@@ -78,6 +78,8 @@ class Compilation:
     """None if and only if a diagnostic is an error."""
     diagnostics: list[Diagnostic]
     """By file, line and column."""
+    documents: Documents | None = None
+    """What was read, sound or not."""
 
 
 NO_MATCHER: Final = Matcher(())

@@ -1,21 +1,27 @@
-"""Tasks, workflows and waivers: what they name is held against the tree. What acts on them is not built yet."""
+"""Tasks, workflows and waivers: what they name is held against the tree. What acts on them is not built yet.
+
+Whether a waiver has expired depends on the day, and compiling never does: `lapses` is asked beside it. That a control
+passes although it is waived can be told when controls are observed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler import expressions
 from reconciler.documents import Document, Documents, Kind
 from reconciler.documents.complaints import diagnostic, listed, nearest
 from reconciler.documents.marks import Path
-from reconciler.graph import patterns
+from reconciler.graph import patterns, selecting
+from reconciler.graph.matching import Matcher
 from schema.diagnostics import Diagnostic
 from schema.documents.claims import ComplianceClaims
 from schema.documents.configcrates import Configcrate
 from schema.documents.tasks import Task
-from schema.documents.waivers import Waivers
+from schema.documents.waivers import Waiver, Waivers
 from schema.documents.workflows import Workflow
+from schema.time import to_rfc3339
 
 WAIVED: Final = frozenset({Kind.WAIVERS, Kind.CLAIMS, Kind.CONFIGCRATE, Kind.USERCRATE})
 """Kinds that decide what is wrong with waivers."""
@@ -29,6 +35,55 @@ def check(documents: Documents) -> list[Diagnostic]:
 def check_waivers(documents: Documents) -> list[Diagnostic]:
     """What is wrong with the waivers of a tree, beyond each file itself."""
     return list(_waivers(documents))
+
+
+class WaivedHosts(NamedTuple):
+    """What is wrong with the hosts that waivers name, and all that it depends on."""
+
+    documents: Sequence[Document]
+    matcher: Matcher
+    diagnostics: list[Diagnostic]
+
+
+def check_waived_hosts(documents: Documents, matcher: Matcher, before: WaivedHosts | None) -> WaivedHosts:
+    """A warning for each waiver whose pattern fits no match block; `before`, when nothing has changed."""
+    waivers = documents.of(Kind.WAIVERS)
+    if (
+        before is not None
+        and before.matcher is matcher
+        and [id(each) for each in before.documents] == [id(each) for each in waivers]
+    ):
+        return before
+    found = []
+    for document, at, waiver in _each_waiver(documents):
+        try:
+            pattern = patterns.parse(waiver.match) if waiver.match is not None else None
+        except patterns.BadPattern:
+            continue  # which has been said
+        if pattern is not None and not any(selecting.overlap(pattern, each) for each in matcher.patterns):
+            message = f"no match block has a host that {waiver.match} matches: it waives nothing"
+            found.append(_at(documents, document, (*at, "match"), "waiver.no-host", message))
+    return WaivedHosts(waivers, matcher, found)
+
+
+def lapses(documents: Documents, now: int) -> list[Diagnostic]:
+    """A warning for each waiver that has expired.
+
+    Args:
+        now: microseconds since 1970, UTC.
+    """
+    return [
+        _at(
+            documents,
+            document,
+            (*at, "expires"),
+            "waiver.expired",
+            f"the waiver of {waiver.control} of {waiver.framework} expired at {to_rfc3339(waiver.expires)}",
+            "have it approved anew, or take it away",
+        )
+        for document, at, waiver in _each_waiver(documents)
+        if waiver.expires <= now
+    ]
 
 
 def _tasks(documents: Documents) -> Iterator[Diagnostic]:
@@ -104,24 +159,24 @@ def _text(
 
 
 def _waivers(documents: Documents) -> Iterator[Diagnostic]:
-    if not documents.of(Kind.WAIVERS):
-        return
-    claimed = set(_claimed(documents))
+    claimed = set(_claimed(documents)) if documents.of(Kind.WAIVERS) else set()
+    for document, at, waiver in _each_waiver(documents):
+        if waiver.match is not None:
+            try:
+                patterns.parse(waiver.match)
+            except patterns.BadPattern as error:
+                yield _at(documents, document, (*at, "match"), "match.pattern", str(error), error.hint)
+        if (waiver.framework, waiver.control) not in claimed:
+            message = f"nothing claims {waiver.control} of {waiver.framework}"
+            hint = nearest(waiver.control, [control for framework, control in claimed if framework == waiver.framework])
+            yield _at(documents, document, (*at, "control"), "waiver.no-control", message, hint)
+
+
+def _each_waiver(documents: Documents) -> Iterator[tuple[Document, Path, Waiver]]:
     for document in documents.of(Kind.WAIVERS):
         model = document.parsed.model
         for index, waiver in enumerate(model.waivers if isinstance(model, Waivers) else ()):
-            at: Path = ("waivers", index)
-            if waiver.match is not None:
-                try:
-                    patterns.parse(waiver.match)
-                except patterns.BadPattern as error:
-                    yield _at(documents, document, (*at, "match"), "match.pattern", str(error), error.hint)
-            if (waiver.framework, waiver.control) not in claimed:
-                message = f"nothing claims {waiver.control} of {waiver.framework}"
-                hint = nearest(
-                    waiver.control, [control for framework, control in claimed if framework == waiver.framework]
-                )
-                yield _at(documents, document, (*at, "control"), "waiver.no-control", message, hint)
+            yield document, ("waivers", index), waiver
 
 
 def _claimed(documents: Documents) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ WITHOUT_HINT = {
     "schema.missing-key", "resource.missing-key", "resource.invalid", "idempotency.unguarded", "crate.cycle",
     "role.cycle", "file.refused", "file.ignored", "file.too-large", "yaml.alias", "yaml.alias-limit", "yaml.depth",
     "yaml.directive", "yaml.duplicate-key", "yaml.empty", "expression.invalid", "expression.syntax",
-    "workflow.duplicate-step",
+    "workflow.duplicate-step", "waiver.no-host",
 }  # fmt: skip
 """Codes whose message alone says what to do."""
 

@@ -181,3 +181,37 @@ def test_validating_a_directory_loads_nothing_of_the_server_git_or_the_network()
     )  # fmt: skip
 
     assert kept_out & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+WAIVER = "waivers:\n  - {framework: nist, control: AC-1, reason: r, approved_by: jane, expires: 2026-12-31}\n"
+
+
+def test_a_waiver_is_judged_by_the_day_it_is_asked_and_only_warned_of(vigo: Vigo, fleet: Path) -> None:
+    (fleet / "compliance.vgo").write_text("nist: [AC-1]\n")
+    (fleet / "waivers.vgo").write_text(WAIVER)
+
+    before = vigo("validate", str(fleet), "--date", "2026-12-30")
+    code, out, _ = vigo("validate", str(fleet), "--date", "2026-12-31")
+
+    assert before == (0, "valid: 10 files\n", "")
+    assert code == 0
+    assert out == (
+        "waivers.vgo:2:77: warning[waiver.expired]: the waiver of AC-1 of nist expired at 2026-12-31T00:00:00Z\n"
+        "   2 |   - {framework: nist, control: AC-1, reason: r, approved_by: jane, expires: 2026-12-31}\n"
+        f"     | {' ' * 76}^\n"
+        "     = hint: have it approved anew, or take it away\n"
+        "\nvalid: 10 files, 1 warning\n"
+    )
+    assert vigo("validate", str(fleet), "--date", "2026-12-31", "--strict")[0] == 2
+
+
+def test_today_is_the_day_when_none_is_given_and_other_mistakes_hide_no_lapse(vigo: Vigo, fleet: Path) -> None:
+    (fleet / "compliance.vgo").write_text("nist: [AC-1]\n")
+    (fleet / "waivers.vgo").write_text(WAIVER.replace("2026-12-31", "2001-01-01"))
+    (fleet / "roles.vgo").write_text("roles: [\n")
+
+    code, out, _ = vigo("validate", str(fleet), "--json")
+
+    assert code == 2
+    assert {"yaml.syntax", "waiver.expired"} <= {each["code"] for each in json.loads(out)["diagnostics"]}
+    assert vigo("validate", str(fleet), "--date", "tomorrow")[0] == 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from api.services import revisions
+from reconciler import graph
 from schema.access import Role
 from schema.diagnostics import Diagnostic
 from schema.revisions import RevisionState
+from tests.factories.trees import tree
 from tests.server import Server
 
 GOOD, BAD, NEXT = "a" * 40, "b" * 40, "c" * 40
@@ -59,6 +61,23 @@ def test_a_bad_commit_is_told_and_the_good_one_stays(server: Server) -> None:
     publish(server, NEXT)
     assert status(server)["healthy"] is True
     assert server.get("/api/v1/config/version", role=Role.VIEWER).json() == {"version": 3, "commit": NEXT}
+
+
+def test_a_waiver_that_expired_since_the_commit_is_warned_of(server: Server) -> None:
+    waiver = "{framework: nist, control: AC-1, reason: r, approved_by: jane, expires: %s}"
+    files = {
+        "compliance.vgo": "nist: [AC-1]\n",
+        "waivers.vgo": f"waivers:\n  - {waiver % '2026-11-23'}\n  - {waiver % '2026-11-22'}\n",
+    }
+    publish(server, GOOD)
+    server.services.graph = graph.compile_tree(tree(files)).graph
+
+    told = status(server)
+
+    assert told["healthy"] is True
+    assert [(each["code"], each["severity"], each["line"]) for each in told["diagnostics"]] == [  # type: ignore[attr-defined]
+        ("waiver.expired", "warning", 3)
+    ]
 
 
 def test_back_to_the_good_commit_is_healthy_again(server: Server) -> None:
