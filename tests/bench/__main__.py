@@ -48,7 +48,7 @@ def _table(figures: Sequence[Figure]) -> Table:
             f"{figure.value:.4g} {figure.unit}",
             ", ".join(limit),
             peer,
-            "" if figure.ratio is None else f"{figure.ratio:.3f}x",
+            "" if figure.ratio is None else f"{figure.ratio:.3g}x",
             {True: "yes", False: "NO", None: "–"}[figure.ok],
         )
     return table
