@@ -62,11 +62,11 @@ def overlap(one: Pattern, other: Pattern) -> bool:
     for exact, pattern in ((one, other), (other, one)):
         if exact.kind is PatternKind.EXACT:
             return pattern.matches(exact.folded)
-    if PatternKind.REGEX not in (one.kind, other.kind):
-        return _meet(one.tokens, other.tokens)
     (head, tail), (other_head, other_tail) = _literals(one), _literals(other)
     begins = head.startswith(other_head) or other_head.startswith(head)
-    return begins and (tail.endswith(other_tail) or other_tail.endswith(tail))
+    if not begins or not (tail.endswith(other_tail) or other_tail.endswith(tail)):
+        return False
+    return PatternKind.REGEX in (one.kind, other.kind) or _meet(one.tokens, other.tokens)
 
 
 def _literals(pattern: Pattern) -> tuple[str, str]:
