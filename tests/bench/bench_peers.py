@@ -108,7 +108,7 @@ def _vigo_trace(place: Path) -> Measure:
 
 
 def _ansible(place: Path) -> Measure | None:
-    program = shutil.which("ansible-inventory")
+    program = shutil.which("ansible-inventory", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if program is None:
         return None
     inventory = peer_fleet.ansible(place, ANSIBLE_HOSTS)

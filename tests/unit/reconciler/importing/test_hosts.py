@@ -215,6 +215,8 @@ def root(tmp_path: Path) -> Path:
     (place / "etc/app/a.conf").write_bytes(b"a\xff")
     (place / "etc/app/a.conf").chmod(0o640)
     (place / "etc/app/sub/b").write_text("b")
+    for path, mode in (("etc/app", 0o755), ("etc/app/sub", 0o755), ("etc/app/sub/b", 0o644)):
+        (place / path).chmod(mode)
     (place / "etc/app/link").symlink_to("/etc/passwd")
     (place / "etc/app/loop").symlink_to(".")
     os.mkfifo(place / "etc/app/fifo")
