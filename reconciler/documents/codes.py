@@ -76,6 +76,7 @@ CODES: Final[dict[str, str]] = {
     "match.pattern": "A pattern that cannot be read, or that no host name can match.",
     "match.shadowed": "A match block that can never apply, because another always does.",
     "usercrate.unknown": "A reference to a usercrate that does not exist.",
+    "usercrate.nobody": "A usercrate that no user of any host could have.",
     "usercrate.shared": "A resource of a usercrate owns something that is the same for every user.",
     "usercrate.runs-as": "A command in a usercrate that asks to run as somebody else than the user.",
     "task.unknown": "A reference to a task that does not exist.",

@@ -113,6 +113,8 @@ class _Compiler:
         nodes = self._nodes(entries)
         compiled, owned = [], []
         crate_given = self._condition(self.model.when, ("when",), frozenset())
+        if self.users is not None and (nobody := self.users.nobody()):
+            self._complain(nobody.code, (nobody.key,), nobody.message, nobody.hint)
         for entry, node in zip(entries, nodes, strict=True):
             self._read_expressions(entry, crate_given)
             compiled.append(self._compiled(entry, node))

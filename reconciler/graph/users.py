@@ -52,6 +52,13 @@ class UserRules:
             return None
         return repr((model.when, model.users, model.include_root))
 
+    def nobody(self) -> Refused | None:
+        """Why there is no host on which it would be applied for anybody."""
+        if self._model.users and set(self._model.users) == {"root"} and not self._model.include_root:
+            message = "it is for root alone, for whom usercrates are not applied"
+            return Refused("usercrate.nobody", "users", message, "include_root: true, if root is meant")
+        return None
+
     def objection(self, resource: Resource, spec: Mapping[str, Any], thing: str) -> Refused | None:
         """Why a resource cannot be applied once per user."""
         model = RESOURCES[resource.type]
