@@ -18,6 +18,7 @@ class Late:
     """The base of classes of which objects may be filled late. One that is made as usual costs nothing more."""
 
     __slots__ = ("_fill",)
+    _fill: Callable[[Any], None] | None
 
     if not TYPE_CHECKING:
 

@@ -61,7 +61,7 @@ def make(leaves: Mapping[str, LeafResult]) -> Blocks:
     return Blocks(
         leaves,
         list(leaves),
-        _starts(leaves),
+        starts_of(leaves),
         order,
         profiles,
         ids,
@@ -97,7 +97,7 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
     return Blocks(
         leaves,
         before.paths if same_paths else list(leaves),
-        before.starts if same_counts else _starts(leaves),
+        before.starts if same_counts else starts_of(leaves),
         order,
         overlaid(before.profiles, came) if gone == came.keys() else {profile.id: profile for profile in order},
         ids,
@@ -157,5 +157,6 @@ def _matched(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -
     return matcher
 
 
-def _starts(leaves: Mapping[str, LeafResult]) -> list[int]:
+def starts_of(leaves: Mapping[str, LeafResult]) -> list[int]:
+    """Where the profiles of each leaf begin, and how many there are."""
     return list(accumulate([len(leaf.profiles) for leaf in leaves.values()], initial=0))

@@ -59,6 +59,8 @@ class Cache:
     sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
     """Each lives as long as a profile has it."""
     blocks: Blocks | None = None
+    sound: bool = False
+    """Whether the last compile gave a graph."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -142,6 +144,7 @@ class _Compile:
 
     def run(self) -> Compilation:
         documents, cache = self.documents, self.cache
+        cache.sound = False
         names = references.known(documents) if self.renamed or self._touched(Kind.ROLES) else cache.names
         assert names is not None
         library = cache.library
@@ -166,7 +169,8 @@ class _Compile:
         self.found += cache.about_tests.diagnostics
         self.found += cache.about_waived.diagnostics
         ordered = _in_order(self.found)
-        if any(each.severity is Severity.ERROR for each in ordered):
+        cache.sound = all(each.severity is not Severity.ERROR for each in ordered)
+        if not cache.sound:
             return Compilation(None, ordered, documents)
         return Compilation(self._graph(library, roles, blocks), ordered, documents)
 

@@ -65,7 +65,7 @@ class Leaves:
                 line, column = documents.place(document, ("envoys", index, "match"))
                 found.append(diagnostic("match.pattern", document.path, line, column, str(error), error.hint))
                 continue
-            id_ = _profile_id(document.path, pattern, counted)
+            id_ = profile_id(document.path, pattern, counted)
             profile = _taken_over(reusable, id_, document, index, block)
             if profile is None:
                 resolution = resolve(document, index, block, scope, self._roles)
@@ -110,7 +110,8 @@ def _taken_over(
     return replace(before, document=document, index=index)
 
 
-def _profile_id(path: str, pattern: Pattern, counted: dict[str, int]) -> str:
+def profile_id(path: str, pattern: Pattern, counted: dict[str, int]) -> str:
+    """The id of the next block of a leaf; `counted` is kept between its blocks."""
     id_ = f"{path}#{pattern.text}"
     counted[id_] = number = counted.get(id_, 0) + 1
     return id_ if number == 1 else f"{id_}#{number}"

@@ -114,11 +114,7 @@ def _facts(linked: Linked) -> Facts:
 
 def _named(before: Library | None, fresh: Mapping[str, Facts], gone: set[str]) -> Mapping[str, Sequence[str]]:
     if before is None:
-        collected: dict[str, list[str]] = {}
-        for path, facts in fresh.items():
-            for source in facts.sources:
-                collected.setdefault(source, []).append(path)
-        return collected
+        return named_by(fresh)
     known = before.facts
     if not gone and all(path in known and known[path].sources == each.sources for path, each in fresh.items()):
         return before.named
@@ -130,6 +126,15 @@ def _named(before: Library | None, fresh: Mapping[str, Facts], gone: set[str]) -
         for source in facts.sources:
             named[source] = [*named.get(source, ()), path]
     return named
+
+
+def named_by(facts: Mapping[str, Facts]) -> dict[str, Sequence[str]]:
+    """Path of content → paths of the crates that name it."""
+    found: dict[str, list[str]] = {}
+    for path, each in facts.items():
+        for source in each.sources:
+            found.setdefault(source, []).append(path)
+    return dict(found)
 
 
 def _is_usercrate(linked: Linked) -> bool:

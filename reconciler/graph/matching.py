@@ -29,7 +29,12 @@ _Buckets = dict[str, tuple[_Ranked, ...]]
 class Matcher:
     """Patterns in order of precedence within their kind; answers with their indexes."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], shadows: Sequence[tuple[int, int]] | None = None) -> None:
+        """The matcher of these patterns.
+
+        Args:
+            shadows: what its `shadows` gives, where that is known already: to find it is most of the work.
+        """
         self.patterns: Sequence[Pattern] = patterns
         self._ranks: list[int] = list(range(_GAP, _GAP * (len(patterns) + 1), _GAP))
         """Ascending; one for each pattern. What refers to a pattern does so by rank, which outlives its index."""
@@ -45,8 +50,11 @@ class Matcher:
             self._add(ranked)
         self._regex_set = _regex_set(self._regexes)
         self._everything = self._first_of_all()
-        for ranked in added:
-            self._judge(ranked)
+        if shadows is None:
+            for ranked in added:
+                self._judge(ranked)
+        else:
+            self._shadows = {self._ranks[hidden]: self._ranks[by] for hidden, by in shadows}
 
     def match(self, hostname: str) -> int | None:
         """The index of the pattern that applies; None when none does."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from reconciler.late import Late
+
 EMPTY: Final = sha256(b"").digest()
 
 _Node = tuple[bytes, Any, Any]
@@ -18,16 +20,13 @@ _Node = tuple[bytes, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Late):
     """A tree that never changes: one that differs in few leaves shares all that is not above them."""
 
     size: int
+    root: bytes
+    """The root's hash."""
     top: _Node | None
-
-    @property
-    def root(self) -> bytes:
-        """The root's hash."""
-        return self.top[0] if self.top is not None else EMPTY
 
 
 def build(leaves: Sequence[bytes]) -> Plan:
@@ -37,7 +36,7 @@ def build(leaves: Sequence[bytes]) -> Plan:
         pairs = zip(row[::2], row[1::2], strict=False)  # the odd one is carried on: that gives RFC 6962's tree
         above = [(sha256(b"\1" + left[0] + right[0]).digest(), left, right) for left, right in pairs]
         row = [*above, row[-1]] if len(row) % 2 else above
-    return Plan(len(leaves), row[0] if row else None)
+    return Plan(len(leaves), row[0][0] if row else EMPTY, row[0] if row else None)
 
 
 def change(before: Plan, leaves: Mapping[int, bytes]) -> Plan:
@@ -46,7 +45,7 @@ def change(before: Plan, leaves: Mapping[int, bytes]) -> Plan:
     for at, leaf in leaves.items():
         assert top is not None
         top = _changed(top, before.size, at, leaf)
-    return Plan(before.size, top)
+    return Plan(before.size, top[0] if top is not None else EMPTY, top)
 
 
 def _changed(node: _Node, size: int, at: int, leaf: bytes) -> _Node:

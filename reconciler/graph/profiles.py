@@ -62,8 +62,6 @@ class Profile(Late):
     """Canonical JSON."""
     catalog_sha256: str
     secrets: tuple[str, ...]
-    leaf_hash: bytes
-    """Of the plan's Merkle tree."""
     findings: Sequence[Finding] = field(repr=False)
     """What is wrong with it."""
     usercrates: CrateSet
@@ -80,6 +78,11 @@ class Profile(Late):
                 or (changed.isdisjoint(self.resolution.usercrates) and changed.isdisjoint(self.usercrates.depends_on))
             )
         )
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """Of the plan's Merkle tree."""
+        return leaf_hash(self.id, self.catalog_sha256)
 
     @property
     def match_pattern(self) -> str:
@@ -172,7 +175,6 @@ class Profiles:
             self._bodies.setdefault(digest, body),
             digest,
             named,
-            leaf_hash(id_, digest),
             findings,
             usercrates,
         )
