@@ -17,6 +17,7 @@ from api.cli.exits import Problem
 
 if TYPE_CHECKING:
     from reconciler.graph import Cache, Graph
+    from reconciler.repository.trees import Tree
 
 RENDERING_S: Final = 60.0
 MAX_HOSTS: Final = 200_000
@@ -164,11 +165,26 @@ def _compared(
 def _graph(repo: Path, rev: str | None, cache: Cache) -> Graph:
     from reconciler import graph
 
-    tree = local.open_tree(repo, rev=rev)
+    tree = _tree(repo, rev)
     compilation = graph.compile_tree(tree, cache)
     if compilation.graph is None:
         raise local.InvalidConfig(tree, compilation.diagnostics)
     return compilation.graph
+
+
+def _tree(repo: Path, rev: str | None) -> Tree:
+    """The tree of a revision; `origin/main`, as a checkout of CI has it, is a remote's branch."""
+    from reconciler.repository.faults import RevisionNotFound
+
+    try:
+        return local.open_tree(repo, rev=rev)
+    except RevisionNotFound as not_found:
+        if rev is None or "/" not in rev or rev.startswith("refs/"):
+            raise
+        try:
+            return local.open_tree(repo, rev=f"refs/remotes/{rev}")
+        except RevisionNotFound:
+            raise not_found from None
 
 
 def _hosts(path: Path) -> list[str]:

@@ -41,7 +41,7 @@ def show(found: dict[str, Any]) -> None:
 
 def counted(found: dict[str, Any]) -> str:
     """How all that were looked at fall apart."""
-    what = "hosts" if found["subject"] == "hosts" else "match blocks"
+    what = ("host" if found["subject"] == "hosts" else "match block") + ("" if found["hosts"] == 1 else "s")
     same = sum(each["count"] for each in found["classes"] if each["certainty"] == "none")
     parts = [
         f"{found['hosts']:,} {what}: {found['changed']:,} change",

@@ -202,29 +202,35 @@ hostile = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+def tainted(value: Any, text: str) -> Any:
+    """The same, with this text wherever text of a branch may stand."""
+    if isinstance(value, str):
+        return value + text
+    if isinstance(value, list):
+        return [tainted(item, text) for item in value]
+    if isinstance(value, dict):
+        kept = {"certainty", "membership", "action"}
+        return {key: item if key in kept else tainted(item, text) for key, item in value.items()}
+    return value
+
+
+@settings(max_examples=150, deadline=None)
 @given(hostile, hostile)
 def test_nothing_of_a_branch_acts_in_a_comment(one: str, two: str) -> None:
-    def of(text: str) -> dict[str, str]:
-        motd = {"name": text or "m", "type": "file", "path": "/m", "content": text}
-        made = {"name": "site", "resources": [motd]}
-        return {
-            "hosts.vgo": HOSTS,
-            "configcrates/site.vgo": json.dumps(made),
-            "common.vgo": json.dumps({"vars": {"v": text}}),
-        }
-
-    try:
-        found = preview(of(one), of(two)).model_dump(mode="json")
-    except AssertionError:  # no valid name, or no valid text
-        return
+    reload = "{name: reload, type: service, service: nginx, state: reloaded}"
+    lines = '{name: motd, type: file, path: /etc/motd, content: "%s\\ntwo\\n", mode: "0644", notify: [reload]}'
+    base = {"hosts.vgo": HOSTS, "configcrates/site.vgo": crate(lines % "a", OLD, reload)}
+    other = {**base, "configcrates/site.vgo": crate(lines % "b", reload), "common.vgo": "vars: {v: 1}\n"}
+    found = preview(base, other).model_dump(mode="json")
+    found["classes"] = [tainted(found["classes"][0], one), tainted(found["classes"][0], two)]
     found["other"]["rev"], found["traits"] = two, {"os.version": one}
     tags = rendered(preview_markdown.written(found))
     assert {tag for tag, _ in tags} <= {
         "h3", "table", "thead", "tbody", "tr", "th", "td", "code", "p", "details", "summary", "pre", "blockquote",
     }  # fmt: skip
     assert all(said in ("[]", "[('class', 'language-diff')]") for _, said in tags)
-    assert sum(tag == "details" for tag, _ in tags) == len(found["classes"])
+    assert sum(tag == "details" for tag, _ in tags) == sum(tag == "pre" for tag, _ in tags) == 2
+    assert sum(tag == "tr" for tag, _ in tags) == 3
 
 
 def test_a_comment_is_never_longer_than_it_may_be() -> None:
