@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -16,6 +15,7 @@ from reconciler.expectations.hosts import CONTENT, Broken, Host, Instance, Subje
 from reconciler.expectations.origins import Origin
 from reconciler.graph import Graph, patterns, selecting
 from reconciler.graph.assertions import ABSENT, Target, bare, target, written
+from reconciler.graph.crates import plain_path
 from reconciler.graph.profiles import Profile
 from schema.documents.tests import Contained, HostTest, HostTests
 from schema.expectations import Failure, Verdict, Verdicts
@@ -303,7 +303,7 @@ def _instances(host: Host, wanted: Target) -> Iterator[Instance]:
 def _of_thing(host: Host, kind: str, identity: str) -> Iterator[Instance]:
     """What manages a thing. That something else may manage it, too, is of no interest where something does."""
     key = RESOURCES[kind].IDENTITY
-    plain = posixpath.normpath if key == "path" else str
+    plain = plain_path if key == "path" else str
     wanted, found, doubt = plain(identity), False, None
     for linked in host.crates.values():
         for number, resource in resources_of(linked):

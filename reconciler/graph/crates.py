@@ -7,6 +7,7 @@ A pure function of one file; what the file names elsewhere (sources, other crate
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -31,7 +32,9 @@ from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
 from schema.resources import RESOURCES
 
-_AGENT_PATHS: Final = ("/etc/vigo", "/var/lib/vigo")
+_AGENT_PATHS: Final = ("/etc/vigo", "/etc/vigo-agent", "/var/lib/vigo", "/var/lib/vigo-agent")
+_AGENT_PACKAGES: Final = frozenset({"vigo", "vigo-agent"})
+_AGENT_UNITS: Final = re.compile(r"/systemd/system/vigo(-agent)?\.service(\.d)?(/|$)")
 _AGENT_SERVICES: Final = frozenset({"vigo", "vigo-agent", "vigo.service", "vigo-agent.service"})
 
 
@@ -314,7 +317,7 @@ class _Compiler:
             return []
         where = self._where(entry, model.IDENTITY)
         if model.IDENTITY == "path":
-            thing = posixpath.normpath(thing)
+            thing = plain_path(thing)
         self._guard(entry, thing, where)
         if self.users is not None and (objection := self.users.objection(entry.resource, entry.spec, thing)):
             code, key, message, hint = objection
@@ -329,13 +332,15 @@ class _Compiler:
     def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
         kind, hit = RESOURCES[entry.resource.type].IDENTITY, False
         if kind == "path":
-            hit = thing.startswith(_AGENT_PATHS)
+            hit = _is_agents(thing) or (bool(entry.spec.get("force")) and _holds_agent(thing))
         elif kind == "service":
             hit = thing in _AGENT_SERVICES
         elif kind == "package":
-            hit = thing.startswith("vigo")
+            hit = thing.partition(":")[0] in _AGENT_PACKAGES
         if hit:
             message = f"{thing} is the agent's own: a mistake there would cut the host off"
+            if kind == "path" and not _is_agents(thing):
+                message = f"{thing} holds what is the agent's own: to remove it would cut the host off"
             self._complain("resource.guardrail", where, message, "the agent is updated by the server")
 
     def _refuse_double(self, owned: Sequence[Owned]) -> None:
@@ -356,6 +361,19 @@ class _Compiler:
     def _complain(self, code: str, where: DocumentPath, message: str, hint: str = "") -> None:
         mark = self.marks().value(original(where, self.document.parsed.kept))
         self.found.append(diagnostic(code, self.document.path, mark.line, mark.column, message, hint))
+
+
+def plain_path(path: str) -> str:
+    """The one spelling of an absolute path: `//` at its beginning, which POSIX leaves to the system, is Linux's `/`."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _is_agents(path: str) -> bool:
+    return any(path == own or path.startswith(f"{own}/") for own in _AGENT_PATHS) or bool(_AGENT_UNITS.search(path))
+
+
+def _holds_agent(path: str) -> bool:
+    return any(own.startswith(path if path == "/" else f"{path}/") for own in _AGENT_PATHS)
 
 
 def objection_at(objection: Objection, document: Document, marks: Marks) -> Diagnostic:
