@@ -16,8 +16,8 @@ from reconciler.authoring.snapshots import Snapshot
 from reconciler.authoring.texts import Position, Span, Text
 from reconciler.documents.kinds import CONTENT, Kind
 from reconciler.documents.marks import Path
-from reconciler.expressions import RESOURCE_ROOTS, TASK_ROOTS, WORKFLOW_ROOTS
-from reconciler.graph.proofs import HOST_NAMES
+from reconciler.expressions import RESOURCE_ROOTS, TASK_ROOTS, USER_ROOTS, WORKFLOW_ROOTS
+from reconciler.graph.proofs import HOST_NAMES, USER_NAMES
 from schema.expressions.filters import FILTERS
 from schema.expressions.functions import FUNCTIONS
 from schema.expressions.predicates import TESTS
@@ -230,6 +230,8 @@ def _below(
         yield from _traits(keys, span)
     elif root == "host" and not keys:
         yield from (Completion(name, Sorts.TRAIT, span, name) for name in HOST_NAMES)
+    elif root == "user" and not keys:
+        yield from (Completion(name, Sorts.TRAIT, span, name) for name in USER_NAMES)
     elif root in ("params", "inputs", "steps") and not keys:
         named = {key[1] for key in around.scalars if len(key) > 1 and key[0] == root}
         if root == "steps":
@@ -258,7 +260,8 @@ def _roots(around: _Around) -> Iterator[tuple[str, str]]:
         known = TASK_ROOTS if around.kind is Kind.TASK else TASK_ROOTS | WORKFLOW_ROOTS
     else:
         in_loop = around.kind is None or (*around.path[:2], "foreach") in around.scalars
-        known = RESOURCE_ROOTS if in_loop and around.path[-1:] != ("foreach",) else RESOURCE_ROOTS - {"item"}
+        roots = USER_ROOTS if around.kind in (Kind.USERCRATE, None) else RESOURCE_ROOTS
+        known = roots if in_loop and around.path[-1:] != ("foreach",) else roots - {"item"}
     yield from ((name, _ABOUT_ROOTS.get(name, "")) for name in sorted(known))
 
 
@@ -297,6 +300,7 @@ _ABOUT_ROOTS: Final = {
     "traits": "what the host is",
     "host": "hostname, environment and roles",
     "item": "the element of a foreach",
+    "user": "in a usercrate: whose turn it is",
     "params": "of the task",
     "inputs": "of the workflow",
     "steps": "of the workflow, that have run",

@@ -143,7 +143,7 @@ def _part(step: re.Match[str]) -> str | int:
 def followed(path: Path, before: str) -> Path:
     """A path that begins with a name that the text before has bound, as the path that the name stands for."""
     bound: Mapping[str, Path] = {}
-    if path[0] not in ("vars", "traits", "host", "item", "params", "inputs", "steps"):
+    if path[0] not in ("vars", "traits", "host", "user", "item", "params", "inputs", "steps"):
         bound = _bound(before[-MAX_LOOKED_AT:])
     for _ in range(len(bound)):
         if path[0] not in bound:

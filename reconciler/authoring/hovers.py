@@ -33,6 +33,7 @@ _ROOTS: Final = {
     "traits": "What the host says it is.",
     "host": "The host itself: `hostname`, `environment`, `roles`.",
     "item": "The element of the resource's `foreach`.",
+    "user": "In a usercrate, whose turn it is: `name`, `uid`, `gid`, `group`, `home`, `shell`.",
 }
 _FORMS: Final = {
     "default": "What is given, where the value is not defined (or, with `true` behind it, false).",

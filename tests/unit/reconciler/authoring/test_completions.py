@@ -50,6 +50,15 @@ def test_keys_words_and_names(path: str, source: str, first: list[str]) -> None:
     assert labels(path, source)[: len(first)] == first
 
 
+def test_whose_turn_it_is_is_offered_in_usercrates_alone() -> None:
+    written = "resources:\n  - {type: file, path: \"{{ us¦ }}\"}\n"
+    assert "user" in labels("usercrates/shell.vgo", written)
+    assert "user" not in labels(CRATE, written)
+    assert labels("usercrates/shell.vgo", written.replace("us¦", "user.¦")) == [
+        "gid", "group", "home", "name", "shell", "uid",
+    ]  # fmt: skip
+
+
 def test_keys_that_are_there_are_not_offered_again() -> None:
     offered = labels(CRATE, "resources:\n  - name: x\n    type: file\n    ¦\n    mode: '0644'\n")
     assert offered[0] == "path"
