@@ -50,7 +50,7 @@ def host(
     ] = None,
     file: Annotated[
         list[str] | None,
-        typer.Option("--file", metavar="PATH", help="Import this file or directory; implies --root /."),
+        typer.Option("--file", metavar="PATH", help="Import this file or directory, of the host's --root."),
     ] = None,
     packages: Annotated[str, typer.Option(metavar="WHICH", help="manual, all or none.")] = "manual",
     into: Into = Path(),
@@ -68,10 +68,14 @@ def host(
 
     if packages not in list(hosts.Packages):
         raise typer.BadParameter(f"--packages is one of {', '.join(hosts.Packages)}")
+    if file and root is None:
+        # A remote host's traits with this machine's files would be a mixture that nobody meant.
+        raise Problem("whose files?", hint="--root says where the host's disk is: / on the host itself")
     name, said, source = _traits(client, hostname, traits)
-    top = root if root is not None else Path("/") if file else None
-    observed = gathering.host(top, file or []) if top is not None else hosts.NOTHING
+    observed = gathering.host(root, file or []) if root is not None else hosts.NOTHING
     proposal = hosts.propose(name, said, observed, packages=hosts.Packages(packages), source=source)
+    if root is not None and root.resolve() == Path("/"):
+        _tell_other_host(proposal, said)
     _propose(proposal, into, dry_run=dry_run, force=force, json_=json_)
 
 
@@ -131,6 +135,15 @@ def _traits(client: Client, hostname: str, path: Path | None) -> tuple[str, dict
     if not isinstance(held, dict):
         raise Problem(f"{path} holds no traits", hint="`vigo-agent traits --json` prints them")
     return hostname, held, "traits"
+
+
+def _tell_other_host(proposal: Proposal, traits: dict[str, Any]) -> None:
+    """Note that the files are of another machine than the traits, as far as the names say."""
+    network = traits.get("network")
+    theirs = network.get("hostname") if isinstance(network, dict) else None
+    ours = os.uname().nodename.partition(".")[0]
+    if isinstance(theirs, str) and theirs.lower() != ours.lower():
+        proposal.notes.add("--root /", f"files are of this machine, {ours}; the traits are of {theirs}")
 
 
 def _propose(proposal: Proposal, into: Path, *, dry_run: bool, force: bool, json_: bool) -> None:

@@ -166,6 +166,20 @@ def test_what_is_no_traits_is_an_error(vigo: Vigo, tmp_path: Path, text: str) ->
     assert vigo("import", "host", "--traits", str(tmp_path / "gone"))[0] == 1
 
 
+def test_files_are_of_the_host_that_root_says(vigo: Vigo, tmp_path: Path) -> None:
+    (tmp_path / "traits.json").write_text(json.dumps({"network": {"fqdn": "a.b", "hostname": "another"}}))
+    arguments = ["import", "host", "--traits", str(tmp_path / "traits.json"), "--into", str(tmp_path / "repo")]
+    code, _, err = vigo(*arguments, "--file", "/etc/hostname")
+    assert code == 1
+    assert "whose files?" in err
+    (tmp_path / "disk/etc").mkdir(parents=True)
+    (tmp_path / "disk/etc/x").write_text("of the disk\n")
+    assert vigo(*arguments, "--file", "/etc/x", "--root", str(tmp_path / "disk"))[0] == 0
+    assert files(tmp_path / "repo")["files/a/etc/x"] == "of the disk\n"
+    _, out, _ = vigo(*arguments, "--root", "/", "--dry-run", "--force")
+    assert "the traits are of another" in out
+
+
 def test_a_host_must_be_named(vigo: Vigo) -> None:
     code, _, err = vigo("import", "host")
     assert code == 1

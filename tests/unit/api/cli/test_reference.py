@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "cli.md"
 def _agent_page() -> str:
     """The part of the page that is `vigo-agent`'s, as it tells it itself."""
     lines = ["## vigo-agent", "", "On the managed host.", ""]
-    for command in ([], ["enrol"], ["run"], ["once"], ["dry-run"], ["status"]):
+    for command in ([], ["enrol"], ["run"], ["once"], ["dry-run"], ["status"], ["traits"]):
         done = subprocess.run(
             [sys.executable, "-m", "agent", *command, "--help"],
             env={**os.environ, "COLUMNS": "100"}, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
