@@ -364,8 +364,9 @@ class _Compiler:
 
 
 def plain_path(path: str) -> str:
-    """The one spelling of an absolute path: `//` at its beginning, which POSIX leaves to the system, is Linux's `/`."""
-    return "/" + posixpath.normpath(path).lstrip("/")
+    """The one spelling of a path: `//` at its beginning, which POSIX leaves to the system, is `/` to Linux."""
+    plain = posixpath.normpath(path)
+    return plain[1:] if plain.startswith("//") else plain
 
 
 def _is_agents(path: str) -> bool:
