@@ -21,5 +21,5 @@ DEBOUNCE_S: Final = 0.1
 """Nothing is compiled until nobody has typed for so long, or"""
 MAX_WAIT_S: Final = 0.5
 """until somebody has typed for so long."""
-PARENT_POLL_S: Final = 5.0
+PARENT_POLL_S: Final = 2.0
 """How often it is asked whether the editor is still there."""
