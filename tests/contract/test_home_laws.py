@@ -1,0 +1,69 @@
+"""Laws for types that work through paths, when they do so on behalf of a user in a real home full of traps."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.hosts import Account, RealHost
+from schema.protocol.reports import Outcome
+from tests.contract.test_resource_laws import build, converge, plant, prepared, tree
+from tests.strategies import scenes
+
+TYPES = ("directory", "file", "file_line", "symlink")
+EVERY_TYPE = pytest.mark.parametrize("name", TYPES)
+USER = 990 if os.geteuid() == 0 else os.geteuid()
+HOME = Account("web", USER, 991 if os.geteuid() == 0 else os.getegid(), "/d")
+"""Scenes stand below /d; of what stands there some is the user's, some root's, some of another."""
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+
+
+def drawn(data: st.DataObject, name: str) -> scenes.Scene:
+    scene: scenes.Scene = data.draw(import_module(f"tests.strategies.{name}").scenes())
+    return scene
+
+
+def standing(root: Path) -> dict[str, Any]:
+    return {path: what for path, what in tree(root, owners=True).items() if not path.startswith("/d/")}
+
+
+@EVERY_TYPE
+@FEW
+@given(data=st.data())
+def test_what_is_outside_the_home_never_changes_and_a_second_call_does_nothing(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    scene = drawn(data, name)
+    root = tmp_path_factory.mktemp("root")
+    memory = build(scene, confined=True, privileged=os.geteuid() == 0)
+    plant(root, memory)
+    if os.geteuid() == 0:
+        os.chown(root / "d", USER, 991)
+    host = RealHost(root)
+    mine = host.as_user(HOME)
+    before = standing(root)
+    inside = tree(root, owners=True)
+    ready = prepared(name, scene.spec)
+    shown = converge(name, mine, ready, dry_run=True)
+    assert tree(root, owners=True) == inside
+    first = converge(name, mine, ready)
+    assert standing(root) == before or not str(scene.spec.get("path", "")).startswith("/d/")
+    if first.outcome is not Outcome.FAILED:
+        assert (shown.outcome, shown.diff) == (first.outcome, first.diff)
+        after = tree(root, owners=True)
+        again = converge(name, mine, ready)
+        assert again.outcome is Outcome.UNCHANGED
+        assert tree(root, owners=True) == after
+        if os.geteuid() == 0:
+            made = {path: what for path, what in after.items() if path not in inside and path.startswith("/d/")}
+            asked = {scene.spec.get("owner"), scene.spec.get("group")} - {None}
+            links = {path for path, what in made.items() if len(what) == 4}
+            assert asked or {what[4:] for path, what in made.items() if path not in links} <= {(USER, 991)}
+    mine.sync_pending()
+    host.close()
