@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reconciler.documents import codes
 from schema.diagnostics import Diagnostic
+
+MAX_MESSAGE: Final = 400
+"""Characters of a message or hint."""
 
 
 class Complaint(NamedTuple):
@@ -35,9 +38,18 @@ def diagnostic(code: str, file: str, line: int, column: int, message: str, hint:
         file=file,
         line=max(line, 1),
         column=max(column, 1),
-        message=message,
-        hint=hint,
+        message=shown(message),
+        hint=shown(hint),
     )
+
+
+def shown(text: str) -> str:
+    """A text of one line as it can be shown and logged: cut, and what is not printable escaped. It may quote a file."""
+    if len(text) > MAX_MESSAGE:
+        text = text[: MAX_MESSAGE - 3] + "..."
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

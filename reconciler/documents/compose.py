@@ -43,7 +43,8 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 _NUMERIC: Final = frozenset("+-.0123456789")
 _OLD_BREAKS: Final = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
-_TAB_INDENT: Final = re.compile(rb"^ *\t", re.MULTILINE)
+_BREAKS: Final = re.compile(r"\r\n|\r|\n")
+_TAB_INDENT: Final = re.compile(r" *\t")
 _QUOTE_BRACES: Final = 'quote a value that begins with a brace: "{{ ... }}"'
 
 
@@ -345,17 +346,21 @@ def _refusals(source: bytes) -> list[Complaint]:
     return []
 
 
+def rows(text: str) -> list[str]:
+    """The lines of a text, as YAML and editors count them: a carriage return ends one, too."""
+    return _BREAKS.split(text) if "\r" in text else text.split("\n")
+
+
 def _position(source: bytes, offset: int) -> tuple[int, int]:
-    before = source[:offset]
-    start = before.rfind(b"\n") + 1
-    return before.count(b"\n") + 1, len(before[start:].decode("utf-8", "replace")) + 1
+    before = rows(source[:offset].decode("utf-8", "replace"))
+    return len(before), len(before[-1]) + 1
 
 
 def _syntax(source: bytes, error: MarkedYAMLError) -> Complaint:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    rows = source.decode("utf-8").split("\n")
-    row = rows[line - 1] if line <= len(rows) else ""
+    lines = rows(source.decode("utf-8"))
+    row = lines[line - 1] if line <= len(lines) else ""
     problem = str(error.problem or "not YAML")
     at = row[column - 1 : column]
     if at == "\t" or "tab character" in problem:
@@ -381,7 +386,8 @@ def _syntax(source: bytes, error: MarkedYAMLError) -> Complaint:
 
 def _tabs(source: bytes) -> list[Complaint]:
     """Lines indented with tabs that libyaml let pass (in flow collections): refused, unless they are text."""
-    suspects = [_position(source, found.end() - 1) for found in _TAB_INDENT.finditer(source)]
+    lines = enumerate(rows(source.decode("utf-8")), 1)
+    suspects = [(number, found.end()) for number, row in lines if (found := _TAB_INDENT.match(row))]
     if not suspects:
         return []
     inside: set[int] = set()
@@ -394,9 +400,9 @@ def _tabs(source: bytes) -> list[Complaint]:
         return []
     return [
         Complaint("yaml.tab", line, column, "a tab in indentation", "indent with spaces")
-        for line, column in suspects[:MAX_COMPLAINTS]
+        for line, column in suspects
         if line not in inside
-    ]
+    ][:MAX_COMPLAINTS]
 
 
 def _height(value: Any) -> int:

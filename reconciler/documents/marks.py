@@ -13,6 +13,8 @@ from yaml.cyaml import CParser
 from yaml.error import YAMLError
 from yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
+from reconciler.documents.compose import rows
+
 Path = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 70
@@ -91,7 +93,7 @@ def read(source: bytes) -> Marks:
         _Reader(parser.get_event, found).value(parser.get_event(), (), None)
     except (YAMLError, _Enough):
         pass
-    return Marks(found, source.decode("utf-8", "replace").split("\n"))
+    return Marks(found, rows(source.decode("utf-8", "replace")))
 
 
 class _Enough(Exception):

@@ -54,6 +54,8 @@ CASES = {
     "next line": ("a: b\u0085c: d\n".encode(), {"yaml.encoding"}),
     "line separator": ("a: b\u2028c: d\n".encode(), {"yaml.encoding"}),
     "too large": (b"a: " + b"x" * MAX_BYTES, {"file.too-large"}),
+    "tabs in brackets": (b"a: [\n" + b"\t\n" * 400_000 + b"]\n", {"yaml.tab"}),
+    "carriage returns": (b"a:" + b"\r" * 900_000 + b" \x92", {"yaml.encoding"}),
     "unclosed quote": (b'a: "' + b"x\n" * (FULL // 2), {"yaml.syntax"}),
     "unclosed flow": (b"a: [" + b"x\n" * 20_000, {"yaml.syntax"}),
 }
