@@ -196,7 +196,7 @@ class Server:
         opened, compiled_from, archived = [
             await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(3)
         ]
-        compiler = Compiler(compiled_from)
+        compiler = Compiler(compiled_from, settings.data_dir / "compiled")
         closing.callback(compiler.close)
         services.archive = archive = Archive(archived, compiler.fork)
         closing.callback(archive.close)

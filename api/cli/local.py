@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from api.cli.exits import Exit, Problem
 
 if TYPE_CHECKING:
-    from reconciler.graph import Graph
+    from reconciler.graph import Compilation, Graph
     from reconciler.repository import Repository
     from reconciler.repository.trees import Tree
     from schema.diagnostics import Diagnostic
@@ -73,15 +73,25 @@ def root_of(path: Path) -> Path:
     return root
 
 
-def compiled(tree: Tree) -> Graph:
-    """What a tree compiles to.
+def compile_(tree: Tree, path: Path | None = None) -> Compilation:
+    """What a tree means.
+
+    Args:
+        path: with which the tree was opened. With it, what was found of a large tree is kept in the user's cache
+            directory; that makes quick what asks about a few hosts, and slower what goes through all of them.
+    """
+    from reconciler.graph import storing
+
+    return storing.compile_at(None if path is None else storing.place_of(_config_root(path) or path), tree)
+
+
+def compiled(tree: Tree, path: Path | None = None) -> Graph:
+    """What a tree compiles to; see `compile_`.
 
     Raises:
         InvalidConfig: it has errors.
     """
-    from reconciler import graph
-
-    compilation = graph.compile_tree(tree)
+    compilation = compile_(tree, path)
     if compilation.graph is None:
         raise InvalidConfig(tree, compilation.diagnostics)
     return compilation.graph

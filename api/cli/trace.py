@@ -47,7 +47,7 @@ def trace(
     else:
         from reconciler import graph
 
-        compiled = local.compiled(local.open_tree(repo, rev=rev))
+        compiled = local.compiled(local.open_tree(repo, rev=rev), repo)
         traced = graph.trace(compiled, host, configcrate=configcrate)
         found = (traced if shown else traced.without_places()).model_dump(mode="json", exclude_none=True)
     if json_:

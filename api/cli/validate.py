@@ -56,7 +56,7 @@ def validate(
 
     now = _instant(date)
     tree = local.open_tree(path, rev=rev, staged=staged)
-    compilation = graph.compile_tree(tree)
+    compilation = local.compile_(tree, path)
     diagnostics = compilation.diagnostics
     if compilation.documents is not None:
         diagnostics = sorted([*diagnostics, *graph.lapses(compilation.documents, now)], key=_place)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
 
 from reconciler import graph as graphs
-from reconciler.graph import Graph
+from reconciler.graph import Graph, storing
 from reconciler.loop import effects, events
 from reconciler.ports import Desired
 from reconciler.repository import CommitInfo, Repository
 from schema.diagnostics import Diagnostic
+
+STORE_EVERY_S: Final = 60.0
+SLICE_S: Final = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +50,24 @@ class GraphPlan:
         known = self._desired.get(profile_id)
         if known is None:
             profile = self.graph.profiles[profile_id]
-            known = Desired(profile_id, profile.catalog_sha256, tuple(sorted(profile.catalog.secrets)))
+            known = Desired(profile_id, profile.catalog_sha256, profile.secrets)
             self._desired[profile_id] = known
         return known
 
 
 class Compiler:
-    """Compiles commits of one repository, one after the other, in a thread of its own."""
+    """Compiles commits of one repository, one after the other, in a thread of its own.
 
-    def __init__(self, repository: Repository) -> None:
+    Args:
+        kept: a file for what was compiled, from which the next process begins.
+    """
+
+    def __init__(self, repository: Repository, kept: Path | None = None) -> None:
         self._repository = repository
         self._cache = graphs.Cache()
+        self._begun = False
+        self._kept = kept
+        self._stored = -STORE_EVERY_S
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vigo-compile")
 
     async def compile(self, effect: effects.Compile) -> events.Event:
@@ -86,11 +100,43 @@ class Compiler:
             return events.Diverged(commit, effect.base)
         info = self._repository.commit_info(commit)
         begun = time.perf_counter()
-        compiled = graphs.compile_tree(self._repository.tree(commit), self._cache)
+        tree = self._repository.tree(commit)
+        if not self._begun and self._kept is not None:
+            self._cache = storing.restore(self._kept, tree) or self._cache
+        self._begun = True
+        compiled = graphs.compile_tree(tree, self._cache)
         if compiled.graph is None:
             return events.CompileFailed(commit, tuple(compiled.diagnostics))
-        # Made here, in this thread: what a profile's catalog is has to be computed once.
-        for profile in compiled.graph.profiles.values():
-            _ = profile.catalog_sha256
         took_ms = (time.perf_counter() - begun) * 1000
+        self._later(partial(self._store, time.monotonic()))
+        self._later(partial(self._complete, iter(compiled.graph.order)))
         return events.Compiled(GraphPlan(compiled.graph, commit, info, tuple(compiled.diagnostics), took_ms))
+
+    def _later(self, work: Callable[[], None]) -> None:
+        """Do something in this thread when no commit waits."""
+        with suppress(RuntimeError):  # closed meanwhile
+            self._thread.submit(work)
+
+    def _store(self, now: float) -> None:
+        if self._kept is not None and now - self._stored >= STORE_EVERY_S:
+            self._stored = now
+            storing.store(self._kept, self._cache)
+
+    def _complete(self, profiles: Iterator[graphs.Profile]) -> None:
+        """Compute what a restored graph left open, a slice at a time: a commit that comes does not wait for it."""
+        until = time.monotonic() + SLICE_S
+        for profile in profiles:
+            try:
+                _ = profile.catalog_body
+            except storing.StoreUnfitError:
+                self._forget()
+                raise
+            if time.monotonic() > until:
+                self._later(partial(self._complete, profiles))
+                return
+
+    def _forget(self) -> None:
+        """Compile all anew next time: what was kept is not of this repository as it is."""
+        self._cache = graphs.Cache()
+        if self._kept is not None:
+            self._kept.unlink(missing_ok=True)

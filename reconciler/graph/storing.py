@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +32,7 @@ from reconciler.graph.blocks import Blocks, starts_of
 from reconciler.graph.compiling import Cache, compile_tree, without_collecting
 from reconciler.graph.graphs import Compilation
 from reconciler.graph.late_making import Origin
+from reconciler.graph.late_making import StoreUnfitError as StoreUnfitError
 from reconciler.graph.leaves import LeafResult, profile_id
 from reconciler.graph.library import Facts, Library, named_by
 from reconciler.graph.linking import Linked
@@ -120,7 +119,7 @@ def version() -> str | None:
     import yaml
 
     digest = hashlib.sha256()
-    digest.update(repr((sys.version, platform.machine(), pydantic.VERSION, yaml.__version__)).encode())
+    digest.update(repr((sys.version, os.uname().machine, pydantic.VERSION, yaml.__version__)).encode())
     digest.update(repr((orjson.__version__, getattr(re2, "__version__", ""))).encode())
     found = False
     try:
@@ -169,14 +168,14 @@ def _prune(directory: Path) -> None:
 def _write(place: Path, data: bytes) -> None:
     """Put a file in a place whole or not at all, for its owner alone."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # 0600
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.{time.monotonic_ns()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.replace(name, place)  # noqa: PTH105 - one name is text
+        fresh.replace(place)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(name)  # noqa: PTH108 - the same
+        fresh.unlink(missing_ok=True)
         raise
 
 
