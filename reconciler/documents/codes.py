@@ -80,6 +80,7 @@ CODES: Final[dict[str, str]] = {
     "usercrate.shared": "A resource of a usercrate owns something that is the same for every user.",
     "usercrate.runs-as": "A command in a usercrate that asks to run as somebody else than the user.",
     "task.unknown": "A reference to a task that does not exist.",
+    "task.parameter": "A step gives its task a parameter that it does not take so, or leaves out one that it needs.",
     "task.duplicate": "Two tasks or two workflows have one name.",
     "workflow.unknown-step": "A reference to a step that the workflow does not have.",
     "workflow.duplicate-step": "Two steps of a workflow have one name.",

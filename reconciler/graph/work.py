@@ -15,12 +15,14 @@ from reconciler.documents.complaints import diagnostic, listed, nearest
 from reconciler.documents.marks import Path
 from reconciler.graph import patterns, selecting
 from reconciler.graph.matching import Matcher
+from schema import traits
 from schema.diagnostics import Diagnostic
 from schema.documents.claims import ComplianceClaims
 from schema.documents.configcrates import Configcrate
 from schema.documents.tasks import Task
 from schema.documents.waivers import Waiver, Waivers
-from schema.documents.workflows import Workflow
+from schema.documents.workflows import Step, Workflow
+from schema.expressions import has_tags
 from schema.time import to_rfc3339
 
 WAIVED: Final = frozenset({Kind.WAIVERS, Kind.CLAIMS, Kind.CONFIGCRATE, Kind.USERCRATE})
@@ -95,11 +97,16 @@ def _tasks(documents: Documents) -> Iterator[Diagnostic]:
             for key, text in (("command", task.command), ("health_check", task.health_check)):
                 if text is not None:
                     yield from _text(documents, document, (key,), text, expressions.TASK_ROOTS, {"params": params})
+            yield from _target(documents, document, ("target",), task.target)
 
 
 def _workflows(documents: Documents) -> Iterator[Diagnostic]:
     yield from _doubles(documents, documents.of(Kind.WORKFLOW))
-    tasks = {each.parsed.model.name for each in documents.of(Kind.TASK) if isinstance(each.parsed.model, Task)}
+    tasks = {
+        each.parsed.model.name: each.parsed.model
+        for each in documents.of(Kind.TASK)
+        if isinstance(each.parsed.model, Task)
+    }
     unsound = any(not each.parsed.whole for each in documents.of(Kind.TASK))
     for document in documents.of(Kind.WORKFLOW):
         workflow = document.parsed.model
@@ -117,6 +124,9 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
             if step.task is not None and step.task not in tasks and not unsound:
                 message, hint = f"there is no task {step.task}", nearest(step.task, tasks)
                 yield _at(documents, document, (*at, "task"), "task.unknown", message, hint)
+            if step.task in tasks:
+                yield from _parameters(documents, document, at, step, tasks[step.task])
+            yield from _target(documents, document, (*at, "target"), step.target)
             if step.on_failure is not None and step.on_failure not in every:
                 message, hint = f"there is no step {step.on_failure}", nearest(step.on_failure, every)
                 yield _at(documents, document, (*at, "on_failure"), "workflow.unknown-step", message, hint)
@@ -130,6 +140,51 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
                 for part in path:
                     value = value[part]  # type: ignore[index]
                 yield from _text(documents, document, (*at, "params", *path), str(value), roots, below)
+
+
+def _parameters(documents: Documents, document: Document, at: Path, step: Step, task: Task) -> Iterator[Diagnostic]:
+    """What a step gives its task, held against what the task takes; templates are only known when it runs."""
+    code = "task.parameter"
+    for name, value in step.params.items():
+        parameter, where = task.params.get(name), (*at, "params", name)
+        if parameter is None:
+            hint = nearest(name, task.params) or (f"it takes {listed(task.params)}" if task.params else "it takes none")
+            yield _at(documents, document, where, code, f"{task.name} has no parameter {name}", hint, on_key=True)
+        elif isinstance(value, str) and has_tags(value):
+            continue
+        elif not parameter.fits(value):
+            yield _at(documents, document, where, code, f"{name} is of the type {parameter.type}")
+        elif parameter.choices is not None and value not in parameter.choices:
+            yield _at(documents, document, where, code, f"{name} is one of {listed(map(str, parameter.choices))}")
+    for name, parameter in task.params.items():
+        if parameter.required and name not in step.params:
+            message, hint = f"{task.name} needs the parameter {name}", f"params: {{{name}: ...}}"
+            yield _at(documents, document, (*at, "task"), code, message, hint)
+
+
+def _target(documents: Documents, document: Document, where: Path, text: str | None) -> Iterator[Diagnostic]:
+    """What is wrong with a target: names, globs and `trait.path=value`, with commas; a leading `-` excludes."""
+    if text is None or has_tags(text):
+        return
+    at = 0
+    for part in text.split(","):
+        bare = part.strip().removeprefix("-").strip()
+        column = at + part.find(bare) + 1
+        at += len(part) + 1
+        path, equals, _ = bare.partition("=")
+        code, message, hint = "", "", ""
+        if equals and traits.lookup(path.strip()) is None:
+            near = traits.nearest(path.strip())
+            code, message = "expression.unknown-trait", f"no host has a trait {path.strip()}"
+            hint = f"did you mean {near}?" if near else ""
+        elif not equals:
+            try:
+                patterns.parse(bare)
+            except patterns.BadPattern as error:
+                code, message, hint = "match.pattern", str(error), error.hint
+        if code:
+            line, found = documents.within(document, where, text, 1, column)
+            yield diagnostic(code, document.path, line, found, message, hint)
 
 
 def _text(
@@ -200,6 +255,13 @@ def _doubles(documents: Documents, of: Sequence[Document]) -> Iterator[Diagnosti
 
 
 def _at(
-    documents: Documents, document: Document, path: Iterable[str | int], code: str, message: str, hint: str = ""
+    documents: Documents,
+    document: Document,
+    path: Iterable[str | int],
+    code: str,
+    message: str,
+    hint: str = "",
+    *,
+    on_key: bool = False,
 ) -> Diagnostic:
-    return diagnostic(code, document.path, *documents.place(document, tuple(path)), message, hint)
+    return diagnostic(code, document.path, *documents.place(document, tuple(path), on_key=on_key), message, hint)

@@ -25,12 +25,15 @@ class Parameter(Document):
     default: Any = None
     choices: list[Any] | None = Field(default=None, min_length=1)
 
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of its type."""
+        return isinstance(value, _SHAPES[self.type]) and (self.type == "boolean" or not isinstance(value, bool))
+
     @model_validator(mode="after")
     def _of_its_type(self) -> Self:
         given = [*(self.choices or ()), *([] if self.default is None else [self.default])]
         for value in given:
-            fits = isinstance(value, _SHAPES[self.type]) and (self.type == "boolean" or not isinstance(value, bool))
-            if not fits:
+            if not self.fits(value):
                 raise ValueError(f"{value!r} is not of the type {self.type}")
         if self.default is not None and self.choices is not None and self.default not in self.choices:
             raise ValueError(f"the default {self.default!r} is not one of the choices")
