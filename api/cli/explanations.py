@@ -294,7 +294,6 @@ def _show_diff(found: dict[str, Any], *, everything: bool) -> None:
         if more:
             output.line(f"       and {more} more")
     if found.get("undecided"):
-        output.line()
         output.note(f"they may also differ by what is not known here: {', '.join(found['undecided'])}")
     if found.get("left_out"):
         output.note(f"{found['left_out']} more differences are not listed")

@@ -192,6 +192,8 @@ class Comparison:
         if (one.linked is not other.linked) and not _alike(one, other):
             self._changed(one, other, one.linked, other.linked)
             return
+        if scopes[0] == scopes[1]:
+            return  # whatever it reads, it reads the same
         analyses = outcomes.reads(one)
         inputs = outcomes.inputs(analyses, *scopes)
         mine, theirs = outcomes.outcome(one, scopes[0]), outcomes.outcome(other, scopes[1])

@@ -57,11 +57,11 @@ class Reached:
         """It does not decide for these hosts after all."""
         self.decides -= weight.hosts
         self.numbers -= weight.numbers
-        self.blame(by)
+        self.blame(by, weight.hosts)
 
-    def blame(self, by: str) -> None:
-        """Somebody overrides it."""
-        if len(self.by) < 2:
+    def blame(self, by: str, hosts: int) -> None:
+        """Somebody overrides it, for some hosts."""
+        if hosts and len(self.by) < 2:
             self.by.add(by)
 
     @property
@@ -198,7 +198,7 @@ class Tally:
         for leaf, statement, reached in self._says(layer):
             reached.reach += hosts
             for gone in overlay.put(leaf, statement):
-                self.statements[gone].blame(statement.source)
+                self.statements[gone].blame(statement.source, hosts)
 
     def _lay_block(
         self,
@@ -224,7 +224,7 @@ class Tally:
                 None,
             )
             if stronger is not None:
-                reached.blame(stronger.source)
+                reached.blame(stronger.source, weight.hosts)
                 continue
             reached.add(weight)
             if leaf.append:
@@ -300,11 +300,11 @@ class Tally:
                 if each.crate in brought:
                     reached.add(weight)
             elif each.crate not in profile.resolution.crates:
-                reached.blame(AN_EXCLUSION)
+                reached.blame(AN_EXCLUSION, weight.hosts)
             elif brought[each.crate] == each:
                 reached.add(weight)
             else:
-                reached.blame(brought[each.crate].source)
+                reached.blame(brought[each.crate].source, weight.hosts)
 
 
 def _own_lists(profile: Profile) -> Iterable[Listed]:
