@@ -17,9 +17,12 @@ from api.cli.exits import Exit
 from schema.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
+    from reconciler.graph import Graph
     from reconciler.repository.trees import Tree
 
 LONGEST_LINE: Final = 160
+NAMED: Final = 10
+"""Secrets that are named; others are counted."""
 
 
 class Format(StrEnum):
@@ -75,6 +78,8 @@ def validate(
     else:
         show(tree, diagnostics)
         _sum_up(tree, diagnostics, valid=valid)
+        if compilation.graph is not None:
+            _note_secrets(compilation.graph)
     if not valid:
         raise typer.Exit(Exit.INVALID)
 
@@ -105,6 +110,15 @@ def _instant(day: str | None) -> int:
 
 def _place(item: Diagnostic) -> tuple[str, int, int, str]:
     return item.file, item.line, item.column, item.code
+
+
+def _note_secrets(graph: Graph) -> None:
+    """Say which secrets are named: that they exist, only a server can tell."""
+    names = sorted({name for profile in graph.profiles.values() for name in profile.secrets})
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        plural = "s" if len(names) > 1 else ""
+        output.note(f"note: {len(names)} secret{plural} must be on the server: {', '.join(names[:NAMED])}{more}")
 
 
 def _annotate(diagnostics: Sequence[Diagnostic], form: Format, below: str) -> None:

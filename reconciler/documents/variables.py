@@ -10,15 +10,21 @@ from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import Kind
 from reconciler.documents.marks import Path
 from schema.merging import APPEND
+from schema.secrets import REFERENCE
 
 _TEMPLATE: Final = re.compile(r"\{[{%][^}]*\b(?:vars|traits|host|item)\b")
+_WORD: Final = re.compile(r"secret:[^\s{}]+")
 DYNAMIC_SECRET: Final = re.compile(r"secret:[A-Za-z0-9_./-]*\{[{%]")
 """A secret whose name would only be known after rendering."""
 
 
 def check(kind: Kind, data: Any) -> list[Flaw]:
     """What is wrong with the vars of a document; `data` is all of it."""
-    return [flaw for path, vars_ in _vars_of(kind, data) for flaw in _check(vars_, path)]
+    found = [flaw for path, vars_ in _vars_of(kind, data) for flaw in _check(vars_, path)]
+    if kind in (Kind.CONFIGCRATE, Kind.USERCRATE) and isinstance(data, dict):
+        for key in ("defaults", "resources"):
+            found += _misnamed(data.get(key), (key,))
+    return found
 
 
 def _vars_of(kind: Kind, data: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -42,6 +48,8 @@ def _check(value: Any, path: Path) -> Iterator[Flaw]:
     if isinstance(value, str):
         if "secret:" in value and DYNAMIC_SECRET.search(value):
             yield Flaw("secret.dynamic", path, "the name of a secret may not be a template", "vars are not rendered")
+        elif "secret:" in value:
+            yield from _misnamed(value, path)
         elif "{" in value and _TEMPLATE.search(value):
             hint = "write the expression in the resource that uses it"
             yield Flaw("vars.template", path, "vars are not rendered: this stays as it is written", hint)
@@ -53,6 +61,20 @@ def _check(value: Any, path: Path) -> Iterator[Flaw]:
             if key.endswith(APPEND) and len(key) > 1:
                 yield from _check_append(key, value, path)
             yield from _check(item, (*path, key))
+
+
+def _misnamed(value: Any, path: Path) -> Iterator[Flaw]:
+    """Values that look like a secret and name none, or not all of the way: what is left over would stay as it is."""
+    if isinstance(value, str):
+        if value.startswith("secret:") and _WORD.fullmatch(value) and not REFERENCE.fullmatch(value):
+            hint = "a name has letters, digits and _ . - with a slash between its parts: secret:db/password"
+            yield Flaw("secret.name", path, f"{value} is no secret's name: this is text", hint)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _misnamed(item, (*path, index))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _misnamed(item, (*path, key))
 
 
 def _check_append(key: str, around: dict[str, Any], path: Path) -> Iterator[Flaw]:

@@ -215,3 +215,9 @@ def test_today_is_the_day_when_none_is_given_and_other_mistakes_hide_no_lapse(vi
     assert code == 2
     assert {"yaml.syntax", "waiver.expired"} <= {each["code"] for each in json.loads(out)["diagnostics"]}
     assert vigo("validate", str(fleet), "--date", "tomorrow")[0] == 1
+
+
+def test_the_secrets_that_are_named_are_noted_since_only_a_server_knows_them(vigo: Vigo, fleet: Path) -> None:
+    (fleet / "common.vgo").write_text("configcrates: [motd]\nvars: {organisation: 'secret:a/b', other: 'secret:c'}\n")
+
+    assert vigo("validate", str(fleet)) == (0, "valid: 8 files\n", "note: 2 secrets must be on the server: a/b, c\n")
