@@ -170,7 +170,7 @@ def test_coverage_is_a_table_of_findings(vigo: Vigo, repo: str, tmp_path: Path) 
     assert err == "8 lines held against 2 match blocks: 3 one-host\n"
     (tmp_path / "hosts").write_text("web02\nweb03\nother\n")
     code, out, err = vigo("coverage", "--repo", repo, "--hosts", str(tmp_path / "hosts"))
-    assert "no-host  block    web01" in out
+    assert "no-host block web01 match-block web.vgo:2" in [" ".join(row.split()) for row in out.splitlines()]
     assert err.endswith("no match block applies to 1 of the hosts\n")
 
 
