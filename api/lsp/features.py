@@ -11,10 +11,8 @@ from lsprotocol import types
 
 from api.lsp import answers
 from api.lsp.converting import Places, path_of
-from api.lsp.server import Refused, Server
+from api.lsp.server import Server
 from api.lsp.sessions import Asked
-from reconciler.authoring.renames import NotRenamable
-from reconciler.documents.formatting import NotFormattable
 
 T = TypeVar("T")
 _TRIGGERS: Final = (".", " ", "|", "[", "-", "/", ":", "{")
@@ -124,18 +122,12 @@ def _changes(server: Server) -> None:
             at = places.position(asked.text, params.position)
             return answers.renamed(asked, places, at, params.new_name, may_move=may_move)
 
-        try:
-            return await server.ask(params.text_document.uri, answer, now=True)
-        except NotRenamable as refused:
-            raise Refused(refused.message) from refused
+        return await server.ask(params.text_document.uri, answer, now=True)
 
     @server.feature(types.TEXT_DOCUMENT_FORMATTING)
     async def formatting(params: types.DocumentFormattingParams) -> list[types.TextEdit] | None:
         places = server.places
-        try:
-            return await server.ask(params.text_document.uri, lambda asked: answers.laid_out(asked, places), now=True)
-        except NotFormattable as refused:
-            raise Refused(refused.message) from refused
+        return await server.ask(params.text_document.uri, lambda asked: answers.laid_out(asked, places), now=True)
 
     actions = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
 

@@ -27,6 +27,7 @@ from schema.errors import Fault
 
 _LOG: Final = logging.getLogger(__name__)
 T = TypeVar("T")
+_TRIES: Final = 3
 
 
 class Refused(JsonRpcException):
@@ -88,30 +89,36 @@ class Server(LanguageServer):
 
         Args:
             now: everything typed must have been compiled first.
+
+        Raises:
+            Refused: the core says no, and why; or the files cannot be read.
         """
         found = self.locate(uri)
         if found is None:
             return None
         session, path = found
-        for _ in range(2):
+        for _ in range(_TRIES):
             try:
+                revision = session.revision
                 snapshot = await (session.current() if now else session.known())
                 text = session.text(path, snapshot)
                 if text is None or len(text.source) > limits.MAX_TEXT_CHARS:
                     return None
                 asked = Asked(session, path, text, snapshot)
-                return await asyncio.get_running_loop().run_in_executor(self._answers, answer, asked)
+                made = await asyncio.get_running_loop().run_in_executor(self._answers, answer, asked)
+                if not now or session.revision == revision:  # edits must fit what they are made for
+                    return made
             except RepositoryDamaged:  # a file has changed since it was compiled
                 session.changed(on_disk=True)
                 now = True
             except Fault as fault:
                 raise Refused(fault.message) from fault
-        return None
+        raise Refused("the files keep changing; ask again")
 
     def publish(self, session: Session, snapshot: Snapshot, buffers: Mapping[str, Buffer]) -> None:
         """Tell the client what is wrong, and of which files nothing is any more."""
         by_file, left_out = chosen(snapshot.diagnostics)
-        if left_out:
+        if left_out != session.left_out:
             _LOG.warning("%s: %d more diagnostics are not shown", session.root, left_out)
         places, published = self.places, {}
         for path in {*by_file, *(path for path in buffers if isinstance(place(path), Kind))}:
@@ -128,7 +135,7 @@ class Server(LanguageServer):
             )
         for uri in session.published.keys() - published.keys():
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
-        session.published = published
+        session.published, session.left_out = published, left_out
 
     def location(self, session: Session, snapshot: Snapshot, found: Location) -> types.Location:
         """A location, for the client."""

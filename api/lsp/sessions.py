@@ -58,6 +58,8 @@ class Session:
         """Path in the tree → what is open."""
         self.published: dict[str, str] = {}
         """URI → path of files that diagnostics were published for."""
+        self.left_out = 0
+        """Diagnostics that were too many to publish."""
         self._workspace: Final = Workspace(root)
         self._worker: Final = worker
         self._publish: Final = publish
@@ -67,6 +69,11 @@ class Session:
         self._on_disk = True
         self._task: asyncio.Task[None] | None = None
         self._lock: Final = asyncio.Lock()
+
+    @property
+    def revision(self) -> int:
+        """Grows with each change."""
+        return self._wanted
 
     def path(self, file: Path) -> str | None:
         """The path of a file in this tree; None when it is not in it."""

@@ -30,6 +30,8 @@ def at(snapshot: Snapshot, path: str, text: Text, position: Position) -> list[Lo
 def defined(snapshot: Snapshot, what: What, name: str, path: str) -> list[Location]:
     """Where a thing is defined; a crate without a sound name, at the top of its file."""
     found = [each.location for each in occurrences.of_name(snapshot, what, name, path, defining=True) if each.defines]
+    if what is What.ENVIRONMENT:  # a file sees those of the directories above it
+        found = [each for each in found if path.startswith(each.path.removesuffix("environments.vgo"))] or found
     if not found and what in (What.CRATE, What.USERCRATE):
         kind = Kind.CONFIGCRATE if what is What.CRATE else Kind.USERCRATE
         found = [Location(each.path, Span(1, 1, 1, 1)) for each in snapshot.documents.of(kind) if each.stem == name]

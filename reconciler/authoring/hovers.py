@@ -75,8 +75,15 @@ def _about(snapshot: Snapshot, path: str, spot: Spot) -> Iterator[str]:
         yield from _named(snapshot, path, what, spot.text)
     elif spot.kind is not None and spot.on_key:
         yield from _key(spot.kind, spot)
+    elif (keys := _written_below(spot)) is not None:
+        yield from _var(snapshot, path, keys)
     elif spot.kind is not None:
         yield from _value(snapshot, path, spot.kind, spot)
+
+
+def _written_below(spot: Spot) -> VarPath | None:
+    """The keys of the var that a value is written for; None when it is no value of vars."""
+    return spot._replace(on_key=True).var if spot.fragment is None and not spot.on_key else None
 
 
 # words of the language

@@ -19,8 +19,8 @@ from reconciler.documents.marks import MAX_DEPTH, Path
 
 MAX_NODES: Final = 100_000
 """What comes behind so many is not in the outline."""
-_KEPT: Final = 64
-"""Outlines that are remembered."""
+_SMALL: Final = 32 << 10
+"""Characters; the outline of a text of a mebibyte weighs as much as those of a thousand usual ones."""
 
 
 class Node(NamedTuple):
@@ -75,11 +75,20 @@ class Outline:
 
 
 def of(source: str) -> Outline:
-    """The outline of a file, as far as it can be read."""
+    """The outline of a file, as far as it can be read. The last ones are remembered."""
+    return _small(source) if len(source) <= _SMALL else _large(source)
+
+
+@lru_cache(maxsize=256)
+def _small(source: str) -> Outline:
     return _read(source)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=2)
+def _large(source: str) -> Outline:
+    return _read(source)
+
+
 def _read(source: str) -> Outline:
     found: dict[Path, Node] = {}
     aliases: dict[Path, Path] = {}

@@ -6,6 +6,9 @@ import pytest
 
 from reconciler.authoring import completions
 from reconciler.authoring.completions import Completion
+from reconciler.documents import flaws
+from reconciler.documents.kinds import MODELS, Kind
+from reconciler.documents.schemas import FILES
 from tests.factories.typed import SITE, typed
 
 CRATE = "configcrates/web/nginx.vgo"
@@ -51,7 +54,7 @@ def test_keys_words_and_names(path: str, source: str, first: list[str]) -> None:
 
 
 def test_whose_turn_it_is_is_offered_in_usercrates_alone() -> None:
-    written = "resources:\n  - {type: file, path: \"{{ us¦ }}\"}\n"
+    written = 'resources:\n  - {type: file, path: "{{ us¦ }}"}\n'
     assert "user" in labels("usercrates/shell.vgo", written)
     assert "user" not in labels(CRATE, written)
     assert labels("usercrates/shell.vgo", written.replace("us¦", "user.¦")) == [
@@ -135,3 +138,9 @@ def test_an_answer_is_bounded_and_says_so() -> None:
 def test_an_empty_file_and_a_broken_one_are_completed() -> None:
     assert labels(LEAF, "¦") == ["envoys"]
     assert labels(CRATE, "name: [\n}}\n\t- :\nreso¦") == ["resources"]
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.CLAIMS}))
+def test_every_kind_of_document_offers_its_keys(kind: Kind) -> None:
+    path = FILES[kind].replace("**/*", "x").replace("**/", "")
+    assert set(labels(path, "¦")) == set(flaws.keys_of(MODELS[kind]))

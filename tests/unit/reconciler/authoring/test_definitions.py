@@ -97,3 +97,13 @@ def test_tests_name_crates_and_roles_too() -> None:
     at = on("roles.vgo", "nginx", files={**SITE, "tests/t.vgo": tests})
     found = [each for each in shown(at, occurrences.references(*at)) if each.startswith("tests")]
     assert found == ["tests/t.vgo:5:nginx", "tests/t.vgo:6:nginx/conf"]
+
+
+def test_an_environment_is_looked_for_above_the_file() -> None:
+    files = {
+        **SITE,
+        "production/environments.vgo": "environments: {production: {}}\n",
+        "staging/environments.vgo": "environments: {production: {}}\n",
+    }
+    at = on(LEAF, "environment: production", at=15, files=files)
+    assert [each.path for each in definitions.at(*at)] == ["environments.vgo", "production/environments.vgo"]

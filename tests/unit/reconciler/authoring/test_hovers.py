@@ -35,6 +35,11 @@ def test_the_same_in_a_template_and_where_it_is_written() -> None:
     assert "- production: `8080` in 1 match block" in said(on("roles.vgo", "nginx_port"))
 
 
+def test_a_value_says_the_same_as_its_key() -> None:
+    assert said(on("roles.vgo", "8080")) == said(on("roles.vgo", "nginx_port"))
+    assert said(on("common.vgo", "ada")).splitlines()[0] == "**vars.admins[].name**"
+
+
 def test_a_name_that_a_loop_binds_is_followed() -> None:
     text = said(on("templates/nginx.conf.j2", "admin.name", at=7))
     assert text.splitlines()[0] == "**vars.admins[].name**"
