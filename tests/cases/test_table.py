@@ -1,0 +1,62 @@
+"""docs/hostile-input.md names each case of groups G and H, and the tests that show it: it cannot lie."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "hostile-input.md"
+CASES = ("G1 G3 G4 G5 G7 G8 G9 G11 G12 G13 G15 " + "H1 H2 H4 H5 H6 H8 H9 H10").split()
+
+
+class Row(NamedTuple):
+    """One line of the page."""
+
+    case: str
+    then: str
+    shown_by: tuple[str, ...]
+
+
+@cache
+def rows() -> list[Row]:
+    found = []
+    for line in PAGE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("| ") and re.fullmatch(r"[GH]\d+", cells[0]):
+            found.append(Row(cells[0], cells[2], tuple(re.findall(r"`([\w/]+\.py::\w+)`", line))))
+    return found
+
+
+@cache
+def named_in(name: str) -> frozenset[str]:
+    tree = ast.parse((TESTS / name).read_text())
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def test_every_case_has_one_row() -> None:
+    assert [row.case for row in rows()] == CASES
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.case)
+def test_a_row_names_tests_that_are_there_or_says_that_nothing_is_built(row: Row) -> None:
+    for each in row.shown_by:
+        name, _, test = each.partition("::")
+        assert test in named_in(name), each
+    assert bool(row.shown_by) is not row.then.startswith("not built")
+
+
+def test_every_test_of_a_case_is_in_its_row() -> None:
+    named = {row.case.lower(): set(row.shown_by) for row in rows()}
+    lacking = []
+    for name in ("cases/test_g_git.py", "cases/test_h_parsers.py"):
+        for test in named_in(name):
+            found = re.match(r"test_([gh]\d+)_", test)
+            if found and f"{name}::{test}" not in named[found[1]]:
+                lacking.append(f"{name}::{test}")
+    assert lacking == []
