@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler import graph, repository
+from reconciler import expectations, graph, repository
 from reconciler.graph import Graph
 from schema import merging, secrets
 from schema.expressions import NoHost, Renderer
@@ -189,6 +190,46 @@ def test_everybody_who_logs_in_has_the_companys_shell(example: Graph) -> None:
             "umask 0027",
             "TMOUT=900",
         ]
+
+
+def test_its_own_tests_pass(example: Graph) -> None:
+    found = expectations.run(example)
+
+    assert [(each.name, [str(failure) for failure in each.failures]) for each in found.tests if not each.passed] == []
+    assert len(found.tests) > 10
+    assert all(each.subjects for each in found.tests)
+
+
+BREAKS = {
+    "every host has the company's baseline": ("common.vgo", "    port: 22\n", "    port: 2222\n"),
+    "nobody has telnet": ("configcrates/web/nginx.vgo", "package: nginx-light", "package: telnet"),
+    "a bastion lets people through, for two minutes of silence": ("roles.vgo", "idle_s: 120", "idle_s: 121"),
+    "production is not rebooted by itself, and is labelled": (
+        "environments.vgo",
+        "reboot_automatically: false",
+        "reboot_automatically: true",
+    ),
+    "what keeps data is backed up": (
+        "roles.vgo",
+        "configcrates: [postgres-client, postgres-server, backup]",
+        "configcrates: [postgres-client, postgres-server]",
+    ),
+    "web servers answer on 443 and let it through the firewall": ("roles.vgo", "port: 443}", "port: 444}"),
+    "one database is the primary": ("production/database.vgo", "primary: true", "primary: false"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_its_own_tests_notice_what_they_are_for(name: str, tmp_path: Path) -> None:
+    file, before, after = BREAKS[name]
+    shutil.copytree(ROOT, tmp_path / "repo")
+    text = (tmp_path / "repo" / file).read_text()
+    assert text.count(before) == 1
+    (tmp_path / "repo" / file).write_text(text.replace(before, after))
+    compilation = graph.compile_tree(repository.directory(tmp_path / "repo"))
+
+    assert compilation.graph is not None, [str(each) for each in compilation.diagnostics]
+    assert name in [each.name for each in expectations.run(compilation.graph).tests if not each.passed]
 
 
 def test_types_that_a_confined_root_takes_are_each_on_every_host(rendered: Rendered, example: Graph) -> None:

@@ -80,6 +80,11 @@ def test_every_file_of_a_generated_repository_is_what_its_schema_takes() -> None
         (Kind.TASK, "name: a\ncommand: b\nbatch_size: 250%\n"),
         (Kind.WORKFLOW, "name: a\nsteps: []\n"),
         (Kind.USERCRATE, "name: a\nresources: [{path: /etc/a}]\n"),
+        (Kind.TESTS, "tests: [{name: a, match: '*'}]\n"),
+        (Kind.TESTS, "tests: [{name: a, match: '*', expcet: {renders: true}}]\n"),
+        (Kind.TESTS, "tests: [{name: a, match: '*', expect: {renders: false}}]\n"),
+        (Kind.TESTS, "tests: [{name: a, match: '*', expect: {configcrates: {includes: [a]}}}]\n"),
+        (Kind.TESTS, "tests: [{name: a, match: '*', expect: {resources: {a/b: gone}}}]\n"),
     ],
 )
 def test_a_mistake_is_marked(kind: Kind, text: str) -> None:
