@@ -306,6 +306,22 @@ def test_two_users_with_one_home_are_told_apart(fleet: Fleet) -> None:
     )
 
 
+def test_a_secret_gets_into_a_home_and_nowhere_else(fleet: Fleet) -> None:
+    content = "{{ user.name }} {{ vars.pw }} secret:keys/shared\n"
+    key = bashrc(name="key", path="{{ user.home }}/key", content=content)
+    desired = state(
+        usercrate("keys", [key], vars={"pw": "secret:keys/pw"}),
+        secrets={"keys/pw": "correct horse", "keys/shared": "battery staple"},
+    )
+    report = fleet.run(desired)
+    assert at(fleet, "/home/alice/key")["content"] == "alice correct horse battery staple\n"
+    assert at(fleet, "/home/bob/key")["content"] == "bob correct horse battery staple\n"
+    told = report.model_dump_json()
+    assert ("correct horse" in told, "battery staple" in told) == (False, False)
+    lacking = fleet.run(state(usercrate("keys", [key], vars={"pw": "secret:keys/pw"})))
+    assert {one.outcome.value for one in lacking.resources} == {"failed", "skipped"}
+
+
 # who goes
 
 

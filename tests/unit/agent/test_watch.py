@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.hosts import Account, Host
 from agent.watch import DEBOUNCE_S, Watch, WatchedHost
 
 SETTLE_S = 0.12
@@ -84,6 +85,10 @@ def test_a_managed_path_is_seen_to_be(watched: Watched, change: str) -> None:
     assert time.monotonic() - began < 1
 
 
+def on_behalf(host: WatchedHost) -> Host:
+    return host.as_user(Account("user", os.geteuid(), os.getegid(), "/etc"))
+
+
 QUIET: dict[str, Change] = {
     "another file in the same directory": lambda root, _: (root / "etc/other").write_text("x") and None,
     "reading": lambda root, _: (root / "etc/motd").read_text() and None,
@@ -92,6 +97,8 @@ QUIET: dict[str, Change] = {
     "our own chmod": lambda _, host: host.chmod("/etc/motd", 0o600),
     "our own link": lambda _, host: host.symlink("/etc/link", "elsewhere"),
     "our own removal": lambda _, host: host.remove("/etc/motd"),
+    "our own write on behalf of a user": lambda _, host: on_behalf(host).write("/etc/motd", b"ours", mode=0o644),
+    "our own removal on behalf of a user": lambda _, host: on_behalf(host).remove("/etc/app/conf"),
     "our own directory": lambda _, host: host.mkdir("/etc/app2", mode=0o755),
 }
 
