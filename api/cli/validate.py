@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 160
 NAMED: Final = 10
 """Secrets that are named; others are counted."""
+MOST_BLOCKS: Final = 500
+"""Of larger repositories nothing is noted: match blocks are made late, and to ask all of them would make them."""
 
 
 class Format(StrEnum):
@@ -78,7 +80,7 @@ def validate(
     else:
         show(tree, diagnostics)
         _sum_up(tree, diagnostics, valid=valid)
-        if compilation.graph is not None:
+        if compilation.graph is not None and len(compilation.graph.profiles) <= MOST_BLOCKS:
             _note_secrets(compilation.graph)
     if not valid:
         raise typer.Exit(Exit.INVALID)
