@@ -176,6 +176,7 @@ class DifferenceKind(StrEnum):
     ENVIRONMENT = "environment"
     ROLE = "role"
     CRATE = "crate"
+    USERCRATE = "usercrate"
     VAR = "var"
     RESOURCE = "resource"
 

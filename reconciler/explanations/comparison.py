@@ -59,7 +59,7 @@ class Comparison:
         self._other: Final = other
         self._compare_environments()
         self._compare_roles()
-        shared = self._compare_crates()
+        shared = [*self._compare_crates(), *self._compare_usercrates()]
         self._compare_vars()
         self._compare_resources(shared)
 
@@ -81,6 +81,7 @@ class Comparison:
             things.append((DifferenceKind.ENVIRONMENT, has.profile.environment, has.profile.environment))
         things += [(DifferenceKind.ROLE, role, True) for role in has.roles]
         things += [(DifferenceKind.CRATE, name, label) for name, label in has.profile.resolution.crates.items()]
+        things += [(DifferenceKind.USERCRATE, name, at) for name, at in has.profile.resolution.usercrates.items()]
         things += [(DifferenceKind.VAR, ".".join(keys), value) for keys, value in has.values.items()]
         for kind, name, value in things:
             found = self._add(kind, name, **{whose: value})
@@ -127,6 +128,17 @@ class Comparison:
             (linked, theirs[linked.name])
             for linked in self._one.profile.crates.linked
             if linked.name in one and linked.name in other and linked.name in theirs
+        ]
+
+    def _compare_usercrates(self) -> list[tuple[Linked, Linked]]:
+        for has, lacks, whose in self._sides():
+            for name, label in has.profile.resolution.usercrates.items():
+                if name not in lacks.profile.resolution.usercrates:
+                    found = self._add(DifferenceKind.USERCRATE, name, **{whose: label})
+                    found.require(self._unshared(has.of_usercrate(name), has, lacks), whose)
+        theirs = {linked.name: linked for linked in self._other.profile.usercrates.linked}
+        return [
+            (linked, theirs[linked.name]) for linked in self._one.profile.usercrates.linked if linked.name in theirs
         ]
 
     # vars

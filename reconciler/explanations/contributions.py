@@ -88,6 +88,14 @@ class Contributions:
         at = self.block.configcrates.index(name)
         return [self.of_block(), self._in_block("configcrates", at)]
 
+    def of_usercrate(self, name: str) -> list[Candidate]:
+        """What brings a usercrate."""
+        for document in self.levels.values():
+            listed = _names(document, "usercrates")
+            if name in listed:
+                return [_level(document), _line(document, ("usercrates", listed.index(name)))]
+        return [self.of_block(), self._in_block("usercrates", self.block.usercrates.index(name))]
+
     def of_exclusion(self, name: str) -> list[Candidate]:
         """What excludes a crate; nothing where nothing does."""
         for document in self.levels.values():

@@ -83,7 +83,7 @@ def writing(graph: Graph, dotted: str, accept: Callable[[Any], bool]) -> Iterato
         if block.vars and (way := _word(block.vars, dotted, accept)):
             text = f"the block for {block.match} sets {dotted}"
             yield Mention(LinkKind.WRITE, text, document, ("envoys", index, "vars", *way))
-    for name, linked in graph.crates.items():
+    for name, linked in (*graph.crates.items(), *graph.usercrates.items()):
         if linked.crate.vars and (way := _word(linked.crate.vars, dotted, accept)):
             text = f"crate {name} has a default for {dotted}, which it alone sees"
             yield Mention(LinkKind.WRITE, text, linked.crate.document, ("vars", *way))

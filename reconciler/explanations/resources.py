@@ -10,10 +10,11 @@ from reconciler.documents.resources import identity, specification
 from reconciler.explanations import conditions
 from reconciler.explanations.answers import Asked
 from reconciler.explanations.conditions import MAX_ITEMS, Outcome
-from reconciler.explanations.crates import absent, declaration, depends, verdict, when
-from reconciler.explanations.subjects import PATH
+from reconciler.explanations.crates import absent, declaration, depends, usercrate, verdict, when
+from reconciler.explanations.subjects import PATH, Subject
 from reconciler.graph import Graph
 from reconciler.graph.linking import Linked
+from reconciler.graph.users import USERCRATE_PREFIX
 from schema.documents.configcrates import Configcrate, Resource
 from schema.explanations import Explanation, Link, LinkKind, Presence, Reason, SubjectKind
 from schema.expressions import has_tags
@@ -56,31 +57,33 @@ def resource(asked: Asked) -> Explanation:
 
 def _by_id(asked: Asked) -> Explanation:
     name, graph = asked.subject.name, asked.places.graph
-    linked = graph.crates.get(name.partition("/")[0])
+    crate = name.partition("/")[0]
+    linked = graph.usercrates.get(crate.removeprefix(USERCRATE_PREFIX)) if _per_user(name) else graph.crates.get(crate)
     if linked is None:
         return asked.unknown("resource", [SubjectKind.RESOURCE])
     found = next((each for each in declared(linked) if each.id == name), None)
     if found is None:
         hint = nearest(name, linked.crate.resources)
         summary = f"crate {linked.name} has no resource {name.partition('/')[2]}"
-        link = declaration(asked, linked)
+        link = declaration(asked, linked).model_copy(update={"text": f"{linked.crate.document.path} has no such one"})
         return asked.answer(
             Presence.ABSENT, summary, [asked.ways.matched], reason=Reason.UNKNOWN_NAME, kept_out=link, hint=hint
         )
-    return absent(asked, linked.name, f"resource {name}") or _explain(asked, found)
+    return _without(asked, found) or _explain(asked, found)
 
 
 def _by_identity(asked: Asked) -> Explanation:
     """Of all resources that are about one thing, the one that is most there."""
     graph = asked.places.graph
-    on_host = [each for linked in asked.ways.profile.crates.linked for each in _about(asked, linked)]
+    profile = asked.ways.profile
+    linked_here = (*profile.crates.linked, *profile.usercrates.linked)
+    on_host = [each for linked in linked_here for each in _about(asked, linked)]
     if on_host:
         answers = [_explain(asked, each, also=[other.id for other in on_host if other is not each]) for each in on_host]
         return min(answers, key=lambda each: _BEST.index(each.presence))
-    rest = (linked for linked in graph.crates.values() if linked.name not in asked.ways.profile.resolution.crates)
-    for linked in rest:
+    for linked in (*graph.crates.values(), *graph.usercrates.values()):
         for each in _about(asked, linked):
-            gone = absent(asked, linked.name, f"resource {each.id}")
+            gone = _without(asked, each)
             if gone is not None:
                 return gone.model_copy(update={"name": each.id})
     what = f"{asked.subject.type} {asked.subject.name}"
@@ -121,7 +124,7 @@ def _is_of(type_: str, asked: str) -> bool:
 
 def _identities(graph: Graph, type_: str) -> Iterator[str]:
     count = 0
-    for linked in graph.crates.values():
+    for linked in (*graph.crates.values(), *graph.usercrates.values()):
         for each in declared(linked):
             if _is_of(each.resource.type, type_) and (text := each.identity) is not None:
                 yield text
@@ -132,10 +135,11 @@ def _identities(graph: Graph, type_: str) -> Iterator[str]:
 
 def _explain(asked: Asked, found: Declared, *, also: Iterable[str] = ()) -> Explanation:
     """The answer about a resource whose crate the host has."""
-    linked = found.linked
-    chain = asked.ways.to_crate(linked.name) or [asked.ways.matched]
-    asks: list[str] = []
-    unsure = False
+    linked, per_user = found.linked, _per_user(found.id)
+    to_crate = asked.ways.to_usercrate if per_user else asked.ways.to_crate
+    chain = to_crate(linked.name) or [asked.ways.matched]
+    asks: list[str] = ["users"] if per_user else []
+    unsure = per_user
     conditional = [each for each in (when(asked, linked), _when(asked, found), _foreach(asked, found)) if each]
     for link, outcome in conditional:
         if outcome.holds is False:
@@ -151,10 +155,27 @@ def _explain(asked: Asked, found: Declared, *, also: Iterable[str] = ()) -> Expl
     if unsure:
         outcome = Outcome(None, tuple(dict.fromkeys(asks)), "")
         summary = f"{asked.hostname} has {found.id} if its conditions hold, {depends(outcome)}"
+        if per_user:
+            summary = f"{asked.hostname} has {found.id} once for each of its users, whom it alone knows"
         return asked.answer(Presence.CONDITIONAL, summary, chain, name=found.id, depends_on=outcome.asks, also=[*also])
     label = asked.ways.profile.resolution.crates[linked.name]
     summary = f"{asked.hostname} has {found.id}, since {label} brings {linked.name}"
     return asked.answer(Presence.PRESENT, summary, chain, name=found.id, also=[*also])
+
+
+def _without(asked: Asked, found: Declared) -> Explanation | None:
+    """The answer where the host has not the resource's crate; None where it has."""
+    name = found.linked.name
+    if not _per_user(found.id):
+        return absent(asked, name, f"resource {found.id}")
+    if name in asked.ways.profile.resolution.usercrates:
+        return None
+    of_crate = usercrate(asked._replace(subject=Subject(SubjectKind.USERCRATE, name)))
+    return of_crate.model_copy(update={"kind": SubjectKind.RESOURCE, "name": found.id})
+
+
+def _per_user(id_: str) -> bool:
+    return id_.startswith(USERCRATE_PREFIX)
 
 
 def _when(asked: Asked, found: Declared) -> tuple[Link, Outcome] | None:
@@ -163,6 +184,8 @@ def _when(asked: Asked, found: Declared) -> tuple[Link, Outcome] | None:
         return None
     scope = conditions.scope_of(asked.ways.profile, asked.hostname, found.linked, asked.traits)
     outcome = conditions.judge(text, scope)
+    if _per_user(found.id) and outcome.holds is None:
+        outcome = Outcome(None, outcome.asks)  # it may ask for the user, who is known on the host alone
     said = f"{found.id} applies where {text}: {verdict(outcome)}"
     return _link(asked, found, LinkKind.CONDITION, said, "when"), outcome
 

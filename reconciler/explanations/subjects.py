@@ -52,6 +52,8 @@ def read(text: str, graph: Graph, profile: Profile | None) -> tuple[Subject, lis
         return Subject(SubjectKind.RESOURCE, rest, prefix), []
     if colon and rest and prefix in _PREFIXES:
         kind = _PREFIXES[prefix]
+        if "/" in rest and kind in (SubjectKind.CRATE, SubjectKind.USERCRATE):
+            return Subject(SubjectKind.RESOURCE, rest if kind is SubjectKind.CRATE else text), []
         return _valued(rest) if kind is SubjectKind.VAR else Subject(kind, rest), []
     if text.startswith("/"):
         return Subject(SubjectKind.RESOURCE, text, PATH), []
@@ -79,7 +81,7 @@ def names(graph: Graph, kind: SubjectKind) -> Iterator[str]:
             model = document.parsed.model
             yield from model.environments if isinstance(model, Environments) else ()
     elif kind is SubjectKind.RESOURCE:
-        for linked in graph.crates.values():
+        for linked in (*graph.crates.values(), *graph.usercrates.values()):
             yield from linked.crate.resources
     elif kind is SubjectKind.VAR:
         for vars_ in all_vars(graph):
@@ -99,7 +101,7 @@ def all_vars(graph: Graph) -> Iterator[dict[str, Any]]:
     for document in leaves(graph):
         if isinstance(leaf := document.parsed.model, Leaf):
             yield from (block.vars for block in leaf.envoys if block.vars)
-    yield from (linked.crate.vars for linked in graph.crates.values())
+    yield from (linked.crate.vars for linked in (*graph.crates.values(), *graph.usercrates.values()))
 
 
 def _valued(text: str) -> Subject:

@@ -17,6 +17,7 @@ from schema.explanations import Effect, Explanation, Link, LinkKind, Presence, R
 from schema.merging import settle
 
 _ABSENT: Final = object()
+_USERCRATE: Final = "usercrate"
 
 
 class _Said(NamedTuple):
@@ -64,11 +65,13 @@ def _said(asked: Asked) -> Iterator[_Said]:
 
 
 def _defaults(asked: Asked) -> Iterator[_Said]:
-    for linked in asked.ways.profile.crates.linked:
-        word = word_on(linked.crate.vars, asked.subject.name)
-        if word is not None and not word.blocks:
-            way = ("vars", *word.written)
-            yield _Said(f"configcrate:{linked.name}", linked.crate.document, way, word, None)
+    profile = asked.ways.profile
+    for what, linked_here in (("configcrate", profile.crates.linked), (_USERCRATE, profile.usercrates.linked)):
+        for linked in linked_here:
+            word = word_on(linked.crate.vars, asked.subject.name)
+            if word is not None and not word.blocks:
+                way = ("vars", *word.written)
+                yield _Said(f"{what}:{linked.name}", linked.crate.document, way, word, None)
 
 
 def _layers(asked: Asked, defaults: Sequence[_Said], said: Sequence[_Said]) -> list[VarLayer]:
@@ -127,9 +130,10 @@ def _chain(asked: Asked, said: _Said) -> list[Link]:
     """From the block to the line where a layer writes the var."""
     name = asked.subject.name
     if said.layer is None:
-        crate = said.label.partition(":")[2]
-        linked = asked.places.graph.crates[crate]
-        way = asked.ways.to_crate(crate) or [asked.ways.matched]
+        what, _, crate = said.label.partition(":")
+        per_user, graph = what == _USERCRATE, asked.places.graph
+        linked = (graph.usercrates if per_user else graph.crates)[crate]
+        way = (asked.ways.to_usercrate(crate) if per_user else asked.ways.to_crate(crate)) or [asked.ways.matched]
         text = f"crate {crate} has a default for {name}"
         return [*way, declaration(asked, linked), _write(asked, said, text)]
     does = "appends to" if said.word.append else "sets"

@@ -13,7 +13,7 @@ from schema.explanations import Effect, Explanation, LinkKind, Presence, Reason,
 from schema.merging import merge, settle
 from tests.factories.trees import tree
 from tests.strategies.configs import CRATES, HOSTS, ROLES, configs
-from tests.unit.reconciler.explanations.conftest import Why
+from tests.unit.reconciler.explanations.conftest import Why, compiled
 
 WEB = "web01.example.com"
 OTHER = "web02.example.com"
@@ -318,3 +318,47 @@ def test_writers_are_alive_where_merging_left_their_values(files: dict[str, str]
         words = [word_on(layers[index].vars, ".".join(keys)) for index in alive.live[keys]]
         values = [word.value for word in words if word is not None]
         assert flat[keys] == (sum(values[1:], values[0]) if len(values) > 1 else values[0])
+
+
+# Usercrates.
+
+PER_USER = {
+    "common.vgo": "usercrates: [shell]\n",
+    "leaf.vgo": "envoys:\n  - {match: h, usercrates: [editor]}\n  - match: other\n",
+    "usercrates/shell.vgo": (
+        "name: shell\nvars: {idle: 9}\nresources:\n"
+        "  - {name: rc, type: directory, path: '{{ user.home }}/.rc', when: user.shell == '/bin/sh'}\n"
+        "  - {name: idle, type: file_line, path: '{{ user.home }}/.idle', line: '{{ vars.idle }}'}\n"
+    ),
+    "usercrates/editor.vgo": (
+        "name: editor\nresources: [{name: rc, type: directory, path: '{{ user.home }}/.editor'}]\n"
+    ),
+}
+
+
+def test_a_usercrate_is_listed_and_each_of_its_resources_is_the_hosts_to_count() -> None:
+    whole = compiled(PER_USER)
+    assert steps(explanations.why(whole, "other", "shell"))[1:] == [
+        ("inherit", "common.vgo", 1),
+        ("declare", "usercrates/shell.vgo", 1),
+    ]
+    found = explanations.why(whole, "other", "usercrate:shell/rc")
+    assert (found.presence, found.depends_on, found.kind) == (
+        Presence.CONDITIONAL,
+        ["users"],
+        SubjectKind.RESOURCE,
+    )
+    assert [kind for kind, _, _ in steps(found)] == ["match", "inherit", "condition", "declare"]
+    idle = explanations.why(whole, "other", "idle")
+    assert (idle.value, steps(idle)[-1]) == (9, ("write", "usercrates/shell.vgo", 2))
+
+
+def test_a_usercrate_that_a_host_has_not_says_where_it_is_listed() -> None:
+    whole = compiled(PER_USER)
+    for subject in ("editor", "usercrate:editor/rc", "directory:{{ user.home }}/.editor"):
+        found = explanations.why(whole, "other", subject)
+        assert (found.presence, found.reason) == (Presence.ABSENT, Reason.NOT_LISTED)
+        assert found.instead is not None
+        assert [link.text for link in found.instead] == ["the block for h lists editor"]
+    differ = explanations.causes(explanations.Host(whole, "h"), explanations.Host(whole, "other"))
+    assert [(each.kind.value, each.of, each.explains[0].name) for each in differ.causes] == [("line", "one", "editor")]
