@@ -80,7 +80,7 @@ class WatchedHost(RealHost):
         self.known: Final = Known(self._beneath)
 
     def noted(self, path: str) -> None:
-        """See `RealHost`."""
+        """See `Machine`."""
         self.known.note(path)
 
 

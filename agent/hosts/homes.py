@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.hosts.beneath import Beneath
-from agent.hosts.host import Account, HostFault, Ran, components
-from agent.hosts.real import RealHost, vet_fresh
+from agent.hosts.host import Account, Host, HostFault, Ran, components
+from agent.hosts.machine import Machine, vet_fresh
 
 if TYPE_CHECKING:
     from agent.hosts.process import Identity
@@ -148,21 +148,26 @@ class Home:
         return made
 
 
-class UserHost(RealHost):
-    """The machine of another `RealHost`, or its confined root, on behalf of a user."""
+class UserHost(Machine):
+    """The machine of another host, or its confined root, on behalf of a user."""
 
-    def __init__(self, host: RealHost, beneath: Beneath, account: Account) -> None:
+    def __init__(self, host: Machine, beneath: Beneath, account: Account) -> None:
         self._home: Final = Home(beneath, account)
         self._account: Final = account
         self._host: Final = host
-        super().__init__(host.root, way=self._home, memo=host.memo)
+        self._ways: Final = beneath
+        super().__init__(host.root, self._home, host.memo)
+
+    def as_user(self, account: Account) -> Host:
+        """See `Host`."""
+        return UserHost(self._host, self._ways, account)
 
     def guards(self, path: str) -> bool:
         """See `Host`."""
         return self._home.below(path) is not None
 
     def noted(self, path: str) -> None:
-        """See `RealHost`."""
+        """See `Machine`."""
         self._host.noted(path)
 
     def write(
