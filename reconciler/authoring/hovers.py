@@ -150,8 +150,8 @@ def _path(spot: Spot) -> Iterator[str]:
 
 
 def _named(snapshot: Snapshot, path: str, what: What, name: str) -> Iterator[str]:
-    if what is What.CRATE:
-        yield from _crate(snapshot, name)
+    if what in (What.CRATE, What.USERCRATE):
+        yield from _crate(snapshot, what, name)
     elif what is What.ROLE:
         yield from _role(snapshot, name)
     elif what is What.ENVIRONMENT:
@@ -166,13 +166,13 @@ def _named(snapshot: Snapshot, path: str, what: What, name: str) -> Iterator[str
             yield f"**{name}** ({what.value}), {found[0].path}:{found[0].span.line}"
 
 
-def _crate(snapshot: Snapshot, name: str) -> Iterator[str]:
-    linked = snapshot.crates.get(name)
+def _crate(snapshot: Snapshot, what: What, name: str) -> Iterator[str]:
+    linked = (snapshot.crates if what is What.CRATE else snapshot.usercrates).get(name)
     if linked is None:
         return
     crate = linked.crate
     data = crate.document.parsed.data
-    yield f"**{name}** (configcrate), {crate.document.path}"
+    yield f"**{name}** ({what.value}), {crate.document.path}"
     if isinstance(data, dict) and data.get("description"):
         yield ""
         yield str(data["description"])
@@ -185,7 +185,8 @@ def _crate(snapshot: Snapshot, name: str) -> Iterator[str]:
     ]
     yield from (f"- {label}: {_listed(names)}" for label, names in about if names)
     yield ""
-    yield from _carried(values.carriers(snapshot, name), lambda profile: profile.resolution.crates.get(name, ""))
+    carried = values.carriers(snapshot, linked)
+    yield from _carried(carried, lambda profile: values.sources(profile, linked).get(name, ""))
 
 
 def _carried(profiles: list[Profile], source: Callable[[Profile], str]) -> Iterator[str]:
@@ -267,7 +268,8 @@ def _source(snapshot: Snapshot, name: str) -> Iterator[str]:
     rendered = "rendered on the host" if name.endswith(".j2") else "copied as it is"
     size = f", {entry.size} bytes" if entry.size is not None else ""
     yield f"**{name}** ({rendered}{size})"
-    users: list[Linked] = [each for each in snapshot.crates.values() if name in each.content]
+    known = (*snapshot.crates.values(), *snapshot.usercrates.values())
+    users: list[Linked] = [each for each in known if name in each.content]
     if users:
         yield ""
         yield f"Named by {_listed(each.name for each in users)}."

@@ -7,7 +7,7 @@ read, so that one open bracket does not take every role away from the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,8 @@ class Snapshot:
     profiles: Sequence[Profile]
     crates: Mapping[str, Linked]
     """Configcrates by name."""
+    usercrates: Mapping[str, Linked]
+    """By name."""
     roles: RoleSet
     broken: frozenset[str] = frozenset()
     """Paths that cannot be read as they are; `documents` has them as they last could."""
@@ -122,7 +124,7 @@ class Workspace:
         others = [each for each in seen.diagnostics if each.file not in broken]
         own = [each for path in broken for each in broken[path]]
         found = sorted([*others, *own], key=lambda each: (each.file, each.line, each.column, each.code))
-        return Snapshot(seen.documents, found, None, seen.profiles, seen.crates, seen.roles, frozenset(broken))
+        return replace(seen, diagnostics=found, graph=None, broken=frozenset(broken))
 
 
 def snapshot_of(tree: Tree, cache: Cache | None = None) -> Snapshot:
@@ -133,7 +135,8 @@ def snapshot_of(tree: Tree, cache: Cache | None = None) -> Snapshot:
     if documents is None or library is None:  # more than a plan may hold: there is nothing to ask
         documents = cache.documents.last
         assert documents is not None
-        return Snapshot(documents, compilation.diagnostics, None, (), {}, RoleSet())
+        return Snapshot(documents, compilation.diagnostics, None, (), {}, {}, RoleSet())
     graph = compilation.graph
     profiles = graph.order if graph is not None else [one for leaf in cache.leaves.values() for one in leaf.profiles]
-    return Snapshot(documents, compilation.diagnostics, graph, profiles, library.by_name, cache.roles or RoleSet())
+    crates, usercrates, roles = library.by_name, library.usercrates, cache.roles or RoleSet()
+    return Snapshot(documents, compilation.diagnostics, graph, profiles, crates, usercrates, roles)

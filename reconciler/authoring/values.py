@@ -47,10 +47,10 @@ def layers(documents: Iterable[Document]) -> list[Written]:
 
 def concerned(snapshot: Snapshot, path: str) -> tuple[list[Linked], Sequence[Profile]]:
     """The crates that a file is, or is a source of, and the match blocks that it reaches; all of them by default."""
-    crates = [each for each in snapshot.crates.values() if path in (each.crate.document.path, *each.content)]
+    known = (*snapshot.crates.values(), *snapshot.usercrates.values())
+    crates = [each for each in known if path in (each.crate.document.path, *each.content)]
     if crates:
-        names = {each.name for each in crates}
-        return crates, [each for each in _first(snapshot) if not names.isdisjoint(each.resolution.crates)]
+        return crates, [each for each in _first(snapshot) if any(_carries(each, linked) for linked in crates)]
     kind = snapshot.kind(path)
     if kind is Kind.LEAF:
         return [], [each for each in _first(snapshot) if each.document.path == path]
@@ -112,14 +112,24 @@ def outcomes(snapshot: Snapshot, path: str, keys: Path) -> dict[str, list[tuple[
     return {name: sorted(each.values(), key=lambda pair: -len(pair[1])) for name, each in sorted(found.items())}
 
 
-def carriers(snapshot: Snapshot, crate: str) -> list[Profile]:
-    """The match blocks whose hosts have a crate."""
-    return [each for each in _first(snapshot) if crate in each.resolution.crates]
+def carriers(snapshot: Snapshot, linked: Linked) -> list[Profile]:
+    """The match blocks whose hosts, or whose hosts' users, have a crate."""
+    return [each for each in _first(snapshot) if _carries(each, linked)]
+
+
+def sources(profile: Profile, linked: Linked) -> Mapping[str, str]:
+    """The crates of a match block that are of the same sort as one, each with the label of its source."""
+    per_user = linked.crate.document.kind is Kind.USERCRATE
+    return profile.resolution.usercrates if per_user else profile.resolution.crates
 
 
 def item_path(foreach: str) -> Path | None:
     """The path that `item` stands for under a `foreach`, root first; None when it stands for none."""
     return items_of(foreach).path
+
+
+def _carries(profile: Profile, linked: Linked) -> bool:
+    return linked.name in sources(profile, linked)
 
 
 def _place(path: Path) -> Path:

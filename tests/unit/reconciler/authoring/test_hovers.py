@@ -57,6 +57,21 @@ def test_a_crate_says_what_it_holds_and_who_carries_it() -> None:
     assert "Hosts: `web*.example.com`, `db1.example.com`" in text
 
 
+def test_a_usercrate_says_as_much_and_knows_its_own_defaults() -> None:
+    crate = (
+        "name: shell\ndescription: A shell each.\nvars: {prompt: $}\nresources:\n"
+        "  - {type: file, path: '{{ user.home }}/.profile', content: '{{ vars.prompt }}'}\n"
+    )
+    leaf = "envoys: [{match: u.example.com, usercrates: [shell], vars: {prompt: '#'}}]\n"
+    files = {**SITE, "usercrates/shell.vgo": crate, "u.vgo": leaf}
+    text = said(on("u.vgo", "shell", files=files))
+    assert text.startswith("**shell** (usercrate), usercrates/shell.vgo\n\nA shell each.")
+    assert "In 1 match block, by\n- match-block" in text
+    var = said(on("usercrates/shell.vgo", "vars.prompt", at=7, files=files))
+    assert '- `usercrates/shell.vgo:3` (the crate\'s own default): `"$"`' in var
+    assert '- no environment: `"#"` in 1 match block (`u.example.com`)' in var
+
+
 def test_a_role_and_an_environment_say_what_they_bring_and_to_whom() -> None:
     role = said(on("production/web.vgo", "[web]", at=2))
     assert "- Includes: `base`\n- Crates: `motd`, `nginx`\n- Vars: `nginx_port`" in role
