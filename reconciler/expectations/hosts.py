@@ -65,14 +65,22 @@ def objects_of(body: bytes) -> CrateObject:
     return CrateObject.model_validate_json(body)
 
 
+class Stated:
+    """What a test states of all its hosts."""
+
+    def __init__(self, test: HostTest) -> None:
+        self.renderer: Final = Renderer(StatedAnswers(test.answers))
+        self.traits: Final = StatedTraits(test.traits)
+
+
 class Host:
     """What one subject of one test is to be."""
 
-    def __init__(self, graph: Graph, profile: Profile, hostname: str | None, test: HostTest) -> None:
+    def __init__(self, graph: Graph, profile: Profile, hostname: str | None, stated: Stated) -> None:
         self._graph: Final = graph
         self._profile: Final = profile
-        self._renderer: Final = Renderer(StatedAnswers(test.answers))
-        self._traits: Final = StatedTraits(test.traits)
+        self._renderer: Final = stated.renderer
+        self._traits: Final = stated.traits
         self._host: Final[dict[str, Any]] = {"environment": profile.environment, "roles": list(profile.roles)}
         if hostname is not None:
             self._host["hostname"] = hostname
@@ -224,3 +232,11 @@ class Host:
 def resources_of(linked: Linked) -> Iterator[tuple[int, CompiledResource]]:
     """The resources of a crate, numbered."""
     yield from enumerate(objects_of(linked.crate.body).resources)
+
+
+@lru_cache(maxsize=4096)
+def identities(body: bytes, kind: str) -> tuple[tuple[int, Any], ...]:
+    """The resources of one type in the object of a crate: number, and as it is written, what each manages."""
+    key = RESOURCES[kind].IDENTITY
+    found = enumerate(objects_of(body).resources)
+    return tuple((number, each.spec.get(key)) for number, each in found if each.type == kind)

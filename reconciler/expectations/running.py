@@ -11,7 +11,17 @@ from reconciler.documents.complaints import listed, nearest
 from reconciler.documents.marks import Path
 from reconciler.expectations import origins
 from reconciler.expectations.comparing import MISSING, compare
-from reconciler.expectations.hosts import CONTENT, Broken, Host, Instance, Subject, Unknown, resources_of
+from reconciler.expectations.hosts import (
+    CONTENT,
+    Broken,
+    Host,
+    Instance,
+    Stated,
+    Subject,
+    Unknown,
+    identities,
+    resources_of,
+)
 from reconciler.expectations.origins import Origin
 from reconciler.graph import Graph, patterns, selecting
 from reconciler.graph.assertions import ABSENT, Target, bare, target, written
@@ -48,6 +58,7 @@ class _Test:
         self._at: Final[Path] = ("tests", index)
         self._test: Final = test
         self._living: Final = living
+        self._stated: Final = Stated(test)
         self._failures: Final[list[Failure]] = []
         self._left_out = 0
         self._subject = Subject("", None)
@@ -110,7 +121,7 @@ class _Test:
             found = profile.environment or "none"
             self._fail(("expect", "environment"), "environment", expect.environment or "none", found, origin)
         self._roles(expect.roles, profile)
-        host = Host(self._graph, profile, subject.hostname, self._test)
+        host = Host(self._graph, profile, subject.hostname, self._stated)
         self._crates(expect.configcrates, profile, host)
         for key, value in expect.vars.items():
             self._var(key, value, profile, host)
@@ -306,8 +317,8 @@ def _of_thing(host: Host, kind: str, identity: str) -> Iterator[Instance]:
     plain = plain_path if key == "path" else str
     wanted, found, doubt = plain(identity), False, None
     for linked in host.crates.values():
-        for number, resource in resources_of(linked):
-            if resource.type != kind or not _may_be(resource.spec.get(key), wanted, plain):
+        for number, raw in identities(linked.crate.body, kind):
+            if not _may_be(raw, wanted, plain):
                 continue
             try:
                 for instance in host.instances(linked, number):

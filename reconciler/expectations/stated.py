@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NoReturn
 
 from schema import traits
@@ -119,12 +120,14 @@ def _known(value: Any, path: tuple[str, ...]) -> Any:
     return {key: _known(below, (*path, key)) for key, below in value.items() if below is not None}
 
 
-def _closed_maps(above: tuple[str, ...]) -> set[str]:
+@cache
+def _closed_maps(above: tuple[str, ...]) -> frozenset[str]:
     """The maps below a path that every host has, whatever is in them."""
     depth = len(above)
     declared = [each.split(".") for each in traits.TRAITS]
     names = {parts[depth] for parts in declared if tuple(parts[:depth]) == above and len(parts) > depth + 1}
-    return {name for name in names if name != traits.ANY and traits.lookup((*above, name, traits.ANY)) is None}
+    closed = [name for name in names if name != traits.ANY and traits.lookup((*above, name, traits.ANY)) is None]
+    return frozenset(closed)
 
 
 def _answer(function: str, answers: Mapping[str, bool], about: str) -> bool:

@@ -62,6 +62,8 @@ def overlap(one: Pattern, other: Pattern) -> bool:
     for exact, pattern in ((one, other), (other, one)):
         if exact.kind is PatternKind.EXACT:
             return pattern.matches(exact.folded)
+    if one.folded == STAR or other.folded == STAR:
+        return True
     (head, tail), (other_head, other_tail) = _literals(one), _literals(other)
     begins = head.startswith(other_head) or other_head.startswith(head)
     if not begins or not (tail.endswith(other_tail) or other_tail.endswith(tail)):
