@@ -5,6 +5,7 @@ The same functions are run by atheris (guided by coverage), by Hypothesis, and o
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -13,6 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import pydantic
+from starlette.datastructures import QueryParams
+
+from api.http.binding import Binding
+from api.http.errors import BadInput
+from api.services.work import Work
 from reconciler import expressions, graph
 from reconciler.documents import DocumentCache, formatting, load, marks
 from reconciler.documents.compose import MAX_INTEGER, Composed, compose
@@ -28,6 +35,7 @@ from schema.expressions.grammar import parse_expression
 from schema.expressions.statements import parse_template
 from schema.expressions.walking import expressions as expressions_of
 from schema.expressions.walking import walk
+from schema.protocol.messages import AGENT_MESSAGE, SERVER_MESSAGE
 from tests.factories.trees import MemoryTree, tree
 from tests.unit.reconciler.graph.test_incremental import VARIANTS
 from tests.unit.schema.expressions.corpus import SCOPE
@@ -133,6 +141,50 @@ def packs(data: bytes) -> None:
             Packs(Path(folder)).check()
 
 
+def messages(data: bytes) -> None:
+    """A frame: a message that says the same when it is written and read again, or no message."""
+    for read in (AGENT_MESSAGE, SERVER_MESSAGE):
+        try:
+            found: Any = read.validate_json(data)
+        except pydantic.ValidationError:
+            continue
+        assert read.validate_json(found.model_dump_json()) == found
+
+
+class _Body(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    name: str = ""
+    number: int | float | None = None
+
+
+def _take(work: Work, body: _Body) -> None:
+    """What a request's body is bound to."""
+
+
+_BINDING: Final = Binding.of(_take, "/x")
+
+
+def bodies(data: bytes) -> None:
+    """A request's body: taken, and every strict reader reads it alike, or refused with its place."""
+    try:
+        taken = _BINDING.arguments({}, QueryParams(""), data)["body"]
+    except BadInput as fault:
+        errors = fault.details["errors"]
+    else:
+        _read_alike(taken, data)
+        return
+    assert errors
+    assert all(each["place"].startswith("body") and len(each["message"]) <= 200 for each in errors)
+
+
+def _read_alike(taken: _Body, data: bytes) -> None:
+    # What Pydantic's reader took is what Python's takes, and JavaScript could.
+    assert taken == _Body.model_validate(json.loads(data))
+    assert "\0" not in repr(taken)
+    json.dumps(taken.model_dump(), ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "composer": composer,
     "loader": loader,
@@ -140,6 +192,8 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "template": template,
     "compiler": compiler,
     "packs": packs,
+    "messages": messages,
+    "bodies": bodies,
 }
 
 _MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["reconciler", "schema"], enable_loader_override=False):
+with atheris.instrument_imports(include=["api.http", "reconciler", "schema"], enable_loader_override=False):
     from tests.fuzz.oracles import TARGETS
 
 from tests.fuzz.seeds import LONGEST, seeds

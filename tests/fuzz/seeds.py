@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from schema.protocol.messages import AGENT_MESSAGE, SERVER_MESSAGE
+from tests.cases.test_h_parsers import BODIES
 from tests.fuzz.oracles import PLACES
 from tests.unit.reconciler.documents.test_hostile import CASES as HOSTILE
 from tests.unit.reconciler.graph.test_cases import CASES, read
@@ -67,6 +71,32 @@ def _packs() -> Iterator[bytes]:
     yield from good()
 
 
+def _messages() -> Iterator[bytes]:
+    """One of each kind as far as its fields can be guessed; which are wrong is for the fuzzer to find out."""
+    kinds = set()
+    for adapter in (AGENT_MESSAGE, SERVER_MESSAGE):
+        schema = adapter.json_schema()
+        for name, about in schema.get("$defs", {}).items():
+            kind = about.get("properties", {}).get("type", {}).get("const")
+            if kind is not None and name not in kinds:
+                kinds.add(name)
+                fields = {key: _example(field) for key, field in about["properties"].items()}
+                yield json.dumps({**fields, "type": kind}).encode()
+
+
+def _example(field: Mapping[str, Any]) -> Any:
+    if "default" in field or "const" in field:
+        return field.get("const", field.get("default"))
+    return {"string": "a" * 64, "integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}.get(
+        field.get("type", "object"), {}
+    )
+
+
+def _bodies() -> Iterator[bytes]:
+    yield from (data for data in BODIES.values() if len(data) <= LONGEST)
+    yield from (b"{}", b'{"name": "x", "number": 1.5e3}', b'{"a": [1, {"b": null}], "name": "\\u00e9\\ud83d\\ude00"}')
+
+
 _SOURCES = {
     "composer": _files,
     "loader": _placed,
@@ -74,4 +104,6 @@ _SOURCES = {
     "template": _templates,
     "compiler": _edits,
     "packs": _packs,
+    "messages": _messages,
+    "bodies": _bodies,
 }

@@ -36,6 +36,7 @@ MORE: Mapping[str, list[str | None]] = {
         "envoys:\n  - match: db1.example.com\n    environment: production\n    configcrates: [e]\n    usercrates: [v]\n",
         "envoys:\n  - match: db*.example.com\n    configcrates: [e, c]\n    exclude_configcrates: [a]\n",
         "envoys:\n  - match: db1.example.com\n  - match: db1.example.com\n",
+        "envoys:\n  - match: db1.example.com\n    roles: [extr]\n",
         "envoys:\n  - match: db1.example.com\n    roles: [web, extra]\n    vars: {deep: {a: {b: [9]}}, port: 1}\n",
         None,
     ],
@@ -52,6 +53,7 @@ MORE: Mapping[str, list[str | None]] = {
         ),
         "roles:\n  base: {configcrates: [c], vars: {list+: [7]}}\n  web: {configcrates: [b]}\n  extra: {includes: [base, web]}\n",
         "roles:\n  base: {includes: [extra]}\n  web: {includes: [base]}\n  extra: {includes: [web]}\n",
+        "roles:\n  base: {configcrates: [c]}\n  web: {includes: [base], configcrates: [b]}\n  zebra: {}\n",
     ],
     "configcrates/e.vgo": [
         (
@@ -83,6 +85,11 @@ MORE: Mapping[str, list[str | None]] = {
         "tests:\n  - {name: t, match: '*.example.com', expect: {configcrates: [a]}}\n",
         "tests:\n  - {name: t, hosts: [db1.example.com], expect: {vars: {port: 443}, resources: {file:/etc/e: present}}}\n",
         "tests:\n  - {name: t, role: gone, expect: {matched: true}}\n",
+        None,
+    ],
+    "waivers.vgo": [
+        "waivers:\n  - {framework: nist, control: AC-1, reason: r, approved_by: j, expires: 2027-01-01, match: db1.example.com}\n",
+        "waivers:\n  - {framework: nist, control: AC-2, reason: r, approved_by: j, expires: 2027-01-01, match: no.example.org}\n",
         None,
     ],
     "production/eu/tests.vgo": [None, "envoys: []\n"],
@@ -186,6 +193,13 @@ def test_each_change_alone_and_its_undoing_show_in_nothing() -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(commits, min_size=1, max_size=6))
+@example(  # what a name is like is told anew when that comes or goes
+    [
+        ("commit", [Step("write", "production/eu/db.vgo", "", 3)], 0),
+        ("commit", [Step("write", "roles.vgo", "", 3)], 0),
+        ("commit", [Step("write", "roles.vgo", "", 0)], 0),
+    ]
+)
 @example(
     [
         ("commit", [Step("move", "configcrates/a.vgo", "usercrates/u.vgo", 0)], 0),
