@@ -84,6 +84,18 @@ def of_role(graph: Graph, profile: Profile, name: str) -> Origin | None:
     return None
 
 
+def of_usercrate(graph: Graph, profile: Profile, name: str) -> Origin | None:
+    """The line that gives a usercrate to the hosts of a profile."""
+    for level in profile.resolution.scope.levels:
+        model = level.parsed.model
+        if isinstance(model, Inherited) and name in model.usercrates:
+            return Origin(at(graph, _now(graph, level), ("usercrates", model.usercrates.index(name))), level.path)
+    block = _block(profile)
+    if block is not None and name in block.usercrates:
+        return of_block(graph, profile, "usercrates", block.usercrates.index(name))
+    return None
+
+
 def of_var(graph: Graph, profile: Profile, path: Sequence[str], crate: str = "") -> Origin | None:
     """The line that gives a var its value.
 

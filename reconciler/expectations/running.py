@@ -123,6 +123,7 @@ class _Test:
         self._roles(expect.roles, profile)
         host = Host(self._graph, profile, subject.hostname, self._stated)
         self._crates(expect.configcrates, profile, host)
+        self._usercrates(expect.usercrates, profile)
         for key, value in expect.vars.items():
             self._var(key, value, profile, host)
         for key, value in expect.resources.items():
@@ -150,6 +151,14 @@ class _Test:
                     origin = origins.of_exclusion(self._graph, profile, name)
                     found = f"excluded by {origin.source}" if origin is not None else "nothing brings it"
                 self._fail(("expect", "configcrates", *at), "configcrates", expected, found, origin)
+
+    def _usercrates(self, contained: Contained | None, profile: Profile) -> None:
+        if contained is not None:
+            has = [linked.name for linked in profile.usercrates.linked]
+            for at, expected, name in _differences(contained, has):
+                origin = origins.of_usercrate(self._graph, profile, name) if name in has else None
+                found = listed(has) or "none"
+                self._fail(("expect", "usercrates", *at), "usercrates", expected, found, origin)
 
     def _var(self, key: str, expected: Any, profile: Profile, host: Host) -> None:
         for crate, vars_ in host.values(tuple(key.split("."))).items():

@@ -168,6 +168,7 @@ class _Checks:
             self._known("environment", expect.environment, (*at, "environment"), self._environments)
         self._contained("role", expect.roles, (*at, "roles"), self._names.roles)
         self._contained("crate", expect.configcrates, (*at, "configcrates"), self._names.crates)
+        self._contained("usercrate", expect.usercrates, (*at, "usercrates"), self._names.usercrates)
         for key, value in expect.resources.items():
             self._resource(target(key), key, value, (*at, "resources", key))
 

@@ -62,6 +62,7 @@ class Expected(Document):
     roles: Containment | None = None
     """Of roles, those that others include count, too."""
     configcrates: Containment | None = None
+    usercrates: Containment | None = None
     vars: dict[str, Any] = {}
     """Dotted path → a value, operators, or a map of what stands below."""
     resources: dict[str, Present | dict[str, Any]] = {}

@@ -231,6 +231,29 @@ def test_hosts_that_nothing_matches_fail_unless_that_is_expected() -> None:
     assert failures("{matched: false}", hosts="db02.example.com") == []
 
 
+def test_usercrates_are_told_with_the_line_that_gives_them() -> None:
+    files = {
+        **FLEET,
+        "common.vgo": FLEET["common.vgo"] + "usercrates: [shell]\n",
+        "hosts.vgo": FLEET["hosts.vgo"] + "    usercrates: [jobs]\n",
+        "usercrates/shell.vgo": "name: shell\n",
+        "usercrates/jobs.vgo": "name: jobs\n",
+    }
+
+    def told_of(host: str, expect: str) -> list[str]:
+        return [
+            told(each)
+            for each in verdict(f"hosts: {host}.example.com\n    expect: {{usercrates: {expect}}}", files).failures
+        ]
+
+    assert told_of("db01", "[shell, jobs]") == []
+    assert told_of("db01", "{exclude: [shell, jobs]}") == [
+        "4:37 usercrates: excludes shell / jobs, shell [common.vgo:5:14 common.vgo]",
+        "4:44 usercrates: excludes jobs / jobs, shell [hosts.vgo:11:18 match-block]",
+    ]
+    assert told_of("web01", "{include: jobs}") == ["4:36 usercrates: includes jobs / shell"]
+
+
 def test_a_test_is_about_every_block_that_may_have_such_a_host() -> None:
     def subjects(selector: str) -> int:
         return verdict(f"{selector}\n    expect: {{vars: {{ssh: {{contains: port}}}}}}").subjects
