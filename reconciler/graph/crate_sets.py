@@ -38,10 +38,10 @@ class CrateSet:
 
 def make(chosen: tuple[Linked, ...]) -> CrateSet:
     """The set of some crates, in the order in which they were resolved."""
-    present = {linked.name: linked for linked in chosen}
     requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
+    present = {linked.name: linked for linked in chosen} if requires else {}
     ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
-    outer: dict[tuple[object, ...], Need] = {}
+    outer: dict[str, Need] = {}
     for linked in reversed(ordered):
         outer.update(linked.outer_by_path)
     return CrateSet(

@@ -56,11 +56,11 @@ class Linked(Late):
     """First keys of the inner needs."""
     inner_unmet: tuple[tuple[Need, bool], ...]
     """Those of them that the crate's own vars, alone, do not meet; see `unmet`."""
-    outer_by_path: Mapping[tuple[object, ...], Need]
-    """The outer needs by what they ask for."""
+    outer_by_path: Mapping[str, Need]
+    """The outer needs by what they ask for, as text: of that Python computes the hash once."""
     reference: bytes
     """Its canonical `CrateRef`, as long as it depends on nothing."""
-    owned: frozenset[tuple[str, str]]
+    owned: frozenset[str]
     """Kind and name of what its resources own, and no other crate of a host may."""
     whole: bool
     """Whether crate and templates are sound: else nothing is proven about them."""
@@ -117,9 +117,9 @@ def link(
         tuple(inner),
         frozenset(str(need.path[0]) for need in inner),
         tuple(failing(_unique(proven), own)),
-        {(need.path, need.provided, need.listed): need for need in outer},
+        {f"{need.path!r} {need.provided} {need.listed}": need for need in outer},
         reference(crate, ()),
-        frozenset((each.kind, each.thing) for each in crate.owned),
+        frozenset(f"{each.kind} {each.thing}" for each in crate.owned),
         crate.document.parsed.whole and not found and not crate.diagnostics,
         tuple(_once(found)),
     )

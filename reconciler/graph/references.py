@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from schema.diagnostics import Diagnostic
 from schema.documents.configcrates import Configcrate
 from schema.documents.environments import Environments
 from schema.documents.inherited import Inherited
-from schema.documents.leaves import Leaf
+from schema.documents.leaves import Leaf, MatchBlock
 from schema.documents.roles import Roles
 from schema.documents.usercrates import Usercrate
 
@@ -23,9 +23,9 @@ from schema.documents.usercrates import Usercrate
 class Known:
     """The names of a tree. A file that is there is known, whatever is wrong with it."""
 
-    crates: Collection[str]
-    roles: Collection[str]
-    usercrates: Collection[str]
+    crates: set[str]
+    roles: set[str]
+    usercrates: set[str]
 
 
 class Reference(NamedTuple):
@@ -54,6 +54,9 @@ def known(documents: Documents) -> Known:
 
 def check(documents: Documents, document: Document, names: Known) -> list[Diagnostic]:
     """What one document names that does not exist, environments aside."""
+    model = document.parsed.model
+    if isinstance(model, Leaf) and all(_is_known(block, names) for block in model.envoys):
+        return []
     by_what = {"crate": names.crates, "role": names.roles, "usercrate": names.usercrates}
     found = []
     for what, path, used in _references(document):
@@ -65,6 +68,17 @@ def check(documents: Documents, document: Document, names: Known) -> list[Diagno
                 message = f"there is no {kind} {name}"
                 found.append(diagnostic(f"{what}.unknown", document.path, line, column, message, hint))
     return found
+
+
+def _is_known(block: MatchBlock, names: Known) -> bool:
+    """Whether all that a block names exists: nearly always, and quick to see."""
+    crates = names.crates
+    return (
+        crates.issuperset(block.configcrates)
+        and names.roles.issuperset(block.roles)
+        and crates.issuperset(block.exclude_configcrates)
+        and names.usercrates.issuperset(block.usercrates)
+    )
 
 
 def check_environments(documents: Documents, document: Document, scope: Scope) -> list[Diagnostic]:
