@@ -167,7 +167,7 @@ class Explanation(BaseModel):
     hint: Absent[str] = None
     commit: Absent[Commit] = None
     left_out: Absent[int] = None
-    """How many more lines `instead` would have, or `chain` for want of room."""
+    """How many more lines `instead`, `chain` and `layers` would have."""
 
 
 class DifferenceKind(StrEnum):

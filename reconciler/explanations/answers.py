@@ -15,6 +15,10 @@ from reconciler.explanations.subjects import Subject
 from schema.explanations import Explanation, Link, LinkKind, Presence, Reason, SubjectKind, VarLayer
 
 MAX_INSTEAD: Final = 10
+MAX_CHAIN: Final = 200
+"""Of a longer chain, the middle is left out."""
+MAX_LAYERS: Final = 200
+"""Of more layers, the weakest are left out."""
 MAX_NAMES: Final = 50_000
 """Names that a misspelt one is compared with."""
 
@@ -63,6 +67,12 @@ class Asked(NamedTuple):
         found = iter(instead)
         shown = [self.places.link(*each) for each in islice(found, MAX_INSTEAD)]
         more = sum(1 for _ in found)
+        if len(chain) > MAX_CHAIN:  # roles that include roles that include roles
+            more += len(chain) - MAX_CHAIN
+            chain = [*chain[: MAX_CHAIN // 2], *chain[-MAX_CHAIN // 2 :]]
+        if layers is not None and len(layers) > MAX_LAYERS:
+            more += len(layers) - MAX_LAYERS
+            layers = layers[-MAX_LAYERS:]
         return Explanation(
             hostname=self.hostname,
             subject=self.text,

@@ -68,22 +68,26 @@ def causes(one: Host, other: Host) -> Causes:
     requirements = [requirement for each in found for requirement in each.requirements]
     candidates = list(dict.fromkeys(candidate for each in requirements for candidate in each))
     chosen, smallest = cover(requirements, {each: _RANK[each.kind] for each in candidates})
-    made = [_cause(one, other, candidate, found) for candidate in chosen]
-    made.sort(key=lambda each: -len(each.explains) - (each.left_out or 0))
+    explained: dict[Candidate, list[Found]] = {candidate: [] for candidate in chosen}
+    for each in found:
+        for candidate in dict.fromkeys(candidate for requirement in each.requirements for candidate in requirement):
+            if candidate in explained:
+                explained[candidate].append(each)
+    ordered = sorted(explained, key=lambda candidate: -len(explained[candidate]))
+    made = [_cause(one, other, candidate, explained[candidate]) for candidate in ordered[:MAX_CAUSES]]
     return Causes(
         one=one.side(),
         other=other.side(),
         alike=not found,
         differences=len(found),
-        causes=made[:MAX_CAUSES],
+        causes=made,
         smallest=smallest,
         undecided=compared.undecided or None,
-        left_out=compared.left_out + sum(len(each.explains) for each in made[MAX_CAUSES:]) or None,
+        left_out=compared.left_out + sum(len(explained[each]) for each in ordered[MAX_CAUSES:]) or None,
     )
 
 
-def _cause(one: Host, other: Host, candidate: Candidate, found: Sequence[Found]) -> Cause:
-    explained = [each for each in found if any(candidate in requirement for requirement in each.requirements)]
+def _cause(one: Host, other: Host, candidate: Candidate, explained: Sequence[Found]) -> Cause:
     of = {side for each in explained for side in each.sides.get(candidate, ())}
     whose = "both" if len(of) != 1 else of.pop()
     made = Cause(

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from reconciler.explanations import conditions, outcomes
+from reconciler.explanations.conditions import Trials
 from reconciler.explanations.contributions import Candidate, Contributions, Written
-from reconciler.explanations.outcomes import Input, Trials
+from reconciler.explanations.outcomes import MAX_TRIALS, Input
 from reconciler.explanations.overlay import Keys
 from reconciler.explanations.resources import Declared, declared
 from reconciler.graph.linking import Linked
@@ -49,7 +50,8 @@ class Comparison:
         self.found: Final[list[Found]] = []
         self.undecided: Final[list[str]] = []
         self.left_out = 0
-        self._vars: Final[dict[Keys, Found]] = {}
+        self._vars_of: Final[dict[str, list[tuple[Keys, Found]]]] = {}
+        """Those that differ, by their first key."""
         self._environment: Found | None = None
         self._roles: Final[list[Found]] = []
         if one is None or other is None:
@@ -150,7 +152,7 @@ class Comparison:
             if mine is theirs or (mine is not _ABSENT and theirs is not _ABSENT and _same(mine, theirs)):
                 continue
             found = self._add(DifferenceKind.VAR, ".".join(keys), _none(mine), _none(theirs))
-            self._vars[keys] = found
+            self._vars_of.setdefault(keys[0], []).append((keys, found))
             self._explain_var(found, keys)
 
     def _explain_var(self, found: Found, keys: Keys) -> None:
@@ -175,7 +177,7 @@ class Comparison:
     # resources
 
     def _compare_resources(self, shared: Sequence[tuple[Linked, Linked]]) -> None:
-        trials = Trials()
+        trials = Trials(MAX_TRIALS)
         undecided: dict[str, None] = {}
         for mine, theirs in shared:
             scopes = [
@@ -208,7 +210,10 @@ class Comparison:
             return  # whatever it reads, it reads the same
         analyses = outcomes.reads(one)
         inputs = outcomes.inputs(analyses, *scopes)
-        mine, theirs = outcomes.outcome(one, scopes[0]), outcomes.outcome(other, scopes[1])
+        mine, theirs = (outcomes.outcome(each, scope, trials) for each, scope in zip((one, other), scopes, strict=True))
+        if trials.spent:
+            self.left_out += 1
+            return
         if mine.instances is None or theirs.instances is None:
             asks = outcomes.asked_of_host(analyses)
             traits = [each for each in asks if each.startswith("traits.")]
@@ -242,7 +247,8 @@ class Comparison:
             self._explain_read_var(found, keys, mine, theirs)
 
     def _explain_read_var(self, found: Found, keys: Keys, mine: Linked, theirs: Linked) -> None:
-        known = [each for path, each in self._vars.items() if path[: len(keys)] == keys or keys[: len(path)] == path]
+        around = self._vars_of.get(keys[0], ()) if keys else ()
+        known = [each for path, each in around if path[: len(keys)] == keys or keys[: len(path)] == path]
         for each in known:
             found.take(each)
         if not known:  # their crates' own defaults

@@ -44,6 +44,23 @@ class Items(NamedTuple):
     asks: tuple[str, ...]
 
 
+class Trials:
+    """Counts renderings, so that one answer takes no more than so many."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    @property
+    def spent(self) -> bool:
+        """Whether there are no more."""
+        return self._left < 0
+
+    def spend(self) -> bool:
+        """Take one; whether there was one."""
+        self._left -= 1
+        return self._left >= 0
+
+
 Scope = Mapping[str, Any]
 
 

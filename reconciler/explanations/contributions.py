@@ -58,10 +58,12 @@ class Contributions:
         }
         """Role → the first listed role that brings it."""
         overlay: Overlay[Written] = Overlay()
+        self._words: Final[dict[tuple[str, Way], Any]] = {}
         for layer in profile.resolution.layers:
             way = self.ways.way_of(layer)
             for leaf in leaves(layer.vars):
                 overlay.put(leaf, Written(layer, (*way, *leaf.written), leaf.value))
+                self._words[layer.document.path, (*way, *leaf.written)] = leaf.value
         self.writers: Final = overlay.live
         self.values: Final = {leaf.keys: leaf.value for leaf in leaves(settle(profile.resolution.vars))}
 
@@ -168,14 +170,8 @@ class Contributions:
 
     def says(self, written: Written) -> bool:
         """Whether the same line says the same here, even if something stronger is above it."""
-        return any(
-            layer.document.path == written.layer.document.path
-            and any(
-                (*self.ways.way_of(layer), *leaf.written) == written.way and leaf.value == written.value
-                for leaf in leaves(layer.vars)
-            )
-            for layer in self.profile.resolution.layers
-        )
+        place = (written.layer.document.path, written.way)
+        return place in self._words and self._words[place] == written.value
 
     def brings(self, name: str) -> bool:
         """Whether anything brings a crate, excluded or not."""

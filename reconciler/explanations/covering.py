@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 MAX_TRIED: Final = 16
 """Candidates that hang together, all of whose subsets are tried."""
-MAX_COMPARED: Final = 2_000
-"""Candidates that are held against each other."""
-
-
-class Cover(NamedTuple):
-    """Candidates, by their place among those given."""
-
-    chosen: tuple[int, ...]
-    smallest: bool
-    """Whether no smaller set would do."""
 
 
 def cover(requirements: Iterable[Collection[K]], rank: Mapping[K, int]) -> tuple[list[K], bool]:
@@ -36,14 +26,13 @@ def cover(requirements: Iterable[Collection[K]], rank: Mapping[K, int]) -> tuple
         rank: candidate → how general it is; in the order in which candidates are given back.
     """
     wanted = list(dict.fromkeys(frozenset(each) for each in requirements))
-    meets: dict[K, frozenset[int]] = {}
-    for candidate in rank:
-        met = frozenset(index for index, each in enumerate(wanted) if candidate in each)
-        if met:
-            meets[candidate] = met
-    left, compared = _undominated(meets, rank)
+    met: dict[K, set[int]] = {}
+    for index, each in enumerate(wanted):
+        for candidate in each:
+            met.setdefault(candidate, set()).add(index)
+    left = _undominated({candidate: frozenset(met[candidate]) for candidate in rank if candidate in met}, rank)
     chosen: set[K] = set()
-    smallest = compared
+    smallest = True
     for group in _groups(left):
         found = _exact(group, rank) if len(group) <= MAX_TRIED else None
         smallest = smallest and found is not None
@@ -51,16 +40,18 @@ def cover(requirements: Iterable[Collection[K]], rank: Mapping[K, int]) -> tuple
     return [candidate for candidate in rank if candidate in chosen], smallest
 
 
-def _undominated(meets: Mapping[K, frozenset[int]], rank: Mapping[K, int]) -> tuple[dict[K, frozenset[int]], bool]:
+def _undominated(meets: Mapping[K, frozenset[int]], rank: Mapping[K, int]) -> dict[K, frozenset[int]]:
     """The candidates that no other replaces: one that meets as much and more, or the same and is less general."""
-    if len(meets) > MAX_COMPARED:
-        return dict(meets), False
-    ordered = sorted(meets, key=lambda each: (-len(meets[each]), rank[each]))
     kept: dict[K, frozenset[int]] = {}
-    for candidate in ordered:
-        if not any(meets[candidate] <= other for other in kept.values()):
-            kept[candidate] = meets[candidate]
-    return kept, True
+    by_requirement: dict[int, list[frozenset[int]]] = {}
+    for candidate in sorted(meets, key=lambda each: (-len(meets[each]), rank[each])):
+        mine = meets[candidate]
+        rivals = min((by_requirement.get(index, []) for index in mine), key=len)
+        if not any(mine <= other for other in rivals):
+            kept[candidate] = mine
+            for index in mine:
+                by_requirement.setdefault(index, []).append(mine)
+    return kept
 
 
 def _groups(meets: Mapping[K, frozenset[int]]) -> list[dict[K, frozenset[int]]]:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
 from reconciler.explanations import conditions
-from reconciler.explanations.conditions import RENDERER, Scope
+from reconciler.explanations.conditions import RENDERER, Scope, Trials
 from reconciler.explanations.resources import Declared
 from reconciler.expressions import Analysis
 from reconciler.graph.linking import TEMPLATE
@@ -17,8 +17,8 @@ from schema.expressions import ExpressionError
 
 MAX_INPUTS: Final = 24
 """Things that differ and that a resource reads; of more, all are taken for causes."""
-MAX_TRIALS: Final = 4_000
-"""Renderings for one answer, to find which inputs matter; beyond, all that a resource reads are taken for causes."""
+MAX_TRIALS: Final = 50_000
+"""Renderings for one answer; beyond, resources are not compared any more."""
 
 Input = tuple[str | int, ...]
 """`("vars", "ssh", "port")`, `("traits", "os", "family")`, `("host", "hostname")`: a place in a scope."""
@@ -35,20 +35,8 @@ class Outcome(NamedTuple):
 UNKNOWN: Final = Outcome(None)
 
 
-class Trials:
-    """Counts renderings, so that one answer takes no more than so many."""
-
-    def __init__(self) -> None:
-        self.left = MAX_TRIALS
-
-    def spend(self) -> bool:
-        """Whether there is one more."""
-        self.left -= 1
-        return self.left >= 0
-
-
-def outcome(found: Declared, scope: Scope) -> Outcome:
-    """What a resource comes out as under a scope."""
+def outcome(found: Declared, scope: Scope, trials: Trials) -> Outcome:
+    """What a resource comes out as under a scope; unknown, too, when no trial is left."""
     model = found.linked.crate.document.parsed.model
     assert isinstance(model, Configcrate)
     for condition in (model.when, found.resource.when):
@@ -59,9 +47,9 @@ def outcome(found: Declared, scope: Scope) -> Outcome:
             if not holds:
                 return Outcome(())
     if found.resource.foreach is None:
-        return _instances(found, [scope])
+        return _instances(found, [scope], trials)
     items = conditions.items_of(found.resource.foreach, scope).items
-    return UNKNOWN if items is None else _instances(found, [{**scope, "item": item} for item in items])
+    return UNKNOWN if items is None else _instances(found, [{**scope, "item": item} for item in items], trials)
 
 
 def differing_keys(one: Outcome, other: Outcome) -> list[str]:
@@ -125,23 +113,25 @@ def decisive(found: Declared, one: Scope, other: Scope, candidates: Sequence[Inp
 
     None of them is superfluous; where too many differ, or too much was tried, all are given.
     """
-    wanted = outcome(found, other)
+    wanted = outcome(found, other, trials)
     if len(candidates) > MAX_INPUTS or wanted.instances is None:
         return list(candidates)
     kept = list(candidates)
     for each in candidates:
         fewer = [other_one for other_one in kept if other_one != each]
-        if not trials.spend():
-            return kept
-        if outcome(found, _swapped(one, other, fewer)) == wanted:
+        if outcome(found, _swapped(one, other, fewer), trials) == wanted:
             kept = fewer
+        if trials.spent:
+            return list(candidates)
     return kept
 
 
-def _instances(found: Declared, scopes: Iterable[Scope]) -> Outcome:
+def _instances(found: Declared, scopes: Iterable[Scope], trials: Trials) -> Outcome:
     made = []
+    text = _template(found)
     for scope in scopes:
-        text = _template(found)
+        if not trials.spend():
+            return UNKNOWN
         try:
             rendered = dict(RENDERER.render_value(dict(found.spec), scope))
             if text is not None:

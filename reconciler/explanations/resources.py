@@ -9,7 +9,7 @@ from reconciler.documents.complaints import nearest
 from reconciler.documents.resources import identity, specification
 from reconciler.explanations import conditions
 from reconciler.explanations.answers import Asked
-from reconciler.explanations.conditions import MAX_ITEMS, Outcome
+from reconciler.explanations.conditions import MAX_ITEMS, Outcome, Trials
 from reconciler.explanations.crates import absent, declaration, depends, usercrate, verdict, when
 from reconciler.explanations.subjects import PATH, Subject
 from reconciler.graph import Graph
@@ -21,6 +21,8 @@ from schema.expressions import has_tags
 from schema.resources import RESOURCES
 
 MAX_IDENTITIES: Final = 50_000
+MAX_RENDERED: Final = 20_000
+"""Identities that are rendered to find the one that is asked about."""
 _BEST: Final = (Presence.PRESENT, Presence.CONDITIONAL, Presence.ABSENT)
 
 
@@ -77,12 +79,13 @@ def _by_identity(asked: Asked) -> Explanation:
     graph = asked.places.graph
     profile = asked.ways.profile
     linked_here = (*profile.crates.linked, *profile.usercrates.linked)
-    on_host = [each for linked in linked_here for each in _about(asked, linked)]
+    trials = Trials(MAX_RENDERED)
+    on_host = [each for linked in linked_here for each in _about(asked, linked, trials)]
     if on_host:
         answers = [_explain(asked, each, also=[other.id for other in on_host if other is not each]) for each in on_host]
         return min(answers, key=lambda each: _BEST.index(each.presence))
     for linked in (*graph.crates.values(), *graph.usercrates.values()):
-        for each in _about(asked, linked):
+        for each in _about(asked, linked, trials):
             gone = _without(asked, each)
             if gone is not None:
                 return gone.model_copy(update={"name": each.id})
@@ -92,7 +95,7 @@ def _by_identity(asked: Asked) -> Explanation:
     return asked.answer(Presence.ABSENT, summary, [asked.ways.matched], reason=Reason.UNKNOWN_NAME, hint=hint)
 
 
-def _about(asked: Asked, linked: Linked) -> Iterator[Declared]:
+def _about(asked: Asked, linked: Linked, trials: Trials) -> Iterator[Declared]:
     """The resources of a crate that are about what was asked for, templates rendered as far as they can be."""
     scope: conditions.Scope | None = None
     for each in declared(linked):
@@ -103,16 +106,18 @@ def _about(asked: Asked, linked: Linked) -> Iterator[Declared]:
         elif has_tags(text):
             if scope is None:
                 scope = conditions.scope_of(asked.ways.profile, asked.hostname, linked, asked.traits)
-            if asked.subject.name in _rendered(each, text, scope):
+            if asked.subject.name in _rendered(each, text, scope, trials):
                 yield each
 
 
-def _rendered(found: Declared, text: str, scope: conditions.Scope) -> Iterator[str]:
+def _rendered(found: Declared, text: str, scope: conditions.Scope, trials: Trials) -> Iterator[str]:
     scopes: Iterable[conditions.Scope] = (scope,)
     if found.resource.foreach is not None:
         items = conditions.items_of(found.resource.foreach, scope).items or ()
         scopes = ({**scope, "item": item} for item in items)
     for each in scopes:
+        if not trials.spend():
+            return
         shown = conditions.rendered(text, each)
         if shown is not None:
             yield shown

@@ -362,3 +362,20 @@ def test_a_usercrate_that_a_host_has_not_says_where_it_is_listed() -> None:
         assert [link.text for link in found.instead] == ["the block for h lists editor"]
     differ = explanations.causes(explanations.Host(whole, "h"), explanations.Host(whole, "other"))
     assert [(each.kind.value, each.of, each.explains[0].name) for each in differ.causes] == [("line", "one", "editor")]
+
+
+def test_a_long_way_through_roles_is_cut_in_its_middle() -> None:
+    count = 300
+    inner = "".join(f"  r{number}: {{includes: [r{number + 1}], vars: {{v: {number}}}}}\n" for number in range(count))
+    files = {
+        "leaf.vgo": "envoys:\n  - {match: h, roles: [r0]}\n",
+        "roles.vgo": f"roles:\n{inner}  r{count}: {{configcrates: [c], vars: {{v: last}}}}\n",
+        "configcrates/c.vgo": "name: c\n",
+    }
+    whole = compiled(files)
+    found = explanations.why(whole, "h", "crate:c")
+    assert (len(found.chain), found.left_out) == (200, count + 4 - 200)
+    assert (found.chain[0].kind, found.chain[-2].text) == (LinkKind.MATCH, f"role r{count} lists c")
+    layers = explanations.why(whole, "h", "v")
+    assert layers.layers is not None
+    assert (len(layers.layers), layers.left_out, layers.value, layers.layers[-1].wins) == (200, 101, 0, True)
