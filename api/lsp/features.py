@@ -133,7 +133,9 @@ def _changes(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, actions)
     async def action(params: types.CodeActionParams) -> list[types.CodeAction]:
-        places, uri = server.places, params.text_document.uri
+        places, uri, only = server.places, params.text_document.uri, params.context.only
+        if only is not None and types.CodeActionKind.QuickFix not in only:
+            return []
         return await server.ask(uri, lambda asked: answers.mended(asked, places, params.range), now=True) or []
 
 

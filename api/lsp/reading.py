@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import BinaryIO, Final
 
 from api.lsp.limits import MAX_HEADER_BYTES, MAX_MESSAGE_BYTES
 
+_LOG: Final = logging.getLogger(__name__)
 _LENGTH: Final = re.compile(rb"content-length:\s*(\d{1,18})\s*\r?\n?", re.IGNORECASE)
 _CHUNK: Final = 1 << 16
 
@@ -30,6 +32,7 @@ class BoundedInput:
             if length <= MAX_MESSAGE_BYTES:
                 return b"Content-Length: %d\r\n" % length  # as pygls expects it spelled
             self.skipped += 1
+            _LOG.warning("a message of %d bytes was passed over; one may have %d", length, MAX_MESSAGE_BYTES)
             if not self._pass_over(length):
                 return b""
 

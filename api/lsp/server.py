@@ -64,7 +64,7 @@ class Server(LanguageServer):
             if len(self.sessions) >= limits.MAX_ROOTS:
                 _LOG.warning("%s is not looked at: %d repositories are open", root, limits.MAX_ROOTS)
                 return None
-            self.sessions[root] = Session(root, self._compiler, self.publish)
+            self.sessions[root] = Session(root, self._compiler, self.publish, self.complain)
         return self.sessions[root]
 
     def locate(self, uri: str) -> tuple[Session, str] | None:
@@ -136,6 +136,10 @@ class Server(LanguageServer):
         for uri in session.published.keys() - published.keys():
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
         session.published, session.left_out = published, left_out
+
+    def complain(self, reason: str) -> None:
+        """Tell the person why there is no help."""
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, reason))
 
     def location(self, session: Session, snapshot: Snapshot, found: Location) -> types.Location:
         """A location, for the client."""

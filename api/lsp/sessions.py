@@ -48,10 +48,15 @@ class Session:
         root: its directory, as the client names it.
         worker: where it is compiled: one thread.
         publish: what is called with each new snapshot and the buffers that it was made of.
+        complain: what is called with the reason why nothing could be compiled, once for each reason.
     """
 
     def __init__(
-        self, root: Path, worker: Executor, publish: Callable[[Session, Snapshot, Mapping[str, Buffer]], None]
+        self,
+        root: Path,
+        worker: Executor,
+        publish: Callable[[Session, Snapshot, Mapping[str, Buffer]], None],
+        complain: Callable[[str], None],
     ) -> None:
         self.root: Final = root
         self.buffers: Final[dict[str, Buffer]] = {}
@@ -63,6 +68,8 @@ class Session:
         self._workspace: Final = Workspace(root)
         self._worker: Final = worker
         self._publish: Final = publish
+        self._complain: Final = complain
+        self._complaint = ""
         self._snapshot: Snapshot | None = None
         self._wanted = 1
         self._done = 0
@@ -133,7 +140,9 @@ class Session:
             try:
                 await self.current()
             except Fault as fault:
-                _LOG.warning("%s: %s", self.root, fault.message)
+                if fault.message != self._complaint:
+                    self._complaint = fault.message
+                    self._complain(f"{self.root}: {fault.message}")
                 return
             except Exception:  # noqa: BLE001 - a bug in one compile; the editor goes on, the next may work
                 _LOG.exception("%s could not be compiled", self.root)
@@ -155,6 +164,7 @@ class Session:
             self._done = wanted
             raise
         self._done = wanted
+        self._complaint = ""
         self._publish(self, self._snapshot, buffers)
 
 

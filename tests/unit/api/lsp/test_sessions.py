@@ -53,7 +53,7 @@ def test_fast_typing_is_compiled_once(root: Path) -> None:
             published.set()
 
         with ThreadPoolExecutor(1) as worker:
-            session = Session(root, worker, publish)
+            session = Session(root, worker, publish, print)
             for n in range(20):
                 session.buffers["x.vgo"] = buffer(f"envoys: []\n# {n}")
                 session.changed()
@@ -70,7 +70,7 @@ def test_who_must_know_now_need_not_wait_for_quiet(root: Path) -> None:
     async def story() -> None:
         published: list[Snapshot] = []
         with ThreadPoolExecutor(1) as worker:
-            session = Session(root, worker, lambda _, snapshot, __: published.append(snapshot))
+            session = Session(root, worker, lambda _, snapshot, __: published.append(snapshot), print)
             session.buffers["x.vgo"] = buffer("nope: 1\n")
             session.changed()
             found = await session.current()
@@ -86,13 +86,28 @@ def test_who_must_know_now_need_not_wait_for_quiet(root: Path) -> None:
 def test_a_directory_that_is_gone_is_told_and_looked_for_again(root: Path) -> None:
     async def story() -> None:
         with ThreadPoolExecutor(1) as worker:
-            session = Session(root / "x", worker, lambda *_: None)
+            session = Session(root / "x", worker, lambda *_: None, print)
             with pytest.raises(Fault):
                 await session.current()
             (root / "x").mkdir()
             (root / "x" / "vigo.vgo").write_text("language: 1\n")
             session.changed(on_disk=True)
             assert (await session.current()).graph is not None
+            await session.close()
+
+    asyncio.run(story())
+
+
+def test_why_there_is_no_help_is_said_once(root: Path) -> None:
+    async def story() -> None:
+        reasons: list[str] = []
+        with ThreadPoolExecutor(1) as worker:
+            session = Session(root / "x", worker, lambda *_: None, reasons.append)
+            for _ in range(3):
+                session.changed()
+                await asyncio.sleep(limits.DEBOUNCE_S * 2)
+            assert len(reasons) == 1
+            assert "is not a directory we can read" in reasons[0]
             await session.close()
 
     asyncio.run(story())
