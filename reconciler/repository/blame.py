@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import pygit2
+from pygit2.enums import ObjectType
 
+from reconciler.repository import history
 from reconciler.repository.faults import RepositoryDamaged, TreeRefused
-from reconciler.repository.listing import REGULAR
-from reconciler.repository.objects import Objects
+from reconciler.repository.listing import DIRECTORY, REGULAR
+from reconciler.repository.objects import MAX_TREE_BYTES, Objects
 
 MAX_COMMITS: Final = 20_000
 """More than most histories have."""
@@ -49,10 +51,10 @@ def last_change(
     Args:
         line: from 1, in the file as `commit` has it.
     """
-    found = _blob(git, commit, path)
-    if found is None or line < 1:
-        return None
     try:
+        found = _blob(git, objects, commit, path)
+        if found is None or line < 1:
+            return None
         if line > objects.blob(found).rstrip(b"\n").count(b"\n") + 1:
             return None
         deadline = monotonic() + within_s
@@ -77,8 +79,10 @@ def _before(git: pygit2.Repository, objects: Objects, at: _At, path: str) -> _At
     """
     others: list[tuple[pygit2.Commit, str]] = []
     for parent_id in at.commit.parent_ids:
-        parent = git[parent_id].peel(pygit2.Commit)
-        blob = _blob(git, parent, path)
+        if parent_id not in git:
+            raise KeyError(parent_id)
+        parent = history.read(git, objects, str(parent_id))
+        blob = _blob(git, objects, parent, path)
         if blob == at.blob:
             return _At(parent, blob, at.line)
         if blob is not None:
@@ -90,14 +94,27 @@ def _before(git: pygit2.Repository, objects: Objects, at: _At, path: str) -> _At
     return None
 
 
-def _blob(git: pygit2.Repository, commit: pygit2.Commit, path: str) -> str | None:
-    """Id of the file at a path, as the commit has it; None where it has none."""
-    tree = git[commit.tree_id].peel(pygit2.Tree)
-    try:
-        found = tree[path]
-    except KeyError:
-        return None
-    return str(found.id) if found.filemode in REGULAR else None
+def _blob(git: pygit2.Repository, objects: Objects, commit: pygit2.Commit, path: str) -> str | None:
+    """Id of the file at a path, as the commit has it; None where it has none.
+
+    Raises:
+        RepositoryDamaged, TreeRefused: a directory on the way cannot be read within the limits.
+    """
+    oid = str(commit.tree_id)
+    *above, name = path.split("/")
+    for part in above:
+        below = _entry(git, objects, oid, part)
+        if below is None or below.filemode != DIRECTORY:
+            return None
+        oid = str(below.id)
+    found = _entry(git, objects, oid, name)
+    return str(found.id) if found is not None and found.filemode in REGULAR else None
+
+
+def _entry(git: pygit2.Repository, objects: Objects, tree: str, name: str) -> pygit2.Object | None:
+    objects.require(tree, ObjectType.TREE, MAX_TREE_BYTES)
+    directory = git[tree].peel(pygit2.Tree)
+    return directory.get(name, None)
 
 
 def _same_line(old: bytes, new: bytes, line: int) -> int | None:

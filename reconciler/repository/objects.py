@@ -63,12 +63,12 @@ class Objects:
         except (KeyError, ValueError, OSError, pygit2.GitError) as error:
             raise RepositoryDamaged(f"object {oid} cannot be read: {error}", object=oid) from error
 
-    def read(self, oid: str, kind: ObjectType, limit: int) -> bytes:
-        """The bytes of an object.
+    def require(self, oid: str, kind: ObjectType, limit: int) -> None:
+        """Make sure that an object can be read: by us, or by libgit2 for itself.
 
         Raises:
-            RepositoryDamaged: it is missing, of another type, or its bytes do not give its id.
-            TreeRefused: it is larger than `limit` bytes.
+            RepositoryDamaged: it is missing, or of another type.
+            TreeRefused: it is larger than `limit` bytes, or takes too much to read.
         """
         size = self._sizes.get(oid) if kind == ObjectType.BLOB else None
         if size is None:
@@ -78,6 +78,15 @@ class Objects:
         if size > limit:
             raise TreeRefused(f"object {oid} has {size} bytes; the limit is {limit}", object=oid, size_bytes=size)
         self._check_stored(oid, size)
+
+    def read(self, oid: str, kind: ObjectType, limit: int) -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            RepositoryDamaged: as `require`, or its bytes do not give its id.
+            TreeRefused: as `require`.
+        """
+        self.require(oid, kind, limit)
         try:
             _, data = self._odb.read(oid)
         except (KeyError, ValueError, OSError, pygit2.GitError) as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
-from reconciler.repository import blame, diffs, revisions, trust
+from reconciler.repository import blame, diffs, history, revisions, trust
 from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
@@ -152,7 +152,7 @@ class Repository:
         if new == self._exact(old):
             return True
         with _damage("history"):
-            return old in self.git and self.git.descendant_of(new, old)
+            return history.descends(self.git, self.objects, new, old)
 
     def changed_paths(self, old: str | None, new: str) -> list[str]:
         """Paths whose content, mode or presence differs between two commits, sorted. `old` of None is the empty tree.
