@@ -114,7 +114,7 @@ def _blob(git: pygit2.Repository, objects: Objects, commit: pygit2.Commit, path:
 def _entry(git: pygit2.Repository, objects: Objects, tree: str, name: str) -> pygit2.Object | None:
     objects.require(tree, ObjectType.TREE, MAX_TREE_BYTES)
     directory = git[tree].peel(pygit2.Tree)
-    return directory.get(name, None)
+    return directory[name] if name in directory else None  # noqa: SIM401 - pygit2's trees have no get
 
 
 def _same_line(old: bytes, new: bytes, line: int) -> int | None:
