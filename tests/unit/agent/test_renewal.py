@@ -168,7 +168,8 @@ def test_an_agent_renews_reconnects_and_goes_on(authority: Authority, signer: Si
         assert gateway.shown[0] != gateway.shown[1]
         gateway.until(lambda: len(gateway.hellos) == 2)
         target = signer.target(
-            [signer.crate("base", [{"name": "motd", "type": "file", "path": "/etc/motd", "content": "x"}])], expires=4 * 10**15
+            [signer.crate("base", [{"name": "motd", "type": "file", "path": "/etc/motd", "content": "x"}])],
+            expires=4 * 10**15,
         )
         gateway.publish(target)
         gateway.until(lambda: (tmp_path / "etc/motd").exists())
