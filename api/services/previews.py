@@ -6,9 +6,10 @@ The judgement is `reconciler.previews`; here are the hosts, what they last said 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from api.services import traces
 from api.services.container import Services
@@ -23,6 +24,8 @@ from schema.previews import AffectedEnvoy, Preview, RevisionPreview
 if TYPE_CHECKING:
     from reconciler.graph import Graph
     from reconciler.rendering import Pool
+
+T = TypeVar("T")
 
 RENDERING_S: Final = 10.0
 """What one preview may take to render; the rest is unknown."""
@@ -88,12 +91,13 @@ async def of_revision(
     try:
         async with desk.room:
             names = await services.read(actor, _names, request_id=request_id)
-            comparison = await asyncio.to_thread(_compared, question, base, other, names)
-            asking = comparison.asking
-            seen: dict[str, dict[str, Any]] = {}
-            if asking:
-                seen = await services.read(actor, _seen(comparison, asking), request_id=request_id)
-            return await asyncio.to_thread(_answered, comparison, question, seen, services.renderers)
+            begun = await asyncio.to_thread(
+                _uncollected, lambda: _begun(question, base, other, names, services.renderers)
+            )
+            if isinstance(begun, RevisionPreview):
+                return begun
+            seen = await services.read(actor, _seen(begun), request_id=request_id)
+            return await asyncio.to_thread(_uncollected, lambda: _answered(begun, question, seen, services.renderers))
     finally:
         desk.waiting -= 1
 
@@ -105,7 +109,7 @@ def of_revision_now(work: Work, question: Question, base: Graph, other: Graph, r
         BadTrait, traces.CrateNotFound
     """
     comparison = _compared(question, base, other, _names(work))
-    seen = _seen(comparison, comparison.asking)(work)
+    seen = _seen(comparison)(work)
     return _answered(comparison, question, seen, renderers)
 
 
@@ -115,6 +119,26 @@ class _Desk:
     def __init__(self) -> None:
         self.waiting = 0
         self.room: Final = asyncio.Semaphore(AT_ONCE)
+
+
+def _uncollected(work: Callable[[], T]) -> T:
+    """What `work` gives. It makes many objects for a moment and leaves none: looking for garbage among them, and so
+    among all of the graph's, would take half a second now and then."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return work()
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _begun(
+    question: Question, base: Graph, other: Graph, names: Sequence[str], renderers: Pool
+) -> Comparison | RevisionPreview:
+    """The answer; or where traits decide something, the comparison that asks for them."""
+    comparison = _compared(question, base, other, names)
+    return comparison if comparison.asking else _answered(comparison, question, {}, renderers)
 
 
 def _compared(question: Question, base: Graph, other: Graph, names: Sequence[str]) -> Comparison:
@@ -141,14 +165,12 @@ def _answered(
 
 
 def _names(work: Work) -> list[str]:
-    return envoy_rows.hostnames(work.session, work.project_id)
+    return _uncollected(lambda: envoy_rows.hostnames(work.session, work.project_id))
 
 
-def _seen(comparison: Comparison, asking: Sequence[str]) -> Callable[[Work], dict[str, dict[str, Any]]]:
+def _seen(comparison: Comparison) -> Callable[[Work], dict[str, dict[str, Any]]]:
     def read(work: Work) -> dict[str, dict[str, Any]]:
-        return {
-            hostname: comparison.kept(traits)
-            for hostname, traits in trait_rows.of(work.session, work.project_id, asking)
-        }
+        found = trait_rows.of(work.session, work.project_id, comparison.asking)
+        return _uncollected(lambda: {hostname: comparison.kept(traits) for hostname, traits in found})
 
     return read
