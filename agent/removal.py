@@ -83,7 +83,11 @@ def run(
                 if whose is not host and not dry_run:
                     whose.sync_pending()
             except (ResourceFailed, HostFault, OSError) as error:
-                result = Converged(Outcome.FAILED, "revert", error=str(error))
+                if isinstance(error, HostFault) and entry.user is not None:
+                    # A home may be somebody else's by now, for good: that is no failure of this host.
+                    result = Converged(Outcome.SKIPPED, reason=f"has left the catalog; what it made is kept: {error}")
+                else:
+                    result = Converged(Outcome.FAILED, "revert", error=str(error))
         if result is not None:
             absent = CompiledResource(id=name, type=entry.type, spec={})
             reporting.add(absent, name, result, 0)

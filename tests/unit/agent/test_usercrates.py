@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from agent import converge, users
-from agent.hosts import HostFault, Kind, MemoryHost, Ran
+from agent.hosts import HostFault, Kind, MemoryHost, Ran, RealHost
 from agent.hosts.memory import Node
 from agent.journal import Journal
 from agent.usercrates import MAX_STEPS
@@ -356,6 +357,27 @@ def test_what_has_left_is_reverted_on_behalf_of_the_user(gone: str) -> None:
     assert at(fleet, "/home/bob/.bashrc") == {"content": "own\n", "mode": "0644", "uid": 1001, "gid": 1001}
     assert at(fleet, "/home/bob/d") is None
     assert (at(fleet, "/home/alice/d") is None) == (gone == "usercrate")
+
+
+def test_what_can_no_longer_be_reached_safely_is_kept_and_said_once(tmp_path: Any) -> None:
+    home, own = tmp_path / "home/alice", os.geteuid()
+    for folder in (home, tmp_path / "etc", tmp_path / "root"):
+        folder.mkdir(parents=True)
+    (tmp_path / "etc/login.defs").write_text("UID_MIN 1\n")
+    (tmp_path / "etc/passwd").write_text(f"alice:x:{own or 1000}:{os.getegid()}::/home/alice:/bin/sh\n")
+    host = RealHost(tmp_path)
+    fleet = Fleet(host, Journal(None))
+    desired = state(usercrate("c", [bashrc(content="x", path="{{ user.home }}/d/f", on_removal="revert")]))
+    (home / "d").mkdir()
+    assert outcomes(fleet.run(desired)) == {"usercrate:c@alice/bashrc": "changed"}
+    (home / "d").rename(tmp_path / "root/d")
+    (home / "d").symlink_to("../../root/d")
+    report = fleet.run(state(crate("none", [])))
+    assert (outcomes(report), report.status) == ({"usercrate:c@alice/bashrc": "skipped"}, RunStatus.CONVERGED)
+    assert "what it made is kept: /home/alice/d is a symbolic link" in report.resources[0].reason
+    assert (tmp_path / "root/d/f").read_text() == "x"
+    assert fleet.run(state(crate("none", []))).resources == []
+    host.close()
 
 
 def test_a_home_that_is_gone_for_a_while_forgets_nothing(fleet: Fleet) -> None:
