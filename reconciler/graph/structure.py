@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from reconciler.documents import Document, Kind
@@ -99,23 +99,28 @@ def search(
         configcrate: the name of a crate that the block's hosts have, wherever it comes from.
         var: the name of a var that the block itself defines, or appends to.
     """
-    like = re.compile(fnmatch.translate(match.lower())).match if match is not None else None
+    fitting: Sequence[Profile] = graph.order
+    if configcrate is not None:
+        fitting = [profile for profile in fitting if configcrate in profile.resolution.crates]
+    if match is not None:
+        like = re.compile(fnmatch.translate(match.lower())).match
+        fitting = [profile for profile in fitting if like(profile.pattern.text.lower())]
+    if var is not None:
+        names = {var, var + APPEND}
+        fitting = [profile for profile in fitting if not names.isdisjoint(_written(profile).vars)]
     found: list[ConfigEntry] = []
-    left_out, room = 0, MAX_VARS_BYTES
-    for profile in graph.profiles.values():
-        if like is not None and not like(profile.match_pattern.lower()):
-            continue
-        if configcrate is not None and configcrate not in profile.resolution.crates:
-            continue
+    room = MAX_VARS_BYTES
+    levels: dict[Scope, list[EntryLevel]] = {}
+    for profile in fitting:
+        if len(found) >= MAX_ENTRIES or room <= 0:
+            break
         block = _written(profile)
-        if var is not None and var not in block.vars and var + APPEND not in block.vars:
-            continue
-        if len(found) < MAX_ENTRIES and room > 0:
-            room -= len(encoding.dumps(block.vars))
-            found.append(_entry(profile, block))
-        else:
-            left_out += 1
-    return ConfigEntries(entries=found, left_out=left_out or None)
+        room -= len(encoding.dumps(block.vars, plain=profile.document.parsed.plain))
+        scope = profile.resolution.scope
+        if scope not in levels:
+            levels[scope] = list(_levels(profile))
+        found.append(_entry(profile, block, levels[scope]))
+    return ConfigEntries(entries=found, left_out=len(fitting) - len(found) or None)
 
 
 def dedup(graph: Graph) -> DuplicateConfigs:
@@ -209,11 +214,12 @@ def _block(profile: Profile) -> TreeNode:
     )
 
 
-def _entry(profile: Profile, block: MatchBlock) -> ConfigEntry:
-    return ConfigEntry(
+def _entry(profile: Profile, block: MatchBlock, levels: list[EntryLevel]) -> ConfigEntry:
+    # Unchecked: all of it is of the right types already, and checking a thousand takes longer than finding them.
+    return ConfigEntry.model_construct(
         match=block.match,
         dir=profile.document.directory,
-        inheritance=list(_levels(profile)),
+        inheritance=levels,
         own_configcrates=block.configcrates,
         total=list(profile.resolution.crates),
         vars=block.vars,
