@@ -13,6 +13,7 @@ from reconciler.expectations import origins
 from reconciler.expectations.comparing import MISSING, compare
 from reconciler.expectations.hosts import (
     CONTENT,
+    SOURCE,
     Broken,
     Host,
     Instance,
@@ -36,6 +37,8 @@ MAX_FAILURES: Final = 100
 """Of one test that are listed; the others are counted."""
 
 _TAGS: Final = re.compile(r"\{[{%#]")
+_HIDDEN: Final = frozenset({"password_hash"})
+"""Parameters that are never shown; nor is the content of what is `sensitive`."""
 _GONE: Final = frozenset({"absent", "purged"})
 """States in which a resource sees to it that a thing is not there."""
 
@@ -210,15 +213,20 @@ class _Test:
         values = host.parameters(instance)
         if CONTENT in expected:
             text = host.content(instance, values)
+            if text is None and SOURCE in values:
+                raise Unknown(f"{values[SOURCE]} is not UTF-8, so that its content is no text")
             values = {**values, CONTENT: text} if text is not None else values
         for mismatch in compare(values, expected):
             name = str(mismatch.path[0]) if mismatch.path else ""
             what = instance.id if bare(about) != about or "[" in instance.id else about.removeprefix("resources.")
             where = (*at, *mismatch.path, *((mismatch.operator,) if mismatch.operator else ()))
-            key = "source" if name == CONTENT and "source" in values else name
+            key = SOURCE if name == CONTENT and SOURCE in values else name
             below = "".join(f".{part}" for part in mismatch.path)
             origin = self._origin(instance, key)
-            self._fail(where, f"resources.{what}{below}", mismatch.expected, mismatch.found, origin, mismatch.hint)
+            found, hint = mismatch.found, mismatch.hint
+            if name in _HIDDEN or (name == CONTENT and values.get("sensitive")):
+                found, hint = ("nothing" if found == "nothing" else "something else, which is not shown"), ""
+            self._fail(where, f"resources.{what}{below}", mismatch.expected, found, origin, hint)
 
     def _renders(self, host: Host) -> None:
         at = ("expect", "renders")

@@ -200,11 +200,13 @@ class _Checks:
             return
         ids = {id_.partition("/")[2]: number for number, id_ in enumerate(linked.crate.resources)}
         name = wanted.name if wanted.name in ids else bare(wanted.name)
-        if name in ids:
-            kind = linked.crate.document.parsed.data["resources"][ids[name]]["type"]
-            self._parameters(kind, value, at)
+        resource = linked.crate.document.parsed.data["resources"][ids[name]] if name in ids else {}
+        if name in ids and (name == wanted.name or resource.get("foreach") is not None):
+            self._parameters(resource["type"], value, at)
             return
         message, hint = f"{wanted.crate} has no resource {name}", nearest(name, ids) or f"it has {listed(ids)}"
+        if name in ids:
+            message, hint = f"{wanted.crate}/{name} has no items", "only what has a foreach has them"
         if needed:
             self._say("resource.unknown", at, message, hint, on_key=True)
         else:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler import expectations, graph
 from schema.expectations import Failure, Verdict
-from tests.factories.trees import tree
+from tests.factories.trees import MemoryTree, tree
 
 FLEET: Mapping[str, str] = {
     "common.vgo": "configcrates: [motd]\nvars:\n  ntp: [a, b]\n  ssh: {port: 22, users: {ada: 1}}\n",
@@ -310,6 +310,57 @@ def test_what_would_fail_on_the_host_fails_the_test() -> None:
     )
 
     assert [each.found.partition(":")[0] for each in found.failures] == ["it fails", "it fails"]
+
+
+def test_content_that_is_no_text_cannot_be_compared_and_renders_all_the_same() -> None:
+    files = {
+        "vigo.vgo": "language: 1\n",
+        "hosts.vgo": "envoys: [{match: a.example.com, configcrates: a}]\n",
+        "configcrates/a.vgo": "name: a\nresources:\n  - {name: bin, type: file, path: /bin/x, source: files/x}\n",
+        "tests/one.vgo": (
+            "tests:\n  - name: one\n    hosts: a.example.com\n"
+            "    expect: {renders: true, resources: {a/bin: {path: /bin/x, content: {excludes: a}}}}\n"
+        ),
+        "files/x": b"\xff\xfe",
+    }
+    compiled = graph.compile_tree(MemoryTree(files)).graph
+    assert compiled is not None
+    (one,) = expectations.run(compiled).tests
+
+    assert "".join(map(told, one.failures)) == (
+        "4:48 resources.a/bin: its parameters / unknown: files/x is not UTF-8, so that its content is no text"
+        " [configcrates/a.vgo:3:5 configcrate:a]"
+    )
+
+
+def test_what_is_sensitive_is_not_shown() -> None:
+    secretive = (
+        "name: motd\nresources:\n"
+        "  - {name: key, type: file, path: /etc/key, content: hush, sensitive: true}\n"
+        "  - {name: user, type: user, user: ada, password_hash: $6$hush}\n"
+    )
+    expect = "{motd/key: {content: {contains: x}}, motd/user: {password_hash: y}}"
+    found = verdict(
+        f"hosts: db01.example.com\n    expect: {{resources: {expect}}}", {**FLEET, "configcrates/motd.vgo": secretive}
+    )
+
+    assert [each.found for each in found.failures] == ["something else, which is not shown"] * 2
+    assert "hush" not in found.model_dump_json()
+
+
+def test_values_are_compared_as_a_file_means_them() -> None:
+    block = "envoys: [{match: db01.example.com, vars: {d.e: {f: 1}, none: null, half: 0.5, one: 1.0, yes: true, list: []}}]\n"
+    files = {**FLEET, "hosts.vgo": block}
+
+    def failed(expect: str) -> list[str]:
+        return [
+            each.found for each in verdict(f"hosts: DB01.example.com\n    expect: {{vars: {expect}}}", files).failures
+        ]
+
+    assert failed("{d.e.f: 1, 'd.e': {f: 1}, none: null, half: 0.5, one: 1, 'yes': true, list: []}") == []
+    assert failed("{none: {absent: true}, one: true, 'yes': 1, list: {contains: x}, half: {at_most: 0.4}}") == [
+        "null", "1.0", "true", "[]", "0.5",
+    ]  # fmt: skip
 
 
 def test_results_stand_in_the_order_of_files_and_nothing_is_a_pass() -> None:
