@@ -17,7 +17,7 @@ from reconciler import graph, repository
 from reconciler.graph import Cache
 from reconciler.repository import write
 from tests.factories.trees import MemoryTree
-from tests.unit.reconciler.graph.test_incremental import VARIANTS, meaning, told
+from tests.unit.reconciler.graph.test_incremental import LEAF, VARIANTS, meaning, told
 
 EXAMPLES = 2_000 if "VIGO_SOAK" in os.environ else 50
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
@@ -37,6 +37,8 @@ MORE: Mapping[str, list[str | None]] = {
         "envoys:\n  - match: db*.example.com\n    configcrates: [e, c]\n    exclude_configcrates: [a]\n",
         "envoys:\n  - match: db1.example.com\n  - match: db1.example.com\n",
         "envoys:\n  - match: db1.example.com\n    roles: [extr]\n",
+        "envoys:\n  - match: db1.example.com\n    configcrates: [n]\n  - match: db2.example.com\n    roles: [3]\n",
+        "envoys:\n  - match: db1.example.com\n    configcrates: [n]\n  - match: db2.example.com\n",
         "envoys:\n  - match: db1.example.com\n    roles: [web, extra]\n    vars: {deep: {a: {b: [9]}}, port: 1}\n",
         None,
     ],
@@ -67,9 +69,12 @@ MORE: Mapping[str, list[str | None]] = {
             "  - {name: two, type: directory, path: /etc/b}\n"
         ),
         "name: e\nresources:\n  - {type: file, path: /etc/a, content: mine}\n",
+        "name: e\nresources:\n  - {type: file, path: /etc/e, source: files/ee}\n",
         "name: e\nresources:\n  - {type: file, path: /e, content: 'secret:db/e', subscribes: gone}\n",
         None,
     ],
+    "configcrates/n.vgo": ["name: n\nresources:\n  - {type: file, path: /n, content: '{{ vars.nowhere }}'}\n", None],
+    "production/web.vgo": [LEAF, LEAF.replace("envoys:\n", "envoys:\n  - match: new.example.com\n    roles: [base]\n")],
     "files/e": ["binary \x00\x01\n", "other\n", None],
     "usercrates/u.vgo": [
         'name: u\ndepends_on: v\nresources:\n  - {type: directory, path: "{{ user.home }}/u"}\n',
@@ -175,6 +180,11 @@ def done(files: dict[str, str], step: Step) -> None:
         )
 
 
+def written(*variants: tuple[str, int]) -> tuple[list[tuple[str, list[Step], int]]]:
+    """A history that writes these variants, a commit each."""
+    return ([("commit", [Step("write", path, "", index)], 0) for path, index in variants],)
+
+
 def listed(tree: Any) -> Any:
     return list(tree.entries().items()), dict(tree.subtrees()), dict(tree.refused()), tree.id
 
@@ -193,13 +203,13 @@ def test_each_change_alone_and_its_undoing_show_in_nothing() -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(commits, min_size=1, max_size=6))
-@example(  # what a name is like is told anew when that comes or goes
-    [
-        ("commit", [Step("write", "production/eu/db.vgo", "", 3)], 0),
-        ("commit", [Step("write", "roles.vgo", "", 3)], 0),
-        ("commit", [Step("write", "roles.vgo", "", 0)], 0),
-    ]
-)
+@example(*written(("configcrates/e.vgo", 3), ("files/e", 2), ("files/e", 0)))  # what a source is like, too
+@example(*written(("configcrates/sub/a.vgo", 1), ("configcrates/c.vgo", 1), ("configcrates/sub/a.vgo", 0)))
+@example(*written(("templates/u.j2", 1), ("configcrates/b.vgo", 1), ("templates/u.j2", 0), ("templates/u.j2", 1)))
+@example(*written(("production/eu/db.vgo", 4), ("production/eu/db.vgo", 5)))  # a mistake hid another
+@example(*written(("production/web.vgo", 1), ("configcrates/a.vgo", 1), ("production/web.vgo", 0)))
+@example(*written(("waivers.vgo", 0), ("compliance.vgo", 1), ("compliance.vgo", 0), ("waivers.vgo", 1)))
+@example(*written(("production/eu/db.vgo", 3), ("roles.vgo", 3), ("roles.vgo", 0)))  # what a name is like
 @example(
     [
         ("commit", [Step("move", "configcrates/a.vgo", "usercrates/u.vgo", 0)], 0),
