@@ -111,6 +111,8 @@ def word_on(vars_: Mapping[str, Any], dotted: str) -> Word | None:
         return Word((dotted,), vars_[dotted], append=False)
     if isinstance(vars_.get(dotted + APPEND), list):
         return Word((dotted + APPEND,), vars_[dotted + APPEND], append=True)
+    if "." not in dotted:
+        return None
     blocked = None
     for end in range(len(dotted) - 1, 0, -1):
         if dotted[end] != "." or (head := dotted[:end]) not in vars_:

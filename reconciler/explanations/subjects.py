@@ -61,7 +61,11 @@ def read(text: str, graph: Graph, profile: Profile | None) -> tuple[Subject, lis
         return _valued(text), []
     if "/" in text:
         return Subject(SubjectKind.RESOURCE, text), []
-    found = [kind for kind in _ORDER if _knows(graph, profile, kind, text)]
+    found: list[SubjectKind] = []
+    for kind in _ORDER:
+        # What is known otherwise is not looked for among all vars of the tree, only among the host's.
+        if _knows(graph, profile, kind, text, everywhere=not found):
+            found.append(kind)
     if not found:
         return Subject(SubjectKind.UNKNOWN, text), []
     return Subject(found[0], text), [f"{kind}:{text}" for kind in found[1:]]
@@ -115,7 +119,7 @@ def _valued(text: str) -> Subject:
     return Subject(SubjectKind.VAR, name.strip(), wanted=(wanted,))
 
 
-def _knows(graph: Graph, profile: Profile | None, kind: SubjectKind, name: str) -> bool:
+def _knows(graph: Graph, profile: Profile | None, kind: SubjectKind, name: str, *, everywhere: bool) -> bool:
     if kind is SubjectKind.CRATE:
         return name in graph.crates
     if kind is SubjectKind.ROLE:
@@ -126,7 +130,7 @@ def _knows(graph: Graph, profile: Profile | None, kind: SubjectKind, name: str) 
         return any(each.stem == name for each in graph.documents.of(Kind.USERCRATE))
     if profile is not None and word_on(profile.resolution.vars, name) is not None:
         return True
-    return any(word_on(vars_, name) is not None for vars_ in all_vars(graph))
+    return everywhere and any(word_on(vars_, name) is not None for vars_ in all_vars(graph))
 
 
 def _dotted(vars_: dict[str, Any], depth: int) -> Iterator[str]:
