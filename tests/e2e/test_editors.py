@@ -85,7 +85,7 @@ class Editor:
         return self._versions[path]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds():
                 self._news.clear()
                 await self._news.wait()
@@ -104,7 +104,7 @@ class Editor:
     async def ended(self) -> int:
         server = self.client._server
         assert server is not None
-        return await asyncio.wait_for(server.wait(), 20)
+        return await asyncio.wait_for(server.wait(), 60)
 
 
 @contextlib.asynccontextmanager

@@ -25,14 +25,14 @@ local function diagnostics()
   end
   return found
 end
-said.told = vim.wait(20000, function() return #vim.diagnostic.get(0) > 0 end, 50)
+said.told = vim.wait(60000, function() return #vim.diagnostic.get(0) > 0 end, 50)
 said.diagnostics = diagnostics()
 vim.api.nvim_buf_set_lines(0, 3, 4, false, { "    roles: [web]" })
-said.mended = vim.wait(20000, function() return #vim.diagnostic.get(0) == 0 end, 50)
+said.mended = vim.wait(60000, function() return #vim.diagnostic.get(0) == 0 end, 50)
 vim.api.nvim_win_set_cursor(0, { 4, 12 })
 local function ask(method, more)
   local params = vim.tbl_extend("force", vim.lsp.util.make_position_params(), more or {})
-  local answers = vim.lsp.buf_request_sync(0, method, params, 20000) or {}
+  local answers = vim.lsp.buf_request_sync(0, method, params, 60000) or {}
   for _, each in pairs(answers) do return each.result end
 end
 said.hover = ask("textDocument/hover").contents.value
@@ -59,7 +59,7 @@ def test_neovim_is_served(tmp_path: Path) -> None:
     script.write_text(SCRIPT % {key: json.dumps(str(value)) for key, value in named.items()})
     done = subprocess.run(
         ["nvim", "-u", "NONE", "-i", "NONE", "-n", "--headless", "-c", f"luafile {script}", "-c", "qa!"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert (tmp_path / "said.json").exists(), done.stderr
     said = json.loads((tmp_path / "said.json").read_text())
