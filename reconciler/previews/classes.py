@@ -81,7 +81,7 @@ class Found:
     size: int
     """Characters, about."""
     names: list[str] = field(default_factory=list)
-    profiles: set[tuple[Profile | None, Profile | None]] = field(default_factory=set)
+    profiles: dict[tuple[Profile | None, Profile | None], None] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -100,7 +100,7 @@ class Found:
     def take(self, move: Move, names: Sequence[str]) -> None:
         """These hosts, too."""
         self.names.extend(names)
-        self.profiles.add((move.base, move.other))
+        self.profiles[move.base, move.other] = None
         self.profiles |= move.also
 
     def told(self, overrides: Mapping[Path, Any], traits: Mapping[str, Traits]) -> ChangeClass:
@@ -109,7 +109,7 @@ class Found:
         example = names[0]
         seen = traits.get(example)
         shown = overridden(seen, overrides) if overrides and seen is not None else seen
-        pairs = sorted(self.profiles, key=_ids)
+        pairs = list(self.profiles)
         static = self.static
         resources = self.changes[:MAX_RESOURCES]
         return ChangeClass(
@@ -301,17 +301,14 @@ def _told(change: _Change, example: str, traits: Traits | None) -> ResourceChang
 
 
 def _with_carriers(crate: CrateChange, pairs: Sequence[tuple[Profile | None, Profile | None]]) -> CrateChange:
-    found: dict[str, None] = {}
-    for base, other in pairs:
-        profile = base if crate.action == "removed" else other
-        if profile is not None:
-            resolution = profile.resolution
-            brought = resolution.usercrates if crate.name.startswith(_USERCRATE) else resolution.crates
-            if (carrier := brought.get(crate.name.removeprefix(_USERCRATE))) is not None:
-                found[carrier] = None
-        if len(found) >= MAX_NAMED:
-            break
-    return crate.model_copy(update={"carriers": list(found)})
+    sides = [base if crate.action == "removed" else other for base, other in pairs]
+    name = crate.name.removeprefix(_USERCRATE)
+    if name == crate.name:
+        found = {profile.resolution.crates.get(name) for profile in sides if profile is not None}
+    else:
+        found = {profile.resolution.usercrates.get(name) for profile in sides if profile is not None}
+    carriers = sorted(each for each in found if each is not None)
+    return crate.model_copy(update={"carriers": carriers[:MAX_NAMED]})
 
 
 def _ids(pair: tuple[Profile | None, Profile | None]) -> tuple[str, str]:

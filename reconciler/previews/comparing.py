@@ -121,7 +121,7 @@ class Comparison:
                 groups[key][1].extend(names)
                 if groups[key][0][0] is not move:
                     merged = groups[key][0][0]
-                    merged.also.add((move.base, move.other))
+                    merged.also[move.base, move.other] = None
         return groups
 
     def _told(

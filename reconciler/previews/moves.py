@@ -71,7 +71,7 @@ class Move:
     static: Static
     asks: Sequence[Ask]
     same_catalog: bool
-    also: set[tuple[Profile | None, Profile | None]] = field(default_factory=set)
+    also: dict[tuple[Profile | None, Profile | None], None] = field(default_factory=dict)
     """Other moves that are told together with this one."""
 
 
