@@ -66,6 +66,13 @@ def test_what_every_read_says_of_a_converged_host(site: Site, vigo: Vigo, tmp_pa
     assert trace.json == site.get(f"/api/v1/config/trace?hostname={HOST}")
     local = vigo("trace", HOST, "--repo", str(site.path / "repo"), "--rev", "main", "--json").json
     assert local == trace.json
+    why = vigo("why", HOST, "greeting", "--json")
+    assert (why.code, why.json["value"]) == (0, "hello")
+    assert why.json["chain"][-1]["at"]["blame"]["summary"]
+    assert vigo("why", HOST, "greeting", "--repo", str(site.path / "repo"), "--rev", "main", "--json").json == why.json
+    assert vigo("why", HOST, "nginx").code == 1
+    assert vigo("diff", HOST, HOST, "--json").json["alike"] is True
+    assert vigo("coverage", "--json").json["basis"] == "hosts"
     assert vigo("audit", "verify").out.startswith("The chain is whole: ")
     actions = {item["type"] for item in vigo("audit", "list", "--json").json["events"]}
     assert {"envoy_enrol", "config_publish"} <= {action.replace(".", "_") for action in actions}
