@@ -11,6 +11,7 @@ import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -81,16 +82,39 @@ class Graph(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class SignedCatalog:
-    """One catalog, as all envoys of its profiles get it."""
+    """One catalog, as all envoys of its profiles get it. It is signed when the first is to get it."""
 
     sha256: str
-    json: bytes
-    secrets: tuple[str, ...]
-    digests: frozenset[str]
-    """All that it names: its crates and its content."""
     graph: Graph = field(repr=False)
+    profile: Profile = field(repr=False)
+    key: Ed25519PrivateKey = field(repr=False)
+
+    @cached_property
+    def json(self) -> bytes:
+        """JSON of the signed catalog. Ed25519 gives the same signature each time."""
+        return signing.sign(self.key, Domain.CATALOG, self.profile.catalog_body).model_dump_json().encode()
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets that it needs."""
+        return tuple(self.profile.catalog.secrets)
+
+    @cached_property
+    def digests(self) -> frozenset[str]:
+        """All that it names: its crates and its content."""
+        catalog = self.profile.catalog
+        return frozenset(ref.sha256 for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values()))
+
+    def within(self, graph: Graph, profile: Profile) -> SignedCatalog:
+        """The same catalog in another graph; what is known of it is not computed again."""
+        made = SignedCatalog(self.sha256, graph, profile, self.key)
+        made.__dict__.update({name: self.__dict__[name] for name in _KEPT if name in self.__dict__})
+        return made
+
+
+_KEPT: Final = ("json", "secrets", "digests")
 
 
 class Catalogs:
@@ -104,28 +128,20 @@ class Catalogs:
         self._encoded_bytes = 0
 
     def sign(self, graph: Graph) -> dict[str, SignedCatalog]:
-        """The catalogs of a graph, by digest; those already at hand are not signed again."""
+        """The catalogs of a graph, by digest; what has been signed is not signed again."""
         made: dict[str, SignedCatalog] = {}
         for profile in graph.profiles.values():
             sha256 = profile.catalog_sha256
             if sha256 in made:
                 continue
-            catalog = profile.catalog
             known = self._current.get(sha256)
-            signed = (
-                known.json
-                if known is not None
-                else signing.sign(self._key, Domain.CATALOG, profile.catalog_body).model_dump_json().encode()
-            )
-            made[sha256] = SignedCatalog(
-                sha256,
-                signed,
-                tuple(catalog.secrets),
-                frozenset(
-                    ref.sha256 for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values())
-                ),
-                graph,
-            )
+            if known is None:
+                made[sha256] = SignedCatalog(sha256, graph, profile, self._key)
+            elif known.profile is profile:
+                known.graph = graph  # which has the same objects, and does not keep the one before alive
+                made[sha256] = known
+            else:
+                made[sha256] = known.within(graph, profile)
         return made
 
     def put(self, catalogs: dict[str, SignedCatalog]) -> None:
