@@ -79,7 +79,8 @@ def test_lines_that_are_right_are_left_alone() -> None:
     assert edit.span.line >= 4
 
 
-def test_a_long_text_is_one_edit() -> None:
+def test_a_long_text_is_one_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_COMPARED", 100)
     text = Text("envoys:\n" + "".join(f"- match: h{n}\n" for n in range(layout.MAX_COMPARED)))
     (edit,) = layout.edits(Kind.LEAF, text)
     assert edit.span.line == 2
