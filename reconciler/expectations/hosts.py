@@ -14,14 +14,13 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from reconciler import expressions
-from reconciler.documents.marks import Path
 from reconciler.expectations.stated import StatedAnswers, StatedTraits
 from reconciler.graph import Graph
 from reconciler.graph.linking import TEMPLATE, Linked
 from reconciler.graph.profiles import Profile
 from schema.documents.tests import HostTest
 from schema.expressions import ExpressionError, Kind, Renderer
-from schema.merging import effective
+from schema.merging import APPEND, effective
 from schema.protocol.desired import CompiledResource, CrateObject
 from schema.resources import RESOURCES, ResourceSpec
 
@@ -170,10 +169,12 @@ class Host:
             return None
         return str(self._guarded(source, text, instance.scope)) if source.endswith(TEMPLATE) else text
 
-    def values(self, path: Path) -> dict[str, Any]:
-        """The values of a var, by the crate that sees it; the key is empty where all see the same."""
-        top = str(path[0])
-        own = [linked for linked in self.crates.values() if {top, f"{top}+"} & linked.crate.vars.keys()]
+    def values(self, dotted: str) -> dict[str, Any]:
+        """All vars, by the crate whose own defaults have a say in this one; the key is empty where none has."""
+        parts = dotted.split(".")
+        keys = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+        keys |= {f"{key}{APPEND}" for key in keys}
+        own = [linked for linked in self.crates.values() if not keys.isdisjoint(linked.crate.vars)]
         if not own:
             return {"": effective({}, self._profile.resolution.vars)}
         return {linked.name: effective(linked.crate.vars, self._profile.resolution.vars) for linked in own}

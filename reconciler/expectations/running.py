@@ -164,7 +164,7 @@ class _Test:
                 self._fail(("expect", "usercrates", *at), "usercrates", expected, found, origin)
 
     def _var(self, key: str, expected: Any, profile: Profile, host: Host) -> None:
-        for crate, vars_ in host.values(tuple(key.split("."))).items():
+        for crate, vars_ in host.values(key).items():
             path, value = _down(vars_, key)
             about = f"vars.{key}" + (f" in {crate}" if crate else "")
             for mismatch in compare(value, expected):

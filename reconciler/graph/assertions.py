@@ -6,6 +6,7 @@ may be a slip that would keep the test from ever failing, or the very point of i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ from schema.documents.tests import Contained, HostTest, HostTests
 from schema.resources import RESOURCES
 
 ABSENT: Final = "absent"
+_ITEM: Final = re.compile(r"(?<=.)\[[0-9]{1,6}\]\Z")
 
 
 class Told(NamedTuple):
@@ -77,8 +79,7 @@ def target(key: str) -> Target:
 
 def bare(name: str) -> str:
     """The name of a resource without the number of an item."""
-    head, bracket, number = name.rpartition("[")
-    return head if bracket and number[:-1].isdigit() and number.endswith("]") else name
+    return _ITEM.sub("", name)
 
 
 def written(document: Document, path: Path) -> Path:

@@ -363,6 +363,14 @@ def test_values_are_compared_as_a_file_means_them() -> None:
     ]  # fmt: skip
 
 
+def test_a_key_with_dots_of_a_crates_own_is_found_and_odd_numbers_name_no_item() -> None:
+    files = {**FLEET, "configcrates/motd.vgo": "name: motd\nvars: {a.b: {c: 1}}\nresources: []\n"}
+
+    assert verdict("hosts: db01.example.com\n    expect: {vars: {a.b.c: 1, 'a.b': {c: 1}}}", files).passed
+    odd = "{'nginx/sites[\u00b2]': absent, 'nginx/sites[99999999999]': absent, 'nginx/[0]': absent}"
+    assert failures(f"{{resources: {odd}}}") == []
+
+
 def test_results_stand_in_the_order_of_files_and_nothing_is_a_pass() -> None:
     assert expectations.run(_graph({})).model_dump() == {"passed": True, "commit": None, "tests": []}
     two = _graph(
