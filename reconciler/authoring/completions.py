@@ -107,6 +107,7 @@ def _yaml(snapshot: Snapshot, path: str, kind: Kind, at: Cursor, text: Text) -> 
     if at.slot in (Slot.KEY, Slot.ITEM):
         yield from _keys(kind, at)
         yield from _var_keys(snapshot, path, at)
+        yield from _tested(snapshot, kind, at)
     if at.slot in (Slot.VALUE, Slot.ITEM) or (at.slot is Slot.KEY and not at.on_line):
         listed = at.slot is Slot.KEY
         lead = "- " if listed and shapes.is_list(kind, at.path) else ""
@@ -147,6 +148,16 @@ def _var_keys(snapshot: Snapshot, path: str, at: Cursor) -> Iterator[Completion]
     for name, (value, label) in values.candidates(snapshot, path, keys).items():
         if name not in present:
             yield Completion(name, Sorts.VAR, at.word, f"{name}: ", f"{shown(value)} ({label})")
+
+
+def _tested(snapshot: Snapshot, kind: Kind, at: Cursor) -> Iterator[Completion]:
+    """The resources that a test can expect something of."""
+    if kind is Kind.TESTS and at.slot is Slot.KEY and at.path[2:] == ("expect", "resources"):
+        present = at.around()
+        for linked in snapshot.crates.values():
+            for name in linked.crate.resources:
+                if name not in present:
+                    yield Completion(name, Sorts.NAME, at.word, f"{name}: ", linked.crate.document.path)
 
 
 def _names(snapshot: Snapshot, path: str, what: What, at: Cursor, text: Text) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,9 @@ def labels(path: str, source: str) -> list[str]:
         ("workflows/deploy.vgo", "steps:\n  - task: ¦", ["restart"]),
         ("workflows/deploy.vgo", "steps:\n  - {name: a, on_failure: ¦}\n  - name: b\n", ["b"]),
         ("vigo.vgo", "¦", ["language", "description"]),
+        ("tests/t.vgo", "tests:\n  - name: x\n    role: ¦", ["base", "web"]),
+        ("tests/t.vgo", "tests:\n  - expect:\n      configcrates: {exclude: [ng¦]}", ["nginx"]),
+        ("tests/t.vgo", "tests:\n  - expect:\n      resources:\n        nginx/r¦", ["nginx/reload"]),
     ],
 )
 def test_keys_words_and_names(path: str, source: str, first: list[str]) -> None:
