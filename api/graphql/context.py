@@ -31,6 +31,8 @@ class Context:
     """The graph of each revision that the query names, or why there is none: see `as_of`."""
     renderers: Pool | None = None
     """Children that render, for previews."""
+    previewed: list[str] = field(default_factory=list)
+    """What the query has had previewed so far."""
 
     def graph_at(self, as_of: str | None = None) -> Graph:
         """The graph in force, or as of what an argument of the query says.

@@ -103,11 +103,13 @@ async def of_revision(
 
 
 def of_revision_now(work: Work, question: Question, base: Graph, other: Graph, renderers: Pool) -> RevisionPreview:
-    """The same in a thread that reads already.
+    """The same in a thread that reads already, and that waits for nobody.
 
     Raises:
-        BadTrait, traces.CrateNotFound
+        BadTrait, PreviewsBusy, traces.CrateNotFound
     """
+    if renderers.busy >= AT_ONCE:
+        raise PreviewsBusy(f"{AT_ONCE} previews are being made", retry_after_s=2.0)
     comparison = _compared(question, base, other, _names(work))
     seen = _seen(comparison)(work)
     return _answered(comparison, question, seen, renderers)

@@ -24,7 +24,8 @@ import reconciler
 from reconciler.rendering.confined import HEADER
 
 BATCH: Final = 64
-"""Jobs that are sent at once."""
+BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Jobs that are sent at once: so many, and no more bytes than this but for one job."""
 TOO_LONG: Final = "rendering all of it takes too long"
 
 _START: Final = "import sys; sys.path.insert(0, {root!r}); from reconciler.rendering.confined import main; main{args!r}"
@@ -59,6 +60,8 @@ class Pool:
         self._idle: Final[list[_Child]] = []
         self._lock: Final = threading.Lock()
         self._closed = False
+        self.busy = 0
+        """Who has jobs here now, or waits to."""
         # Whoever forgets to close it leaves no child behind.
         weakref.finalize(self, _end_all, self._idle)
 
@@ -68,14 +71,28 @@ class Pool:
         Args:
             deadline_s: for all of them together, waiting for a child included.
         """
-        until = time.monotonic() + deadline_s
+        with self._lock:
+            self.busy += 1
+        try:
+            return self._run(jobs, time.monotonic() + deadline_s)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def close(self) -> None:
+        """End the children. One that is at work is ended when its batch is done."""
+        with self._lock:
+            self._closed = True
+            _end_all(self._idle)
+
+    def _run(self, jobs: Sequence[Any], until: float) -> list[Any]:
         answers: list[Any] = []
-        if not jobs or not self._free.acquire(timeout=deadline_s):
+        if not jobs or not self._free.acquire(timeout=max(0.0, until - time.monotonic())):
             return [{"refused": TOO_LONG} for _ in jobs]
         try:
             while len(answers) < len(jobs) and time.monotonic() < until:
                 child = self._child()
-                whole = child.run(jobs[len(answers) : len(answers) + BATCH], answers, until)
+                whole = child.run(_batch(jobs, len(answers)), answers, until)
                 if whole and child.served < self._limits.jobs and not self._closed:
                     with self._lock:
                         self._idle.append(child)
@@ -85,15 +102,21 @@ class Pool:
             self._free.release()
         return answers + [{"refused": TOO_LONG} for _ in jobs[len(answers) :]]
 
-    def close(self) -> None:
-        """End the children. One that is at work is ended when its batch is done."""
-        with self._lock:
-            self._closed = True
-            _end_all(self._idle)
-
     def _child(self) -> _Child:
         with self._lock:
             return self._idle.pop() if self._idle else _Child(self._target, self._limits)
+
+
+def _batch(jobs: Sequence[Any], start: int) -> list[bytes]:
+    found: list[bytes] = []
+    size = 0
+    for job in jobs[start : start + BATCH]:
+        body = orjson.dumps(job, option=orjson.OPT_NON_STR_KEYS)
+        size += len(body)
+        if found and size > BATCH_BYTES:
+            break
+        found.append(body)
+    return found
 
 
 def _end_all(idle: list[_Child]) -> None:
@@ -118,20 +141,14 @@ class _Child:
             bufsize=0,
         )
 
-    def run(self, jobs: Sequence[Any], answers: list[Any], until: float) -> bool:
+    def run(self, jobs: Sequence[bytes], answers: list[Any], until: float) -> bool:
         """Append the answers to a batch; false when this child is not to be asked again.
 
         The job at which a child ends is refused; those behind it are left for another.
         """
         self.served += len(jobs)
-        assert self._process.stdin is not None
-        body = orjson.dumps(jobs, option=orjson.OPT_NON_STR_KEYS)
-        try:
-            self._process.stdin.write(len(body).to_bytes(HEADER, "big"))
-            data = memoryview(body)
-            while data:
-                data = data[self._process.stdin.write(data) or 0 :]
-        except OSError:
+        body = b"[" + b",".join(jobs) + b"]"
+        if not self._send(len(body).to_bytes(HEADER, "big") + body, until):
             answers.append({"refused": "the process that renders has ended"})
             return False
         for _ in jobs:
@@ -148,6 +165,22 @@ class _Child:
         self._process.kill()
         with suppress(OSError):
             self._process.communicate()
+
+    def _send(self, data: bytes, until: float) -> bool:
+        assert self._process.stdin is not None
+        fd = self._process.stdin.fileno()
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        left = memoryview(data)
+        try:
+            while left:
+                # A pipe that takes something takes at least as much as it is said to write at once.
+                if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                    return False
+                left = left[os.write(fd, left[: select.PIPE_BUF]) :]
+        except OSError:
+            return False
+        return True
 
     def _answer(self, until: float) -> bytes | None:
         header = self._read(HEADER, until)

@@ -158,6 +158,9 @@ def test_graphql_says_the_same(site: Site) -> None:
     bare = {"query": "{ preview { summary } }"}
     answer = site.server.post("/graphql", role=Role.VIEWER, json=bare).json()
     assert answer["errors"][0]["extensions"]["fault"] == "previews.no_question"
+    many = {"query": "{" + "".join(f'p{n}: preview(rev: "change") {{ summary }} ' for n in range(3)) + "}"}
+    answer = site.server.post("/graphql", role=Role.VIEWER, json=many).json()
+    assert [error["extensions"]["fault"] for error in answer["errors"]] == ["graphql.refused"]
     assumed = {"query": '{ preview(traits: ["os.distro=ubuntu"]) { traits } }'}
     answer = site.server.post("/graphql", role=Role.VIEWER, json=assumed).json()
     assert answer["data"]["preview"]["traits"] == {"os.distro": "ubuntu"}
