@@ -145,7 +145,8 @@ class ExplanationQueries:
         as_of: AsOf = None,
     ) -> Explanation:
         """Why a host has something, or the first clause that keeps it out."""
-        return explanations.why(info.context.work, info.context.graph_at(as_of), hostname, subject)
+        graph = info.context.graph_at(as_of)
+        return explanations.why(graph, explanations.about(info.context.work, graph, hostname), subject)
 
     @guarded(Permission.FLEET_READ, graphql_type=CausesType)
     def causes(
@@ -161,9 +162,12 @@ class ExplanationQueries:
         """Why two hosts differ: the smallest set of config lines and traits that explains it."""
         one = info.context.graph_at(as_of)
         second = one if other_as_of is None else info.context.graph_at(other_as_of)
-        return explanations.causes(info.context.work, one, hostname, second, other)
+        host, other_host = (
+            explanations.about(info.context.work, graph, name) for graph, name in ((one, hostname), (second, other))
+        )
+        return explanations.causes(one, host, second, other_host)
 
     @guarded(Permission.FLEET_READ, graphql_type=CoverageType)
     def coverage(self, info: Info, as_of: AsOf = None) -> Coverage:
         """Lines of the config that matter to no enrolled host or to one alone, and what nothing uses."""
-        return explanations.coverage(info.context.work, info.context.graph_at(as_of))
+        return explanations.coverage(info.context.graph_at(as_of), explanations.enrolled(info.context.work))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field
@@ -30,7 +31,8 @@ async def explain_why(
     so on say which. Conditions are judged by the traits that the host last told. `blame=false` leaves out the commits.
     """
     graph = await call.graph(as_of)
-    answer = await call.read(lambda work: explanations.why(work, graph, hostname, subject))
+    host = await call.read(lambda work: explanations.about(work, graph, hostname))
+    answer = await asyncio.to_thread(explanations.why, graph, host, subject)
     if blame:
         await explanations.dated(answer, call.app.archive)
     return answer
@@ -53,7 +55,9 @@ async def explain_difference(
     """
     one = await call.graph(as_of)
     second = one if other_as_of is None else await call.graph(other_as_of)
-    answer = await call.read(lambda work: explanations.causes(work, one, hostname, second, other))
+    host = await call.read(lambda work: explanations.about(work, one, hostname))
+    other_host = await call.read(lambda work: explanations.about(work, second, other))
+    answer = await asyncio.to_thread(explanations.causes, one, host, second, other_host)
     if blame:
         await explanations.dated(answer, call.app.archive)
     return answer
@@ -67,4 +71,5 @@ async def config_coverage(call: Call, *, as_of: AsOf = None) -> Coverage:
     everywhere. `left_out` says how many findings are not listed; `counts` counts them all.
     """
     graph = await call.graph(as_of)
-    return await call.read(lambda work: explanations.coverage(work, graph))
+    hostnames = await call.read(explanations.enrolled)
+    return await asyncio.to_thread(explanations.coverage, graph, hostnames)

@@ -1,13 +1,14 @@
 """Explanations: why a host has something, why two hosts differ, which lines of the config matter to nobody.
 
 Derived from graphs; what hosts last said they are and which are enrolled comes from the database, and who committed a
-line from the repository. Traits are read by whoever may read the fleet, as their own endpoint has it.
+line from the repository. What is looked up comes first, so that no transaction waits for an answer. Traits are read by
+whoever may read the fleet, as their own endpoint has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from api.services import envoys, traits
 from api.services.work import Work
@@ -35,29 +36,54 @@ class NoSubject(Invalid):
     code = "explanations.no_subject"
 
 
-def why(work: Work, graph: Graph, hostname: str, subject: str) -> Explanation:
-    """Why a host has something, or the first clause that keeps it out; with the traits it last told of itself.
+class Host(NamedTuple):
+    """A host that somebody asks about, with all that the database knows of it."""
+
+    hostname: str
+    traits: Mapping[str, Any] | None
+    """What it last said it is; None where it has not, is not enrolled, or the caller may not know."""
+    others: Sequence[str] = ()
+    """Names that are enrolled, where no match block applies to this one: it may be one of them, misspelt."""
+
+
+def about(work: Work, graph: Graph, hostname: str) -> Host:
+    """A host, looked up."""
+    name = hostname.strip().lower().rstrip(".")
+    return Host(name, _last_seen(work, name), enrolled(work) if graph.match(name) is None else ())
+
+
+def enrolled(work: Work) -> list[str]:
+    """Host names that are enrolled and not revoked."""
+    found: list[str] = []
+    after = ""
+    while page := envoy_rows.live(work.session, work.project_id, after=after, limit=MAX_PAGE):
+        after = page[-1].id
+        found += (envoy.hostname for envoy in page)
+    return found
+
+
+def why(graph: Graph, host: Host, subject: str) -> Explanation:
+    """Why a host has something, or the first clause that keeps it out.
 
     Raises:
         NoSubject
     """
     if not subject.strip().rpartition(":")[2].strip("=/ "):
         raise NoSubject("name a resource, var, crate, role, environment or usercrate")
-    known = list(_enrolled(work)) if graph.match(hostname.strip().lower().rstrip(".")) is None else ()
-    return explanations.why(graph, hostname, subject, traits=last_seen(work, hostname), known_hosts=known)
+    return explanations.why(graph, host.hostname, subject, traits=host.traits, known_hosts=host.others)
 
 
-def causes(work: Work, one: Graph, hostname: str, other: Graph, other_hostname: str) -> Causes:
-    """Why two hosts differ, each by its own graph and the traits it last told of itself."""
+def causes(one: Graph, host: Host, other: Graph, other_host: Host) -> Causes:
+    """Why two hosts differ, each by its own graph."""
     return explanations.causes(
-        explanations.Host(one, hostname, last_seen(work, hostname)),
-        explanations.Host(other, other_hostname, last_seen(work, other_hostname)),
+        explanations.Host(one, host.hostname, host.traits),
+        explanations.Host(other, other_host.hostname, other_host.traits),
     )
 
 
-def coverage(work: Work, graph: Graph) -> Coverage:
-    """Which lines of the config matter to no enrolled host, or to one alone."""
-    return explanations.coverage(graph, _enrolled(work))
+def coverage(graph: Graph, hostnames: Sequence[str]) -> Coverage:
+    """Which lines of the config matter to none of these hosts, or to one alone."""
+    return explanations.coverage(graph, hostnames)
 
 
 async def dated(answer: Explanation | Causes, archive: Archive | None) -> None:
@@ -69,19 +95,10 @@ async def dated(answer: Explanation | Causes, archive: Archive | None) -> None:
         blaming.fill(found, await archive.blame([wanted for wanted, _ in found]))
 
 
-def last_seen(work: Work, hostname: str) -> Mapping[str, Any] | None:
-    """What a host last said it is; None where it is not enrolled, has not said so, or the caller may not know."""
+def _last_seen(work: Work, hostname: str) -> Mapping[str, Any] | None:
     if not work.actor.may(TRAITS):
         return None
     try:
-        return traits.get(work, hostname.strip().lower().rstrip(".")).traits
+        return traits.get(work, hostname).traits
     except (envoys.EnvoyNotFound, traits.NoTraits):
         return None
-
-
-def _enrolled(work: Work) -> Iterator[str]:
-    """Host names that are enrolled and not revoked."""
-    after = ""
-    while page := envoy_rows.live(work.session, work.project_id, after=after, limit=MAX_PAGE):
-        after = page[-1].id
-        yield from (envoy.hostname for envoy in page)
