@@ -16,6 +16,8 @@ from schema.merging import APPEND, effective
 
 MAX_PROFILES: Final = 20_000
 """Match blocks that are looked at for one answer."""
+MAX_COMPARED: Final = 20_000_000
+"""Characters of values that are written out to find equal ones; the rest are told apart by who wrote them."""
 
 _RANKS: Final = {
     Kind.CONFIGCRATE: 0,
@@ -101,14 +103,20 @@ def outcomes(snapshot: Snapshot, path: str, keys: Path) -> dict[str, list[tuple[
     crates, profiles = concerned(snapshot, path)
     own = crates[0].crate.vars if len(crates) == 1 else {}
     found: dict[str, dict[str, tuple[Any, list[Profile]]]] = {}
+    written: dict[int, tuple[Any, str]] = {}
+    room = MAX_COMPARED
     for profile in profiles:
         vars_: Mapping[str, Any] = profile.resolution.vars
         if own or not profile.resolution.simple:
             vars_ = effective(own, vars_)
         value = _plain_at(vars_, keys)
         if value is not _ABSENT and not (isinstance(value, list) and _ABSENT in value):
+            if id(value) not in written:  # most come from one place, and are one object
+                text = repr(value) if room > 0 else f"#{id(value)}"
+                room -= len(text)
+                written[id(value)] = (value, text)
             grouped = found.setdefault(profile.environment, {})
-            grouped.setdefault(repr(value), (value, []))[1].append(profile)
+            grouped.setdefault(written[id(value)][1], (value, []))[1].append(profile)
     return {name: sorted(each.values(), key=lambda pair: -len(pair[1])) for name, each in sorted(found.items())}
 
 
