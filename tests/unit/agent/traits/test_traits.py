@@ -324,7 +324,7 @@ def test_one_that_hangs_is_given_up_and_not_begun_again() -> None:
     started = time.monotonic()
     assert collector.collect().errors == {"slow": "its collector did not end within 0.05 s"}
     assert collector.collect().errors == {"slow": "its collector hangs"}
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
     assert len(begun) == 1
     release.set()
     for thread in threading.enumerate():
