@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.repository import write
+from reconciler.repository import Repository, write
 
 
 class Generated(NamedTuple):
@@ -87,6 +88,18 @@ def generate(
     opened = write.init(place)
     write.commit(opened, "HEAD", made.files, write.Author("bench", "bench@example.com"), "a company")
     return made
+
+
+def packed(place: Path, files: Mapping[str, bytes]) -> Repository:
+    """A bare repository at `place` with one commit of these files, in a pack as a clone has it; quick for 50,000."""
+    opened = write.init(place, bare=True)
+    stream: list[bytes] = []
+    for number, data in enumerate(files.values(), start=1):
+        stream.append(b"blob\nmark :%d\ndata %d\n%b\n" % (number, len(data), data))
+    stream.append(b"commit refs/heads/main\ncommitter bench <bench@example.com> 1767225600 +0000\ndata 9\na company\n")
+    stream += [b"M 100644 :%d %b\n" % (number, path.encode()) for number, path in enumerate(files, start=1)]
+    subprocess.run(["git", "-C", str(place), "fast-import", "--quiet"], input=b"".join(stream), check=True, timeout=300)
+    return opened
 
 
 def _directory(number: int, directories: int, depth: int) -> str:
