@@ -6,7 +6,7 @@ is looked at but those of leaves that were made anew.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -84,7 +84,7 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
     order = _ordered(before, edits, same_counts=same_counts)
     gone = {profile.id for edit in edits for profile in before.order[edit.start : edit.stop]}
     came = {profile.id: profile for edit in edits for profile in edit.profiles}
-    ids, planned = _planned(before, gone, came, order)
+    ids, planned = _planned(before, gone, came)
     told, lacking = dict(before.told), set(before.lacking)
     for path in redone:
         told.pop(path, None)
@@ -127,19 +127,19 @@ def _ordered(before: Blocks, edits: Sequence[_Edit], *, same_counts: bool) -> Se
     return order
 
 
-def _planned(
-    before: Blocks, gone: set[str], came: Mapping[str, Profile], order: Sequence[Profile]
-) -> tuple[Sequence[str], Plan]:
+def _planned(before: Blocks, gone: set[str], came: Mapping[str, Profile]) -> tuple[Sequence[str], Plan]:
     ids = before.ids
     if gone == came.keys():
         return ids, plan.change(before.plan, {bisect_left(ids, id_): each.leaf_hash for id_, each in came.items()})
-    left = list(ids)
+    left, hashes = list(ids), plan.leaves(before.plan)
     for id_ in gone:
-        del left[bisect_left(left, id_)]
-    for id_ in came:
-        insort(left, id_)
-    hashes = {profile.id: profile.leaf_hash for profile in order}
-    return left, plan.build([hashes[id_] for id_ in left])
+        at = bisect_left(left, id_)
+        del left[at], hashes[at]
+    for id_, profile in came.items():
+        at = bisect_left(left, id_)
+        left.insert(at, id_)
+        hashes.insert(at, profile.leaf_hash)
+    return left, plan.build(hashes)
 
 
 def _matched(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -> Matcher:

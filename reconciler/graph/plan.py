@@ -39,6 +39,20 @@ def build(leaves: Sequence[bytes]) -> Plan:
     return Plan(len(leaves), row[0][0] if row else EMPTY, row[0] if row else None)
 
 
+def leaves(plan: Plan) -> list[bytes]:
+    """The leaf hashes of a tree, in order."""
+    found: list[bytes] = []
+    waiting = [plan.top] if plan.top is not None else []
+    while waiting:
+        hash_, left, right = waiting.pop()
+        if left is None:
+            found.append(hash_)
+        else:
+            waiting.append(right)
+            waiting.append(left)
+    return found
+
+
 def change(before: Plan, leaves: Mapping[int, bytes]) -> Plan:
     """The tree with other hashes at some places: only what lies above those is hashed again."""
     top = before.top

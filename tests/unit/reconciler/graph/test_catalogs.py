@@ -205,6 +205,7 @@ def merkle(leaves: list[bytes]) -> bytes:
 def test_the_plan_root_is_that_of_rfc_6962_however_it_is_come_by(leaves: list[bytes], touched: set[int]) -> None:
     first = plan.build(leaves)
     assert first.root == merkle(leaves)
+    assert plan.leaves(first) == leaves
     fresh = {at: hashlib.sha256(leaves[at]).digest() for at in touched if at < len(leaves)}
     changed = [fresh.get(at, leaf) for at, leaf in enumerate(leaves)]
     assert plan.change(first, fresh) == plan.build(changed)
