@@ -131,16 +131,22 @@ def _text(one: Host, other: Host, candidate: Candidate, whose: str) -> str:
         return f"{candidate.file} is not the same in both revisions"
     if whose == "both":
         return f"{candidate.file} does not say the same in both revisions"
-    return f"{_what(candidate)} for {who}"
+    return f"{_what(host, candidate)} for {who}"
 
 
-def _what(candidate: Candidate) -> str:
-    """What a line does, as far as its place tells."""
+def _what(host: Host, candidate: Candidate) -> str:
+    """What a line does."""
     parts = candidate.way
     if "vars" in parts:
         dotted = ".".join(map(str, parts[parts.index("vars") + 1 :]))
         return f"{candidate.file} {'appends to' if dotted.endswith(APPEND) else 'sets'} {dotted.removesuffix(APPEND)}"
-    return f"{candidate.file} {'excludes a crate' if 'exclude_configcrates' in parts else 'lists a crate'}"
+    document = host.graph.documents.by_path.get(candidate.file)
+    name: Any = document.parsed.data if document is not None else None
+    for part in parts:
+        if isinstance(name, str):
+            break  # a list of one, written bare
+        name = name[part]
+    return f"{candidate.file} {'excludes' if 'exclude_configcrates' in parts else 'lists'} {name}"
 
 
 def _trait(host: Host, candidate: Candidate) -> Any:

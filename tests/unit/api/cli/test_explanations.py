@@ -64,7 +64,7 @@ web.vgo:2:28: web01 is given role web
        role web: yes | -
        crate nginx: role:web | -
 
-web.vgo:3:44: web.vgo excludes a crate for web02
+web.vgo:3:44: web.vgo excludes base for web02
    3 |   - {match: "web*", exclude_configcrates: [base]}
      |                                            ^
        crate base: common.vgo | -
