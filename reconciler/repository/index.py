@@ -13,6 +13,7 @@ from reconciler.repository.faults import RepositoryDamaged, TreeRefused
 from reconciler.repository.listing import DIRECTORY, MAX_FILES, ListedTree, Listing, Row
 from reconciler.repository.names import MAX_DEPTH, printable
 from reconciler.repository.objects import Objects
+from reconciler.repository.trust import MAX_INDEX_BYTES, require_file
 
 _Directory = dict[bytes, "_Row | _Directory"]
 _Row = tuple[int, str]
@@ -35,6 +36,7 @@ def read_index(path: Path, objects: Objects) -> IndexTree:
     """
     root: _Directory = {}
     refused: dict[str, str] = {}
+    require_file(path, MAX_INDEX_BYTES)
     try:
         index = _Index(str(path))
         if len(index) > MAX_FILES:

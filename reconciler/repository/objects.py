@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -58,6 +59,7 @@ class Objects:
         Raises:
             RepositoryDamaged: it is missing or cannot be read.
         """
+        self._stored(oid)
         try:
             return self._odb.read_header(oid)
         except (KeyError, ValueError, OSError, pygit2.GitError) as error:
@@ -101,13 +103,20 @@ class Objects:
                 " `git repack -adF` stores it anew",
                 object=oid,
             )
-        try:
-            stored = os.stat(f"{self._place}/{oid[:2]}/{oid[2:]}").st_size  # noqa: PTH116 - a Path takes twice the time
-        except OSError:
-            return
+        stored = self._stored(oid)
         # A file that is whole in itself is read whole, however little of it is the object; zlib adds 5 bytes in 16 KiB.
         if stored > size + size // 1000 + _LOOSE_BYTES:
             raise RepositoryDamaged(f"object {oid} has {size} bytes and its file {stored}", object=oid)
+
+    def _stored(self, oid: str) -> int:
+        """Bytes of the file that an object has to itself; 0 where it has none."""
+        try:
+            found = os.stat(f"{self._place}/{oid[:2]}/{oid[2:]}")  # noqa: PTH116 - a Path takes twice the time
+        except OSError:
+            return 0
+        if not stat.S_ISREG(found.st_mode):
+            raise RepositoryDamaged(f"object {oid} is no file", object=oid)
+        return found.st_size
 
     def blob(self, oid: str) -> bytes:
         """The bytes of a blob, at most `MAX_FILE_BYTES`.

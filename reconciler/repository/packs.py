@@ -10,6 +10,7 @@ Formats: gitformat-pack(5).
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 import sys
 import threading
@@ -112,8 +113,12 @@ def _heavy(index: Path) -> frozenset[str]:
 
 
 def _mapped(place: Path) -> mmap.mmap:
-    with place.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    # Without O_NONBLOCK a pipe would hold us until somebody writes to it; it cannot be mapped.
+    fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(fd)
 
 
 class _Pack:

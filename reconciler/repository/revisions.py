@@ -7,6 +7,7 @@ Revision expressions (`:/text`, `HEAD^{/text}`, `@{-1}`) run regular expressions
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 import pygit2
@@ -14,6 +15,7 @@ from pygit2.enums import ObjectType
 
 from reconciler.repository.faults import RepositoryDamaged, RevisionNotFound, RevisionRefused
 from reconciler.repository.names import printable
+from reconciler.repository.trust import MAX_POINTER_BYTES, common_directory, require_file
 
 MAX_REF_CHARS: Final = 255
 MIN_HEX: Final = 7
@@ -64,11 +66,15 @@ def find_ref(git: pygit2.Repository, name: str) -> str | None:
         RevisionNotFound: it leads to something that is no commit.
         RepositoryDamaged: it cannot be read.
     """
+    own = Path(git.path)
+    for place in {own, common_directory(own)}:
+        if not (place / name).is_dir():  # other refs stand below it
+            require_file(place / name, MAX_POINTER_BYTES)
     try:
         reference = git.lookup_reference(name).resolve()
     except KeyError:
         return None
-    except (ValueError, OSError, pygit2.GitError) as error:
+    except (ValueError, OSError, pygit2.GitError, MemoryError) as error:
         raise RepositoryDamaged(f"ref {shown(name)} cannot be read: {error}") from error
     return peel(git, str(reference.target), name)
 

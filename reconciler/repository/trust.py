@@ -17,6 +17,17 @@ from reconciler.repository.faults import RepositoryDamaged, RepositoryUntrusted
 
 MAX_CONFIG_BYTES: Final = 1024 * 1024
 MAX_POINTER_BYTES: Final = 4096
+MAX_REFS_BYTES: Final = 256 * 1024 * 1024
+"""Of all refs in one file: three million."""
+MAX_INDEX_BYTES: Final = 256 * 1024 * 1024
+_READ: Final = {
+    "HEAD": MAX_POINTER_BYTES,
+    "packed-refs": MAX_REFS_BYTES,
+    "shallow": 2**24,
+    "info/grafts": 2**20,
+    "objects/pack/multi-pack-index": 2**30,
+}
+"""Files that libgit2 reads when they are first needed, and waits for where they are pipes."""
 
 _INCLUDE: Final = re.compile(rb"\[\s*include", re.IGNORECASE)
 _GITDIR: Final = b"gitdir:"
@@ -27,7 +38,7 @@ def check(path: Path) -> None:
 
     Raises:
         RepositoryUntrusted: its configuration includes other files, or it borrows objects.
-        RepositoryDamaged: its configuration is no file of a sensible size.
+        RepositoryDamaged: its configuration, or another file that libgit2 reads whole, is none of a sensible size.
     """
     own = git_directory(path)
     common = common_directory(own)
@@ -37,6 +48,9 @@ def check(path: Path) -> None:
                 f"{place} includes other files, which are not read; move what it includes to the configuration of the"
                 " user"
             )
+    for place in (own, common):
+        for name, limit in _READ.items():
+            require_file(place / name, limit)
     if (common / "objects/info/alternates").exists():
         raise RepositoryUntrusted(
             f"{common} borrows objects from another repository (objects/info/alternates), which is not read;"
@@ -67,6 +81,22 @@ def common_directory(git: Path) -> Path:
     """The directory that holds objects and refs: for a linked work tree, that of the repository it belongs to."""
     text = _content(git / "commondir", MAX_POINTER_BYTES)
     return (git / os.fsdecode(text.strip())).resolve() if text else git
+
+
+def require_file(place: Path, limit: int) -> None:
+    """Make sure that there is a file of at most `limit` bytes at a path, or nothing.
+
+    Raises:
+        RepositoryDamaged: a pipe, a device, a directory, or a larger file.
+    """
+    try:
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise RepositoryDamaged(f"{place} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+        raise RepositoryDamaged(f"{place} is no file of at most {limit} bytes")
 
 
 def _content(place: Path, limit: int = MAX_CONFIG_BYTES) -> bytes:

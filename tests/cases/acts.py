@@ -96,7 +96,22 @@ def walked(place: str) -> Any:
         opened.descends(first, commit)
         opened.diff_text(first, commit)
         opened.index()
-    except (RepositoryDamaged, RepositoryNotFound, RevisionNotFound, TreeRefused):
+    except (RepositoryDamaged, RepositoryNotFound, RepositoryUntrusted, RevisionNotFound, TreeRefused):
+        return "refused"
+    return "read"
+
+
+def staged(place: str) -> Any:
+    """As `walked`, and then what is staged, as the hook reads it."""
+    return walked(place) if walked(place) == "refused" else _indexed(place)
+
+
+def _indexed(place: str) -> str:
+    try:
+        index = repository.open(place).index()
+        for each in index.entries().values():
+            index.read(each.oid)
+    except (RepositoryDamaged, TreeRefused):
         return "refused"
     return "read"
 

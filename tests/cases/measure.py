@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -35,17 +36,23 @@ def costs(act: str, given: Sequence[str], *, timeout_s: float = 120.0, memory_by
         timeout_s: for all; nothing that is measured here may wait for ever.
         memory_bytes: address space of each, so that what is measured cannot take the machine with it.
     """
-    done = subprocess.run(
+    child = subprocess.Popen(
         [sys.executable, "-m", "tests.cases.measure", act, str(memory_bytes), *given],
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout_s,
-        check=False,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = [Cost(*json.loads(line)) for line in done.stdout.splitlines()]
-    assert len(found) == len(given), done.stderr[-2000:]
+    try:
+        said, wrong = child.communicate(timeout=timeout_s)
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)  # the child's own children, too
+            child.communicate()
+    assert child.returncode == 0, wrong[-2000:]
+    found = [Cost(*json.loads(line)) for line in said.splitlines()]
+    assert len(found) == len(given), wrong[-2000:]
     return found
 
 

@@ -19,7 +19,6 @@ from reconciler.repository import write
 from reconciler.repository.faults import (
     LocationRefused,
     RepositoryDamaged,
-    RepositoryNotFound,
     RepositoryUntrusted,
     RevisionRefused,
 )
@@ -226,17 +225,34 @@ def test_g4_a_work_tree_that_does_not_know_the_repository_is_not_written(tmp_pat
     assert list(victim.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["config", "config.worktree", "commondir"])
-def test_g4_a_pipe_or_a_device_for_a_file_of_git_holds_nobody(work: Repository, name: str) -> None:
-    place = work.path / name
-    place.unlink(missing_ok=True)
-    os.mkfifo(place)
-    with pytest.raises((RepositoryDamaged, RepositoryNotFound)):
-        repository.open(work.path)
-    place.unlink()
-    place.symlink_to("/dev/zero")
-    with pytest.raises((RepositoryDamaged, RepositoryNotFound)):
-        repository.open(work.path)
+OWN_FILES = [
+    "config", "config.worktree", "commondir", "HEAD", "packed-refs", "shallow", "info/grafts", "refs/heads/main", "index",
+    "objects/{blob}", "objects/info/alternates", "objects/pack/multi-pack-index", "objects/pack/pack-1.idx",
+]  # fmt: skip
+
+
+def test_g4_a_pipe_a_device_or_a_huge_file_for_one_of_gits_holds_nobody(tmp_path: Path, work: Repository) -> None:
+    blob = work.tree(work.resolve("main")).entries()["vigo.vgo"].oid
+    tops: list[str] = []
+    for name in OWN_FILES:
+        for kind in ("pipe", "device", "huge"):
+            top = tmp_path / f"{len(tops)}"
+            shutil.copytree(work.path.parent, top)
+            place = top / ".git" / name.format(blob=f"{blob[:2]}/{blob[2:]}")
+            place.parent.mkdir(exist_ok=True)
+            if place.suffix == ".idx":
+                place.with_suffix(".pack").write_bytes(b"PACK\0\0\0\2\0\0\0\0" + bytes(20))
+            if kind == "huge":
+                place.touch()
+                place.chmod(0o644)
+                os.truncate(place, 3 * GIB)
+            else:
+                place.unlink(missing_ok=True)
+                os.mkfifo(place) if kind == "pipe" else place.symlink_to("/dev/zero")
+            tops.append(str(top))
+    for top, found in zip(tops, costs("tests.cases.acts:staged", tops, timeout_s=100), strict=True):
+        assert found.outcome == "refused", OWN_FILES[tops.index(top) // 3]
+        within(found)
 
 
 # G5
