@@ -48,7 +48,7 @@ def trace(
         from reconciler import graph
 
         compiled = local.compiled(local.open_tree(repo, rev=rev), repo)
-        traced = graph.trace(compiled, host, configcrate=configcrate)
+        traced = graph.trace(compiled, host, configcrate=configcrate, places=shown)
         found = (traced if shown else traced.without_places()).model_dump(mode="json", exclude_none=True)
     if json_:
         output.emit_json(found)

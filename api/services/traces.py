@@ -74,7 +74,7 @@ def config(
     if usercrate and (hostname or configcrate):
         raise WrongSubject("a usercrate is traced alone, with neither hostname nor configcrate")
     if hostname:
-        found = forward(graph, hostname, configcrate=configcrate or None)
+        found = forward(graph, hostname, configcrate=configcrate or None, places=places)
         return found if places else found.without_places()
     if configcrate:
         return inverse(work, graph, "configcrate", configcrate, include_tree=include_tree)
@@ -83,9 +83,9 @@ def config(
     raise WrongSubject("name a hostname, a configcrate or a usercrate")
 
 
-def forward(graph: Graph, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
+def forward(graph: Graph, hostname: str, *, configcrate: str | None = None, places: bool = True) -> ConfigTrace:
     """How one host's config came to be, whether or not it is enrolled."""
-    return graphs.trace(graph, hostname.strip().lower().rstrip("."), configcrate=configcrate)
+    return graphs.trace(graph, hostname.strip().lower().rstrip("."), configcrate=configcrate, places=places)
 
 
 def inverse(

@@ -23,11 +23,12 @@ _KINDS: Final[dict[PatternKind, Literal["exact", "glob", "regex"]]] = {
 }
 
 
-def trace(graph: Graph, hostname: str, *, configcrate: str | None = None) -> ConfigTrace:
+def trace(graph: Graph, hostname: str, *, configcrate: str | None = None, places: bool = True) -> ConfigTrace:
     """How a host's config came to be.
 
     Args:
         configcrate: leave out levels, crates and roles that do not bring this one; vars are kept.
+        places: say of each var where it is written. Files that nobody has asked about are read for that.
     """
     profile = graph.match(hostname)
     if profile is None:
@@ -49,7 +50,7 @@ def trace(graph: Graph, hostname: str, *, configcrate: str | None = None) -> Con
         inheritance=inheritance,
         configcrates=crates,
         configcrate_sources={name: profile.resolution.crates[name] for name in profile.configcrates},
-        var_sources=list(_var_sources(graph, profile)),
+        var_sources=list(_var_sources(graph, profile, places=places)),
         resource_count=profile.resource_count,
         usercrate_sources={
             linked.name: profile.resolution.usercrates[linked.name] for linked in profile.usercrates.linked
@@ -135,7 +136,7 @@ class _Written:
     """Whether more than one layer wrote what is below."""
 
 
-def _var_sources(graph: Graph, profile: Profile) -> Iterator[VarSource]:
+def _var_sources(graph: Graph, profile: Profile, *, places: bool) -> Iterator[VarSource]:
     """The sources of all vars, those of the strongest layer first.
 
     A map to which several layers gave keys is followed by its keys, dotted, as far down as their sources differ.
@@ -152,7 +153,8 @@ def _var_sources(graph: Graph, profile: Profile) -> Iterator[VarSource]:
             if key not in found:
                 rows.append((-1, key, _Written(value, layer, ("vars", key), -1)))
     for _, key, written in sorted(rows, key=lambda row: (-row[0], row[1].split("."), row[2].layer.label)):
-        yield VarSource(key=key, value=written.value, source=written.layer.label, place=_place(graph, profile, written))
+        place = _place(graph, profile, written) if places else None
+        yield VarSource(key=key, value=written.value, source=written.layer.label, place=place)
 
 
 def _rows(key: str, written: _Written) -> list[tuple[int, str, _Written]]:

@@ -162,7 +162,15 @@ def _commits(opened: Repository, cache: graph.Cache, made: Generated, size: str)
 
 def _answers(whole: Graph, made: Generated) -> Iterable[Figure]:
     hosts = made.hostnames[:: max(1, len(made.hostnames) // 500)]
-    yield Figure(name="trace, p99", value=_p99(graph.trace, whole, hosts) * 1e3, unit="ms", target=2.0)
+
+    def documented(whole: Graph, host: str) -> object:
+        return graph.trace(whole, host, places=False).without_places()
+
+    yield Figure(name="trace, p99", value=_p99(documented, whole, hosts) * 1e3, unit="ms", target=2.0)
+    placed = _p99(graph.trace, whole, hosts)
+    yield Figure(
+        name="trace with the places of all vars, p99", value=placed * 1e3, unit="ms", note="each asks about new files"
+    )  # fmt: skip
     crates = sorted(whole.crates)[:300]
 
     def find(whole: Graph, crate: str) -> object:

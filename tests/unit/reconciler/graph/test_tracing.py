@@ -185,3 +185,10 @@ def test_reach_names_the_profiles_of_a_crate(compiled: Compile) -> None:
     )
     assert [profile.id for profile in graph.reach(whole, "web")] == ["a.vgo#a", "b/b.vgo#c"]
     assert graph.reach(whole, "nothing") == []
+
+
+def test_a_trace_without_places_is_the_same_but_for_them(specification: Mapping[str, str], compiled: Compile) -> None:
+    whole = compiled(specification)
+    for host in ("web01.prod.example.com", "nobody.example.com"):
+        traced = graph.trace(whole, host)
+        assert graph.trace(whole, host, places=False).without_places() == traced.without_places()
