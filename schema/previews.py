@@ -18,6 +18,8 @@ MAX_NAMED: Final = 50
 """Hosts, profiles or carriers that one class names."""
 MAX_RESOURCES: Final = 200
 """Resources, and as many vars, that one class shows."""
+MAX_CLASS: Final = 512 * 1024
+"""Characters of diffs and values in one class; resources beyond it are counted, not shown."""
 MAX_ANSWER: Final = 2 * 1024 * 1024
 """Characters of diffs and values in one answer; classes beyond it are counted, not shown."""
 MAX_OVERRIDES: Final = 32
@@ -44,8 +46,8 @@ Certainty = Literal["change", "maybe", "none"]
 """`maybe`: it depends on what only the host knows. `none`: other bytes are delivered, and all they say is the same."""
 
 Action = Literal["added", "changed", "removed", "starts", "stops", "fails", "order"]
-"""`starts` and `stops`: its `when` begins or ceases to hold. `fails`: it cannot be rendered. `order`: only what it
-waits for or notifies."""
+"""`starts` and `stops`: its `when` begins or ceases to hold. `fails`: it cannot be rendered. `order`: only how it
+is managed: what it waits for, what it notifies, what becomes of it when it leaves."""
 
 
 class PreviewedRevision(BaseModel):

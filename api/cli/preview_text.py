@@ -90,7 +90,7 @@ def facts(each: dict[str, Any]) -> Iterator[str]:
 
 def heading(change: dict[str, Any]) -> str:
     """`file /etc/motd is changed (motd/motd, configcrates/motd.vgo:4)`."""
-    words = {"order": "waits for or notifies others", "fails": "fails", "starts": "starts", "stops": "stops"}
+    words = {"order": "is managed in another way", "fails": "fails", "starts": "starts", "stops": "stops"}
     what = f"{change['type']} {change['about']}".strip()
     said = words.get(change["action"]) or f"is {change['action']}"
     return f"{what} {said} ({change['id']}, {change['file']}:{change['line']})"

@@ -17,6 +17,7 @@ from reconciler.previews.pairs import ResourcePair, Written
 from reconciler.previews.reading import Path
 from reconciler.rendering.resources import MAX_ATTRIBUTES
 from schema.previews import (
+    MAX_CLASS,
     MAX_NAMED,
     MAX_RESOURCES,
     Action,
@@ -29,7 +30,7 @@ from schema.previews import (
 )
 from schema.resources import RESOURCES
 
-_ORDER: Final = frozenset({"requires", "notify"})
+_ORDER: Final = frozenset({"requires", "notify", "on_removal"})
 _RANK: Final[Mapping[Certainty, int]] = {"change": 0, "maybe": 1, "none": 2}
 _ACTS: Final = frozenset({"added", "changed", "starts"})
 _LOST: Final = "no match block applies any more: nothing is sent, and the host goes on applying what it was last sent"
@@ -45,7 +46,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "starts": "started",
     "stops": "stopped",
     "fails": "failing",
-    "order": "in another order",
+    "order": "managed in another way",
 }
 MAX_TITLE: Final = 160
 _USERS: Final = "which users it is for is known only on the host"
@@ -62,6 +63,13 @@ class _Change:
     attributes: list[dict[str, Any]]
     left_out: int
     notifies: tuple[str, ...]
+    handed_over: bool = False
+    """Another resource looks after what this one did."""
+
+    @property
+    def size(self) -> int:
+        """Characters, about."""
+        return 500 + sum(len(str(each[side])) for each in self.attributes for side in ("base", "other", "diff"))
 
     @property
     def key(self) -> list[Any]:
@@ -78,8 +86,8 @@ class Found:
     changes: list[_Change]
     certainty: Certainty
     digest: str
-    size: int
-    """Characters, about."""
+    size: int = 0
+    """Characters, about, once it is told."""
     names: list[str] = field(default_factory=list)
     profiles: dict[tuple[Profile | None, Profile | None], None] = field(default_factory=dict)
 
@@ -91,7 +99,9 @@ class Found:
     @property
     def removes(self) -> bool:
         """Whether something that is managed leaves."""
-        return self.static.membership == "lost" or any(change.action == "removed" for change in self.changes)
+        return self.static.membership == "lost" or any(
+            change.action == "removed" and not change.handed_over for change in self.changes
+        )
 
     def order(self) -> tuple[Any, ...]:
         """Sorts what is certain before what is not, and what is for many before what is for few."""
@@ -111,7 +121,7 @@ class Found:
         shown = overridden(seen, overrides) if overrides and seen is not None else seen
         pairs = list(self.profiles)
         static = self.static
-        resources = self.changes[:MAX_RESOURCES]
+        resources = self._shown()
         return ChangeClass(
             id=self.digest,
             title=self._title(),
@@ -133,6 +143,17 @@ class Found:
             resources_left_out=(len(self.changes) - len(resources)) or None,
             notes=self._notes(),
         )
+
+    def _shown(self) -> list[_Change]:
+        shown: list[_Change] = []
+        room = MAX_CLASS
+        for change in self.changes[:MAX_RESOURCES]:
+            room -= change.size
+            if room < 0 and shown:
+                break
+            shown.append(change)
+        self.size = MAX_CLASS - room
+        return shown
 
     def _title(self) -> str:
         static = self.static
@@ -174,6 +195,7 @@ def of(move: Move, judged: Sequence[Any]) -> Found | None:
     ]
     if move.static.empty and not changes and move.same_catalog:
         return None
+    _hand_over(changes)
     static = move.static
     certain = static.membership != "kept" or static.reordered or any(not change.maybe for change in changes)
     certainty: Certainty = "change" if certain else "maybe" if changes else "none"
@@ -191,7 +213,22 @@ def of(move: Move, judged: Sequence[Any]) -> Found | None:
         ],
         option=orjson.OPT_NON_STR_KEYS,
     )
-    return Found(static, changes, certainty, hashlib.sha256(body).hexdigest(), len(body))
+    return Found(static, changes, certainty, hashlib.sha256(body).hexdigest())
+
+
+def _hand_over(changes: Sequence[_Change]) -> None:
+    """Say of what is removed which resource comes in its stead, where one owns the same thing."""
+    owners = {thing: change for change in changes if change.action in _ACTS and (thing := _owned(change)) is not None}
+    for change in changes:
+        thing = _owned(change) if change.action == "removed" else None
+        if thing is not None and thing in owners:
+            change.handed_over = True
+            change.consequence = f"{owners[thing].pair.id} looks after it from now on"
+
+
+def _owned(change: _Change) -> tuple[str, str] | None:
+    model = RESOURCES.get(change.pair.shown.type)
+    return (model.OWNS, change.about) if model is not None and model.OWNS is not None and change.about else None
 
 
 def _change(ask: Ask, verdict: Mapping[str, Any]) -> _Change | None:

@@ -236,7 +236,7 @@ def _paired(id_: str, base: Written | None, other: Written | None) -> ResourcePa
         return ResourcePair(id_, base, other, False, (), tuple(sorted(known.reads.plain)))  # noqa: FBT003
     settings = tuple(
         (name, getattr(base, name), getattr(other, name))
-        for name in (*_ORDER, *_KEPT, "users")
+        for name in ("type", *_ORDER, *_KEPT, "users")
         if getattr(base, name) != getattr(other, name)
     )
     same = base is other or base.means() == other.means()

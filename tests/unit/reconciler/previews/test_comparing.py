@@ -8,6 +8,7 @@ from schema.previews import ResourceChange
 from tests.factories.previews import DEBIAN, HOSTS, crate, one, preview, resource
 
 WEB = "web01.example.com"
+OLD_NAME = "{name: %s, type: file, path: /x, content: a}"
 MOTD = '{name: motd, type: file, path: /etc/motd, content: "%s"}'
 
 
@@ -325,3 +326,40 @@ envoys:
         WEB: "b one ",
         "db01.example.com": "b two r",
     }
+
+
+def test_another_type_is_a_change_though_all_attributes_are_the_same() -> None:
+    change = resource(preview(site("{name: x, type: file, path: /x}"), site("{name: x, type: directory, path: /x}")))
+    assert (change.action, attributes(change)) == ("changed", {"type": ("file", "directory")})
+
+
+def test_what_another_resource_looks_after_from_now_on_is_no_removal() -> None:
+    found = preview(site(OLD_NAME % "old"), site(OLD_NAME % "new"))
+    told = {each.id: (each.action, each.consequence) for each in one(found).resources}
+    assert told == {
+        "site/new": ("added", None),
+        "site/old": ("removed", "site/new looks after it from now on"),
+    }
+    assert found.removing == 0
+
+
+def test_what_becomes_of_it_when_it_leaves_changes_no_host_now() -> None:
+    change = resource(preview(site(MOTD % "a"), site((MOTD % "a").replace("}", ", on_removal: revert}"))))
+    assert (change.action, attributes(change)) == ("order", {"on_removal": ("keep", "revert")})
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    def of(word: str) -> dict[str, str]:
+        line = f"{word} {'x' * 200}\\n" * 70
+        return site(*(f'{{name: f{n}, type: file, path: /f{n}, content: "{line}"}}' for n in range(60)))
+
+    told = one(preview(of("a"), of("b")))
+    assert told.resources_left_out == 60 - len(told.resources)
+    assert 10 < len(told.resources) < 40
+    assert len(told.model_dump_json()) < 700 * 1024
+    hosts = [f"h{number:03}.example.com" for number in range(300)]
+    blocks = "".join(f"  - {{match: {host}, configcrates: [site], vars: {{n: {host}}}}}\n" for host in hosts)
+    text = MOTD % "%s {{ vars.n }}"
+    base, other = ({**site(text % word), "hosts.vgo": f"envoys:\n{blocks}"} for word in "ab")
+    found = preview(base, other, hosts)
+    assert (found.kinds, len(found.classes), found.left_out, found.changed) == (300, 200, 100, 300)
