@@ -62,6 +62,43 @@ def test_the_seed_of_hashes_does_not_matter(seed: str) -> None:
     ]
 
 
+TELL = """
+import hashlib, sys
+from reconciler import graph
+from tests.factories.trees import MemoryTree
+from tests.unit.reconciler.graph.test_cases import CASES, read
+digest = hashlib.sha256()
+files = {}
+for case in sorted(CASES.glob("*.txt")):
+    if case.stem != "file.too-large":
+        files |= {f"{case.stem}/{path}" if path.endswith(".vgo") and "/" not in path else path: data for path, data in read(case)[0].items()}
+        small = {"vigo.vgo": b"language: 1\\n", **read(case)[0]}
+        order = sorted(small, reverse=sys.argv[1] == "backwards")
+        found = graph.compile_tree(MemoryTree({path: small[path] for path in order}, in_order=False))
+        digest.update("".join(f"{each}\\n" for each in found.diagnostics).encode())
+found = graph.compile_tree(MemoryTree({**files, "vigo.vgo": b"language: 1\\n"}))
+assert len(found.diagnostics) > 100
+digest.update("".join(f"{each}\\n" for each in found.diagnostics).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_mistakes_are_told_alike_whatever_the_process_the_seed_and_the_order() -> None:
+    told_by = {
+        subprocess.run(
+            [sys.executable, "-c", TELL, order],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            timeout=60,
+            text=True,
+        ).stdout
+        for seed, order in (("0", "forwards"), ("1", "backwards"), ("4711", "forwards"))
+    }
+    assert len(told_by) == 1
+
+
 def test_the_example_repository_has_nothing_wrong_with_it() -> None:
     found = graph.compile_tree(MemoryTree(FILES))
     assert found.diagnostics == []

@@ -74,7 +74,11 @@ MORE: Mapping[str, list[str | None]] = {
         None,
     ],
     "configcrates/n.vgo": ["name: n\nresources:\n  - {type: file, path: /n, content: '{{ vars.nowhere }}'}\n", None],
-    "production/web.vgo": [LEAF, LEAF.replace("envoys:\n", "envoys:\n  - match: new.example.com\n    roles: [base]\n")],
+    "production/web.vgo": [
+        LEAF,
+        LEAF.replace("envoys:\n", "envoys:\n  - match: new.example.com\n    roles: [base]\n"),
+        LEAF.replace("[web]", "[extr]"),
+    ],
     "files/e": ["binary \x00\x01\n", "other\n", None],
     "usercrates/u.vgo": [
         'name: u\ndepends_on: v\nresources:\n  - {type: directory, path: "{{ user.home }}/u"}\n',
@@ -209,7 +213,8 @@ def test_each_change_alone_and_its_undoing_show_in_nothing() -> None:
 @example(*written(("production/eu/db.vgo", 4), ("production/eu/db.vgo", 5)))  # a mistake hid another
 @example(*written(("production/web.vgo", 1), ("configcrates/a.vgo", 1), ("production/web.vgo", 0)))
 @example(*written(("waivers.vgo", 0), ("compliance.vgo", 1), ("compliance.vgo", 0), ("waivers.vgo", 1)))
-@example(*written(("production/eu/db.vgo", 3), ("roles.vgo", 3), ("roles.vgo", 0)))  # what a name is like
+@example(*written(("production/web.vgo", 2), ("roles.vgo", 3), ("roles.vgo", 0)))  # what a name is like
+@example(*written(("production/web.vgo", 2), ("roles.vgo", 8), ("roles.vgo", 0)))  # roles that are not whole
 @example(
     [
         ("commit", [Step("move", "configcrates/a.vgo", "usercrates/u.vgo", 0)], 0),
