@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from reconciler import expectations, graph, repository
+from reconciler.documents import kinds
+from reconciler.documents.formatting import canonical
 from reconciler.graph import Graph
 from schema import merging, secrets
 from schema.expressions import NoHost, Renderer
@@ -17,6 +19,7 @@ from schema.protocol.desired import CrateObject, UsercrateObject
 from schema.resources import RESOURCES
 
 ROOT = Path(__file__).resolve().parents[3] / "examples" / "repo"
+STARTER = Path(__file__).resolve().parents[3] / "api" / "cli" / "starter"
 README = (ROOT / "README.md").read_text()
 HOSTS = re.findall(
     r"[a-z]+\d\d\.(?:prod|staging|lab)\.example\.com",
@@ -244,3 +247,13 @@ def test_types_that_a_confined_root_takes_are_each_on_every_host(rendered: Rende
             "users/key-directory",
             "housekeeping/trim",
         }
+
+
+@pytest.mark.parametrize("root", [ROOT, STARTER], ids=["example", "starter"])
+def test_every_file_stands_in_the_canonical_layout(root: Path) -> None:
+    files = sorted(path for path in root.rglob("*.vgo"))
+    assert files
+    for path in files:
+        kind = kinds.place(path.relative_to(root).as_posix())
+        assert isinstance(kind, kinds.Kind)
+        assert canonical(path.read_bytes(), kind) == path.read_bytes(), path
