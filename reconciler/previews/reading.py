@@ -19,6 +19,7 @@ from schema import secrets
 from schema.expressions import ExpressionError, has_tags, nodes
 from schema.expressions.statements import parse_template
 from schema.expressions.walking import children, walk
+from schema.traits import TRAITS
 
 ALL: Final = "*"
 HOSTNAME: Final = ("host", "hostname")
@@ -31,8 +32,8 @@ _ASKED: Final[Mapping[str, Path]] = {
     "distro": ("traits", "os", "distro"),
     "arch": ("traits", "hardware", "arch"),
     "is_container": ("traits", "hardware", "container"),
-    "has_trait": ("traits",),
 }
+_OPEN: Final = frozenset({(path.partition(".")[0],) for path in TRAITS if "*" in path})
 _PASSING: Final = frozenset(
     {"default", "d", "list", "sort", "dictsort", "items", "join", "indent", "reverse", "unique"}
 )
@@ -191,8 +192,12 @@ def _templates(value: Any) -> Iterator[_Text]:
 def _paths(text: str, template: bool) -> tuple[Path, ...]:  # noqa: FBT001 - the analysis's own word
     """Each path that a text asks for, as often as it does, as far as it is written out."""
     analysis = expressions.analyse(text, template=template, roots=_ROOTS)
-    found = [_fixed(use.path) for use in (*analysis.paths, *analysis.asked)]
+    found = [_fixed(use.path) for use in analysis.paths]
+    # The keys of an open map may have dots, at which what `has_trait` asks about is split.
+    found += [path[:2] if path[1:2] in _OPEN else path for path in map(_fixed, (use.path for use in analysis.asked))]
     found += [_ASKED[word.name] for word in analysis.functions if word.name in _ASKED]
+    if sum(word.name == "has_trait" for word in analysis.functions) > len(analysis.asked):
+        found.append(("traits",))  # what it asks about is computed
     return tuple(found)
 
 

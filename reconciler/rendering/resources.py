@@ -21,6 +21,7 @@ MAX_VALUE: Final = 2_000
 CONTENT: Final = "content"
 SOURCE: Final = "source"
 TEMPLATE: Final = ".j2"
+_DERIVED: Final = "it derives from a secret, whose value is not here"
 _HIDDEN: Final = frozenset({"password_hash"})
 """Attributes that are never shown."""
 
@@ -267,18 +268,25 @@ def _show(
         before = _unrendered(base) if base is not None else None
         after = _unrendered(other) if other is not None else None
     found: list[Shown] = []
+    doubts = certain = False
     for item in dict.fromkeys((*(before or {}), *(after or {}))):
         one = before[item].attributes if before is not None and item in before else {}
         two = after[item].attributes if after is not None and item in after else {}
         for name in sorted({*one, *two}):
             was, now = one.get(name, _ABSENT), two.get(name, _ABSENT)
             if was is not _ABSENT and now is not _ABSENT and _same(was, now):
-                continue
+                if not _may_differ(name, base, other):
+                    continue
+                doubts = True
+            else:
+                certain = True
             hidden = _is_hidden(name, one, two, base, other)
             shown = _shown(name, item, was, now, hidden=hidden)
             if not (rendered or shown["note"]):
                 shown["note"] = "as written, not rendered"
             found.append(shown)
+    if doubts and not certain:
+        verdict["maybe"] = verdict["maybe"] or _DERIVED
     verdict["attributes"] = found[:MAX_ATTRIBUTES]
     verdict["left_out"] = len(found) - len(verdict["attributes"])
     if verdict["left_out"]:
@@ -317,6 +325,14 @@ def _value(value: Any) -> Any:
 
 def _same(was: Any, now: Any) -> bool:
     return type(was) is type(now) and bool(was == now)
+
+
+def _may_differ(name: str, base: Side | None, other: Side | None) -> bool:
+    """Whether what is rendered alike here may not be on a host: it derives from a secret, and not in the same way."""
+    if base is None or other is None or not any(name in side.get("tainted", ()) for side in (base, other)):
+        return False
+    same_text = base["files"] == other["files"] if name == CONTENT and base["files"] else True
+    return not (same_text and base["spec"].get(name) == other["spec"].get(name) and base["scope"] == other["scope"])
 
 
 def _is_hidden(name: str, one: Mapping[str, Any], two: Mapping[str, Any], base: Side | None, other: Side | None) -> str:

@@ -253,6 +253,21 @@ def test_secrets_stand_by_name_and_what_derives_from_them_not_at_all() -> None:
     assert attributes(resource(preview(site(hidden % "a"), site(hidden % "b")))) == {"content": ("••••••", "••••••")}
 
 
+@pytest.mark.parametrize(
+    ("one_", "two"),
+    [("{{ vars.pw[:3] }}", "{{ vars.pw[:3] }}"), ("{{ vars.same[:30] }}", "{{ vars.same[:40] }}"),
+     ("{{ 'a' in vars.pw }}", "{{ 'a' in vars.pw }}"), ("{{ vars.same[:vars.n] }}", "{{ vars.same[:vars.n] }}")],
+)  # fmt: skip
+def test_what_derives_from_secrets_may_differ_though_their_names_come_to_the_same(one_: str, two: str) -> None:
+    vars_ = 'vars: {pw: "secret:db/%s", same: "secret:x", n: %s}\n'
+    found = preview(
+        site(MOTD % one_, **{"common.vgo": vars_ % ("one", 20)}),
+        site(MOTD % two, **{"common.vgo": vars_ % ("two", 30)}),
+    )
+    assert resource(found).maybe == "it derives from a secret, whose value is not here"
+    assert attributes(resource(found)) == {"content": ("••••••", "••••••")}
+
+
 def test_a_what_if_changes_traits_of_the_other_side_alone() -> None:
     motd = site(MOTD % "{{ traits.os.version }} of {{ traits.os.family }}", "{type: package, package: x}")
     found = preview(motd, motd, traits={WEB: DEBIAN}, overrides={("traits", "os", "version"): "13"})
@@ -363,3 +378,15 @@ def test_what_does_not_fit_is_counted() -> None:
     base, other = ({**site(text % word), "hosts.vgo": f"envoys:\n{blocks}"} for word in "ab")
     found = preview(base, other, hosts)
     assert (found.kinds, len(found.classes), found.left_out, found.changed) == (300, 200, 100, 300)
+
+
+def test_what_has_trait_asks_about_is_known_also_where_it_is_computed() -> None:
+    motd = "{name: m, type: file, path: /m, content: %s, when: \"has_trait('packages.nginx')\"}"
+    seen = {"packages": {"python3.11": "3.11.2", "nginx": "1"}, "os": {"family": "debian"}}
+    found = preview(site(motd % "a"), site(motd % "b"), traits={WEB: seen})
+    assert attributes(resource(found)) == {"content": ("a", "b")}
+    assert one(preview(site(motd % "a"), site(motd % "b"), traits={WEB: {"packages": {}}})).certainty == "none"
+    computed = motd.replace("'packages.nginx'", "vars.name")
+    named = {"common.vgo": "vars: {name: packages.python3.11}\n"}
+    found = preview(site(computed % "a", **named), site(computed % "b", **named), traits={WEB: seen})
+    assert attributes(resource(found)) == {"content": ("a", "b")}
