@@ -40,7 +40,7 @@ from reconciler.graph.matching import Matcher
 from reconciler.graph.patterns import parse
 from reconciler.graph.plan import Plan
 from reconciler.graph.profiles import Profile
-from reconciler.late import open_
+from reconciler.late import open_, opened
 from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic
 
@@ -293,14 +293,14 @@ class _Restored:
             entries = {path: Entry(oid, size) for path, oid, size in listed}
             past = _Past(said["tree"], entries, tree.read)
         blamed = _told(said["blamed"])
-        fill, put, new = self._origin.document, object.__setattr__, object.__new__
+        fill, put, new, kind = self._origin.document, object.__setattr__, object.__new__, opened(Document)
         by_path: dict[str, Document] = {}
         by_kind: dict[Kind, list[Document]] = {}
         for path, oid, at in zip(said["paths"], said["oids"], said["kinds"], strict=True):
             if at is None:
                 continue
             # `open_`, written out: this is done for every file.
-            document = by_path[path] = new(Document)
+            document = by_path[path] = new(kind)
             put(document, "path", path)
             put(document, "oid", oid)
             put(document, "kind", _KINDS[at])
@@ -330,14 +330,14 @@ class _Restored:
     def _blocks(self, said: Mapping[str, Any], documents: Documents) -> Blocks:
         leaves: dict[str, LeafResult] = {}
         order: list[Profile] = []
-        fill_leaf, fill_profile = self._origin.leaf, self._origin.profile
+        fill_leaf, fill_profile, kind = self._origin.leaf, self._origin.profile, opened(Profile)
         by_path = documents.by_path
         for path, uses, blocks, found in said["leaves"]:
             document, counted = by_path[path], dict[str, int]()
             made: list[Profile] = []
             for index, text, sha256, secrets in blocks:
                 pattern = parse(text)
-                profile = object.__new__(Profile)  # `open_`, written out: this is done for every block
+                profile = object.__new__(kind)  # `open_`, written out: this is done for every block
                 profile.__dict__ = {
                     "id": profile_id(path, pattern, counted),
                     "pattern": pattern,
