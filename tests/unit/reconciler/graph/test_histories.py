@@ -91,9 +91,15 @@ MORE: Mapping[str, list[str | None]] = {
         None,
     ],
     "tests/all.vgo": [
-        "tests:\n  - {name: t, match: '*.example.com', expect: {configcrates: [a]}}\n",
-        "tests:\n  - {name: t, hosts: [db1.example.com], expect: {vars: {port: 443}, resources: {file:/etc/e: present}}}\n",
-        "tests:\n  - {name: t, role: gone, expect: {matched: true}}\n",
+        (
+            "tests:\n  - {name: t, hosts: [db1.example.com], expect: {configcrates: [e], roles: [extra], environment: production,\n"
+            "      resources: {e/one: present, file:/gone: absent}}}\n"
+            "  - {name: u, configcrate: e, expect: {vars: {port: 8080}}}\n  - {name: v, role: web, expect: {configcrates: [b]}}\n"
+            "  - {name: w, environment: production, expect: {usercrates: {exclude: [u]}}}\n"
+        ),
+        "tests:\n  - {name: t, match: nobody.example.org, expect: {configcrates: [aa]}}\n",
+        "tests:\n  - {name: t, role: gone, expect: {configcrates: [a]}}\n  - {name: t, role: web, expect: {configcrates: [a]}}\n",
+        "tests:\n  - {name: t, hosts: [web1.example.com], expect: {resources: {e/two: absent, b/gone: present}}}\n",
         None,
     ],
     "waivers.vgo": [
