@@ -135,11 +135,13 @@ def _annotate(diagnostics: Sequence[Diagnostic], form: Format, below: str) -> No
 
 def excerpt(tree: Tree, file: str, number: int, column: int) -> None:
     """Print a line of a file with a caret under a column; nothing where the file has no such line."""
+    from reconciler.documents.compose import rows
+
     entry = tree.entries().get(file)
-    lines = tree.read(entry.oid).decode("utf-8", "replace").split("\n") if entry else []
+    lines = rows(tree.read(entry.oid).decode("utf-8", "replace")) if entry else []
     if not 0 < number <= len(lines):
         return
-    pointed(lines[number - 1].rstrip("\r"), number, column)
+    pointed(lines[number - 1], number, column)
 
 
 def pointed(source: str, number: int, column: int) -> None:
