@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from reconciler.graph import encoding
@@ -38,31 +39,35 @@ class CrateSet:
 
 def make(chosen: tuple[Linked, ...]) -> CrateSet:
     """The set of some crates, in the order in which they were resolved."""
-    requires = {linked.name: depends for linked in chosen if (depends := linked.crate.depends_on)}
+    requires = {linked.name: depends for linked in chosen if (depends := linked.share.depends_on)}
     present = {linked.name: linked for linked in chosen} if requires else {}
     ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
-    outer: dict[str, Need] = {}
-    for linked in reversed(ordered):
-        outer.update(linked.outer_by_path)
+    if not ordered:
+        return CrateSet((), frozenset(), (), (), b"[]", b"{}", frozenset(), 0, (), frozenset(), unmet_within=False)
+    references: Sequence[bytes]
+    references, content, secrets, counts, outer, inner_keys, unmet, owned, _ = zip(
+        *[linked.share for linked in ordered], strict=True
+    )
+    if requires:
+        references = [
+            reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
+            if linked.share.depends_on
+            else linked.reference
+            for linked in ordered
+        ]
+    alone = len(frozenset().union(*owned)) == sum(map(len, owned))
     return CrateSet(
         ordered,
         frozenset().union(*requires.values()),
         tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
-        _clashes(ordered),
-        encoding.joined_list(
-            [
-                linked.reference
-                if not linked.crate.depends_on
-                else reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
-                for linked in ordered
-            ]
-        ),
-        content_of(ordered),
-        frozenset().union(*[linked.secrets for linked in ordered]),
-        sum([len(linked.crate.resources) for linked in ordered]),
-        tuple(outer.values()),
-        frozenset().union(*[linked.inner_keys for linked in ordered]),
-        any(linked.inner_unmet for linked in ordered),
+        () if alone else _clashes(ordered),
+        encoding.joined_list(references),
+        encoding.joined_map(dict(chain.from_iterable(content))),
+        frozenset().union(*secrets),
+        sum(counts),
+        tuple(dict(chain.from_iterable(outer[::-1])).values()),
+        frozenset().union(*inner_keys),
+        any(unmet),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from reconciler import expressions
@@ -38,6 +38,20 @@ class Content:
     secrets: frozenset[str]
 
 
+class Share(NamedTuple):
+    """What a crate brings to a set of crates; of 33 crates each is one column, and joined without a loop of ours."""
+
+    reference: bytes
+    content: tuple[tuple[str, bytes], ...]
+    secrets: frozenset[str]
+    resource_count: int
+    outer: tuple[tuple[str, Need], ...]
+    inner_keys: frozenset[str]
+    is_unmet: bool
+    owned: frozenset[str]
+    depends_on: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Linked(Late):
     """A crate with all that it brings to a host. The same object as long as nothing of it changes."""
@@ -65,6 +79,7 @@ class Linked(Late):
     whole: bool
     """Whether crate and templates are sound: else nothing is proven about them."""
     diagnostics: tuple[Diagnostic, ...]
+    share: Share
 
     @property
     def name(self) -> str:
@@ -108,20 +123,33 @@ def link(
     own = settle(crate.vars) if proven else {}
     # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
     inner = _unique(need for need in proven if len(need.path) > 1 or need.listed)
+    unmet_alone = tuple(failing(_unique(proven), own))
+    share = Share(
+        reference(crate, ()),
+        tuple((path, encoding.pair(path, encoding.dumps(each.ref.model_dump()))) for path, each in content.items()),
+        frozenset(named),
+        len(crate.resources),
+        tuple((f"{need.path!r} {need.provided} {need.listed}", need) for need in outer),
+        frozenset(str(need.path[0]) for need in inner),
+        bool(unmet_alone),
+        frozenset(f"{each.kind} {each.thing}" for each in crate.owned),
+        crate.depends_on,
+    )
     return Linked(
         crate,
         content,
-        {path: encoding.pair(path, encoding.dumps(each.ref.model_dump())) for path, each in content.items()},
-        frozenset(named),
+        dict(share.content),
+        share.secrets,
         tuple(outer),
         tuple(inner),
-        frozenset(str(need.path[0]) for need in inner),
-        tuple(failing(_unique(proven), own)),
-        {f"{need.path!r} {need.provided} {need.listed}": need for need in outer},
-        reference(crate, ()),
-        frozenset(f"{each.kind} {each.thing}" for each in crate.owned),
+        share.inner_keys,
+        unmet_alone,
+        dict(share.outer),
+        share.reference,
+        share.owned,
         crate.document.parsed.whole and not found and not crate.diagnostics,
         tuple(_once(found)),
+        share,
     )
 
 
