@@ -81,6 +81,8 @@ async def of_revision(
 ) -> RevisionPreview:
     """What the other revision, or traits that are assumed, would be for every enrolled host.
 
+    Where none is enrolled yet, for every match block.
+
     Raises:
         BadTrait, PreviewsBusy, traces.CrateNotFound
     """
@@ -150,8 +152,15 @@ def _compared(question: Question, base: Graph, other: Graph, names: Sequence[str
         overrides = previews.assumed(question.traits)
     except previews.BadTrait as error:
         raise BadTrait(str(error), hint=error.hint) from error
-    subjects = previews.of_hosts(base, other, names)
-    return previews.compare(base, other, subjects, overrides=overrides, configcrate=question.configcrate)
+    subjects = previews.of_hosts(base, other, names) if names else previews.of_blocks(base, other)
+    return previews.compare(
+        base,
+        other,
+        subjects,
+        subject="hosts" if names else "blocks",  # before anybody is enrolled, match blocks stand for hosts
+        overrides=overrides,
+        configcrate=question.configcrate,
+    )
 
 
 def _answered(

@@ -155,7 +155,7 @@ class Comparison:
             base=_revision(self._base, base_rev),
             other=_revision(self._other, other_rev),
             subject=self._subject,
-            summary=_summary(len(visible), changed, what),
+            summary=_summary(len(visible), changed, what) if self._moves.total else f"there are no {what} to look at",
             hosts=self._moves.total,
             kinds=len(visible),
             changed=changed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -90,6 +91,16 @@ def test_a_branch_is_told_in_classes(site: Site) -> None:
     removed = told[HOSTS[2]]["resources"][0]
     assert (removed["id"], removed["action"]) == ("old/f", "removed")
     assert found["notes"] == ["1 of the hosts have not said what they are; what depends on it is unknown"]
+
+
+def test_before_anybody_is_enrolled_match_blocks_are_looked_at(site: Site, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.services.graph, server.services.archive = site.server.services.graph, site.server.services.archive
+    found = server.get(f"{PREVIEW}?rev=change", role=Role.VIEWER).json()
+    assert (found["subject"], found["hosts"], found["removing"]) == ("blocks", 2, 1)
+    assert sorted(host for told in found["classes"] for host in told["hosts"]) == ["db*", "web*"]
+    server.services.renderers.close()
+    server.close()
 
 
 def test_a_base_of_its_own_turns_it_around(site: Site) -> None:

@@ -26,6 +26,11 @@ def test_the_same_tree_changes_nothing() -> None:
     assert found.base.plan_root == found.other.plan_root
 
 
+def test_no_hosts_at_all_is_not_called_no_change() -> None:
+    found = preview(site(MOTD % "a"), site(MOTD % "b"), [])
+    assert (found.summary, found.hosts) == ("there are no hosts to look at", 0)
+
+
 def test_a_changed_attribute_is_told_for_every_host_at_once() -> None:
     hosts = [f"web{number:02}.example.com" for number in range(60)]
     found = preview(site(MOTD % "a"), site(MOTD % "b"), [*hosts, "db01.example.com"])
