@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, select
@@ -84,7 +85,7 @@ def of(session: Session, project_id: str, hostnames: Sequence[str]) -> Iterator[
             )
         )
         for hostname, document in session.connection().execute(query):
-            yield hostname, json.loads(document)
+            yield hostname, orjson.loads(document)
 
 
 def live(session: Session, project_id: str) -> Iterator[Collected]:
