@@ -44,7 +44,7 @@ _WORDS: Final[dict[str, bool | None]] = {
 _NUMERIC: Final = frozenset("+-.0123456789")
 _OLD_BREAKS: Final = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 _BREAKS: Final = re.compile(r"\r\n|\r|\n")
-_TAB_INDENT: Final = re.compile(r" *\t")
+_TAB_INDENT: Final = re.compile(r"^ *\t", re.MULTILINE)
 _QUOTE_BRACES: Final = 'quote a value that begins with a brace: "{{ ... }}"'
 
 
@@ -386,23 +386,30 @@ def _syntax(source: bytes, error: MarkedYAMLError) -> Complaint:
 
 def _tabs(source: bytes) -> list[Complaint]:
     """Lines indented with tabs that libyaml let pass (in flow collections): refused, unless they are text."""
-    lines = enumerate(rows(source.decode("utf-8")), 1)
-    suspects = [(number, found.end()) for number, row in lines if (found := _TAB_INDENT.match(row))]
-    if not suspects:
+    text = source.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    if _TAB_INDENT.search(text) is None:
         return []
-    inside: set[int] = set()
+    texts: list[tuple[int, int]] = []
     parser = CParser(source)
     try:
         while (event := parser.get_event()) is not None:
             if type(event) is ScalarEvent and event.end_mark.line > event.start_mark.line:
-                inside.update(range(event.start_mark.line + 2, event.end_mark.line + 2))
+                texts.append((event.start_mark.line + 2, event.end_mark.line + 2))
     except YAMLError:
         return []
-    return [
-        Complaint("yaml.tab", line, column, "a tab in indentation", "indent with spaces")
-        for line, column in suspects
-        if line not in inside
-    ][:MAX_COMPLAINTS]
+    found: list[Complaint] = []
+    line, at, text_at = 1, 0, 0
+    for tab in _TAB_INDENT.finditer(text):
+        line, at = line + text.count("\n", at, tab.start()), tab.start()
+        while text_at < len(texts) and texts[text_at][1] <= line:
+            text_at += 1
+        if text_at < len(texts) and texts[text_at][0] <= line:
+            continue
+        message, hint = "a tab in indentation", "indent with spaces"
+        found.append(Complaint("yaml.tab", line, tab.end() - tab.start(), message, hint))
+        if len(found) >= MAX_COMPLAINTS:
+            break
+    return found
 
 
 def _height(value: Any) -> int:
