@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import overlays
@@ -14,6 +14,7 @@ from reconciler.overlays import overlaid, overlaid_list
 values = st.none() | st.integers(0, 9)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, 9), values), st.lists(st.dictionaries(st.integers(0, 9), values)), st.booleans())
 def test_a_mapping(plain: dict[int, Any], history: list[dict[int, Any]], small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -36,6 +37,7 @@ def test_a_mapping(plain: dict[int, Any], history: list[dict[int, Any]], small: 
         made[11]
 
 
+@settings(deadline=None)
 @given(st.lists(values, max_size=8), st.lists(st.dictionaries(st.integers(0, 7), values)), st.booleans())
 def test_a_list(plain: list[Any], history: list[dict[int, Any]], small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
