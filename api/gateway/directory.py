@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from api.gateway.fleet import Peer, Sighting
@@ -40,8 +40,8 @@ class Directory:
         self._tell = tell
         self._stalled = stalled
         self._live: dict[str, Peer] = {}
-        self._renewing: frozenset[str] = frozenset()
-        """Envoys with more than one live certificate."""
+        self._followers: frozenset[str] = frozenset()
+        """Live certificates, by fingerprint, whose envoy has another one that may be older."""
         self._as_of: envoys.Fingerprint | None = None
 
     def identify(self, fingerprint: str) -> Peer | None:
@@ -56,8 +56,7 @@ class Directory:
         self._live = {
             one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after) for one in found
         }
-        counts = Counter(peer.envoy_id for peer in self._live.values())
-        self._renewing = frozenset(envoy_id for envoy_id, count in counts.items() if count > 1)
+        self._followers = _followers(self._live.values())
 
     async def target(self, peer: Peer) -> Target | None:
         """What the envoy is to be."""
@@ -102,10 +101,11 @@ class Directory:
 
     async def shows(self, peer: Peer) -> None:
         """Let older certificates go, where there are any."""
-        if peer.envoy_id in self._renewing:
-            await self._services.write(
-                _actor(peer), lambda work: enrolment.settle(work, peer.envoy_id, peer.fingerprint)
-            )
+        if peer.fingerprint not in self._followers:
+            return  # who keeps coming with the old one costs no write
+        if await self._services.write(
+            _actor(peer), lambda work: enrolment.settle(work, peer.envoy_id, peer.fingerprint)
+        ):
             await self.refresh()
 
     async def renew(self, peer: Peer, csr: str) -> str:
@@ -136,6 +136,19 @@ class Directory:
             work.audit(action, "envoy", peer.envoy_id if peer else "", outcome="refused", payload=details)
 
         await self._services.write(_actor(peer) if peer is not None else SYSTEM, use_case)
+
+
+def _followers(peers: Iterable[Peer]) -> frozenset[str]:
+    """Of certificates that count, those beside which the same envoy has one that ends no later."""
+    of: defaultdict[str, list[Peer]] = defaultdict(list)
+    for peer in peers:
+        of[peer.envoy_id].append(peer)
+    return frozenset(
+        peer.fingerprint
+        for several in of.values()
+        for peer in several
+        if any(other is not peer and other.not_after <= peer.not_after for other in several)
+    )
 
 
 def _actor(peer: Peer) -> Actor:

@@ -20,13 +20,16 @@ from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, T
 from schema.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from schema.ids import new_id
 from schema.protocol.enrolment import Enrol, Enrolled, EnrolmentToken
-from schema.time import DAY, SECOND, to_rfc3339
+from schema.time import DAY, MINUTE, SECOND, to_rfc3339
 from schema.tokens import parse_duration
 
 if TYPE_CHECKING:
     from api.services.container import Services
 
 MAX_OPEN_TOKENS: Final = 50_000
+RENEWAL_GAP: Final = 10 * MINUTE
+"""Between two certificates of an envoy: each leaves a row and an audit entry, and a host that is not ours alone could
+ask for fifty a second."""
 REMEMBERED: Final = 30 * DAY
 """How long a token is kept after its end; the audit log knows of it for ever."""
 
@@ -189,7 +192,7 @@ def renew(work: Work, shown: Shown, csr: str, authority: Pki) -> str:
         shown: proves who asks: a request is never believed for another envoy than its connection's.
 
     Raises:
-        RenewalRefused: it is early, or the request is not of the envoy that was enrolled.
+        RenewalRefused: it is early, the last one is a moment old, or the request is not of the envoy that was enrolled.
         pki.BadRequest: the request asks for more than it may, or lacks a key.
     """
     envoy = envoy_rows.find(work.session, work.project_id, shown.envoy_id)
@@ -197,6 +200,8 @@ def renew(work: Work, shown: Shown, csr: str, authority: Pki) -> str:
         raise RenewalRefused("this envoy is revoked")
     if shown.not_after - work.now > pki.AGENT_LIFE // 2:
         raise RenewalRefused("more than half of the certificate's life is left")
+    if work.now - rows.last_issued(work.session, work.project_id, envoy.id) < RENEWAL_GAP:
+        raise RenewalRefused("the last certificate is a moment old")
     request = pki.read_request(csr)
     if (request.ed25519.hex(), request.x25519.hex()) != (envoy.ed25519, envoy.x25519):
         raise RenewalRefused("the request binds other keys than the enrolment did")
@@ -208,11 +213,13 @@ def renew(work: Work, shown: Shown, csr: str, authority: Pki) -> str:
     return issued.pem
 
 
-def settle(work: Work, envoy_id: str, sha256: str) -> None:
-    """An envoy shows this certificate: those before it count no longer. One after it may be on its way to the host."""
+def settle(work: Work, envoy_id: str, sha256: str) -> int:
+    """An envoy shows this certificate: those before it count no longer; how many did. One after it may be on its way to
+    the host."""
     count = rows.revoke_older(work.session, work.project_id, envoy_id, than=sha256, now=work.now)
     if count:
         work.audit("envoy.certificate_replaced", "envoy", envoy_id, payload={"certificate": sha256, "revoked": count})
+    return count
 
 
 def _keep(work: Work, envoy_id: str, issued: Issued) -> None:

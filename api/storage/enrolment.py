@@ -159,6 +159,15 @@ def add_certificate(
     session.flush()
 
 
+def last_issued(session: Session, project_id: str, envoy_id: str) -> int:
+    """When an envoy was last given a certificate; 0 where it never was."""
+    return session.exec(
+        select(func.coalesce(func.max(CertificateRow.issued_at), 0)).where(
+            CertificateRow.project_id == project_id, CertificateRow.envoy_id == envoy_id
+        )
+    ).one()
+
+
 def revoke_certificates(session: Session, project_id: str, envoy_id: str, *, now: int, but: str = "") -> int:
     """Revoke all certificates of an envoy, but for the one of this digest; how many counted until now."""
     done = session.exec(

@@ -210,7 +210,11 @@ def test_a_renewed_certificate_takes_the_place_of_the_one_before_once_it_is_show
 
     renew(first, keys_request(keys))
     lost = next(each for each in live() if each != first)
-    clock.micros += 1_000_000
+    clock.advance(599)
+    with pytest.raises(enrolment.RenewalRefused, match="a moment old"):
+        renew(first, keys_request(keys))
+    assert sorted(live()) == sorted([first, lost])
+    clock.advance(1)
     renew(first, keys_request(keys))
     assert first in live()
     assert lost not in live(), "one that was never shown makes room for the next"
@@ -218,12 +222,12 @@ def test_a_renewed_certificate_takes_the_place_of_the_one_before_once_it_is_show
     newest = next(each for each in live() if each != first)
     assert newest.not_after == pytest.approx(begun + 50 * DAY, abs=DAY)
 
-    def settle(shown: Credential) -> None:
-        fleet.write_now(SYSTEM, lambda work: enrolment.settle(work, enrolled.envoy_id, shown.sha256))
+    def settle(shown: Credential) -> int:
+        return fleet.write_now(SYSTEM, lambda work: enrolment.settle(work, enrolled.envoy_id, shown.sha256))
 
-    settle(first)
+    assert settle(first) == 0
     assert len(live()) == 2, "the newer one may be on its way to the host"
-    settle(newest)
+    assert settle(newest) == 1
     assert live() == [newest]
     assert (audited(fleet, "envoy.renew"), audited(fleet, "envoy.certificate_replaced")) == (2, 1)
 
