@@ -1,7 +1,7 @@
 """The child: reads batches of jobs, answers each, and can do nothing else.
 
 A frame is four bytes of length, most significant first, and JSON. The parent sends a batch, a list of jobs; each is
-answered by a frame of its own, in order. An end of the input ends the process.
+answered by a frame of its own, in order. An empty frame says that the child is ready; an end of the input ends it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ import orjson
 _NOBODY: Final = 65_534
 _NEW_USER, _NEW_NET, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _NO_NEW_PRIVILEGES: Final = 38
-_PARENT_DEATH_SIGNAL: Final = 1
-_KILL: Final = 9
 HEADER: Final = 4
 
 
@@ -42,6 +40,7 @@ def main(target: str, memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
     os.dup2(0, 1)
     os.dup2(0, 2)
     _confine(memory_bytes)
+    _write(answers, b"")
     while len(header := asked.read(HEADER)) == HEADER:
         for job in orjson.loads(asked.read(int.from_bytes(header, "big"))):
             _allow(cpu_s)
@@ -74,7 +73,6 @@ def _allow(cpu_s: int) -> None:
 def _confine(memory_bytes: int) -> None:
     """Give up what a rendering does not need. What a system does not offer is left; the limits are always there."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PARENT_DEATH_SIGNAL, _KILL, 0, 0, 0)
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     # A network of its own, with nothing in it; without privileges only a user namespace of its own allows that.
     libc.unshare(_NEW_NET | _NEW_IPC if os.geteuid() == 0 else _NEW_USER | _NEW_NET | _NEW_IPC)

@@ -103,8 +103,12 @@ class Pool:
         return answers + [{"refused": TOO_LONG} for _ in jobs[len(answers) :]]
 
     def _child(self) -> _Child:
-        with self._lock:
-            return self._idle.pop() if self._idle else _Child(self._target, self._limits)
+        while True:
+            with self._lock:
+                child = self._idle.pop() if self._idle else _Child(self._target, self._limits)
+            if child.alive:
+                return child
+            child.end()
 
 
 def _batch(jobs: Sequence[Any], start: int) -> list[bytes]:
@@ -127,6 +131,7 @@ def _end_all(idle: list[_Child]) -> None:
 class _Child:
     def __init__(self, target: str, limits: Limits) -> None:
         self.served = 0
+        self._ready = False
         self._limits: Final = limits
         root = str(Path(reconciler.__file__).parents[1])
         args = (target, limits.memory_bytes, limits.cpu_s, limits.answer_bytes)
@@ -141,14 +146,21 @@ class _Child:
             bufsize=0,
         )
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended by itself: somebody else may have ended it since it was last asked."""
+        return self._process.poll() is None
+
     def run(self, jobs: Sequence[bytes], answers: list[Any], until: float) -> bool:
         """Append the answers to a batch; false when this child is not to be asked again.
 
         The job at which a child ends is refused; those behind it are left for another.
         """
         self.served += len(jobs)
+        # To start is no job's time: on a busy machine it takes seconds.
+        self._ready = self._ready or self._read(HEADER, until) == bytes(HEADER)
         body = b"[" + b",".join(jobs) + b"]"
-        if not self._send(len(body).to_bytes(HEADER, "big") + body, until):
+        if not self._ready or not self._send(len(body).to_bytes(HEADER, "big") + body, until):
             answers.append({"refused": "the process that renders has ended"})
             return False
         for _ in jobs:

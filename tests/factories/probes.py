@@ -30,6 +30,7 @@ def act(job: dict[str, Any]) -> Any:
         return {
             "environment": dict(os.environ),
             "uid": os.geteuid(),
+            "process": os.getpid(),
             "descriptors": sum(1 for number in range(64) if _is_open(number)),
             "open": _tried(Path("/etc/passwd").open),
             "socket": _tried(lambda: socket.create_connection(("127.0.0.1", 9), 1)),
