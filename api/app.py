@@ -124,6 +124,7 @@ class Server:
         closing.callback(passwords.close)
         services = Services(settings, database, clock=self.clock, passwords=passwords)
         closing.callback(services.renderers.close)
+        closing.callback(services.desks.close)
         authority = Pki.open(data / "pki", now=self.clock.now())
         vault = Vault.open(data / "pki")
         await services.read(SYSTEM, lambda work: secrets.check(work, vault))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import strawberry
 from strawberry.extensions import FieldExtension
 
+from api.graphql.limits import QueryRefused
 from api.services.envoys import Online
 from api.services.graphs import NothingInForce
 from api.services.work import Work
@@ -16,8 +17,11 @@ from schema.access import Permission
 from schema.errors import Fault
 
 if TYPE_CHECKING:
+    from api.services.container import Services
     from reconciler.graph import Graph
-    from reconciler.rendering import Pool
+
+MAX_LONG: Final = 2
+"""Answers that take seconds, of one query: it holds a reader of the database meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,10 @@ class Context:
     online: Online
     others: Mapping[str, Graph | Fault] = field(default_factory=dict)
     """The graph of each revision that the query names, or why there is none: see `as_of`."""
-    renderers: Pool | None = None
-    """Children that render, for previews."""
-    previewed: list[str] = field(default_factory=list)
-    """What the query has had previewed so far."""
+    services: Services | None = None
+    """For answers that take long; the endpoint's context has them."""
+    long: list[str] = field(default_factory=list)
+    """Answers that take long and that the query has had so far."""
 
     def graph_at(self, as_of: str | None = None) -> Graph:
         """The graph in force, or as of what an argument of the query says.
@@ -46,6 +50,20 @@ class Context:
         if found is None:
             raise NothingInForce("no commit is in force yet")
         return found
+
+    def begin_long(self, what: str) -> Services:
+        """What one that takes long is answered with; `what` is its field.
+
+        Raises:
+            QueryRefused: the query has had as many as it may.
+        """
+        self.long.append(what)
+        if len(self.long) > MAX_LONG:
+            raise QueryRefused(
+                f"the query asks for more than {MAX_LONG} answers that take long: {', '.join(self.long)}"
+            )
+        assert self.services is not None
+        return self.services
 
 
 Info = strawberry.Info[Context, None]

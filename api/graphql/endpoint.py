@@ -68,10 +68,9 @@ async def graphql(call: Call, body: GraphQLRequest) -> Response:
         return _answer({"errors": [_told(refused)]}, status=400)
     others = await as_of.gathered(call, named)
     graph, online = call.app.graph, envoys.online(call.app)
-    renderers = call.app.renderers
     result = await call.read(
         lambda work: schema.execute_sync(
-            body.query, variables, Context(work, graph, online, others, renderers), operation_name=body.operationName
+            body.query, variables, Context(work, graph, online, others, call.app), operation_name=body.operationName
         )
     )
     return _answered(result, call.request_id)

@@ -170,4 +170,6 @@ class ExplanationQueries:
     @guarded(Permission.FLEET_READ, graphql_type=CoverageType)
     def coverage(self, info: Info, as_of: AsOf = None) -> Coverage:
         """Lines of the config that matter to no enrolled host or to one alone, and what nothing uses."""
-        return explanations.coverage(info.context.graph_at(as_of), explanations.enrolled(info.context.work))
+        services = info.context.begin_long("coverage")
+        graph, hostnames = info.context.graph_at(as_of), explanations.enrolled(info.context.work)
+        return services.desks.surveys.run_here(lambda: explanations.coverage(graph, hostnames))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import strawberry
 
 from api.graphql.context import Info, guarded
-from api.graphql.limits import QueryRefused
 from api.graphql.scalars import Json
 from api.services import previews
 from api.services.previews import Question
 from schema.access import Permission
 from schema.previews import MAX_OVERRIDES, RevisionPreview
-
-MAX_PREVIEWS: Final = 2
-"""That one query may ask for."""
 
 
 @strawberry.type(name="PreviewedRevision", description="One of the two revisions of a preview.")
@@ -138,11 +134,8 @@ class PreviewQueries:
             raise previews.NoQuestion("name a rev, or a trait to assume")
         if len(traits) > MAX_OVERRIDES:
             raise previews.BadTrait(f"at most {MAX_OVERRIDES} traits may be assumed")
-        context.previewed.append(rev or "")
-        if len(context.previewed) > MAX_PREVIEWS:
-            raise QueryRefused(f"the query makes more than {MAX_PREVIEWS} previews")
+        services = context.begin_long("preview")
         one = context.graph_at(base)
         other = context.graph_at(rev) if rev is not None else one
         question = Question(rev, base, traits, configcrate)
-        assert context.renderers is not None  # the endpoint's context has it
-        return previews.of_revision_now(context.work, question, one, other, context.renderers)
+        return previews.of_revision_now(services, context.work, question, one, other)

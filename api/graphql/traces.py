@@ -192,6 +192,7 @@ class TraceQueries:
         as_of: AsOf = None,
     ) -> TreeNode:
         """What each directory hands on, and the match blocks in it."""
+        info.context.begin_long("configTree")
         return traces.tree(info.context.graph_at(as_of), under=under)
 
     @guarded(Permission.FLEET_READ, graphql_type=ConfigEntriesType)

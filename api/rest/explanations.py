@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from pydantic import Field
@@ -32,7 +31,7 @@ async def explain_why(
     """
     graph = await call.graph(as_of)
     host = await call.read(lambda work: explanations.about(work, graph, hostname))
-    answer = await asyncio.to_thread(explanations.why, graph, host, subject)
+    answer = await call.app.desks.questions.run(lambda: explanations.why(graph, host, subject))
     if blame:
         await explanations.dated(answer, call.app.archive)
     return answer
@@ -57,7 +56,7 @@ async def explain_difference(
     second = one if other_as_of is None else await call.graph(other_as_of)
     host = await call.read(lambda work: explanations.about(work, one, hostname))
     other_host = await call.read(lambda work: explanations.about(work, second, other))
-    answer = await asyncio.to_thread(explanations.causes, one, host, second, other_host)
+    answer = await call.app.desks.questions.run(lambda: explanations.causes(one, host, second, other_host))
     if blame:
         await explanations.dated(answer, call.app.archive)
     return answer
@@ -72,4 +71,4 @@ async def config_coverage(call: Call, *, as_of: AsOf = None) -> Coverage:
     """
     graph = await call.graph(as_of)
     hostnames = await call.read(explanations.enrolled)
-    return await asyncio.to_thread(explanations.coverage, graph, hostnames)
+    return await call.app.desks.surveys.run(lambda: explanations.coverage(graph, hostnames))

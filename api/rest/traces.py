@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from pydantic import Field
@@ -66,7 +65,7 @@ async def config_tree(
     many of their children are not shown.
     """
     graph = await call.graph(as_of)
-    return await asyncio.to_thread(traces.tree, graph, under=under)
+    return await call.app.desks.questions.run(lambda: traces.tree(graph, under=under))
 
 
 @area("GET", "/api/v1/config/search", Permission.FLEET_READ, raises=[*graphs.FAULTS, traces.NoCriterion])
@@ -83,11 +82,13 @@ async def search_config(
     At least one is needed; of several, all must fit. A configcrate may be inherited; a var is the block's own.
     """
     graph = await call.graph(as_of)
-    return await asyncio.to_thread(traces.search, graph, match=match, configcrate=configcrate, var=var)
+    return await call.app.desks.questions.run(
+        lambda: traces.search(graph, match=match, configcrate=configcrate, var=var)
+    )
 
 
 @area("GET", "/api/v1/config/dedup", Permission.FLEET_READ, raises=[*graphs.FAULTS])
 async def duplicate_configs(call: Call, *, as_of: AsOf = None) -> DuplicateConfigs:
     """Files of the config whose contents are those of other paths, byte by byte or in meaning."""
     graph = await call.graph(as_of)
-    return await asyncio.to_thread(traces.dedup, graph)
+    return await call.app.desks.questions.run(lambda: traces.dedup(graph))

@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from api.services import audit
 from api.services.clock import SystemClock
+from api.services.desks import Desks
 from api.services.events import Events
 from api.services.limits import Buckets
 from api.services.metrics import Metrics
@@ -61,6 +62,8 @@ class Services:
     """The graphs of other revisions; filled in with the loop. Ask `api.services.graphs`, not this."""
     renderers: Pool = field(default_factory=lambda: Pool(previews.JUDGE))
     """Children that render for previews; the first starts when one is asked for. `app.py` closes them."""
+    desks: Desks = field(default_factory=Desks)
+    """Where graphs are asked what takes long. `app.py` closes them."""
     reload: Callable[[], Awaitable[None]] | None = None
     """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
     pki: Any = None

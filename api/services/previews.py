@@ -5,7 +5,6 @@ The judgement is `reconciler.previews`; here are the hosts, what they last said 
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from api.services import traces
 from api.services.container import Services
+from api.services.desks import PreviewsBusy as PreviewsBusy
 from api.services.work import Actor, Work
 from api.storage import envoys as envoy_rows
 from api.storage import traits as trait_rows
 from reconciler import previews
 from reconciler.previews import Comparison
-from schema.errors import Exhausted, Invalid
+from schema.errors import Invalid
 from schema.previews import AffectedEnvoy, Preview, RevisionPreview
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ T = TypeVar("T")
 
 RENDERING_S: Final = 10.0
 """What one preview may take to render; the rest is unknown."""
-AT_ONCE: Final = 2
-WAITING: Final = 8
 IN_FORCE: Final = "in force"
 
 
@@ -44,12 +42,6 @@ class BadTrait(Invalid):
     """Not a trait, or not a value for it."""
 
     code = "previews.bad_trait"
-
-
-class PreviewsBusy(Exhausted):
-    """Too many previews are being made."""
-
-    code = "previews.busy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +78,27 @@ async def of_revision(
     Raises:
         BadTrait, PreviewsBusy, traces.CrateNotFound
     """
-    desk = services.own.setdefault("previews", _Desk())
-    if desk.waiting >= WAITING:
-        raise PreviewsBusy(f"{WAITING} previews are being made", retry_after_s=2.0)
-    desk.waiting += 1
-    try:
-        async with desk.room:
-            names = await services.read(actor, _names, request_id=request_id)
-            begun = await asyncio.to_thread(
-                _uncollected, lambda: _begun(question, base, other, names, services.renderers)
-            )
-            if isinstance(begun, RevisionPreview):
-                return begun
-            seen = await services.read(actor, _seen(begun), request_id=request_id)
-            return await asyncio.to_thread(_uncollected, lambda: _answered(begun, question, seen, services.renderers))
-    finally:
-        desk.waiting -= 1
+
+    def made() -> RevisionPreview:
+        comparison = _compared(question, base, other, services.read_now(actor, _names, request_id=request_id))
+        seen = services.read_now(actor, _seen(comparison), request_id=request_id) if comparison.asking else {}
+        return _answered(comparison, question, seen, services.renderers)
+
+    return await services.desks.previews.run(lambda: _uncollected(made))
 
 
-def of_revision_now(work: Work, question: Question, base: Graph, other: Graph, renderers: Pool) -> RevisionPreview:
+def of_revision_now(services: Services, work: Work, question: Question, base: Graph, other: Graph) -> RevisionPreview:
     """The same in a thread that reads already, and that waits for nobody.
 
     Raises:
         BadTrait, PreviewsBusy, traces.CrateNotFound
     """
-    if renderers.busy >= AT_ONCE:
-        raise PreviewsBusy(f"{AT_ONCE} previews are being made", retry_after_s=2.0)
-    comparison = _compared(question, base, other, _names(work))
-    seen = _seen(comparison)(work)
-    return _answered(comparison, question, seen, renderers)
 
+    def made() -> RevisionPreview:
+        comparison = _compared(question, base, other, _names(work))
+        return _answered(comparison, question, _seen(comparison)(work), services.renderers)
 
-class _Desk:
-    """Who is at it, in one event loop."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.room: Final = asyncio.Semaphore(AT_ONCE)
+    return services.desks.previews.run_here(made)
 
 
 def _uncollected(work: Callable[[], T]) -> T:
@@ -135,14 +111,6 @@ def _uncollected(work: Callable[[], T]) -> T:
     finally:
         if was_on:
             gc.enable()
-
-
-def _begun(
-    question: Question, base: Graph, other: Graph, names: Sequence[str], renderers: Pool
-) -> Comparison | RevisionPreview:
-    """The answer; or where traits decide something, the comparison that asks for them."""
-    comparison = _compared(question, base, other, names)
-    return comparison if comparison.asking else _answered(comparison, question, {}, renderers)
 
 
 def _compared(question: Question, base: Graph, other: Graph, names: Sequence[str]) -> Comparison:
