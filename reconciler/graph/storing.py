@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 import time
@@ -49,6 +50,9 @@ MAX_BYTES: Final = 256 << 20
 MAX_KEPT: Final = 32
 """Repositories of which a user's command line keeps something."""
 MAX_KEPT_BYTES: Final = 512 << 20
+_NAME: Final = 32
+_STORED: Final = re.compile(rf"(?:\.[0-9a-f]{{{_NAME}}}\.\d+\.\d+|[0-9a-f]{{{_NAME}}})")
+"""Names of what is stored: digits of a digest, and with a dot what was being written when its process ended."""
 _WORTHWHILE_S: Final = 0.25
 """What took less is as quick without."""
 _MAGIC: Final = b"vigo-compiled-1"
@@ -103,12 +107,17 @@ def compile_at(place: Path | None, tree: Tree) -> Compilation:
 
 
 def place_of(repository: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where a user's command line keeps what it compiled of a repository; None where the user wants nothing kept."""
+    """Where a user's command line keeps what it compiled of a repository; None where the user wants nothing kept.
+
+    Nor is anything kept in somebody else's home: what root was given there by `sudo`, its owner could lead anywhere.
+    """
     if environment.get("VIGO_CACHE", "").lower() in {"0", "off", "no", "false"}:
         return None
-    home = environment.get("XDG_CACHE_HOME", "")
-    top = Path(home) if home.startswith("/") else Path(environment.get("HOME", "") or "/nonexistent") / ".cache"
-    return top / "vigo" / "compiled" / hashlib.sha256(os.fsencode(repository.resolve())).hexdigest()[:32]
+    home, caches = Path(environment.get("HOME", "") or "/nonexistent"), environment.get("XDG_CACHE_HOME", "")
+    top = Path(caches) if caches.startswith("/") else home / ".cache"
+    if not (_is_ours(home) and _is_ours(top)):
+        return None
+    return top / "vigo" / "compiled" / hashlib.sha256(os.fsencode(repository.resolve())).hexdigest()[:_NAME]
 
 
 @lru_cache(maxsize=1)
@@ -154,10 +163,21 @@ def _read(place: Path) -> bytes | None:
     return body if hashlib.sha256(body).hexdigest().encode() == head[2] else None
 
 
+def _is_ours(directory: Path) -> bool:
+    """Whether it belongs to us, or is yet to be made."""
+    try:
+        return directory.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
 def _prune(directory: Path) -> None:
-    """Let go of what was stored longest ago, beyond a number and a size."""
+    """Let go of what was stored longest ago, beyond a number and a size; of what was not stored here, nothing."""
     with suppress(OSError):
-        found = sorted(((each.stat(), each) for each in directory.iterdir()), key=lambda pair: -pair[0].st_mtime)
+        stored = (each for each in directory.iterdir() if _STORED.fullmatch(each.name))
+        found = sorted(((each.lstat(), each) for each in stored), key=lambda pair: -pair[0].st_mtime)
         held = 0
         for at, (about, each) in enumerate(found):
             held += about.st_size
@@ -168,6 +188,8 @@ def _prune(directory: Path) -> None:
 def _write(place: Path, data: bytes) -> None:
     """Put a file in a place whole or not at all, for its owner alone."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_ours(place.parent):
+        raise PermissionError(f"{place.parent} is somebody else's")
     fresh = place.with_name(f".{place.name}.{os.getpid()}.{time.monotonic_ns()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

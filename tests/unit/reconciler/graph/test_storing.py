@@ -170,6 +170,18 @@ def test_a_user_may_want_nothing_kept(tmp_path: Path) -> None:
     assert storing.place_of(tmp_path / "other", {"HOME": "/home/ada"}) != place
 
 
+def test_nothing_is_kept_in_somebody_elses_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sudo` with the user's HOME: a link in it could have root write, and delete, wherever the user likes."""
+    theirs = {"HOME": str(tmp_path)}, {"HOME": "/nonexistent", "XDG_CACHE_HOME": str(tmp_path)}
+    assert all(storing.place_of(tmp_path / "config", each) is not None for each in theirs)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    assert all(storing.place_of(tmp_path / "config", each) is None for each in theirs)
+    cache = Cache()
+    graph.compile_tree(tree(FILES.files), cache)
+    assert not storing.store(tmp_path / "one", cache)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_command_keeps_what_took_long_and_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storing, "MAX_KEPT", 2)
     now = tree(FILES.files)
@@ -177,13 +189,17 @@ def test_a_command_keeps_what_took_long_and_few_of_them(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(storing, "_WORTHWHILE_S", 0.0)
     roots = set()
-    for number in range(4):
-        found = storing.compile_at(tmp_path / str(number), now).graph
+    (tmp_path / "notes").write_text("a user's own")
+    (tmp_path / ".0123456789abcdef0123456789abcdef.7.8").write_text("cut short")
+    os.utime(tmp_path / ".0123456789abcdef0123456789abcdef.7.8", (0, 0))
+    places = [tmp_path / (str(number) * 32) for number in range(4)]
+    for number, place in enumerate(places):
+        found = storing.compile_at(place, now).graph
         assert found is not None
         roots.add(found.plan_root)
-        os.utime(tmp_path / str(number), (number, number))
-    again = storing.compile_at(tmp_path / "3", now).graph
+        os.utime(place, (number, number))
+    again = storing.compile_at(places[3], now).graph
     assert again is not None
     assert {*roots, again.plan_root} == roots
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["2", "3"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [places[2].name, places[3].name, "notes"]
     assert storing.compile_at(None, now).graph is not None
