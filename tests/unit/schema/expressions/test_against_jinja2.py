@@ -140,7 +140,7 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, _operators("and", "or"), inner).map(" ".join),
         st.tuples(inner, _operators("in", "not in"), inner).map(lambda t: f"({t[0]}) {t[1]} {t[2]}"),
         inner.map(lambda text: f"({text})"),
-        inner.map(lambda text: f"not {text}"),
+        inner.map(lambda text: f"(not {text})"),  # bare, behind an operator, it is a variable to Jinja2
         inner.map(lambda text: f"-({text})"),
         st.tuples(inner, FILTERS).map(lambda both: f"{both[0]}|{both[1]}"),
         st.tuples(inner, FILTERS).map(lambda both: f"({both[0]})|{both[1]}"),
@@ -167,6 +167,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # CPython's, over what Jinja2 makes of `not (0)[0:0]`
 @settings(max_examples=800, deadline=None)
 @given(expression=GENERATED)
 def test_where_both_give_a_value_it_is_the_same_and_ours_is_the_stricter(expression: str) -> None:
@@ -180,7 +181,9 @@ def test_where_both_give_a_value_it_is_the_same_and_ours_is_the_stricter(express
         observed = error
     if isinstance(observed, ExpressionError):
         # Never a different idea of what a legal expression is; only a stricter one of what may be done with a value.
-        assert observed.kind is not Kind.SYNTAX or isinstance(desired, Exception)
+        # `%` on a text is refused as it is read: an escape from Jinja2's sandbox once (`format` is there instead).
+        refused = observed.kind is Kind.SYNTAX and "does not fill in a text" not in str(observed)
+        assert not refused or isinstance(desired, Exception)
     elif isinstance(desired, Exception):
         assert isinstance(desired, jinja2.UndefinedError)  # for `default` a path may break off before its last key
     else:
