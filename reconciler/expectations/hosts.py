@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from reconciler import expressions
 from reconciler.expectations.stated import StatedAnswers, StatedTraits
+from reconciler.expressions.secrecy import secrets_read
 from reconciler.graph import Graph
 from reconciler.graph.linking import TEMPLATE, Linked
 from reconciler.graph.profiles import Profile
@@ -105,7 +106,7 @@ class Host:
         resource = crate.resources[number]
         scope = self._scope(linked)
         for condition in (crate.when, resource.when):
-            if condition is not None and not self._value(condition, scope):
+            if condition is not None and not self._holds(condition, scope):
                 return []
         if resource.foreach is None:
             return [Instance(resource, linked, number, resource.id, scope)]
@@ -185,6 +186,12 @@ class Host:
             vars_ = effective(linked.crate.vars, self._profile.resolution.vars)
             found = self._scopes[linked.name] = {"vars": vars_, "traits": self._traits, "host": self._host}
         return found
+
+    def _holds(self, condition: str, scope: Mapping[str, Any]) -> bool:
+        analysis = expressions.analyse(condition, template=False)
+        if names := secrets_read(condition, analysis, scope["vars"]):
+            raise Unknown(f"secret:{names[0]}: nobody but the host has the value that `{condition}` asks for")
+        return bool(self._value(condition, scope))
 
     def _value(self, expression: str, scope: Mapping[str, Any]) -> Any:
         try:

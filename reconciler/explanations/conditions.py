@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
 from reconciler.expressions import EACH, Analysis
+from reconciler.expressions.secrecy import secrets_read
 from reconciler.graph import Profile
 from reconciler.graph.linking import Linked
 from schema.expressions import ExpressionError, NoHost, Renderer
@@ -75,6 +76,8 @@ def judge(text: str, scope: Scope) -> Outcome:
     """Whether a bare expression holds."""
     analysis = expressions.analyse(text, template=False)
     asks = asked(analysis)
+    if names := secrets_read(text, analysis, scope["vars"]):
+        return Outcome(None, (*asks, *(f"secret:{name}" for name in names)))
     if "traits" not in scope and analysis.needs_traits:
         return Outcome(None, asks)
     try:

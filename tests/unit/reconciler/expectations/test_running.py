@@ -399,3 +399,17 @@ def _graph(more: Mapping[str, str]) -> Any:
     found = graph.compile_tree(tree({**FLEET, **more}))
     assert found.graph is not None, [str(each) for each in found.diagnostics]
     return found.graph
+
+
+def test_what_a_secret_decides_is_unknown() -> None:
+    secret = {
+        "hosts.vgo": "envoys:\n  - {match: h, configcrates: [c]}\n",
+        "configcrates/c.vgo": (
+            "name: c\nvars: {password: 'secret:a/b'}\nresources:\n"
+            "  - {name: one, type: package, package: one, when: vars.password == 'x'}\n"
+        ),
+    }
+    found = verdict("hosts: [h]\n    expect: {resources: {c/one: absent, package:two: absent}}", secret)
+    (told_one,) = map(told, found.failures)
+    unknown = "secret:a/b: nobody but the host has the value that `vars.password == 'x'` asks for"
+    assert told_one == f"4:33 resources.c/one: absent / unknown: {unknown}"

@@ -379,3 +379,18 @@ def test_a_long_way_through_roles_is_cut_in_its_middle() -> None:
     layers = explanations.why(whole, "h", "v")
     assert layers.layers is not None
     assert (len(layers.layers), layers.left_out, layers.value, layers.layers[-1].wins) == (200, 101, 0, True)
+
+
+def test_a_condition_on_a_secret_is_the_hosts_to_judge() -> None:
+    files = {
+        "leaf.vgo": "envoys:\n  - {match: h, configcrates: [c]}\n",
+        "configcrates/c.vgo": (
+            "name: c\nvars: {db: {password: 'secret:a/b', port: 1}}\nresources:\n"
+            "  - {name: one, type: package, package: one, when: vars.db.password == 'secret:a/b'}\n"
+            "  - {name: two, type: package, package: two, when: vars.db.port == 2}\n"
+        ),
+    }
+    whole = compiled(files)
+    found = explanations.why(whole, "h", "c/one")
+    assert (found.presence, found.depends_on) == (Presence.CONDITIONAL, ["secret:a/b"])
+    assert explanations.why(whole, "h", "c/two").presence is Presence.ABSENT
