@@ -153,7 +153,13 @@ async def at(services: Services, actor: Actor, as_of: str | None, *, request_id:
         return in_force
     if services.archive is None:
         raise NoArchive("this server follows no config repository: it answers for what is in force only")
-    commit = commit or await services.archive.resolve(text)
+    if commit is None:
+        try:
+            commit = await services.archive.resolve(text)
+        except RevisionNotFound as error:
+            if _is_day(text):  # no branch of this name: so a day was meant, which is no moment
+                raise NotATime(f"asOf: {text} is a day, not a time; write {text}T00:00:00Z") from error
+            raise
     if in_force is not None and in_force.commit == commit:
         return in_force
     return await services.archive.graph(commit)
@@ -165,6 +171,10 @@ def _is_sequence(text: str) -> bool:
 
 def _is_time(text: str) -> bool:
     return text[:4].isdigit() and text[4:5] == "-" and ":" in text
+
+
+def _is_day(text: str) -> bool:
+    return len(text) == len("2026-03-13") and text[:4].isdigit() and text[4] == text[7] == "-"
 
 
 def _time(text: str) -> int:

@@ -106,6 +106,7 @@ def test_a_time_answers_from_what_was_in_force_then(port: Callable[[str | None],
         ("7", "graphs.nothing_then"),
         ("2026-11-22T12:00:00", "graphs.not_a_time"),
         ("2026-99-22T12:00:00Z", "graphs.not_a_time"),
+        ("2026-11-22", "graphs.not_a_time"),
         ("nowhere", "repository.revision_not_found"),
         ("f" * 40, "repository.revision_not_found"),
         ("HEAD~1", "repository.revision_refused"),
@@ -145,6 +146,20 @@ def test_one_query_may_compare_revisions_but_only_a_few(site: Site) -> None:
     refused = ask(5)
     assert refused.status_code == 400
     assert "more than 4 revisions" in refused.json()["errors"][0]["message"]
+
+
+def test_one_query_has_two_answers_that_take_long_whatever_they_are(site: Site) -> None:
+    def ask(*fields: str) -> Any:
+        query = " ".join(f"f{number}: {field}" for number, field in enumerate(fields))
+        return site.server.post("/graphql", role=Role.VIEWER, json={"query": f"{{ {query} }}"}).json()
+
+    coverage, preview, tree = "coverage { hosts }", f'preview(rev: "{site.first}") {{ hosts }}', "configTree { total }"
+    assert set(ask(coverage, preview)["data"]) == {"f0", "f1"}
+    assert set(ask(tree, coverage)["data"]) == {"f0", "f1"}
+    for three in ([coverage] * 3, [tree, preview, coverage], [tree] * 30):
+        (error,) = ask(*three)["errors"]
+        assert error["message"].startswith("the query asks for more than 2 answers that take long: ")
+        assert error["extensions"]["fault"] == "graphql.refused"
 
 
 def test_nothing_is_compiled_for_who_may_not_read(site: Site) -> None:
