@@ -204,7 +204,9 @@ def _refusal(access: Access, status: int, answer: Mapping[str, Any]) -> Problem:
             else "the token is wrong, expired or revoked"
         )
     if answer.get("fault") == "graphs.not_valid" and isinstance(details, dict):
-        hint = f"{details.get('count')} errors in all; `vigo validate --rev {details.get('commit')}` shows each"
+        count = details.get("count")
+        errors = "1 error" if count == 1 else f"{count} errors"
+        hint = f"{errors} in all; `vigo validate --rev {details.get('commit')}` shows each"
         return Problem(message, hint=hint, exit=Exit.INVALID)
     return Problem(message, hint=hint, exit=Exit.CONFLICT if status == 409 else Exit.ERROR)
 
