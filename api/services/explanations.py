@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from api.services import envoys, traits
 from api.services.work import Work
 from api.storage import envoys as envoy_rows
-from api.storage.rows import MAX_PAGE
 from reconciler import explanations
 from reconciler.explanations import blaming
 from reconciler.explanations.subjects import MAX_SUBJECT as MAX_SUBJECT
@@ -53,13 +52,8 @@ def about(work: Work, graph: Graph, hostname: str) -> Host:
 
 
 def enrolled(work: Work) -> list[str]:
-    """Host names that are enrolled and not revoked."""
-    found: list[str] = []
-    after = ""
-    while page := envoy_rows.live(work.session, work.project_id, after=after, limit=MAX_PAGE):
-        after = page[-1].id
-        found += (envoy.hostname for envoy in page)
-    return found
+    """Host names that are enrolled and not revoked, in order."""
+    return envoy_rows.hostnames(work.session, work.project_id)
 
 
 def why(graph: Graph, host: Host, subject: str) -> Explanation:
