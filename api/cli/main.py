@@ -4,76 +4,61 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Final
+from importlib import import_module
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from api.cli import (
-    audit,
-    config,
-    doctor,
-    envoys,
-    explanations,
-    fmt,
-    import_,
-    init,
-    lsp,
-    output,
-    preview,
-    runs,
-    schema,
-    secrets,
-    serve,
-    test,
-    tokens,
-    trace,
-    users,
-    validate,
-)
-from api.cli.demo import command as demo
+from api.cli import output
 from api.cli.exits import MEANING, Exit, Problem
 from api.cli.local import InvalidConfig
-from schema.diagnostics import Severity
 from schema.errors import Fault
 
 _EXITS: Final = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
 _INTERRUPTED: Final = 130
-
-app = typer.Typer(
-    name="vigo",
-    help=f"Keep a fleet in the state that a git repository describes.\n\n{_EXITS}",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 _CONFIG: Final = "Configuration"
 _FLEET: Final = "Fleet"
 _ACCESS: Final = "Access"
 _SERVICE: Final = "Server"
 
-app.command("init", rich_help_panel=_CONFIG)(init.init)
-app.command("validate", rich_help_panel=_CONFIG)(validate.validate)
-app.command("test", rich_help_panel=_CONFIG)(test.run)
-app.command("trace", rich_help_panel=_CONFIG)(trace.trace)
-app.command("why", rich_help_panel=_CONFIG)(explanations.why)
-app.command("diff", rich_help_panel=_CONFIG)(explanations.diff)
-app.command("coverage", rich_help_panel=_CONFIG)(explanations.coverage)
-app.command("preview", rich_help_panel=_CONFIG)(preview.preview)
-app.command("fmt", rich_help_panel=_CONFIG)(fmt.fmt)
-app.command("schema", rich_help_panel=_CONFIG)(schema.schema)
-app.command("lsp", rich_help_panel=_CONFIG)(lsp.lsp)
-app.add_typer(import_.app, name="import", rich_help_panel=_CONFIG)
-app.add_typer(config.app, name="config", rich_help_panel=_CONFIG)
-app.add_typer(secrets.app, name="secrets", rich_help_panel=_CONFIG)
-app.add_typer(envoys.app, name="envoys", rich_help_panel=_FLEET)
-app.add_typer(runs.app, name="runs", rich_help_panel=_FLEET)
-app.add_typer(audit.app, name="audit", rich_help_panel=_ACCESS)
-app.add_typer(users.app, name="users", rich_help_panel=_ACCESS)
-app.add_typer(tokens.app, name="tokens", rich_help_panel=_ACCESS)
-app.command("serve", rich_help_panel=_SERVICE)(serve.serve)
-app.command("demo", rich_help_panel=_SERVICE)(demo.demo)
-app.command("doctor", rich_help_panel=_SERVICE)(doctor.doctor)
+
+class _Command(NamedTuple):
+    """Where a command is, so that only the one that is named needs to be imported: all of them take 60 ms."""
+
+    module: str
+    """Below api.cli."""
+    name: str
+    """Of the function, or of the `Typer` of a group."""
+    panel: str
+    """Where the help lists it."""
+
+
+_COMMANDS: Final = {
+    "init": _Command("init", "init", _CONFIG),
+    "validate": _Command("validate", "validate", _CONFIG),
+    "test": _Command("test", "run", _CONFIG),
+    "trace": _Command("trace", "trace", _CONFIG),
+    "why": _Command("explanations", "why", _CONFIG),
+    "diff": _Command("explanations", "diff", _CONFIG),
+    "coverage": _Command("explanations", "coverage", _CONFIG),
+    "preview": _Command("preview", "preview", _CONFIG),
+    "fmt": _Command("fmt", "fmt", _CONFIG),
+    "schema": _Command("schema", "schema", _CONFIG),
+    "lsp": _Command("lsp", "lsp", _CONFIG),
+    "import": _Command("import_", "app", _CONFIG),
+    "config": _Command("config", "app", _CONFIG),
+    "secrets": _Command("secrets", "app", _CONFIG),
+    "envoys": _Command("envoys", "app", _FLEET),
+    "runs": _Command("runs", "app", _FLEET),
+    "audit": _Command("audit", "app", _ACCESS),
+    "users": _Command("users", "app", _ACCESS),
+    "tokens": _Command("tokens", "app", _ACCESS),
+    "serve": _Command("serve", "serve", _SERVICE),
+    "demo": _Command("demo.command", "demo", _SERVICE),
+    "doctor": _Command("doctor", "doctor", _SERVICE),
+}
+"""By the word that names them, in the order of the help."""
 
 
 def _version(*, value: bool) -> None:
@@ -84,7 +69,6 @@ def _version(*, value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     *,
     version: Annotated[
@@ -92,6 +76,26 @@ def options(
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""
+
+
+def application(word: str | None = None) -> typer.Typer:
+    """`vigo` with the command that `word` names, and with every command where it names none."""
+    app = typer.Typer(
+        name="vigo",
+        help=f"Keep a fleet in the state that a git repository describes.\n\n{_EXITS}",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name, command in _COMMANDS.items():
+        if word == name or word not in _COMMANDS:
+            found = getattr(import_module(f"api.cli.{command.module}"), command.name)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name, rich_help_panel=command.panel)
+            else:
+                app.command(name, rich_help_panel=command.panel)(found)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -102,9 +106,12 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of one command line. Expected failures are printed; anything else is a bug and raises."""
     try:
-        code = app(arguments, prog_name="vigo", standalone_mode=False)
+        code = application(arguments[0] if arguments else None)(arguments, prog_name="vigo", standalone_mode=False)
         sys.stdout.flush()
     except InvalidConfig as invalid:
+        from api.cli import validate
+        from schema.diagnostics import Severity
+
         validate.show(invalid.tree, [item for item in invalid.diagnostics if item.severity is Severity.ERROR])
         output.failure(invalid.message, invalid.hint)
         return invalid.exit

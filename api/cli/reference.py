@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import typer
 
 from api.cli.exits import MEANING
-from api.cli.main import app
+from api.cli.main import application
 
 _WIDTH = 100
 
@@ -42,7 +42,7 @@ class Described(NamedTuple):
 
 def commands() -> list[Described]:
     """Every command that does something, in the order of the help."""
-    return list(_below(typer.main.get_command(app), "vigo", None))
+    return list(_below(typer.main.get_command(application()), "vigo", None))
 
 
 def page() -> str:

@@ -54,7 +54,7 @@ def test_every_command_that_a_page_names_exists() -> None:
         for match in re.findall(r"(?:^    |`)vigo ([a-z]+(?: [a-z]+)?)", page.read_text(), flags=re.M)
     }
     code = (
-        "from api.cli.main import app; import typer; c = typer.main.get_command(app)\n"
+        "from api.cli.main import application; import typer; c = typer.main.get_command(application())\n"
         "print('\\n'.join(f'{n} {v}' for n, g in c.commands.items() for v in (*getattr(g, 'commands', ()), '')))"
     )
     listed = subprocess.run(
