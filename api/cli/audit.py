@@ -12,13 +12,13 @@ import typer
 from api.cli import output
 from api.cli.client import Client, connected
 from api.cli.exits import Exit
+from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: list it, verify it, take it along.")
 
 PAGE: Final = 200
 MAX_PDF_ENTRIES: Final = 20_000
 
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Since = Annotated[str | None, typer.Option(metavar="WHEN", help="24h, 7d, or 2026-03-13T14:30:00Z.")]
 Operator = Annotated[str | None, typer.Option(metavar="NAME", help="Only what this one did.")]
 Type = Annotated[str | None, typer.Option("--type", metavar="ACTION", help="Only this action: user.create.")]

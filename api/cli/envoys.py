@@ -8,10 +8,10 @@ import typer
 
 from api.cli import output
 from api.cli.client import Client, connected, segment
+from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="The managed hosts: list them, enrol one, look at one, revoke one.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 HostOrId = Annotated[str, typer.Argument(metavar="HOST", help="Hostname or id.")]
 
 

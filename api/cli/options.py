@@ -8,6 +8,10 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+Within = Annotated[
+    Path, typer.Argument(metavar="[PATH]", help="The config repository, or a directory in it.", show_default=False)
+]
 Repo = Annotated[Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")]
 Rev = Annotated[str | None, typer.Option(metavar="REV", help="With --repo: a commit, branch or tag.")]
 AsOf = Annotated[

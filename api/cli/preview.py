@@ -14,6 +14,7 @@ import typer
 from api.cli import local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Problem
+from api.cli.options import AsJson, Repo
 
 if TYPE_CHECKING:
     from reconciler.graph import Cache, Graph
@@ -52,9 +53,7 @@ def preview(
     base: Annotated[
         str | None, typer.Option(metavar="REV", help="Compare with this; else with what is in force, or --repo's HEAD.")
     ] = None,
-    repo: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Read this config repository; no server is asked.")
-    ] = None,
+    repo: Repo = None,
     hosts: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --repo: host names, one a line; else match blocks stand for hosts."),
@@ -73,7 +72,7 @@ def preview(
     form: Annotated[
         Format, typer.Option("--format", help="How to print; markdown is for a pull request.")
     ] = Format.TEXT,
-    json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    json_: AsJson = False,
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="End 1 when something changes, or when something is removed.")
     ] = FailOn.NONE,

@@ -9,6 +9,7 @@ import typer.core
 
 from api.cli import output
 from api.cli.client import Client, connected, segment
+from api.cli.options import Json
 
 
 class _ListsUnlessTold(typer.core.TyperGroup):
@@ -22,8 +23,6 @@ class _ListsUnlessTold(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_ListsUnlessTold, help="What each convergence did on a host, resource by resource. Alone: the list."
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
 @app.command("list")

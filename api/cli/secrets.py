@@ -8,10 +8,10 @@ import typer
 
 from api.cli import output, typed
 from api.cli.client import Client, connected, segment
+from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="Values that git only names, as `secret:path/name`.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As git names it, without `secret:`.")]
 
 

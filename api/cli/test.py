@@ -11,6 +11,7 @@ import typer
 
 from api.cli import local, output, validate
 from api.cli.exits import Exit
+from api.cli.options import AsJson, Within
 
 if TYPE_CHECKING:
     from reconciler.repository.trees import Tree
@@ -31,16 +32,14 @@ class Format(StrEnum):
 
 
 def run(
-    path: Annotated[
-        Path, typer.Argument(metavar="[PATH]", help="The config repository, or a directory in it.", show_default=False)
-    ] = Path(),
+    path: Within = Path(),
     *,
     rev: Annotated[
         str | None, typer.Option(metavar="REV", help="Test a commit, branch or tag, not the files as they stand.")
     ] = None,
     staged: Annotated[bool, typer.Option("--staged", help="Test what `git commit` would commit.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print; junit and github are for CI.")] = Format.TEXT,
-    json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Run the tests of a config repository (tests/); needs no server.
 

@@ -8,10 +8,9 @@ import typer
 
 from api.cli import output
 from api.cli.client import Client, connected, segment
+from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="API tokens, each owned by a user.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
 @app.command()

@@ -8,11 +8,10 @@ import typer
 
 from api.cli import output, typed
 from api.cli.client import Client, connected
+from api.cli.options import Json
 from schema.access import Role
 
 app = typer.Typer(no_args_is_help=True, help="Accounts and their roles.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
 @app.command("list")

@@ -14,6 +14,7 @@ import typer
 
 from api.cli import local, output
 from api.cli.exits import Exit
+from api.cli.options import AsJson, Within
 from schema.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ class Format(StrEnum):
 
 
 def validate(
-    path: Annotated[
-        Path, typer.Argument(metavar="[PATH]", help="The config repository, or a directory in it.", show_default=False)
-    ] = Path(),
+    path: Within = Path(),
     *,
     rev: Annotated[
         str | None, typer.Option(metavar="REV", help="Judge a commit, branch or tag, not the files as they stand.")
@@ -51,7 +50,7 @@ def validate(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print; sarif and github are for CI.")] = Format.TEXT,
-    json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Check a config repository; needs no server.
 
