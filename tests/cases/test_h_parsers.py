@@ -35,7 +35,7 @@ def each_of(act: str, names: list[str]) -> dict[str, Cost]:
 
 # H1
 
-SLOW_MACHINE = 2.5
+SLOW_MACHINE = 4
 """The case promises 0.1 s; other tests run on the same processors."""
 
 
@@ -348,6 +348,7 @@ def test_h10_modules_are_imported_by_names_of_ours_alone() -> None:
     assert found <= {
         "api/rest/__init__.py",  # the names of schema/areas.py
         "api/graphql/__init__.py",
+        "api/cli/main.py",  # a constant map of commands
         "api/storage/migrations/env.py",  # our own modules of tables
         "reconciler/repository/__init__.py",  # a constant map
         "reconciler/graph/__init__.py",  # the same
