@@ -1,14 +1,16 @@
-"""`vigo trace`: where the configuration of one host comes from, value by value."""
+"""`vigo trace`: where the configuration of one host comes from, value by value; and where a crate is applied."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from api.cli import local, output
 from api.cli.client import Client, connected
+from api.cli.exits import Problem
 from api.cli.options import AsOf, Json, Repo, Rev, one_source
 
 LONGEST_VALUE: Final = 60
@@ -17,24 +19,43 @@ LONGEST_VALUE: Final = 60
 @connected
 def trace(
     client: Client,
-    host: Annotated[str, typer.Argument(metavar="HOST", help="The host's name; it need not be enrolled.")],
+    host: Annotated[
+        str | None,
+        typer.Argument(metavar="[HOST]", help="The host's name; it need not be enrolled.", show_default=False),
+    ] = None,
     *,
     repo: Repo = None,
     rev: Rev = None,
     as_of: AsOf = None,
     configcrate: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only what concerns this configcrate.")
+        str | None,
+        typer.Option(metavar="NAME", help="Only what concerns this configcrate; without HOST: the hosts that have it."),
     ] = None,
+    usercrate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Without HOST: the hosts that have this usercrate.")
+    ] = None,
+    include_tree: Annotated[
+        bool, typer.Option("--include-tree", help="Without HOST: also match blocks that no enrolled host is under.")
+    ] = False,
     json_: Json = False,
     places: Annotated[
         bool, typer.Option("--places", help="With --json: also where each value is written, which people always see.")
     ] = False,
 ) -> None:
-    """Show where each crate and value of a host comes from.
+    """Show where each crate and value of a host comes from; or with no host, what brings a crate to which hosts.
 
     Answers for what the server has in force, or with --repo for a repository as it stands here.
     """
     one_source(repo, rev, as_of)
+    if not host:
+        found = _inverse(client, repo, rev, as_of, configcrate, usercrate, include_tree=include_tree)
+        if json_:
+            output.emit_json(found)
+        else:
+            _show_inverse(found)
+        return
+    if usercrate or include_tree:
+        raise typer.BadParameter("--usercrate and --include-tree go without HOST")
     shown = places or not json_
     if repo is None:
         found = client.get(
@@ -54,6 +75,50 @@ def trace(
         output.emit_json(found)
     else:
         _show(found)
+
+
+def _inverse(
+    client: Client,
+    repo: Path | None,
+    rev: str | None,
+    as_of: str | None,
+    configcrate: str | None,
+    usercrate: str | None,
+    *,
+    include_tree: bool,
+) -> dict[str, Any]:
+    name = configcrate or usercrate
+    if not name or (configcrate and usercrate):
+        raise typer.BadParameter("name a HOST, or one --configcrate or --usercrate")
+    subject: Literal["configcrate", "usercrate"] = "configcrate" if configcrate else "usercrate"
+    if repo is None:
+        asked = {subject: name, "include_tree": "true" if include_tree else None, "asOf": as_of}
+        found: dict[str, Any] = client.get("/api/v1/config/trace", **asked)
+        return found
+    from reconciler import graph
+    from schema.traces import InverseTrace
+
+    compiled = local.compiled(local.open_tree(repo, rev=rev), repo)
+    carried = graph.carriers(compiled, subject, name)
+    if carried is None:
+        raise Problem(f"there is no {subject} {name}")
+    # Nobody is enrolled in a repository: what there is to say is said of match blocks.
+    refs = graph.tree_refs(compiled, carried)
+    answer = InverseTrace(subject=subject, value=name, include_tree=True, envoys=[], tree_refs=refs)
+    return answer.model_dump(mode="json")
+
+
+def _show_inverse(found: dict[str, Any]) -> None:
+    header = ("environment", "from")
+    rows = [(each["hostname"], each["match"], each["environment"], each["carrier"]) for each in found["envoys"]]
+    refs = found.get("tree_refs") or ()
+    if rows or not refs:
+        output.table(("host", "match", *header), rows, empty=f"no enrolled host has {output.visible(found['value'])}")
+    if rows and refs:
+        output.line()
+    if refs:
+        unmet = [(each["match"], each["environment"], each["carrier"]) for each in refs]
+        output.table(("match block, no host enrolled", *header), unmet, empty="")
 
 
 def _show(found: dict[str, Any]) -> None:

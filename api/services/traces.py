@@ -15,7 +15,7 @@ from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.errors import Invalid, NotFound
-from schema.traces import InverseTrace, TracedEnvoy, TreeRef
+from schema.traces import InverseTrace, TracedEnvoy
 
 if TYPE_CHECKING:
     from reconciler.graph import Graph, Profile
@@ -85,7 +85,7 @@ def config(
 
 def forward(graph: Graph, hostname: str, *, configcrate: str | None = None, places: bool = True) -> ConfigTrace:
     """How one host's config came to be, whether or not it is enrolled."""
-    return graphs.trace(graph, hostname.strip().lower().rstrip("."), configcrate=configcrate, places=places)
+    return graphs.trace(graph, hostname, configcrate=configcrate, places=places)
 
 
 def inverse(
@@ -123,11 +123,7 @@ def inverse(
     )
     if include_tree:
         inhabited = {profile.id for _, profile in found}
-        answer.tree_refs = [
-            TreeRef(match=profile.match_pattern, environment=profile.environment, carrier=carried[profile.id])
-            for profile in graph.profiles.values()
-            if profile.id in carried and profile.id not in inhabited
-        ]
+        answer.tree_refs = graphs.tree_refs(graph, carried, inhabited=inhabited)
     return answer
 
 
@@ -160,20 +156,14 @@ def dedup(graph: Graph) -> DuplicateConfigs:
     return graphs.dedup(graph)
 
 
-def carriers(graph: Graph, subject: str, name: str) -> dict[str, str]:
+def carriers(graph: Graph, subject: Literal["configcrate", "usercrate"], name: str) -> dict[str, str]:
     """Id of each profile that has a crate (`subject`: configcrate or usercrate) → what brings it.
 
     Raises:
         CrateNotFound: the tree has no such crate at all.
     """
-    if subject == "configcrate":
-        found = {profile.id: profile.resolution.crates[name] for profile in graphs.reach(graph, name)}
-        known = name in graph.crates
-    else:
-        having = (profile for profile in graph.profiles.values() if name in profile.resolution.usercrates)
-        found = {profile.id: profile.resolution.usercrates[name] for profile in having}
-        known = name in graph.usercrates
-    if not found and not known:
+    found = graphs.carriers(graph, subject, name)
+    if found is None:
         raise CrateNotFound(f"there is no {subject} {name}")
     return found
 

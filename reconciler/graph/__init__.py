@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from reconciler.graph.structure import dedup as dedup
     from reconciler.graph.structure import search as search
     from reconciler.graph.structure import tree as tree
+    from reconciler.graph.tracing import carriers as carriers
     from reconciler.graph.tracing import reach as reach
     from reconciler.graph.tracing import trace as trace
+    from reconciler.graph.tracing import tree_refs as tree_refs
 
 # Answers about a graph have models of their own, which the hook that only compiles need not make: 40 ms of 300.
 _LATER: Final = {
+    "carriers": "tracing",
     "dedup": "structure",
     "reach": "tracing",
     "search": "structure",
     "trace": "tracing",
     "tree": "structure",
+    "tree_refs": "tracing",
 }
 
 compile = compile_tree  # noqa: A001 - the word the language uses: graph.compile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ from reconciler.graph.scopes import Layer
 from schema.config import ConfigTrace, InheritanceLevel, Place, RoleExpansion, VarSource
 from schema.documents.inherited import Inherited
 from schema.merging import APPEND, merge, settle
+from schema.traces import TreeRef
 
 _KINDS: Final[dict[PatternKind, Literal["exact", "glob", "regex"]]] = {
     PatternKind.EXACT: "exact",
@@ -27,9 +28,11 @@ def trace(graph: Graph, hostname: str, *, configcrate: str | None = None, places
     """How a host's config came to be.
 
     Args:
+        hostname: in any case, with or without the dot at its end.
         configcrate: leave out levels, crates and roles that do not bring this one; vars are kept.
         places: say of each var where it is written. Files that nobody has asked about are read for that.
     """
+    hostname = hostname.strip().lower().rstrip(".")
     profile = graph.match(hostname)
     if profile is None:
         return ConfigTrace(hostname=hostname, matched=False)
@@ -62,6 +65,31 @@ def trace(graph: Graph, hostname: str, *, configcrate: str | None = None, places
 def reach(graph: Graph, configcrate: str) -> list[Profile]:
     """The profiles whose hosts have this crate, in the order of their blocks."""
     return [profile for profile in graph.order if any(each.name == configcrate for each in profile.crates.linked)]
+
+
+def carriers(graph: Graph, subject: Literal["configcrate", "usercrate"], name: str) -> dict[str, str] | None:
+    """Id of each profile that has a crate → what brings it; None where the tree has no such crate at all."""
+    if subject == "configcrate":
+        found = {profile.id: profile.resolution.crates[name] for profile in reach(graph, name)}
+        known = name in graph.crates
+    else:
+        having = (profile for profile in graph.profiles.values() if name in profile.resolution.usercrates)
+        found = {profile.id: profile.resolution.usercrates[name] for profile in having}
+        known = name in graph.usercrates
+    return found if found or known else None
+
+
+def tree_refs(graph: Graph, carried: Mapping[str, str], *, inhabited: Collection[str] = ()) -> list[TreeRef]:
+    """The match blocks among `carriers` without an enrolled host.
+
+    Args:
+        inhabited: ids of the profiles that have one.
+    """
+    return [
+        TreeRef(match=profile.match_pattern, environment=profile.environment, carrier=carried[profile.id])
+        for profile in graph.profiles.values()
+        if profile.id in carried and profile.id not in inhabited
+    ]
 
 
 def writer(graph: Graph, profile: Profile, path: Sequence[str], configcrate: str = "") -> VarSource | None:
