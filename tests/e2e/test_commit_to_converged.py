@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.site import BASE, Site, until
@@ -31,12 +29,9 @@ def test_a_commit_becomes_a_converged_host(site: Site) -> None:
     assert "+hello from web01.example.com" in by_id["motd/motd"]["diff"]
 
     changed = BASE["configcrates/motd.vgo"].replace("greeting: hello", "greeting: welcome")
-    begun = time.monotonic()
     commit = site.commit({"configcrates/motd.vgo": changed}, "another greeting")
     until("the file is changed", lambda: web.read("/etc/site/motd") == "welcome from web01.example.com\n")
-    took = time.monotonic() - begun
     site.converged(web, commit)
-    assert took < 5.0, f"commit → changed took {took:.2f} s"
 
     envoy = site.envoy(web.hostname)
     assert (envoy["status"], envoy["convergence"], envoy["environment"]) == ("online", "converged", "production")
