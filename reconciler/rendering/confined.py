@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -79,10 +80,10 @@ def _confine(memory_bytes: int) -> None:
     with suppress(OSError):
         os.chdir("/")
     if os.geteuid() == 0:
-        with suppress(OSError):
-            os.setgroups([])
-            os.setgid(_NOBODY)
-            os.setuid(_NOBODY)
+        # In a container without privileges the first may be denied where the others are not.
+        for give_up in (partial(os.setgroups, []), partial(os.setgid, _NOBODY), partial(os.setuid, _NOBODY)):
+            with suppress(OSError):
+                give_up()
     for what, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, 0),
