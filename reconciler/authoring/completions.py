@@ -268,7 +268,7 @@ def _traits(keys: Path, span: Span) -> Iterator[Completion]:
 
 def _roots(around: _Around) -> Iterator[tuple[str, str]]:
     if around.kind in (Kind.TASK, Kind.WORKFLOW):
-        known = TASK_ROOTS if around.kind is Kind.TASK else TASK_ROOTS | WORKFLOW_ROOTS
+        known = TASK_ROOTS if around.kind is Kind.TASK else (TASK_ROOTS - {"params"}) | WORKFLOW_ROOTS
     else:
         in_loop = around.kind is None or (*around.path[:2], "foreach") in around.scalars
         roots = USER_ROOTS if around.kind in (Kind.USERCRATE, None) else RESOURCE_ROOTS

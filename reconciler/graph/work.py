@@ -107,7 +107,7 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
         for each in documents.of(Kind.TASK)
         if isinstance(each.parsed.model, Task)
     }
-    unsound = any(not each.parsed.whole for each in documents.of(Kind.TASK))
+    unsound = {name for each in documents.of(Kind.TASK) if not each.parsed.whole for name in _names_of(each)}
     for document in documents.of(Kind.WORKFLOW):
         workflow = document.parsed.model
         if not isinstance(workflow, Workflow):
@@ -121,7 +121,7 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
                 message = f"a second step is called {step.name}"
                 yield _at(documents, document, (*at, "name"), "workflow.duplicate-step", message)
             steps.add(step.name)
-            if step.task is not None and step.task not in tasks and not unsound:
+            if step.task is not None and step.task not in tasks and step.task not in unsound:
                 message, hint = f"there is no task {step.task}", nearest(step.task, tasks)
                 yield _at(documents, document, (*at, "task"), "task.unknown", message, hint)
             if step.task in tasks:
@@ -130,7 +130,7 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
             if step.on_failure is not None and step.on_failure not in every:
                 message, hint = f"there is no step {step.on_failure}", nearest(step.on_failure, every)
                 yield _at(documents, document, (*at, "on_failure"), "workflow.unknown-step", message, hint)
-            roots = expressions.WORKFLOW_ROOTS | expressions.TASK_ROOTS
+            roots = expressions.WORKFLOW_ROOTS | (expressions.TASK_ROOTS - {"params"})
             if step.command is not None:
                 yield from _text(documents, document, (*at, "command"), step.command, roots, below)
             if step.when is not None:
@@ -140,6 +140,14 @@ def _workflows(documents: Documents) -> Iterator[Diagnostic]:
                 for part in path:
                     value = value[part]  # type: ignore[index]
                 yield from _text(documents, document, (*at, "params", *path), str(value), roots, below)
+
+
+def _names_of(document: Document) -> Iterator[str]:
+    """What a task that something else is wrong with may be called: that it is unknown would be untrue."""
+    yield document.path.rpartition("/")[2].removesuffix(".vgo")
+    data = document.parsed.data
+    if isinstance(data, dict) and isinstance(data.get("name"), str):
+        yield data["name"]
 
 
 def _parameters(documents: Documents, document: Document, at: Path, step: Step, task: Task) -> Iterator[Diagnostic]:
