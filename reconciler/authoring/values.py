@@ -71,7 +71,7 @@ def writers(snapshot: Snapshot, path: str, keys: Path) -> list[tuple[Written, Pa
     crates, profiles = concerned(snapshot, path)
     if profiles or crates:
         used = {(each.document.path, _place(each.path)) for profile in profiles for each in profile.resolution.layers}
-        used |= {(each.crate.document.path, ("vars",)) for each in crates}
+        used |= {(each.crate.document.path, ("vars",)) for each in crates or _defaulting(snapshot, profiles, keys)}
         documents = [one for each in sorted({name for name, _ in used}) if (one := snapshot.document(each))]
         written_here = [each for each in layers(documents) if (each.document.path, _place(each.path)) in used]
     else:
@@ -81,6 +81,18 @@ def writers(snapshot: Snapshot, path: str, keys: Path) -> list[tuple[Written, Pa
         for below, value in reached(written.vars, keys):
             found.append((written, (*written.path, *below), value))
     return found
+
+
+def _defaulting(snapshot: Snapshot, profiles: Sequence[Profile], keys: Path) -> list[Linked]:
+    """The crates of some match blocks that have a default for the var at some keys."""
+    if not keys:
+        return []
+    having = [
+        linked
+        for linked in (*snapshot.crates.values(), *snapshot.usercrates.values())
+        if str(keys[0]) in linked.crate.vars or f"{keys[0]}{APPEND}" in linked.crate.vars
+    ]
+    return [linked for linked in having if any(_carries(profile, linked) for profile in profiles)]
 
 
 def candidates(snapshot: Snapshot, path: str, keys: Path) -> dict[str, tuple[Any, str]]:

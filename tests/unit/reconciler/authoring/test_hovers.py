@@ -32,7 +32,9 @@ def test_a_var_in_an_expression_names_each_layer_and_what_it_comes_to() -> None:
 def test_the_same_in_a_template_and_where_it_is_written() -> None:
     there = said(on("templates/nginx.conf.j2", "nginx_port"))
     assert there == said(on(CRATE, "vars.nginx_port", at=8))
-    assert "- production: `8080` in 1 match block" in said(on("roles.vgo", "nginx_port"))
+    elsewhere = said(on("roles.vgo", "nginx_port"))
+    assert "- production: `8080` in 1 match block" in elsewhere
+    assert "- `configcrates/web/nginx.vgo:4` (the crate's own default): `80`" in elsewhere
 
 
 def test_a_value_says_the_same_as_its_key() -> None:
