@@ -159,6 +159,9 @@ class Session:
         )
         try:
             self._snapshot = await judging
+        except asyncio.CancelledError:  # who asked wants it no more; what was typed is still to be judged
+            self._on_disk = True
+            raise
         except BaseException:
             self._on_disk = True
             self._done = wanted

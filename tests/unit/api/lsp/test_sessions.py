@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +79,29 @@ def test_who_must_know_now_need_not_wait_for_quiet(root: Path) -> None:
             assert await session.current() is found
             assert await session.known() is found
             assert published == [found]
+            await session.close()
+
+    asyncio.run(story())
+
+
+def test_a_question_that_is_taken_back_takes_no_diagnostics_with_it(root: Path) -> None:
+    async def story() -> None:
+        published: asyncio.Queue[Snapshot] = asyncio.Queue()
+        busy = threading.Event()
+        with ThreadPoolExecutor(1) as worker:
+            session = Session(root, worker, lambda _, snapshot, __: published.put_nowait(snapshot), print)
+            await session.current()
+            await published.get()
+            worker.submit(busy.wait, 20)
+            session.buffers["x.vgo"] = buffer("nope: 1\n")
+            session.changed()
+            asked = asyncio.create_task(session.current())
+            await asyncio.sleep(0)
+            asked.cancel()
+            busy.set()
+            found = await asyncio.wait_for(published.get(), 20)
+            assert [each.code for each in found.diagnostics] == ["schema.missing-key", "schema.unknown-key"]
+            assert asked.cancelled()
             await session.close()
 
     asyncio.run(story())
