@@ -183,11 +183,14 @@ def _repository(into: Path) -> tuple[Path, Tree | None]:
 
 def _write(root: Path, fitted: Fitted) -> None:
     try:
+        top = root.resolve()
+        for path in fitted.files:  # all of them before any is written
+            parent = (root / path).parent
+            if not parent.resolve().is_relative_to(top):
+                raise Problem(f"{parent} is a link that leads out of the repository", exit=Exit.CONFLICT)
         for path, content in fitted.files.items():
             place = root / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            if not place.parent.resolve().is_relative_to(root.resolve()):
-                raise Problem(f"{place.parent} is a link that leads out of the repository", exit=Exit.CONFLICT)
             handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name[:80]}.")
             try:
                 with os.fdopen(handle, "wb") as file:

@@ -6,7 +6,9 @@ inventory links are followed, as Ansible does, until they go round in a circle.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +29,7 @@ MAX_HOST_FILE_BYTES: Final = 1 << 20
 """As much as a config repository takes."""
 MAX_DATABASE_BYTES: Final = 4 << 20
 """passwd, group, and apt's list of what was installed on its own."""
+_NUMBER: Final = re.compile("[0-9]{1,10}")
 
 
 # an inventory
@@ -161,7 +164,7 @@ def _records(top: int, path: str, field: int) -> Iterator[tuple[str, str, str]]:
     """Name, id and one more field of each line of passwd or group."""
     for line in (_database(top, path) or "").splitlines():
         parts = line.split(":")
-        if len(parts) >= max(field, 3) and parts[2].isdigit() and len(parts[2]) < 11:
+        if len(parts) >= max(field, 3) and _NUMBER.fullmatch(parts[2]):
             yield parts[0], parts[2], parts[field - 1]
 
 
@@ -247,7 +250,7 @@ def _below(
 
 
 def _why(error: OSError) -> str:
-    if error.errno in (40, 20):  # ELOOP, ENOTDIR: a link on the way
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return "a directory on the way is a symbolic link, or none: give the path that it really has"
     return error.strerror or str(error)
 

@@ -206,7 +206,7 @@ def root(tmp_path: Path) -> Path:
     place = tmp_path / "root"
     (place / "etc/app/sub").mkdir(parents=True)
     (place / "etc/passwd").write_text(
-        "root:x:0:0::/root:/bin/sh\njane:x:1000:1000:Jane Doe,,,:/home/jane:/bin/sh\nbad\n"
+        "root:x:0:0::/root:/bin/sh\njane:x:1000:1000:Jane Doe,,,:/home/jane:/bin/sh\nbad\nodd:x:\u00b2:0::/:/bin/sh\n"
     )
     (place / "etc/group").write_text("root:x:0:\njane:x:1000:\n")
     (place / "var/lib/apt").mkdir(parents=True)
