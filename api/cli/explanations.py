@@ -61,6 +61,8 @@ def why(
     else:
         from reconciler import explanations
 
+        if explanations.names_nothing(subject):
+            raise Problem("name a resource, var, crate, role, environment or usercrate")
         answer = explanations.why(_graph(repo, rev), host, subject, traits=_traits(traits))
         found = _dated(repo, answer)
     if json_:

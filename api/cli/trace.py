@@ -96,12 +96,14 @@ def _inverse(
         found: dict[str, Any] = client.get("/api/v1/config/trace", **asked)
         return found
     from reconciler import graph
+    from reconciler.documents.complaints import nearest
     from schema.traces import InverseTrace
 
     compiled = local.compiled(local.open_tree(repo, rev=rev), repo)
     carried = graph.carriers(compiled, subject, name)
     if carried is None:
-        raise Problem(f"there is no {subject} {name}")
+        known = compiled.crates if subject == "configcrate" else compiled.usercrates
+        raise Problem(f"there is no {subject} {name}", hint=nearest(name, known))
     # Nobody is enrolled in a repository: what there is to say is said of match blocks.
     refs = graph.tree_refs(compiled, carried)
     answer = InverseTrace(subject=subject, value=name, include_tree=True, envoys=[], tree_refs=refs)

@@ -62,7 +62,7 @@ def why(graph: Graph, host: Host, subject: str) -> Explanation:
     Raises:
         NoSubject
     """
-    if not subject.strip().rpartition(":")[2].strip("=/ "):
+    if explanations.names_nothing(subject):
         raise NoSubject("name a resource, var, crate, role, environment or usercrate")
     return explanations.why(graph, host.hostname, subject, traits=host.traits, known_hosts=host.others)
 

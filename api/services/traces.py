@@ -13,6 +13,7 @@ from api.storage import envoys as envoy_rows
 from api.storage.envoys import Known
 from api.storage.rows import MAX_PAGE
 from reconciler import graph as graphs
+from reconciler.documents.complaints import nearest
 from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
 from schema.errors import Invalid, NotFound
 from schema.traces import InverseTrace, TracedEnvoy
@@ -164,7 +165,8 @@ def carriers(graph: Graph, subject: Literal["configcrate", "usercrate"], name: s
     """
     found = graphs.carriers(graph, subject, name)
     if found is None:
-        raise CrateNotFound(f"there is no {subject} {name}")
+        hint = nearest(name, graph.crates if subject == "configcrate" else graph.usercrates)
+        raise CrateNotFound(f"there is no {subject} {name}", **({"hint": hint} if hint else {}))
     return found
 
 

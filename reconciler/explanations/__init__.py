@@ -9,4 +9,5 @@ from __future__ import annotations
 from reconciler.explanations.causes import Host as Host
 from reconciler.explanations.causes import causes as causes
 from reconciler.explanations.coverage import coverage as coverage
+from reconciler.explanations.subjects import names_nothing as names_nothing
 from reconciler.explanations.why import why as why

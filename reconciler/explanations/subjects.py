@@ -44,6 +44,11 @@ class Subject(NamedTuple):
     """The value that a var was expected to have, if one was named."""
 
 
+def names_nothing(text: str) -> bool:
+    """Whether a text is no subject at all: empty, or a word for a kind with no name."""
+    return not text.strip().rpartition(":")[2].strip("=/ ")
+
+
 def read(text: str, graph: Graph, profile: Profile | None) -> tuple[Subject, list[str]]:
     """The subject that a text means, and the others that it could mean."""
     text = text.strip()

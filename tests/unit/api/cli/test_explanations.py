@@ -102,6 +102,10 @@ def test_what_is_kept_out_ends_1_and_shows_the_clause(vigo: Vigo, repo: str) -> 
     code, out, _ = vigo("why", "web02", "nginx", "--repo", repo)
     assert code == 1
     assert out.endswith("elsewhere:\n  roles.vgo:1:30: role web lists nginx\n")
+    assert vigo("why", "web01", "crate:", "--repo", repo)[::2] == (
+        1,
+        "error: name a resource, var, crate, role, environment or usercrate\n",
+    )
     code, out, _ = vigo("why", "web01", "ngimx", "--repo", repo)
     assert (code, out.splitlines()[-1]) == (1, "hint: did you mean nginx?")
 

@@ -59,6 +59,8 @@ def test_a_crate_that_nobody_has_and_one_that_is_not_there_are_told_apart(vigo: 
     assert (ran.code, ran.out + ran.err) == (0, "no enrolled host has unused\n")
     ran = vigo("trace", "--configcrate", "nowhere", "--repo", repo)
     assert (ran.code, ran.err) == (1, "error: there is no configcrate nowhere\n")
+    ran = vigo("trace", "--configcrate", "ngnix", "--repo", repo)
+    assert (ran.code, ran.err) == (1, "error: there is no configcrate ngnix\nhint: did you mean nginx?\n")
 
 
 def test_a_server_tells_its_hosts(connected: Vigo, server: Server) -> None:
