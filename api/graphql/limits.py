@@ -35,7 +35,6 @@ MAX_FIELDS: Final = 1_000
 MAX_ALIASES: Final = 30
 MAX_COST: Final = 20_000
 """Objects that may be read: each page counts its size times the sizes of the pages around it."""
-MAX_VARIABLES_BYTES: Final = 32 * 1024
 
 PAGE_ARGUMENTS: Final = ("first", "limit")
 MAX_PAGE: Final = 200

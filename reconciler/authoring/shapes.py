@@ -94,11 +94,6 @@ def about_type(name: str) -> str:
     return inspect.cleandoc(spec.__doc__ or "") if spec is not None else ""
 
 
-def about_document(kind: Kind) -> str:
-    """What a kind of document is."""
-    return inspect.cleandoc(MODELS[kind].__doc__ or "")
-
-
 def _is_defaults(kind: Kind, path: Path) -> bool:
     return path == ("defaults",) and issubclass(MODELS[kind], Configcrate)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Final
 
 from reconciler.documents import Documents
 from reconciler.graph.linking import Linked
@@ -80,6 +79,3 @@ class Compilation:
     """By file, line and column."""
     documents: Documents | None = None
     """What was read, sound or not."""
-
-
-NO_MATCHER: Final = Matcher(())

@@ -60,8 +60,6 @@ class Pool:
         self._idle: Final[list[_Child]] = []
         self._lock: Final = threading.Lock()
         self._closed = False
-        self.busy = 0
-        """Who has jobs here now, or waits to."""
         # Whoever forgets to close it leaves no child behind.
         weakref.finalize(self, _end_all, self._idle)
 
@@ -71,23 +69,9 @@ class Pool:
         Args:
             deadline_s: for all of them together, waiting for a child included.
         """
-        with self._lock:
-            self.busy += 1
-        try:
-            return self._run(jobs, time.monotonic() + deadline_s)
-        finally:
-            with self._lock:
-                self.busy -= 1
-
-    def close(self) -> None:
-        """End the children. One that is at work is ended when its batch is done."""
-        with self._lock:
-            self._closed = True
-            _end_all(self._idle)
-
-    def _run(self, jobs: Sequence[Any], until: float) -> list[Any]:
+        until = time.monotonic() + deadline_s
         answers: list[Any] = []
-        if not jobs or not self._free.acquire(timeout=max(0.0, until - time.monotonic())):
+        if not jobs or not self._free.acquire(timeout=deadline_s):
             return [{"refused": TOO_LONG} for _ in jobs]
         try:
             while len(answers) < len(jobs) and time.monotonic() < until:
@@ -101,6 +85,12 @@ class Pool:
         finally:
             self._free.release()
         return answers + [{"refused": TOO_LONG} for _ in jobs[len(answers) :]]
+
+    def close(self) -> None:
+        """End the children. One that is at work is ended when its batch is done."""
+        with self._lock:
+            self._closed = True
+            _end_all(self._idle)
 
     def _child(self) -> _Child:
         while True:
