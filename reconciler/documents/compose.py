@@ -55,6 +55,8 @@ class Composed(NamedTuple):
     item_lines: dict[str, list[int]]
     """Key of a top-level list → the line of each of its items."""
     complaints: list[Complaint]
+    plain: bool = False
+    """Whether `is_plain` holds of the data; it may also be false where that is not known."""
 
 
 class _Stop(Exception):
@@ -82,7 +84,9 @@ def compose(source: bytes) -> Composed:
         composer.complain("yaml.syntax", 1, 1, str(error))
     if b"\t" in source and not composer.complaints:
         composer.complaints.extend(_tabs(source))
-    return Composed(data, composer.item_lines, composer.complaints)
+    # A key beyond the Basic Multilingual Plane stands there as it is, or as an escape of eight digits.
+    plain = not composer.floats and ((source.isascii() and b"\\U" not in source) or is_plain(data))
+    return Composed(data, composer.item_lines, composer.complaints, plain)
 
 
 def resolve(text: str) -> Any:
@@ -136,6 +140,7 @@ class _Composer:
         "_named",
         "_open",
         "complaints",
+        "floats",
         "item_lines",
         "nodes",
     )
@@ -149,6 +154,7 @@ class _Composer:
         self._open: Final[set[str]] = set()
         self._expanded = 0
         self.nodes = 0
+        self.floats = False
         self.item_lines: Final[dict[str, list[int]]] = {}
         self.complaints: Final[list[Complaint]] = []
 
@@ -261,11 +267,13 @@ class _Composer:
 
     def _plain(self, event: Any, text: str) -> Any:
         try:
-            return resolve(text)
+            value = resolve(text)
         except OverflowError as error:
             shown = text if len(text) <= 40 else text[:40] + "..."
             self._blame("yaml.number", event, f"{shown} is {error}", "quote it if it is meant as text")
             return 0
+        self.floats |= type(value) is float
+        return value
 
     def _tagged(self, event: Any, text: str) -> Any:
         tag = event.tag
@@ -283,6 +291,7 @@ class _Composer:
         value = self._plain(event, text)
         if not isinstance(value, meant[tag]) or (tag != _CORE + "bool" and isinstance(value, bool)):
             self._blame("yaml.tag", event, f"{text[:40]} is not of the type that its tag says")
+        self.floats |= tag == _CORE + "float"
         return float(value) if tag == _CORE + "float" and isinstance(value, int) else value
 
     def _alias(self, event: Any, depth: int) -> Any:

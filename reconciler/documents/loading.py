@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from reconciler.documents import codes, flaws, marks, operators, resources, validate, variables
 from reconciler.documents.complaints import Complaint, diagnostic
-from reconciler.documents.compose import compose, is_plain
+from reconciler.documents.compose import compose
 from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
@@ -338,7 +338,7 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         model, found, kept = validate.judge(composed.data, MODELS[kind])
         if kind in _WITH_RESOURCES:
             found += resources.check(composed.data)
-        found += variables.check(kind, composed.data)
+        found += variables.check(kind, composed.data, secrets=variables.may_name_secrets(source))
         found += operators.check(kind, composed.data)
     else:
         model, kept = None, {}
@@ -348,8 +348,7 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         positions = marks.read(source)
         complaints += [flaws.complaint(flaw, positions) for flaw in found]
     complaints.sort(key=lambda each: (each.line, each.column, each.code))
-    plain = is_plain(composed.data)
-    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept, len(source), plain)
+    return Parsed(composed.data, model, composed.item_lines, tuple(complaints), kept, len(source), composed.plain)
 
 
 def errors(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

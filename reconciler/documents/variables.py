@@ -18,10 +18,19 @@ DYNAMIC_SECRET: Final = re.compile(r"secret:[A-Za-z0-9_./-]*\{[{%]")
 """A secret whose name would only be known after rendering."""
 
 
-def check(kind: Kind, data: Any) -> list[Flaw]:
-    """What is wrong with the vars of a document; `data` is all of it."""
+def may_name_secrets(source: bytes) -> bool:
+    """Whether some text in a file may hold `secret:`, as it is or by escapes."""
+    return b"secret:" in source or b"\\" in source
+
+
+def check(kind: Kind, data: Any, *, secrets: bool = True) -> list[Flaw]:
+    """What is wrong with the vars of a document; `data` is all of it.
+
+    Args:
+        secrets: whether there may be any in it.
+    """
     found = [flaw for path, vars_ in _vars_of(kind, data) for flaw in _check(vars_, path)]
-    if kind in (Kind.CONFIGCRATE, Kind.USERCRATE) and isinstance(data, dict):
+    if secrets and kind in (Kind.CONFIGCRATE, Kind.USERCRATE) and isinstance(data, dict):
         for key in ("defaults", "resources"):
             found += _misnamed(data.get(key), (key,))
     return found

@@ -16,6 +16,8 @@ _LOOP: Final = frozenset(
 )
 _SAME_ITEMS: Final = frozenset({"sort", "unique", "reverse", "list", *TESTING})
 _PAIRS: Final = frozenset({"items", "dictsort"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Local:
     """A local name: the path it stands for, where it stands for one, and a number that tells it from its namesakes."""
@@ -259,7 +261,8 @@ class Walk:
         for step in reversed(keys):
             if isinstance(step, nodes.Attribute):
                 key: Any = step.name
-                self._complain(step)
+                if "__" in key:  # nothing else is wrong with a key
+                    self._complain(step)
             elif isinstance(step.key, nodes.Literal):
                 key = step.key.value
             else:
@@ -332,6 +335,8 @@ class Walk:
 
     def _known(self, written: Path) -> int:
         """How many parts of a written path are known to be there; of a root alone, none."""
+        if not self.facts and not self.given:
+            return 0
         known = self.facts | self.given
         return next((length for length in range(len(written), 1, -1) if written[:length] in known), 0)
 

@@ -28,6 +28,7 @@ from schema import secrets
 from schema.diagnostics import Diagnostic
 from schema.documents.configcrates import Configcrate, Resource
 from schema.documents.usercrates import Usercrate
+from schema.expressions import has_tags
 from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
 from schema.resources import RESOURCES
@@ -130,7 +131,7 @@ class _Compiler:
             plain["vars"] = self.model.vars
         if self.users is not None:
             plain |= self.users.shown()
-        body = encoding.dumps(plain)
+        body = encoding.dumps(plain, plain=self.document.parsed.plain)
         named = secrets.find(plain) if b"secret:" in body else ()
         return Crate(
             self.document,
@@ -239,6 +240,8 @@ class _Compiler:
             else:
                 self._templates(resource.foreach, self._path(entry, "foreach"), None, given)
         for key, value in entry.spec.items():
+            if isinstance(value, str) and key != "source" and not has_tags(value):
+                continue
             where = self._where(entry, key)
             if key == "source" and isinstance(value, str):
                 self._source(value, where, items, given)

@@ -62,6 +62,8 @@ class _Parser:
         for piece in self.pieces:
             if piece.kind == "data":
                 found.append(nodes.Data(piece.at, piece.text))
+            elif piece.kind == "path":
+                found.append(nodes.Output(piece.at, _path(piece.tokens[0])))
             elif piece.kind == "output":
                 parser = Parser(piece.tokens)
                 found.append(nodes.Output(piece.at, parser.bare_sequence()))
@@ -175,3 +177,15 @@ class _Parser:
             raise parser.fault("write {% set name = value %}; set blocks are no part of the language")
         parser.expect(closer)
         return tuple(targets), unpack
+
+
+def _path(token: Token) -> Expression:
+    """What the parser would make of names and dots."""
+    first, *keys = token.value.split(".")
+    at = token.at
+    node: Expression = nodes.Name(at, first)
+    at += len(first) + 1
+    for key in keys:
+        node = nodes.Attribute(at, node, key)
+        at += len(key) + 1
+    return node

@@ -29,7 +29,10 @@ class Token(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One part of a template: `data` (text to copy), `output` (`{{ }}`) or `statement` (`{% %}`)."""
+    """One part of a template: `data` (text to copy), `output` (`{{ }}`), `statement` (`{% %}`), or `path`.
+
+    A `path` is an output of names and dots alone, as most are: it has one token, all of it.
+    """
 
     kind: str
     text: str
@@ -50,6 +53,13 @@ _TOKEN: Final = re.compile(
       | (?P<string>'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*")
       | (?P<operator>//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,;])""",
     re.VERBOSE | re.DOTALL,
+)
+_PATH: Final = re.compile(
+    r"""[ ]*
+        (?!(?:[Tt]rue|[Ff]alse|[Nn]one|and|or|not|if|else|in|is)\b)
+        (?P<path>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15})
+        [ ]*\}\}""",
+    re.VERBOSE | re.ASCII,
 )
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
 _MARK: Final = re.compile(r"\{[{%#]")
@@ -89,6 +99,13 @@ def pieces(text: str) -> Iterator[Piece]:
             if closing is None:
                 raise ExpressionError("{# has no #}", Kind.SYNTAX, at=start)
             at = closing.end()
+        elif tag == "{" and (path := _PATH.match(text, found.end())) is not None:
+            names = path["path"]
+            words += 2 * names.count(".") + 2
+            if words > MAX_TOKENS:
+                raise ExpressionError(f"more than {MAX_TOKENS} words in tags", Kind.LIMIT, at=start)
+            yield Piece("path", "", [Token("name", names, path.start("path"))], start)
+            at = path.end()
         else:
             tokens, at = _tag(text, found.end(), _OUTPUT_END if tag == "{" else _STATEMENT_END, start)
             words += len(tokens)

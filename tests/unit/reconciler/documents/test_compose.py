@@ -174,3 +174,37 @@ def test_plain_is_what_orjson_writes_as_rfc_8785_does() -> None:
     assert not is_plain({"a": [{"b": 1.0}]})
     assert not is_plain({"\U0001f600": 1})
     assert is_plain({"a": "\U0001f600"})
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a: [1, x, null, true]", True),
+        ("a: 1.5", False),
+        ("a: {b: [!!float 1]}", False),
+        ("ü: 1", True),
+        ("\U0001f600: 1", False),
+        ('"\\U0001f600": 1', False),
+        ('"\\u00fc": 1', True),
+        ("a: \U0001f600", True),
+    ],
+)
+def test_composing_tells_what_is_plain(text: str, plain: bool) -> None:
+    composed = compose(text.encode())
+
+    assert composed.plain is is_plain(composed.data) is plain
+
+
+@given(
+    st.recursive(
+        st.one_of(st.text(max_size=3), st.floats(), st.integers()),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+        max_leaves=8,
+    )
+)
+def test_what_composing_calls_plain_is(value: Any) -> None:
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump(value, stream)
+    composed = compose(stream.getvalue().encode("utf-8", "replace"))
+
+    assert not composed.plain or is_plain(composed.data)

@@ -136,3 +136,12 @@ def test_a_condition_may_be_written_as_a_boolean() -> None:
     assert parsed.complaints == ()
     assert isinstance(parsed.model, Configcrate)
     assert (parsed.model.when, parsed.model.resources[0].when) == ("false", "true")
+
+
+@pytest.mark.parametrize("text", ["secret:a//b", '"\\x73ecret:a//b"', '"sec\\\n      ret:a//b"'])
+def test_a_secret_with_a_bad_name_is_found_however_it_is_written(text: str) -> None:
+    source = f"name: a\nresources:\n  - type: file\n    path: /a\n    content: {text}\n"
+
+    parsed = parse(source.encode(), Kind.CONFIGCRATE)
+
+    assert [each.code for each in parsed.complaints] == ["secret.name"]
