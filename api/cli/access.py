@@ -61,7 +61,8 @@ def discover(
     if address is None:
         raise Problem(
             "which server?",
-            hint="give --server URL or VIGO_SERVER, write ~/.config/vigo/cli.toml, or on the server's host --data-dir",
+            hint="give --server URL or VIGO_SERVER, write ~/.config/vigo/cli.toml, or on the server's host --data-dir"
+            " or VIGO_DATA_DIR: a directory with which `vigo serve` has run",
         )
     if server is not None and found.get("server") not in (None, server):
         found = {}  # what is known of one server is not told to another

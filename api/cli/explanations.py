@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_TRAITS_BYTES: Final = 1024 * 1024
 MAX_HOSTS_BYTES: Final = 64 * 1024 * 1024
 LONGEST_VALUE: Final = 60
+_BEFORE: Final = 12
+"""Characters that are shown of what two long values have in common."""
 MOST_EXPLAINED: Final = 20
 """Differences that are shown under one cause, unless all are asked for."""
 
@@ -315,10 +317,23 @@ def _difference(each: dict[str, Any]) -> str:
     if each.get("keys"):
         said += f" ({', '.join(each['keys'])})"
     if each["kind"] in ("var", "environment"):
-        said += f": {_short(each.get('one'))} | {_short(each.get('other'))}"
+        one, other = _apart(each.get("one"), each.get("other"))
+        said += f": {one} | {other}"
     elif "one" in each or "other" in each:
         said += f": {_has(each.get('one'))} | {_has(each.get('other'))}"
     return said
+
+
+def _apart(one: object, other: object) -> tuple[str, str]:
+    """Two values, cut so that where they begin to differ is seen."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
+    shorter = min(map(len, texts))
+    same = next((at for at, (mine, theirs) in enumerate(zip(*texts, strict=False)) if mine != theirs), shorter)
+    if None in (one, other) or same < LONGEST_VALUE // 2:
+        return _short(one), _short(other)
+    start = same - _BEFORE
+    first, second = (_cut(f"…{text[start:]}") for text in texts)
+    return first, second
 
 
 def _has(value: object) -> str:
@@ -353,5 +368,8 @@ def _show_coverage(found: dict[str, Any]) -> None:
 def _short(value: object, longest: int = LONGEST_VALUE) -> str:
     if value is None:
         return "-"
-    text = json.dumps(value, ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False), longest)
+
+
+def _cut(text: str, longest: int = LONGEST_VALUE) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -211,3 +211,14 @@ def test_a_repository_that_is_not_valid_ends_2(vigo: Vigo, repo: str) -> None:
     Path(repo, "common.vgo").write_text("configcrates: [bsae]\n")
     for command in (["why", "web01", "nginx"], ["diff", "web01", "web02"], ["coverage"]):
         assert vigo(*command, "--repo", repo)[0] == 2
+
+
+def test_two_long_values_are_cut_where_they_differ(connected: Vigo, server: Server) -> None:
+    long = ["a" * 100]
+    side = {"hostname": "h", "commit": "c", "traits": False}
+    found = {"kind": "var", "name": "allow", "one": [*long, "web"], "other": [*long, "db"]}
+    cause = {"kind": "name", "text": "their names differ", "of": "both", "explains": [found]}
+    answer = {"one": side, "other": side, "alike": False, "differences": 1, "causes": [cause], "smallest": True}
+    server.answers["GET /api/v1/config/diff"] = (200, answer)
+    _, out, _ = connected("diff", "h", "i")
+    assert 'var allow: …aaaaaaaa", "web"] | …aaaaaaaa", "db"]' in out
