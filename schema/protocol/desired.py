@@ -103,8 +103,8 @@ class Catalog(SignedShape):
     secrets: list[str]
     """Names of the secrets its resources refer to, sorted: what an envoy under it is entitled to, and no more."""
     usercrates: list[CrateRef] = []
-    """To be applied once per user, after all crates. The key is in a catalog only when there are any: without, its bytes
-    are those that agents know from before there were usercrates; with it, such an agent refuses the catalog."""
+    """To be applied once per user, after all crates. The key is in a catalog only when there are any: without, its
+    bytes are those that agents know from before there were usercrates; with it, such an agent refuses the catalog."""
 
 
 class Assignment(SignedShape):
