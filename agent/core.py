@@ -217,7 +217,7 @@ class Core:
         return effects
 
     def _certified(self, event: Certified, now: float) -> list[Effect]:
-        self._renewal.certified(event.left_s, event.life_s, now)
+        self._renewal.certified(event.left_s, event.life_s, now, fresh=event.fresh)
         if not event.fresh:
             return []
         # The server lets the old one go once it has seen the new one: show it now, not some day.

@@ -5,10 +5,12 @@ The other two keys of an identity stay: what is sealed to one, and what the othe
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Final, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -57,13 +59,15 @@ class Credentials:
         """Show this certificate (PEM) from the next connection on. Interrupted anywhere, it is the old one or the new.
 
         Raises:
-            AnswerUnusable: it is not for the key that was asked for, or names somebody else.
+            AnswerUnusable: it is not for the key that was asked for, names somebody else, or is not of the pinned CA.
             OSError: it cannot be kept.
         """
         key, self._next = self._next, None
         if key is None:
             raise AnswerUnusable("no certificate was asked for")
         found = certificate_for(certificate, key.public_key(), self._identity.project, self._identity.envoy_id)
+        if not self._issued(found):
+            raise AnswerUnusable("the certificate is not signed by the CA that this agent trusts")
         files = {
             "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
             "cert.pem": certificate.encode(),
@@ -77,6 +81,13 @@ class Credentials:
         self._state.save_renewal(files, identity)
         self._identity = identity
         self.context = self._context()
+
+    def _issued(self, certificate: x509.Certificate) -> bool:
+        for authority in x509.load_pem_x509_certificates(self._state.file("ca.pem").read_bytes()):
+            with contextlib.suppress(ValueError, TypeError, InvalidSignature):
+                certificate.verify_directly_issued_by(authority)
+                return True
+        return False
 
     def _context(self) -> ssl.SSLContext:
         file = self._state.file

@@ -75,7 +75,7 @@ class Drifted(NamedTuple):
 
 
 class Certified(NamedTuple):
-    """How long the certificate lasts that the agent shows: at each connection, and once a new one is in its place."""
+    """How long the certificate lasts that the agent shows: at each welcome, and once a new one is in its place."""
 
     left_s: float
     life_s: float

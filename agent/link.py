@@ -207,7 +207,7 @@ class Link:
         return event
 
     def _certified(self, *, fresh: bool = False) -> fx.Event:
-        life = self._credentials.life(self._clock.now())
+        life = self._credentials.life(self._clock.now() + round(self._skew_s * 1e6))
         return fx.Certified(life.left_s, life.whole_s, fresh)
 
     def _requested(self) -> fx.Event:
@@ -241,7 +241,6 @@ class Link:
                 user_agent_header=f"vigo-agent/{VERSION}",
             )
             self._outgoing = asyncio.Queue()
-            self._post(self._certified())
             self._post(fx.Connected())
             writer = asyncio.get_running_loop().create_task(self._write(socket, self._outgoing))
             async for data in socket:
@@ -288,6 +287,7 @@ class Link:
         self._skew_s = (micros - self._clock.now()) / 1e6
         if abs(self._skew_s) > MAX_SKEW_S:
             _log.warning("this clock and the server's differ by %.0f s", self._skew_s)
+        self._post(self._certified())  # by the server's clock, which is the one that will judge the certificate
         self._show(connected=True)
 
     def _show(self, *, connected: bool, reason: str = "") -> None:

@@ -25,15 +25,18 @@ class Renewal:
     def __init__(self, random: Callable[[], float]) -> None:
         self._random: Final = random
         self._due = math.inf
+        self._again = 0.0
+        """Not before this, since it was tried just now."""
         self._ends = math.inf
         self._offered = False
         """Whether the server renews."""
         self._asked = False
 
-    def certified(self, left_s: float, life_s: float, now: float) -> None:
-        """The agent shows a certificate with this much of its life left."""
+    def certified(self, left_s: float, life_s: float, now: float, *, fresh: bool = False) -> None:
+        """The agent shows, or with `fresh` is about to show, a certificate with this much of its life left."""
         self._ends = now + left_s
-        self._asked = False
+        if fresh:
+            self._again = 0.0
         begin = self._ends - life_s * (1 - RENEW_AT)
         self._due = max(now, begin + life_s * SPREAD * self._random())
 
@@ -43,7 +46,7 @@ class Renewal:
 
     def due(self) -> float:
         """When `wake` has something to do, while connected."""
-        return self._due if self._offered else math.inf
+        return max(self._due, self._again) if self._offered else math.inf
 
     def wake(self, now: float) -> list[Effect]:
         """Ask, if it is time."""
@@ -66,4 +69,4 @@ class Renewal:
 
     def _later(self, now: float) -> None:
         wait = min(RETRY_S, max(MIN_RETRY_S, (self._ends - now) / 20))
-        self._due = now + wait * (0.5 + self._random())
+        self._again = now + wait * (0.5 + self._random())

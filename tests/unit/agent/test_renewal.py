@@ -63,6 +63,20 @@ def test_a_server_that_cannot_is_not_asked() -> None:
     assert renewal.due() == float("inf")
 
 
+def test_a_connection_that_comes_and_goes_does_not_ask_each_time() -> None:
+    renewal = Renewal(lambda: 0.5)
+    now = 1000.0
+    asked = 0
+    for _ in range(100):
+        renewal.welcomed([RENEW])
+        renewal.certified(5 * 86_400.0, LIFE, now)
+        asked += len(renewal.wake(now))
+        now += 10.0
+    assert asked == 1
+    renewal.certified(29.99 * 86_400.0, LIFE, now, fresh=True)
+    assert renewal.due() > now + 15 * 86_400.0
+
+
 def test_what_is_not_answered_is_asked_again_and_what_was_not_asked_for_is_not_taken() -> None:
     renewal = Renewal(lambda: 0.5)
     renewal.certified(5 * 86_400.0, LIFE, 1000.0)
@@ -92,6 +106,15 @@ def test_a_fresh_pair_is_taken_and_the_other_keys_stay(authority: Authority, sig
         state.identity().expires
         == x509.load_pem_x509_certificate(after["cert.pem"]).not_valid_after_utc.timestamp() * 1e6
     )
+
+
+def test_a_certificate_of_another_authority_is_not_taken(signer: Signer, state: State) -> None:
+    credentials = Credentials(state, state.identity())
+    before = state.file("cert.pem").read_bytes()
+    ours = x509.load_pem_x509_csr(credentials.request().encode()).public_key()
+    with pytest.raises(AnswerUnusable, match="not signed by the CA"):
+        credentials.install(Authority().agent(ours, signer.project, signer.envoy_id))
+    assert state.file("cert.pem").read_bytes() == before
 
 
 def test_a_certificate_for_another_key_or_envoy_is_not_taken(
@@ -159,7 +182,7 @@ def test_an_agent_renews_reconnects_and_goes_on(authority: Authority, signer: Si
     other = ec.generate_private_key(ec.SECP256R1()).public_key()
     gateway.issue = lambda csr: authority.agent(other, signer.project, signer.envoy_id)
     try:
-        agent.core._renewal._later = lambda now: setattr(agent.core._renewal, "_due", now + 0.05)  # type: ignore[method-assign]
+        agent.core._renewal._later = lambda now: setattr(agent.core._renewal, "_again", now + 0.05)  # type: ignore[method-assign]
         agent.start()
         gateway.until(lambda: len(gateway.renewals) > 2)
         assert len(gateway.shown) == 1, "what cannot be used changes nothing"
