@@ -6,7 +6,7 @@ told raises `Unknown`; what would fail on the host raises `Broken`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from reconciler import expressions
 from reconciler.expectations.stated import StatedAnswers, StatedTraits
-from reconciler.expressions.secrecy import secrets_read
+from reconciler.expressions.secrecy import derived, derived_in, secrets_read
 from reconciler.graph import Graph
 from reconciler.graph.linking import TEMPLATE, Linked
 from reconciler.graph.profiles import Profile
@@ -111,6 +111,9 @@ class Host:
         if resource.foreach is None:
             return [Instance(resource, linked, number, resource.id, scope)]
         items = resource.foreach
+        names = derived(items, scope, template=False) if isinstance(items, str) else derived_in(items, scope)
+        if names:
+            raise needs(names, "what `foreach` goes through")
         given = self._value(items, scope) if isinstance(items, str) else self._rendered(items, scope)
         if not isinstance(given, list):
             raise Broken("foreach is no list")
@@ -130,7 +133,20 @@ class Host:
             Broken: as of `instances`.
         """
         key = RESOURCES[instance.resource.type].IDENTITY
+        if names := derived_in(instance.resource.spec.get(key), instance.scope):
+            raise needs(names, key)
         return str(self._rendered(instance.resource.spec.get(key, ""), instance.scope))
+
+    def derived(self, instance: Instance) -> Mapping[str, Sequence[str]]:
+        """The parameters that compute with secrets, by name: what `parameters` and `content` give there is not what
+        the host has. Each with the names of those secrets.
+        """
+        found = {key: derived_in(value, instance.scope) for key, value in instance.resource.spec.items()}
+        source = instance.resource.spec.get(SOURCE)
+        if isinstance(source, str) and source.endswith(TEMPLATE):
+            text = self._text(instance, source)
+            found[CONTENT] = derived(text, instance.scope, template=True) if text is not None else []
+        return {key: names for key, names in found.items() if names}
 
     def parameters(self, instance: Instance) -> dict[str, Any]:
         """Its parameters as its type takes them, defaults included; those that are not set are left out.
@@ -160,15 +176,18 @@ class Host:
         if source is None:
             text = parameters.get(CONTENT)
             return text if isinstance(text, str) else None
+        text = self._text(instance, source)
+        if text is None or not source.endswith(TEMPLATE):
+            return text
+        return str(self._guarded(source, text, instance.scope))
+
+    def _text(self, instance: Instance, source: str) -> str | None:
         delivered = instance.linked.content.get(source)
         data = self._graph.object(delivered.ref.sha256) if delivered is not None else None
-        if data is None:
-            return None
         try:
-            text = data.decode("utf-8")
+            return data.decode("utf-8") if data is not None else None
         except UnicodeDecodeError:
             return None
-        return str(self._guarded(source, text, instance.scope)) if source.endswith(TEMPLATE) else text
 
     def values(self, dotted: str) -> dict[str, Any]:
         """All vars, by the crate whose own defaults have a say in this one; the key is empty where none has."""
@@ -189,7 +208,7 @@ class Host:
 
     def _holds(self, condition: str, scope: Mapping[str, Any]) -> bool:
         analysis = expressions.analyse(condition, template=False)
-        if names := secrets_read(condition, analysis, scope["vars"]):
+        if names := secrets_read(condition, analysis, scope):
             raise Unknown(f"secret:{names[0]}: nobody but the host has the value that `{condition}` asks for")
         return bool(self._value(condition, scope))
 
@@ -235,6 +254,12 @@ class Host:
             if (key,) in wants_text and key != "mode" and isinstance(rendered[key], int | float):
                 rendered[key] = self._guarded(key, str(written), scope)
         return model.model_validate(rendered)
+
+
+def needs(names: Sequence[str], what: str) -> Unknown:
+    """That something is computed from secrets, which stand here by name alone."""
+    listed = ", ".join(f"secret:{name}" for name in names)
+    return Unknown(f"{what} depends on {listed}, and nobody but the host has the value")
 
 
 def resources_of(linked: Linked) -> Iterator[tuple[int, CompiledResource]]:

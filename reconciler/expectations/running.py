@@ -21,6 +21,7 @@ from reconciler.expectations.hosts import (
     Subject,
     Unknown,
     identities,
+    needs,
     resources_of,
 )
 from reconciler.expectations.origins import Origin
@@ -207,10 +208,19 @@ class _Test:
             self._fail(at, about, "present", gone, origin, hint="" if found else _why_not(host, target(about[10:])))
 
     def _sees_it_gone(self, instance: Instance, host: Host) -> bool:
-        return "state" in instance.resource.spec and host.parameters(instance).get("state") in _GONE
+        if "state" in (derived := host.derived(instance)):
+            raise needs(derived["state"], "state")
+        return "state" in instance.resource.spec and self._rendered(host, instance).get("state") in _GONE
 
     def _parameters(self, instance: Instance, expected: Any, at: Path, about: str, host: Host) -> None:
-        values = host.parameters(instance)
+        derived = host.derived(instance)
+        for name in [each for each in derived if each in expected]:
+            origin = self._origin(instance, SOURCE if SOURCE in instance.resource.spec and name == CONTENT else name)
+            self._cannot(needs(derived[name], "it"), (*at, name), f"{about}.{name}", "a value", origin)
+        expected = {name: value for name, value in expected.items() if name not in derived}
+        if not expected:
+            return
+        values = self._rendered(host, instance)
         if CONTENT in expected:
             text = host.content(instance, values)
             if text is None and SOURCE in values:
@@ -228,13 +238,26 @@ class _Test:
                 found, hint = ("nothing" if found == "nothing" else "something else, which is not shown"), ""
             self._fail(where, f"resources.{what}{below}", mismatch.expected, found, origin, hint)
 
+    def _rendered(self, host: Host, instance: Instance, *, content: bool = False) -> dict[str, Any]:
+        """Its parameters; what fails with a secret's name may well be good with its value."""
+        try:
+            values = host.parameters(instance)
+            if content:
+                host.content(instance, values)
+        except Broken as error:
+            if derived := host.derived(instance):
+                names = sorted({name for each in derived.values() for name in each})
+                raise needs(names, f"whether it renders ({error})") from error
+            raise
+        return values
+
     def _renders(self, host: Host) -> None:
         at = ("expect", "renders")
         for linked in host.crates.values():
             for number, resource in resources_of(linked):
                 try:
                     for instance in host.instances(linked, number):
-                        host.content(instance, host.parameters(instance))
+                        self._rendered(host, instance, content=True)
                 except (Unknown, Broken) as error:
                     origin = self._origin(Instance(resource, linked, number, resource.id, {}))
                     self._cannot(error, at, f"resources.{resource.id}", "renders", origin)

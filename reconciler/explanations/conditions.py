@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
 from reconciler.expressions import EACH, Analysis
-from reconciler.expressions.secrecy import secrets_read
+from reconciler.expressions.secrecy import derived, secrets_read
 from reconciler.graph import Profile
 from reconciler.graph.linking import Linked
 from schema.expressions import ExpressionError, NoHost, Renderer
@@ -76,7 +76,7 @@ def judge(text: str, scope: Scope) -> Outcome:
     """Whether a bare expression holds."""
     analysis = expressions.analyse(text, template=False)
     asks = asked(analysis)
-    if names := secrets_read(text, analysis, scope["vars"]):
+    if names := secrets_read(text, analysis, scope):
         return Outcome(None, (*asks, *(f"secret:{name}" for name in names)))
     if "traits" not in scope and analysis.needs_traits:
         return Outcome(None, asks)
@@ -92,6 +92,8 @@ def items_of(foreach: str | Sequence[Any], scope: Scope) -> Items:
     asks = asked(analysis) if analysis is not None else ()
     if analysis is not None and "traits" not in scope and analysis.needs_traits:
         return Items(None, asks)
+    if isinstance(foreach, str) and (names := derived(foreach, scope, template=False)):
+        return Items(None, (*asks, *(f"secret:{name}" for name in names)))
     try:
         found = RENDERER.evaluate(foreach, scope) if isinstance(foreach, str) else foreach
     except ExpressionError:
@@ -103,6 +105,8 @@ def rendered(text: str, scope: Scope) -> str | None:
     """A template's text; None where it is not known here."""
     analysis = expressions.analyse(text, template=True)
     if "traits" not in scope and analysis.needs_traits:
+        return None
+    if derived(text, scope, template=True):
         return None
     try:
         return RENDERER.render(text, scope)

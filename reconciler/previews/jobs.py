@@ -149,9 +149,8 @@ class Jobs:
             files=dict(written.files),
             scope={"vars": vars_, "host": host, "traits": {}},
         )
-        keys = frozenset(key for key, value in vars_.items() if secrets.find(value))
-        if keys or "secret:" in str((written.spec, written.foreach, written.template, written.when)):
-            side["tainted"] = reading.tainted(written.when, written.foreach, written.spec, written.template, keys)
+        if secrets.find(vars_) or "secret:" in str((written.spec, written.foreach, written.template, written.when)):
+            side["tainted"] = reading.tainted(written.when, written.foreach, written.spec, written.template, vars_)
         return side
 
     def _keys(self, profile: Profile | None, written: Written | None) -> tuple[Any, ...]:

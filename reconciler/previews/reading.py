@@ -14,11 +14,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
-from reconciler.expressions import EACH
+from reconciler.expressions import EACH, secrecy
 from schema import secrets
 from schema.expressions import ExpressionError, has_tags, nodes
 from schema.expressions.statements import parse_template
-from schema.expressions.walking import children, walk
 from schema.traits import TRAITS
 
 ALL: Final = "*"
@@ -34,12 +33,7 @@ _ASKED: Final[Mapping[str, Path]] = {
     "is_container": ("traits", "hardware", "container"),
 }
 _OPEN: Final = frozenset({(path.partition(".")[0],) for path in TRAITS if "*" in path})
-_PASSING: Final = frozenset(
-    {"default", "d", "list", "sort", "dictsort", "items", "join", "indent", "reverse", "unique"}
-)
-"""Filters that hand a reference to a secret on as it is."""
 _ROOTS: Final = expressions.RESOURCE_ROOTS | {USER}
-_PASSING_METHODS: Final = frozenset({"items", "values", "keys", "get"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,79 +94,29 @@ def of(when: Iterable[str], foreach: Any, spec: Mapping[str, Any], templates: It
 
 
 def tainted(
-    when: Iterable[str], foreach: Any, spec: Mapping[str, Any], content: str | None, keys: frozenset[str]
+    when: Iterable[str], foreach: Any, spec: Mapping[str, Any], content: str | None, vars_: Mapping[str, Any]
 ) -> list[str]:
     """Attributes that do something with a secret's value, which nobody has here. `when` and `foreach` may be among
     them.
 
     Args:
         content: the template that its source names.
-        keys: top keys of vars that hold secrets.
     """
-    items = bool(secrets.find(foreach)) or (isinstance(foreach, str) and _reads(foreach, template=False, keys=keys))
-    found = ["when"] if any(_reads(text, template=False, keys=keys) for text in when) else []
-    if isinstance(foreach, str) and _derives(foreach, keys, template=False, items=False):
+    known: dict[str, Any] = {"vars": vars_}
+    found = ["when"] if any(_secrets_in(text, known) for text in when) else []
+    items = _secrets_in(foreach, known) if isinstance(foreach, str) else sorted(secrets.find(foreach))
+    if isinstance(foreach, str) and secrecy.derived(foreach, known, template=False):
         found.append("foreach")
-    for name, value in spec.items():
-        if any(_derives(text.text, keys, template=True, items=items) for text in _templates(value)):
-            found.append(name)
-    if content is not None and _derives(content, keys, template=True, items=items):
+    if items:  # which of them an item holds is not asked: all of them, at any of its keys
+        known["item"] = " ".join(f"secret:{name}" for name in items)
+    found += [name for name, value in spec.items() if secrecy.derived_in(value, known)]
+    if content is not None and secrecy.derived(content, known, template=True):
         found.append("content")
     return found
 
 
-def _reads(text: str, *, template: bool, keys: frozenset[str]) -> bool:
-    if "secret:" in text:
-        return True
-    return any(
-        path[0] == "vars" and (len(path) == 1 or path[1] in keys or ALL in keys) for path in _paths(text, template)
-    ) and bool(keys)
-
-
-def _derives(text: str, keys: frozenset[str], *, template: bool, items: bool) -> bool:
-    """Whether something is computed from a secret, or from a name that may stand for one."""
-    if not (items or _reads(text, template=template, keys=keys)):
-        return False
-    return any(_computes(node) and _touches(node, keys, items=items) for node in _all(text, template))
-
-
-def _computes(node: nodes.Expression) -> bool:
-    if isinstance(node, nodes.Filter):
-        return node.name not in _PASSING
-    if isinstance(node, nodes.Method):
-        return node.name not in _PASSING_METHODS
-    return isinstance(node, nodes.Slice | nodes.Binary | nodes.Compare | nodes.Call)
-
-
-def _touches(node: nodes.Expression, keys: frozenset[str], *, items: bool) -> bool:
-    todo = [node]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, nodes.Attribute | nodes.Item) and isinstance(each.node, nodes.Name):
-            key = each.name if isinstance(each, nodes.Attribute) else getattr(each.key, "value", None)
-            if each.node.name == "vars":
-                if key is None or key in keys:
-                    return True
-                todo += [] if isinstance(each, nodes.Attribute) else [each.key]
-                continue
-        if isinstance(each, nodes.Name) and (
-            each.name == "vars" or (each.name == "item" and items) or each.name not in _ROOTS
-        ):
-            return True
-        if isinstance(each, nodes.Literal) and isinstance(each.value, str) and "secret:" in each.value:
-            return True
-        todo += children(each)
-    return False
-
-
-def _all(text: str, template: bool) -> Iterator[nodes.Expression]:  # noqa: FBT001 - the analysis's own word
-    from schema.expressions.grammar import parse_expression
-    from schema.expressions.walking import expressions as below
-
-    try:
-        yield from below(parse_template(text).body) if template else walk(parse_expression(text))
-    except (ExpressionError, RecursionError):  # it fails on the host; there is nothing it reads
-        return
+def _secrets_in(expression: str, known: secrecy.Known) -> list[str]:
+    return secrecy.secrets_read(expression, expressions.analyse(expression, template=False, roots=_ROOTS), known)
 
 
 def _templates(value: Any) -> Iterator[_Text]:

@@ -413,3 +413,67 @@ def test_what_a_secret_decides_is_unknown() -> None:
     (told_one,) = map(told, found.failures)
     unknown = "secret:a/b: nobody but the host has the value that `vars.password == 'x'` asks for"
     assert told_one == f"4:33 resources.c/one: absent / unknown: {unknown}"
+
+
+DERIVING: Mapping[str, str] = {
+    "hosts.vgo": "envoys:\n  - {match: h, configcrates: [c]}\n",
+    "configcrates/c.vgo": (
+        "name: c\nvars: {pw: 'secret:a/b', db: {password: 'secret:c', port: 1}, users: [{name: ada, key: 'secret:d'}]}\n"
+        "resources:\n"
+        "  - {name: sum, type: file, path: /sum, mode: '0644', content: '{{ vars.pw | sha256 }}'}\n"
+        "  - {name: via, type: file, path: /via, source: files/via.j2}\n"
+        "  - {name: as-is, type: file, path: /as-is, content: '{{ vars.pw }} {{ vars.db.port + 1 }}'}\n"
+        "  - {name: named, type: file, path: '/{{ vars.pw | length }}', content: x}\n"
+        "  - {name: each, type: file, foreach: 'vars.pw.split()', path: '/each/{{ item }}', content: x}\n"
+        "  - {name: user, type: file, foreach: vars.users, path: '/u/{{ item.name | upper }}',"
+        " content: '{{ item.key | b64encode }}'}\n"
+        "  - {name: gone, type: file, path: /gone, state: \"{{ 'absent' if vars.pw == 'x' else 'file' }}\"}\n"
+    ),
+    "files/via.j2": "{% set x = vars.db.password %}{{ x | sha256 }}\n",
+}
+DIGEST = "content: {matches: '^[0-9a-f]{64}'}"
+
+
+@pytest.mark.parametrize(
+    ("expect", "about", "names"),
+    [
+        ("{c/sum: {" + DIGEST + "}}", "resources.c/sum.content: a value / unknown: it", "secret:a/b"),
+        ("{c/via: {" + DIGEST + "}}", "resources.c/via.content: a value / unknown: it", "secret:c"),
+        ("{c/user: {content: {contains: c2VjcmV0}}}", "resources.c/user.content: a value / unknown: it", "secret:d"),
+        ("{'file:/10': present}", "resources.file:/10: present / unknown: path", "secret:a/b"),
+        ("{c/each: present}", "resources.c/each: present / unknown: what `foreach` goes through", "secret:a/b"),
+        ("{c/gone: present}", "resources.c/gone: present / unknown: state", "secret:a/b"),
+    ],
+)
+def test_what_is_computed_from_a_secret_is_unknown(expect: str, about: str, names: str) -> None:
+    found = verdict(f"hosts: [h]\n    expect: {{resources: {expect}}}", DERIVING)
+    (told_one,) = (told(each).partition(" ")[2].partition(" [")[0] for each in found.failures)
+    assert told_one == f"{about} depends on {names}, and nobody but the host has the value"
+
+
+@pytest.mark.parametrize(
+    "expect",
+    [
+        "{c/sum: {mode: '0644', path: /sum}}",
+        "{c/as-is: {content: 'secret:a/b 2'}}",
+        "{'c/user[0]': {path: /u/ADA}}",
+        "{'file:/u/ADA': present}",
+    ],
+)
+def test_what_a_secret_has_no_part_in_is_known(expect: str) -> None:
+    found = verdict(f"hosts: [h]\n    expect: {{resources: {expect}}}", DERIVING)
+    assert found.passed, found.failures
+
+
+@pytest.mark.parametrize("text", ["{{ vars.pw | int }}", "{{ vars.pw | sha256 }}"])
+def test_what_does_not_render_with_a_secrets_name_may_well_with_its_value(text: str) -> None:
+    files = {
+        **DERIVING,
+        "configcrates/c.vgo": (
+            "name: c\nvars: {pw: 'secret:a/b'}\nresources:\n"
+            f"  - {{name: sum, type: file, path: /sum, mode: '{text}', content: x}}\n"
+        ),
+    }
+    found = verdict("hosts: [h]\n    expect: {renders: true}", files)
+    assert [each.found.startswith("unknown: whether it renders (mode") for each in found.failures] == [True]
+    assert "secret:a/b" in found.failures[0].found

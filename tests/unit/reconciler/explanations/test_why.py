@@ -394,3 +394,19 @@ def test_a_condition_on_a_secret_is_the_hosts_to_judge() -> None:
     found = explanations.why(whole, "h", "c/one")
     assert (found.presence, found.depends_on) == (Presence.CONDITIONAL, ["secret:a/b"])
     assert explanations.why(whole, "h", "c/two").presence is Presence.ABSENT
+
+
+def test_a_foreach_that_computes_with_a_secret_is_the_hosts_to_go_through() -> None:
+    files = {
+        "leaf.vgo": "envoys:\n  - {match: h, configcrates: [c]}\n",
+        "configcrates/c.vgo": (
+            "name: c\nvars: {pw: 'secret:a/b', all: ['secret:c']}\nresources:\n"
+            "  - {name: one, type: package, package: '{{ item }}', foreach: 'vars.pw.split()'}\n"
+            "  - {name: two, type: package, package: '{{ item | length }}', foreach: vars.all}\n"
+        ),
+    }
+    whole = compiled(files)
+    found = explanations.why(whole, "h", "c/one")
+    assert (found.presence, found.depends_on) == (Presence.CONDITIONAL, ["secret:a/b"])
+    assert explanations.why(whole, "h", "c/two").presence is Presence.PRESENT
+    assert explanations.why(whole, "h", "package:8").presence is Presence.ABSENT
