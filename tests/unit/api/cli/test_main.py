@@ -103,3 +103,13 @@ def test_completion_offers_nouns_and_verbs() -> None:
     )
 
     assert {"list", "show", "token", "revoke"} <= set(done.stdout.split())
+
+
+def test_a_command_line_imports_the_command_that_it_names_and_no_other() -> None:
+    code = (
+        "import sys; from api.cli.main import application; application('fmt')\n"
+        "print('api.cli.fmt' in sys.modules, 'api.cli.doctor' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+
+    assert done.stdout == "True False\n"
