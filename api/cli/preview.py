@@ -125,6 +125,7 @@ def _compared(
 ) -> dict[str, Any]:
     """The same with no server: from two trees of a repository, and what files say of hosts."""
     from reconciler import graph, previews
+    from reconciler.documents.complaints import nearest
     from reconciler.rendering import Pool
 
     seen = _traits(traits) if traits is not None else {}
@@ -137,7 +138,8 @@ def _compared(
     one = _graph(repo, base or "HEAD", cache)
     other = _graph(repo, rev, cache)
     if configcrate is not None and configcrate not in {*one.crates, *other.crates}:
-        raise Problem(f"there is no configcrate {configcrate} in either revision")
+        near = nearest(configcrate, {*one.crates, *other.crates})
+        raise Problem(f"there is no configcrate {configcrate} in either revision", hint=near)
     subjects = previews.of_blocks(one, other) if names is None else previews.of_hosts(one, other, names)
     comparison = previews.compare(
         one,

@@ -74,6 +74,8 @@ def _rows(each: dict[str, Any], subject: str) -> Iterator[str]:
     yield f"# {_line(preview_text.hosts_of(each, subject, 10))}"
     for fact in preview_text.facts(each):
         yield f"# {_line(fact)}"
+    for whose in preview_text.example(each):
+        yield f"# {_line(whose)}"
     for change in each["resources"]:
         yield ""
         yield f"! {_line(preview_text.heading(change))}"

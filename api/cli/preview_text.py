@@ -69,6 +69,12 @@ def hosts_of(each: dict[str, Any], subject: str, named: int = NAMED) -> str:
     return f"{word}: {', '.join(shown)}{f' and {more:,} more' if more else ''}"
 
 
+def example(each: dict[str, Any]) -> Iterator[str]:
+    """Of several hosts, whose values are shown."""
+    if each["count"] > 1 and any(change["attributes"] for change in each["resources"]):
+        yield f"shown as it is for {each['example']}"
+
+
 def facts(each: dict[str, Any]) -> Iterator[str]:
     """What a class changes beside resources, a line each."""
     if each.get("environment"):
@@ -132,6 +138,8 @@ def _show_class(number: int, each: dict[str, Any], subject: str) -> None:
     output.line(output.visible(f"   {hosts_of(each, subject)}"))
     for fact in facts(each):
         output.line(output.visible(f"   {fact}"))
+    for whose in example(each):
+        output.line(output.visible(f"   {whose}"))
     for change in each["resources"]:
         sign = SIGNS[change["action"]]
         output.line(output.visible(f"   {sign} {heading(change)}"), tone=TONES[sign])

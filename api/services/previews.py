@@ -17,6 +17,7 @@ from api.services.work import Actor, Work
 from api.storage import envoys as envoy_rows
 from api.storage import traits as trait_rows
 from reconciler import previews
+from reconciler.documents.complaints import nearest
 from reconciler.previews import Comparison
 from schema.errors import Invalid
 from schema.previews import AffectedEnvoy, Preview, RevisionPreview
@@ -115,11 +116,13 @@ def _uncollected(work: Callable[[], T]) -> T:
 
 def _compared(question: Question, base: Graph, other: Graph, names: Sequence[str]) -> Comparison:
     if question.configcrate is not None and not {question.configcrate} & {*base.crates, *other.crates}:
-        raise traces.CrateNotFound(f"there is no configcrate {question.configcrate} in either revision")
+        near = nearest(question.configcrate, {*base.crates, *other.crates})
+        hint = {"hint": near} if near else {}
+        raise traces.CrateNotFound(f"there is no configcrate {question.configcrate} in either revision", **hint)
     try:
         overrides = previews.assumed(question.traits)
     except previews.BadTrait as error:
-        raise BadTrait(str(error), hint=error.hint) from error
+        raise BadTrait(str(error), **({"hint": error.hint} if error.hint else {})) from error
     subjects = previews.of_hosts(base, other, names) if names else previews.of_blocks(base, other)
     return previews.compare(
         base,

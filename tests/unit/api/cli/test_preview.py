@@ -80,6 +80,14 @@ def test_a_branch_here_is_told_to_a_person(vigo: Vigo, repo: Path) -> None:
     )
 
 
+def test_of_several_hosts_it_is_said_whose_values_are_shown(vigo: Vigo, repo: Path, tmp_path: Path) -> None:
+    told = {f"web0{number}.example.com": {"os": {"version": "12"}} for number in (1, 2)}
+    (tmp_path / "traits.json").write_text(json.dumps(told))
+    asked = of(repo, "--traits", str(tmp_path / "traits.json"))
+    assert "   shown as it is for web01.example.com\n   ~ file /etc/motd" in vigo(*asked).out
+    assert "\n# shown as it is for web01.example.com\n" in vigo(*asked, "--format", "markdown").out
+
+
 def test_json_is_what_the_api_answers(vigo: Vigo, repo: Path) -> None:
     found = json.loads(vigo(*of(repo, *known(repo), "--format", "json")).out)
     assert RevisionPreview.model_validate(found).model_dump(mode="json") == found
@@ -133,6 +141,7 @@ def test_a_removal_alone_is_failed_on_alone(vigo: Vigo, repo: Path) -> None:
         (["main", "--repo", "REPO", "--hosts", "nowhere"], 1, "cannot be read"),
         (["main", "--repo", "REPO", "--traits", "HOSTS"], 1, "is not JSON"),
         (["main", "--repo", "REPO", "--configcrate", "nothing"], 1, "no configcrate nothing"),
+        (["main", "--repo", "REPO", "--configcrate", "siet"], 1, "hint: did you mean site?"),
         (["main", "--hosts", "HOSTS"], 1, "go with --repo"),
         ([], 1, "name a REV"),
     ],

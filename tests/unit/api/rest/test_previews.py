@@ -116,6 +116,9 @@ def test_one_crate_alone(site: Site) -> None:
     assert [each["hosts"] for each in found["classes"]] == [[HOSTS[2]]]
     answer = site.get("rev=change&configcrate=nothing")
     assert (answer.status_code, answer.json()["fault"]) == (404, "traces.crate_not_found")
+    assert "hint" not in answer.json().get("details", {})
+    assert site.get("rev=change&configcrate=olld").json()["details"]["hint"] == "did you mean old?"
+    assert "hint" not in site.get("trait=hardware.cpu_count=many").json().get("details", {})
 
 
 def test_a_what_if_needs_no_revision(site: Site) -> None:
