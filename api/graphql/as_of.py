@@ -9,6 +9,7 @@ from graphql import ArgumentNode, DocumentNode, StringValueNode, VariableNode, V
 
 from api.graphql.limits import QueryRefused, the_operation
 from api.http.areas import Call
+from api.services.graphs import MAX_AS_OF
 from schema.access import Permission
 from schema.errors import Fault
 
@@ -37,7 +38,7 @@ def named(document: DocumentNode, operation_name: str | None, variables: Mapping
         elif isinstance(argument.value, VariableNode):
             name = argument.value.name.value
             value = variables[name] if name in variables else getattr(defaults.get(name), "value", None)
-        if isinstance(value, str):
+        if isinstance(value, str) and 0 < len(value) <= MAX_AS_OF:  # of another length the field refuses it
             found.add(value)
     if len(found) > MAX_REVISIONS:
         raise QueryRefused(f"the query names more than {MAX_REVISIONS} revisions")

@@ -1,42 +1,61 @@
-"""What a query runs with, and the permission that each field asks for."""
+"""What a query runs with, the permission that each field asks for, and how long its texts may be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import strawberry
 from strawberry.extensions import FieldExtension
 
-from api.graphql.limits import QueryRefused
+from api.services import explanations, traces
 from api.services.envoys import Online
-from api.services.graphs import NothingInForce
+from api.services.graphs import MAX_AS_OF, NothingInForce
 from api.services.work import Work
 from schema.access import Permission
-from schema.errors import Fault
+from schema.errors import Fault, Invalid
 
 if TYPE_CHECKING:
-    from api.services.container import Services
     from reconciler.graph import Graph
 
-MAX_LONG: Final = 2
-"""Answers that take seconds, of one query: it holds a reader of the database meanwhile."""
+MAX_TEXTS: Final[Mapping[str, int]] = {
+    "hostname": explanations.MAX_NAME,
+    "other": explanations.MAX_NAME,
+    "subject": explanations.MAX_SUBJECT,
+    "configcrate": traces.MAX_NAME,
+    "usercrate": traces.MAX_NAME,
+    "var": traces.MAX_NAME,
+    "match": traces.MAX_PATTERN,
+    "under": traces.MAX_PATH,
+    "as_of": MAX_AS_OF,
+    "other_as_of": MAX_AS_OF,
+    "rev": MAX_AS_OF,
+    "base": MAX_AS_OF,
+}
+"""Characters of an argument of this name, as its REST twin has it."""
+MAY_BE_EMPTY: Final = frozenset({"under"})
+
+
+class BadText(Invalid):
+    """An argument is empty, or longer than it may be."""
+
+    code = "graphql.bad_text"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One query's: a single read of the database, and what was in force and connected when it began."""
+    """One query's: a single read of the database, what was in force and connected when it began, and what was answered
+    ahead of it."""
 
     work: Work
     graph: Graph | None
     online: Online
     others: Mapping[str, Graph | Fault] = field(default_factory=dict)
     """The graph of each revision that the query names, or why there is none: see `as_of`."""
-    services: Services | None = None
-    """For answers that take long; the endpoint's context has them."""
-    long: list[str] = field(default_factory=list)
-    """Answers that take long and that the query has had so far."""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    """By the field's name in the answer; an exception where there is none: see `ahead`."""
 
     def graph_at(self, as_of: str | None = None) -> Graph:
         """The graph in force, or as of what an argument of the query says.
@@ -44,29 +63,38 @@ class Context:
         Raises:
             NothingInForce; with `as_of`, those of `graphs.FAULTS`.
         """
-        found = self.others[as_of] if as_of is not None else self.graph
-        if isinstance(found, Fault):
-            raise found
-        if found is None:
-            raise NothingInForce("no commit is in force yet")
-        return found
-
-    def begin_long(self, what: str) -> Services:
-        """What one that takes long is answered with; `what` is its field.
-
-        Raises:
-            QueryRefused: the query has had as many as it may.
-        """
-        self.long.append(what)
-        if len(self.long) > MAX_LONG:
-            raise QueryRefused(
-                f"the query asks for more than {MAX_LONG} answers that take long: {', '.join(self.long)}"
-            )
-        assert self.services is not None
-        return self.services
+        return graph_among(self.graph, self.others, as_of)
 
 
 Info = strawberry.Info[Context, None]
+
+
+def graph_among(in_force: Graph | None, others: Mapping[str, Graph | Fault], as_of: str | None) -> Graph:
+    """The graph in force, or as of what an argument of the query says.
+
+    Raises:
+        NothingInForce; with `as_of`, those of `graphs.FAULTS`.
+    """
+    found = others[as_of] if as_of is not None else in_force
+    if isinstance(found, Fault):
+        raise found
+    if found is None:
+        raise NothingInForce("no commit is in force yet")
+    return found
+
+
+def check_texts(arguments: Mapping[str, Any]) -> None:
+    """Every text among a field's arguments, by their names in Python, is as long as it may be.
+
+    Raises:
+        BadText: one is not.
+    """
+    for name, value in arguments.items():
+        most = MAX_TEXTS.get(name)
+        if most is None or not isinstance(value, str):
+            continue
+        if len(value) > most or (not value and name not in MAY_BE_EMPTY):
+            raise BadText(f"{name} has {'at most' if value else '1 to'} {most} characters")
 
 
 class Guard(FieldExtension):
@@ -79,10 +107,32 @@ class Guard(FieldExtension):
         """The field's value.
 
         Raises:
-            NotAllowed: the caller lacks the permission.
+            NotAllowed: the caller lacks the permission. BadText
         """
         info.context.work.require(self.permission)
+        check_texts(arguments)
         return next_(source, info, **arguments)
+
+
+class Ahead(Guard):
+    """The same for a root field that is answered before the query runs: it gives what is there."""
+
+    def __init__(self, permission: Permission, answer: Callable[..., Awaitable[Any]], *, long: bool) -> None:
+        super().__init__(permission)
+        self.answer: Final = answer
+        self.long: Final = long
+
+    def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **arguments: Any) -> Any:  # noqa: ARG002
+        """The field's value.
+
+        Raises:
+            NotAllowed: the caller lacks the permission. And what there is instead of an answer.
+        """
+        info.context.work.require(self.permission)
+        found = info.context.answers[str(info.path.key)]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def guarded(permission: Permission, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -90,6 +140,28 @@ def guarded(permission: Permission, **options: Any) -> Callable[[Callable[..., A
 
     def declare(resolver: Callable[..., Any]) -> Any:
         return strawberry.field(resolver, extensions=[Guard(permission)], description=_first(resolver), **options)
+
+    return declare
+
+
+def ahead(
+    permission: Permission, *, long: bool = False, **options: Any
+) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """A root field that is awaited before the query runs, outside any transaction: for what takes more than a moment.
+
+    Its async resolver takes an `ahead.Asking` for `self`.
+
+    Args:
+        long: it takes seconds; a query has few of these.
+    """
+
+    def declare(resolver: Callable[..., Awaitable[Any]]) -> Any:
+        @functools.wraps(resolver)
+        def declared(*_: Any, **__: Any) -> Any:  # to the schema it is not async: its extension has the value
+            raise AssertionError("the extension answers")
+
+        extension = Ahead(permission, resolver, long=long)
+        return strawberry.field(declared, extensions=[extension], description=_first(resolver), **options)
 
     return declare
 

@@ -1,4 +1,4 @@
-"""`POST /graphql`: one query, bounded, over one state of the database."""
+"""`POST /graphql`: one query, bounded, over one state of the database; what takes long is answered before it runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from graphql import GraphQLError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.graphql import as_of, limits
+from api.graphql import ahead, as_of, limits
 from api.graphql.context import Context
-from api.graphql.schema import schema
+from api.graphql.schema import ANSWERED_AHEAD, schema
 from api.http.areas import Area, Call
 from api.services import envoys
 from schema.access import Permission
@@ -23,6 +23,8 @@ area = Area("service")
 
 MAX_BODY: Final = 128 * 1024
 MAX_ERRORS: Final = 20
+TIMEOUT_S: Final = 60.0
+"""As a preview has over REST."""
 _log: Final = logging.getLogger(__name__)
 _KINDS: Final[Mapping[type, str]] = {
     Invalid: "INVALID",
@@ -52,6 +54,7 @@ class GraphQLRequest(BaseModel):
     write=False,
     raises=[limits.QueryRefused],
     max_body=MAX_BODY,
+    timeout_s=TIMEOUT_S,
     listed=False,
 )
 async def graphql(call: Call, body: GraphQLRequest) -> Response:
@@ -68,9 +71,12 @@ async def graphql(call: Call, body: GraphQLRequest) -> Response:
         return _answer({"errors": [_told(refused)]}, status=400)
     others = await as_of.gathered(call, named)
     graph, online = call.app.graph, envoys.online(call.app)
+    answers = await ahead.answered(
+        call, schema.core, ANSWERED_AHEAD, document, body.operationName, variables, graph=graph, others=others
+    )
     result = await call.read(
         lambda work: schema.execute_sync(
-            body.query, variables, Context(work, graph, online, others, call.app), operation_name=body.operationName
+            body.query, variables, Context(work, graph, online, others, answers), operation_name=body.operationName
         )
     )
     return _answered(result, call.request_id)
@@ -89,7 +95,7 @@ def _answered(result: Any, request_id: str) -> Response:
 
 def _error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     fault = error.original_error
-    if fault is None:
+    if fault is None or isinstance(fault, GraphQLError):  # the latter of a variable
         told: dict[str, Any] = {"message": error.message, "extensions": {"code": "INVALID"}}
     elif isinstance(fault, Fault):
         told = _told(fault)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.context import Info, guarded
-from api.graphql.scalars import Json
+from api.graphql.ahead import Asking
+from api.graphql.context import ahead
+from api.graphql.scalars import Json, Time
 from api.services import explanations
 from schema.access import Permission
 from schema.explanations import Causes, Coverage, Explanation
@@ -18,12 +19,23 @@ AsOf = Annotated[
 ]
 
 
+@strawberry.type(name="Blamed", description="The commit that last changed a line, as it says of itself.")
+class BlamedType:
+    commit: str
+    author: str
+    time: Time
+    summary: str
+
+
 @strawberry.type(name="Line", description="A line of the config, counted from 1.")
 class LineType:
     file: str
     line: int
     column: int
     source: str
+    blame: BlamedType | None = strawberry.field(
+        description="Of `why` and `causes`; null where history does not tell, or not in time. Asked for when selected."
+    )
 
 
 @strawberry.type(name="Link", description="One link of a chain: a line, and what it does.")
@@ -132,12 +144,11 @@ class CoverageType:
 
 @strawberry.type
 class ExplanationQueries:
-    """Root fields of explanations. Commits behind lines are REST's alone: history is not read within a query."""
+    """Root fields of explanations."""
 
-    @guarded(Permission.FLEET_READ, graphql_type=ExplanationType)
-    def why(
-        self,
-        info: Info,
+    @ahead(Permission.FLEET_READ, graphql_type=ExplanationType)
+    async def why(
+        self: Asking,
         hostname: Annotated[str, strawberry.argument(description="It need not be enrolled.")],
         subject: Annotated[
             str, strawberry.argument(description="A resource, dotted var, crate, role, environment or usercrate.")
@@ -145,13 +156,15 @@ class ExplanationQueries:
         as_of: AsOf = None,
     ) -> Explanation:
         """Why a host has something, or the first clause that keeps it out."""
-        graph = info.context.graph_at(as_of)
-        return explanations.why(graph, explanations.about(info.context.work, graph, hostname), subject)
+        graph = self.graph_at(as_of)
+        host = await self.read(lambda work: explanations.about(work, graph, hostname))
+        answer = await self.desks.questions.run(lambda: explanations.why(graph, host, subject))
+        self.date(answer)
+        return answer
 
-    @guarded(Permission.FLEET_READ, graphql_type=CausesType)
-    def causes(
-        self,
-        info: Info,
+    @ahead(Permission.FLEET_READ, graphql_type=CausesType)
+    async def causes(
+        self: Asking,
         hostname: str,
         other: str,
         as_of: AsOf = None,
@@ -160,16 +173,17 @@ class ExplanationQueries:
         ] = None,
     ) -> Causes:
         """Why two hosts differ: the smallest set of config lines and traits that explains it."""
-        one = info.context.graph_at(as_of)
-        second = one if other_as_of is None else info.context.graph_at(other_as_of)
-        host, other_host = (
-            explanations.about(info.context.work, graph, name) for graph, name in ((one, hostname), (second, other))
-        )
-        return explanations.causes(one, host, second, other_host)
+        one = self.graph_at(as_of)
+        second = one if other_as_of is None else self.graph_at(other_as_of)
+        host = await self.read(lambda work: explanations.about(work, one, hostname))
+        other_host = await self.read(lambda work: explanations.about(work, second, other))
+        answer = await self.desks.questions.run(lambda: explanations.causes(one, host, second, other_host))
+        self.date(answer)
+        return answer
 
-    @guarded(Permission.FLEET_READ, graphql_type=CoverageType)
-    def coverage(self, info: Info, as_of: AsOf = None) -> Coverage:
+    @ahead(Permission.FLEET_READ, long=True, graphql_type=CoverageType)
+    async def coverage(self: Asking, as_of: AsOf = None) -> Coverage:
         """Lines of the config that matter to no enrolled host or to one alone, and what nothing uses."""
-        services = info.context.begin_long("coverage")
-        graph, hostnames = info.context.graph_at(as_of), explanations.enrolled(info.context.work)
-        return services.desks.surveys.run_here(lambda: explanations.coverage(graph, hostnames))
+        graph = self.graph_at(as_of)
+        hostnames = await self.read(explanations.enrolled)
+        return await self.desks.surveys.run(lambda: explanations.coverage(graph, hostnames))

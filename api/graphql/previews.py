@@ -6,7 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.context import Info, guarded
+from api.graphql.ahead import Asking
+from api.graphql.context import ahead
 from api.graphql.scalars import Json
 from api.services import previews
 from api.services.previews import Question
@@ -114,10 +115,9 @@ class RevisionPreviewType:
 class PreviewQueries:
     """Root fields of previews."""
 
-    @guarded(Permission.FLEET_READ, graphql_type=RevisionPreviewType)
-    def preview(
-        self,
-        info: Info,
+    @ahead(Permission.FLEET_READ, long=True, graphql_type=RevisionPreviewType)
+    async def preview(
+        self: Asking,
         *,
         rev: Annotated[
             str | None, strawberry.argument(description="A branch, tag or commit; without it the base, with `traits`.")
@@ -129,13 +129,12 @@ class PreviewQueries:
         configcrate: Annotated[str | None, strawberry.argument(description="Only what concerns this crate.")] = None,
     ) -> RevisionPreview:
         """What a revision would change for every enrolled host, in classes of hosts for which the same changes."""
-        context = info.context
         if rev is None and not traits:
             raise previews.NoQuestion("name a rev, or a trait to assume")
         if len(traits) > MAX_OVERRIDES:
             raise previews.BadTrait(f"at most {MAX_OVERRIDES} traits may be assumed")
-        services = context.begin_long("preview")
-        one = context.graph_at(base)
-        other = context.graph_at(rev) if rev is not None else one
+        one = self.graph_at(base)
+        other = self.graph_at(rev) if rev is not None else one
         question = Question(rev, base, traits, configcrate)
-        return previews.of_revision_now(services, context.work, question, one, other)
+        call = self.call
+        return await previews.of_revision(call.app, call.actor, question, one, other, request_id=call.request_id)

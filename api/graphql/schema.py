@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSchema
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import get_object_definition
 
 from api.graphql.audit import AuditQueries
-from api.graphql.context import Guard
+from api.graphql.context import Ahead, Guard
 from api.graphql.envoys import EnvoyQueries
 from api.graphql.explanations import ExplanationQueries
 from api.graphql.previews import PreviewQueries
@@ -35,6 +35,11 @@ class NoPermission(RuntimeError):
 
 
 class _Schema(strawberry.Schema):
+    @property
+    def core(self) -> GraphQLSchema:
+        """The same as graphql-core has it."""
+        return self._schema
+
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: Any = None) -> None:
         """Leave errors to the endpoint, which knows faults from bugs."""
 
@@ -57,6 +62,14 @@ schema: Final = _Schema(
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[lambda: ParserCache(CACHED_QUERIES), lambda: ValidationCache(CACHED_QUERIES)],
 )
+
+ANSWERED_AHEAD: Final[Mapping[str, Ahead]] = {
+    schema.config.name_converter.from_field(each): extension
+    for each in get_object_definition(Query, strict=True).fields
+    for extension in each.extensions
+    if isinstance(extension, Ahead)
+}
+"""Root fields that are awaited before a query runs."""
 
 if __name__ == "__main__":
     sys.stdout.write(schema.as_str() + "\n")

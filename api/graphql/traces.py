@@ -6,7 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.context import Info, guarded
+from api.graphql.ahead import Asking
+from api.graphql.context import Info, ahead, guarded
 from api.graphql.scalars import Json
 from api.services import traces
 from schema.access import Permission
@@ -184,30 +185,32 @@ class TraceQueries:
         assert isinstance(found, InverseTrace)  # without a hostname it is no other
         return found
 
-    @guarded(Permission.FLEET_READ, graphql_type=ConfigNodeType)
-    def config_tree(
-        self,
-        info: Info,
+    @ahead(Permission.FLEET_READ, long=True, graphql_type=ConfigNodeType)
+    async def config_tree(
+        self: Asking,
         under: Annotated[str | None, strawberry.argument(description="Start at this directory.")] = None,
         as_of: AsOf = None,
     ) -> TreeNode:
         """What each directory hands on, and the match blocks in it."""
-        info.context.begin_long("configTree")
-        return traces.tree(info.context.graph_at(as_of), under=under)
+        graph = self.graph_at(as_of)
+        return await self.desks.questions.run(lambda: traces.tree(graph, under=under))
 
-    @guarded(Permission.FLEET_READ, graphql_type=ConfigEntriesType)
-    def config_search(
-        self,
-        info: Info,
+    @ahead(Permission.FLEET_READ, graphql_type=ConfigEntriesType)
+    async def config_search(
+        self: Asking,
         match: Annotated[str | None, strawberry.argument(description="A glob over match patterns.")] = None,
         configcrate: str | None = None,
         var: Annotated[str | None, strawberry.argument(description="That the block itself defines.")] = None,
         as_of: AsOf = None,
     ) -> ConfigEntries:
         """Match blocks by pattern, crate or var; of several, all must fit."""
-        return traces.search(info.context.graph_at(as_of), match=match, configcrate=configcrate, var=var)
+        graph = self.graph_at(as_of)
+        return await self.desks.questions.run(
+            lambda: traces.search(graph, match=match, configcrate=configcrate, var=var)
+        )
 
-    @guarded(Permission.FLEET_READ, graphql_type=DuplicateConfigsType)
-    def config_dedup(self, info: Info, as_of: AsOf = None) -> DuplicateConfigs:
+    @ahead(Permission.FLEET_READ, graphql_type=DuplicateConfigsType)
+    async def config_dedup(self: Asking, as_of: AsOf = None) -> DuplicateConfigs:
         """Files that say the same as others of their kind."""
-        return traces.dedup(info.context.graph_at(as_of))
+        graph = self.graph_at(as_of)
+        return await self.desks.questions.run(lambda: traces.dedup(graph))

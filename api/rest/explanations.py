@@ -33,7 +33,7 @@ async def explain_why(
     host = await call.read(lambda work: explanations.about(work, graph, hostname))
     answer = await call.app.desks.questions.run(lambda: explanations.why(graph, host, subject))
     if blame:
-        await explanations.dated(answer, call.app.archive)
+        await explanations.dated([answer], call.app.archive)
     return answer
 
 
@@ -58,7 +58,7 @@ async def explain_difference(
     other_host = await call.read(lambda work: explanations.about(work, second, other))
     answer = await call.app.desks.questions.run(lambda: explanations.causes(one, host, second, other_host))
     if blame:
-        await explanations.dated(answer, call.app.archive)
+        await explanations.dated([answer], call.app.archive)
     return answer
 
 

@@ -47,7 +47,6 @@ class Desk:
         self._most: Final = at_once + waiting
         self._threads: Final = ThreadPoolExecutor(at_once, thread_name_prefix=f"vigo-{name}")
         self._room: Final = threading.BoundedSemaphore(self._most)
-        self._seats: Final = threading.BoundedSemaphore(at_once)
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives, from a thread of this desk.
@@ -58,33 +57,16 @@ class Desk:
         if not self._room.acquire(blocking=False):
             raise self._busy(f"{self._most} others are at work on this or wait", retry_after_s=RETRY_S)
         try:
-            future = self._threads.submit(self._seated, work)
+            future = self._threads.submit(work)
         except BaseException:
             self._room.release()
             raise
         future.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(future)
 
-    def run_here(self, work: Callable[[], T]) -> T:
-        """What `work` gives, in this thread: for one that holds a transaction, and so waits for nobody.
-
-        Raises:
-            Exhausted: there is no free seat. And whatever `work` raises.
-        """
-        if not self._seats.acquire(blocking=False):
-            raise self._busy("others are at work on this", retry_after_s=RETRY_S)
-        try:
-            return work()
-        finally:
-            self._seats.release()
-
     def close(self) -> None:
         """Begin nothing more; what is under way ends with the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _seated(self, work: Callable[[], T]) -> T:
-        with self._seats:
-            return work()
 
 
 class Desks:

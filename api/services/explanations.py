@@ -80,11 +80,12 @@ def coverage(graph: Graph, hostnames: Sequence[str]) -> Coverage:
     return explanations.coverage(graph, hostnames)
 
 
-async def dated(answer: Explanation | Causes, archive: Archive | None) -> None:
-    """Write into an answer who last changed its lines, as far as the repository tells in time."""
+async def dated(answers: Sequence[Explanation | Causes], archive: Archive | None) -> None:
+    """Write into answers who last changed their lines, as far as the repository tells in time. Several share what one
+    may ask."""
     if archive is None:
         return
-    found = blaming.lines(answer)
+    found = [each for answer in answers for each in blaming.lines(answer)][: blaming.MAX_LINES]
     if found:
         blaming.fill(found, await archive.blame([wanted for wanted, _ in found]))
 

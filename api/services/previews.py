@@ -88,20 +88,6 @@ async def of_revision(
     return await services.desks.previews.run(lambda: _uncollected(made))
 
 
-def of_revision_now(services: Services, work: Work, question: Question, base: Graph, other: Graph) -> RevisionPreview:
-    """The same in a thread that reads already, and that waits for nobody.
-
-    Raises:
-        BadTrait, PreviewsBusy, traces.CrateNotFound
-    """
-
-    def made() -> RevisionPreview:
-        comparison = _compared(question, base, other, _names(work))
-        return _answered(comparison, question, _seen(comparison)(work), services.renderers)
-
-    return services.desks.previews.run_here(made)
-
-
 def _uncollected(work: Callable[[], T]) -> T:
     """What `work` gives. It makes many objects for a moment and leaves none: looking for garbage among them, and so
     among all of the graph's, would take half a second now and then."""

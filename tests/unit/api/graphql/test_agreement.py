@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from strawberry.utils.str_converters import to_snake_case
 
 from api.graphql import endpoint
 from api.services import revisions
@@ -28,6 +29,13 @@ class Pair(NamedTuple):
     path: str
     of_graphql: Callable[[Any], Any]
     of_rest: Callable[[Any], Any]
+
+
+def plain(answer: Any) -> Any:
+    """An answer in REST's names, without what is null."""
+    if isinstance(answer, dict):
+        return {to_snake_case(key): plain(value) for key, value in answer.items() if value is not None}
+    return [plain(each) for each in answer] if isinstance(answer, list) else answer
 
 
 PAIRS = {
@@ -90,6 +98,57 @@ PAIRS = {
         "/api/v1/config/dedup",
         lambda data: data["configDedup"]["groups"],
         lambda body: body["groups"],
+    ),
+    "why": Pair(
+        f'{{ why(hostname: "{HOST}", subject: "motd") {{ hostname subject kind name presence summary chain {{ kind text at'
+        " { file line column source blame { commit author } } } reason keptOut { text } instead { text } value dependsOn"
+        " also hint commit leftOut } }",
+        f"/api/v1/config/why?hostname={HOST}&subject=motd",
+        lambda data: plain(data["why"]),
+        plain,
+    ),
+    "why not": Pair(
+        f'{{ why(hostname: "{HOST}", subject: "no.such") {{ hostname subject kind name presence summary chain {{ kind text at {{ file line column source }} }}'
+        " reason hint also commit } }",
+        f"/api/v1/config/why?hostname={HOST}&subject=no.such",
+        lambda data: plain(data["why"]),
+        lambda body: plain({key: value for key, value in body.items() if key not in {"kept_out", "instead", "layers"}}),
+    ),
+    "causes": Pair(
+        f'{{ causes(hostname: "{HOST}", other: "db01.example.com") {{ one {{ hostname matchPattern traits }} alike'
+        " differences smallest undecided leftOut causes { kind text of explains { kind name one other keys } leftOut } } }",
+        f"/api/v1/config/diff?hostname={HOST}&other=db01.example.com",
+        lambda data: plain(data["causes"]),
+        lambda body: (
+            plain({key: value for key, value in body.items() if key != "other"})
+            | {
+                "one": {key: body["one"][key] for key in ("hostname", "match_pattern", "traits") if key in body["one"]},
+                "causes": [
+                    plain({key: each.get(key) for key in ("kind", "text", "of", "explains", "left_out")})
+                    for each in body["causes"]
+                ],
+            }
+        ),
+    ),
+    "coverage": Pair(
+        "{ coverage { basis hosts unmatched statements counts found { finding about name source at { file line column"
+        " source } host by } leftOut commit } }",
+        "/api/v1/config/coverage",
+        lambda data: plain(data["coverage"]),
+        plain,
+    ),
+    "preview": Pair(
+        '{ preview(traits: ["os.version=13"]) { base { rev planRoot profiles } subject summary hosts kinds changed removing'
+        " unchanged unmanaged traits classes { id title count hosts } notes } }",
+        "/api/v1/preview?trait=os.version=13",
+        lambda data: plain(data["preview"]),
+        lambda body: plain(
+            {key: body[key] for key in body if key not in {"other", "base", "classes"}}
+            | {
+                "base": {key: body["base"][key] for key in ("rev", "plan_root", "profiles")},
+                "classes": [{key: each[key] for key in ("id", "title", "count", "hosts")} for each in body["classes"]],
+            }
+        ),
     ),
     "status": Pair(
         "{ configStatus { healthy version lastError commit lastReloadAt } }",

@@ -12,6 +12,7 @@ from api.graphql import endpoint
 from api.services import revisions
 from api.workers.archive import Archive
 from reconciler import graph, repository
+from reconciler.explanations import blaming
 from reconciler.repository import write
 from reconciler.repository.write import Author
 from schema.access import Role
@@ -185,5 +186,37 @@ def test_graphql_answers_the_same(site: Site) -> None:
     assert answer["data"]["why"]["chain"] == [{"kind": link["kind"], "at": link["at"]} for link in told["chain"]]
     assert answer["data"]["causes"] == {"alike": True, "causes": []}
     counted = asked(site.server, "coverage")
+    assert all("blame" not in each["at"] for each in counted["found"])
     assert answer["data"]["coverage"]["counts"] == counted["counts"]
     assert len(answer["data"]["coverage"]["found"]) == len(counted["found"])
+
+
+def test_graphql_tells_the_commits_behind_lines_where_they_are_asked_for(site: Site) -> None:
+    query = """query($host: String!, $first: String!, $second: String!) {
+      ...Why
+      then: causes(hostname: $host, other: $host, asOf: $first, otherAsOf: $second) { causes { at { ...Who } otherAt { ...Who } } }
+      bare: why(hostname: $host, subject: "port") { chain { at { line } } }
+    }
+    fragment Why on Query { why(hostname: $host, subject: "port") { chain { at { ...Who } } } }
+    fragment Who on Line { file line column source blame { commit author time summary } }"""
+    variables = {"host": WEB, "first": site.first, "second": site.second}
+    answer = site.server.post("/graphql", role=Role.VIEWER, json={"query": query, "variables": variables}).json()
+    assert "errors" not in answer
+    why = asked(site.server, "why", hostname=WEB, subject="port")
+    assert answer["data"]["why"]["chain"] == [{"at": link["at"]} for link in why["chain"]]
+    then = asked(site.server, "diff", hostname=WEB, other=WEB, asOf=site.first, otherAsOf=site.second)
+    assert answer["data"]["then"]["causes"] == [
+        {"at": each["at"], "otherAt": each["other_at"]} for each in then["causes"]
+    ]
+    assert answer["data"]["then"]["causes"][0]["otherAt"]["blame"]["author"] == "Max"
+
+
+def test_all_answers_of_one_query_share_what_one_may_ask_of_history(site: Site) -> None:
+    one = 'why(hostname: "web01.example.com", subject: "port") { chain { at { blame { commit } } } layers { at { blame { commit } } } }'
+    query = "{" + " ".join(f"w{number:02}: {one}" for number in range(30)) + "}"
+    data = site.server.post("/graphql", role=Role.VIEWER, json={"query": query}).json()["data"]
+    lines = [
+        each["at"]["blame"] is not None for key in sorted(data) for each in (*data[key]["chain"], *data[key]["layers"])
+    ]
+    assert len(lines) > blaming.MAX_LINES
+    assert sum(lines) == sum(lines[: blaming.MAX_LINES]) == blaming.MAX_LINES

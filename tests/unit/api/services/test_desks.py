@@ -69,21 +69,14 @@ def test_work_counts_until_it_ends_though_nobody_waits_for_it_any_more(desk: Des
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
+        waiting = asyncio.create_task(desk.run(lambda: "next"))
+        await asyncio.sleep(0)
         with pytest.raises(QuestionsBusy):
-            desk.run_here(lambda: None)
+            await desk.run(lambda: None)
         third.ended.set()
-        assert await desk.run(lambda: "next") == "next"
+        assert await waiting == "next"
 
     asyncio.run(story())
-
-
-def test_a_thread_that_waits_for_nobody_takes_a_free_seat_or_none(desk: Desk) -> None:
-    def inner() -> None:
-        with pytest.raises(QuestionsBusy):
-            desk.run_here(lambda: None)
-
-    desk.run_here(inner)
-    assert desk.run_here(lambda: "free") == "free"
 
 
 def test_what_fails_gives_its_seat_back(desk: Desk) -> None:
@@ -93,6 +86,4 @@ def test_what_fails_gives_its_seat_back(desk: Desk) -> None:
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
             asyncio.run(desk.run(fails))
-        with pytest.raises(ZeroDivisionError):
-            desk.run_here(fails)
     assert asyncio.run(desk.run(lambda: "free")) == "free"
