@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import local, output
+from api.cli import crates, local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Exit, Problem
 from api.cli.options import AsOf, Json, Repo, Rev, one_source
@@ -127,11 +127,18 @@ def search(
     def here(graph: Graph) -> BaseModel:
         from reconciler import graph as graphs
 
-        return graphs.search(graph, match=match or None, configcrate=configcrate or None, var=var or None)
+        entries = graphs.search(graph, match=match or None, configcrate=configcrate or None, var=var or None)
+        if configcrate:
+            crates.note_unless_known(configcrate, graph.crates)
+        return entries
 
-    found = _answer(repo, rev, as_of, here) or client.get(
-        "/api/v1/config/search", match=match or None, configcrate=configcrate or None, var=var or None, asOf=as_of
-    )
+    found = _answer(repo, rev, as_of, here)
+    if found is None:
+        found = client.get(
+            "/api/v1/config/search", match=match or None, configcrate=configcrate or None, var=var or None, asOf=as_of
+        )
+        if configcrate and not found["entries"]:
+            crates.note_unless_served(client, configcrate, as_of)
     if json_:
         output.emit_json(found)
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from api.cli import local, output
+from api.cli import crates, local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Problem
 from api.cli.options import AsOf, Json, Repo, Rev, one_source
@@ -65,10 +65,14 @@ def trace(
             places="true" if shown else None,
             asOf=as_of,
         )
+        if configcrate and found["matched"] and not found.get("configcrates"):
+            crates.note_unless_served(client, configcrate, as_of)
     else:
         from reconciler import graph
 
         compiled = local.compiled(local.open_tree(repo, rev=rev), repo)
+        if configcrate:
+            crates.note_unless_known(configcrate, compiled.crates)
         traced = graph.trace(compiled, host, configcrate=configcrate, places=shown)
         found = (traced if shown else traced.without_places()).model_dump(mode="json", exclude_none=True)
     if json_:

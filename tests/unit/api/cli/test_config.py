@@ -54,6 +54,23 @@ def test_a_search_lists_what_fits(vigo: Vigo, repo: str) -> None:
     assert vigo("config", "search", "--repo", repo, "--configcrate", "motd") == (0, "", "no match block fits\n")
 
 
+def test_a_search_by_a_crate_that_is_not_there_says_so_beside_the_answer(
+    connected: Vigo, server: Server, repo: str
+) -> None:
+    asked = ("config", "search", "--configcrate", "ngnix")
+    note = "there is no configcrate ngnix; did you mean nginx?\n"
+    assert connected(*asked, "--repo", repo) == (0, "", f"{note}no match block fits\n")
+    code, out, err = connected(*asked, "--repo", repo, "--json")
+    assert (code, json.loads(out)["entries"], err) == (0, [], note)
+    server.answers["GET /api/v1/config/search"] = (200, {"entries": []})
+    refusal = {"message": "there is no configcrate ngnix", "details": {"hint": "did you mean nginx?"}}
+    server.answers["GET /api/v1/config/trace"] = (404, refusal)
+    assert connected(*asked, "--as-of", "v1") == (0, "", f"{note}no match block fits\n")
+    assert server.requests[1].target == "/api/v1/config/trace?configcrate=ngnix&asOf=v1"
+    server.answers["GET /api/v1/config/trace"] = (200, {"envoys": []})
+    assert connected(*asked)[2] == "no match block fits\n"
+
+
 def test_a_search_needs_something_to_search_by(vigo: Vigo, repo: str) -> None:
     code, out, err = vigo("config", "search", "--repo", repo)
     assert (code, out) == (1, "")

@@ -63,6 +63,23 @@ def test_a_crate_that_nobody_has_and_one_that_is_not_there_are_told_apart(vigo: 
     assert (ran.code, ran.err) == (1, "error: there is no configcrate ngnix\nhint: did you mean nginx?\n")
 
 
+def test_a_host_is_traced_for_a_crate_that_is_not_there_and_that_is_said(
+    connected: Vigo, server: Server, repo: str
+) -> None:
+    asked = ("trace", "web01", "--configcrate", "ngnix", "--json")
+    note = "there is no configcrate ngnix; did you mean nginx?\n"
+    ran = connected(*asked, "--repo", repo)
+    assert (ran.code, ran.err) == (0, note)
+    assert json.loads(ran.out)["matched"] is True
+    assert connected("trace", "web01", "--configcrate", "unused", "--repo", repo, "--json").err == ""
+    server.answers["GET /api/v1/config/trace"] = (200, json.loads(ran.out))
+    assert connected(*asked).err == ""
+    assert [each.target for each in server.requests] == [
+        "/api/v1/config/trace?hostname=web01&configcrate=ngnix",
+        "/api/v1/config/trace?configcrate=ngnix",
+    ]
+
+
 def test_a_server_tells_its_hosts(connected: Vigo, server: Server) -> None:
     server.answers["GET /api/v1/config/trace"] = (200, FOUND)
     ran = connected("trace", "--configcrate", "nginx", "--include-tree", "--as-of", "v1")
