@@ -7,6 +7,7 @@ chooses hostname, envoy id and project. `agent.credentials` has what comes after
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 from typing import Final
@@ -38,6 +39,9 @@ CA_PATH: Final = "/bootstrap/ca.pem"
 REGISTER_PATH: Final = "/api/v1/bootstrap/register"
 MAX_CA_BYTES: Final = 64 * 1024
 MAX_ANSWER_BYTES: Final = 256 * 1024
+_HUNG_UP: Final = (http.client.HTTPException, ssl.SSLError, ConnectionResetError, BrokenPipeError)
+"""Somebody is there and does not speak HTTPS with just anybody: the gateway, which asks for a certificate first."""
+_OTHER_PORT: Final = "is this the API's address, not the gateway's? Unless set otherwise it has port 8443"
 
 
 class AlreadyEnrolled(Conflict):
@@ -150,7 +154,12 @@ def trusted_ca(server_url: str, ca_sha256: str) -> str:
         ServerNotTrusted: it is another one, or none.
     """
     # Nothing secret goes over this connection, and what comes is compared with the token before it is believed.
-    answer = https.request(f"{server_url}{CA_PATH}", tls.trusting_nobody(), limit=MAX_CA_BYTES)
+    try:
+        answer = https.request(f"{server_url}{CA_PATH}", tls.trusting_nobody(), limit=MAX_CA_BYTES)
+    except https.NoAnswer as error:
+        if isinstance(error.__cause__, _HUNG_UP):
+            raise https.NoAnswer(f"{error.message}: {_OTHER_PORT}") from error
+        raise
     if answer.status != 200:
         raise ServerNotTrusted(f"{server_url}{CA_PATH} answers {answer.status}: is this the server's API address?")
     try:

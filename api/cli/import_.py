@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reconciler.repository.trees import Tree
 
 MAX_TRAITS_BYTES: Final = 4 << 20
+NO_ENVOY: Final = "there is no such envoy"
+HINT: Final = "`vigo envoys list` has those that are enrolled; of another host give --traits FILE"
 MAX_SHOWN: Final = 200
 """Files that people see listed; `--json` has them all."""
 
@@ -116,7 +118,12 @@ def _traits(client: Client, hostname: str, path: Path | None) -> tuple[str, dict
     if path is None:
         if not hostname:
             raise Problem("which host?", hint="name an envoy of the server, or give --traits FILE")
-        found = client.get(f"/api/v1/envoys/{segment(hostname)}/traits")
+        try:
+            found = client.get(f"/api/v1/envoys/{segment(hostname)}/traits")
+        except Problem as problem:
+            if problem.message != NO_ENVOY or problem.hint:
+                raise
+            raise Problem(f"the server has no envoy {hostname}", hint=HINT) from problem
         return str(found["hostname"]), dict(found["traits"]), f"traits of {found['collected_at'][:10]}"
     try:
         if str(path) == "-":

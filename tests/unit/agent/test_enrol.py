@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +187,28 @@ def test_only_https_is_spoken(state: State, url: str) -> None:
 def test_a_server_that_is_not_there_is_said_so(state: State) -> None:
     with pytest.raises(NoAnswer, match="localhost:1: Connection refused"):
         enrol(state, "https://localhost:1", EnrolmentToken.make("0" * 64), clock=SystemClock())
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["a certificate is asked for", "no TLS"])
+def test_a_port_that_is_not_the_apis_is_said_to_be_another(
+    state: State, authority: Authority, tmp_path: Path, wanted: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def hang_up() -> None:
+            accepted, _ = listening.accept()
+            with accepted, contextlib.suppress(OSError):
+                accepted.settimeout(10)
+                if wanted:
+                    authority.context(tmp_path, mutual=True).wrap_socket(accepted, server_side=True).close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        url = f"https://localhost:{listening.getsockname()[1]}"
+        with pytest.raises(NoAnswer, match="is this the API's address, not the gateway's"):
+            enrol(state, url, EnrolmentToken.make("0" * 64), clock=SystemClock())
+        thread.join()
 
 
 @pytest.mark.parametrize("text", ["", "vget_", "x" * 900])

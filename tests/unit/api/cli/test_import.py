@@ -149,6 +149,16 @@ def test_a_host_is_read_from_the_servers_traits(connected: Vigo, server: Server,
     assert "# Imported from traits of 2026-11-20" in files(tmp_path / "repo")["hosts/web01.vgo"]
 
 
+def test_a_host_that_the_server_does_not_know_may_be_read_from_a_file(connected: Vigo, server: Server) -> None:
+    server.answers["GET /api/v1/envoys/wbe01/traits"] = (404, {"message": "there is no such envoy"})
+    code, out, err = connected("import", "host", "wbe01")
+    assert (code, out) == (1, "")
+    assert err == (
+        "error: the server has no envoy wbe01\n"
+        "hint: `vigo envoys list` has those that are enrolled; of another host give --traits FILE\n"
+    )
+
+
 def test_a_host_is_read_from_traits_in_a_file_or_a_pipe(vigo: Vigo, tmp_path: Path) -> None:
     piped = json.dumps({"traits": TRAITS}).encode()
     assert vigo("import", "host", "--traits", "-", "--into", str(tmp_path / "a"), stdin=piped)[0] == 0
