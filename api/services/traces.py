@@ -74,6 +74,8 @@ def config(
     """
     if usercrate and (hostname or configcrate):
         raise WrongSubject("a usercrate is traced alone, with neither hostname nor configcrate")
+    if hostname and include_tree:
+        raise WrongSubject("include_tree goes with a configcrate or usercrate alone, without a hostname")
     if hostname:
         found = forward(graph, hostname, configcrate=configcrate or None, places=places)
         return found if places else found.without_places()

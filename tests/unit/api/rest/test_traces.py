@@ -109,6 +109,7 @@ def test_preview_counts_whom_a_change_reaches(fleet: FleetServer) -> None:
         ("hostname=a&usercrate=b", 400, "traces.wrong_subject"), ("configcrate=nothing", 404, "traces.crate_not_found"),
         ("usercrate=nothing", 404, "traces.crate_not_found"), ("hostname=", 400, "http.bad_input"),
         ("include_tree=perhaps&hostname=a", 400, "http.bad_input"),
+        ("include_tree=true&hostname=a", 400, "traces.wrong_subject"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_traced_is_told(fleet: FleetServer, query: str, status: int, fault: str) -> None:
