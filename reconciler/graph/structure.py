@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from reconciler.documents import Document, Kind
 from reconciler.documents.kinds import CONTENT
 from reconciler.graph import encoding
+from reconciler.graph.compiling import without_collecting
 from reconciler.graph.graphs import Graph
 from reconciler.graph.profiles import Profile
 from reconciler.graph.scopes import Scope, ScopeCache, Scopes
@@ -111,15 +112,16 @@ def search(
     found: list[ConfigEntry] = []
     room = MAX_VARS_BYTES
     levels: dict[Scope, list[EntryLevel]] = {}
-    for profile in fitting:
-        if len(found) >= MAX_ENTRIES or room <= 0:
-            break
-        block = _written(profile)
-        room -= len(encoding.dumps(block.vars, plain=profile.document.parsed.plain))
-        scope = profile.resolution.scope
-        if scope not in levels:
-            levels[scope] = list(_levels(profile))
-        found.append(_entry(profile, block, levels[scope]))
+    with without_collecting(cold=False):  # a thousand entries are no garbage, and looking for it takes as long as they
+        for profile in fitting:
+            if len(found) >= MAX_ENTRIES or room <= 0:
+                break
+            block = _written(profile)
+            room -= len(encoding.dumps(block.vars, plain=profile.document.parsed.plain))
+            scope = profile.resolution.scope
+            if scope not in levels:
+                levels[scope] = list(_levels(profile))
+            found.append(_entry(profile, block, levels[scope]))
     return ConfigEntries(entries=found, left_out=len(fitting) - len(found) or None)
 
 
