@@ -5,10 +5,9 @@ The judgement is `reconciler.previews`; here are the hosts, what they last said 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from api.services import traces
 from api.services.container import Services
@@ -17,6 +16,7 @@ from api.services.work import Actor, Work
 from api.storage import envoys as envoy_rows
 from api.storage import traits as trait_rows
 from reconciler import previews
+from reconciler.collecting import without_collecting
 from reconciler.documents.complaints import nearest
 from reconciler.previews import Comparison
 from schema.errors import Invalid
@@ -25,8 +25,6 @@ from schema.previews import AffectedEnvoy, Preview, RevisionPreview
 if TYPE_CHECKING:
     from reconciler.graph import Graph
     from reconciler.rendering import Pool
-
-T = TypeVar("T")
 
 RENDERING_S: Final = 10.0
 """What one preview may take to render; the rest is unknown."""
@@ -85,19 +83,11 @@ async def of_revision(
         seen = services.read_now(actor, _seen(comparison), request_id=request_id) if comparison.asking else {}
         return _answered(comparison, question, seen, services.renderers)
 
-    return await services.desks.previews.run(lambda: _uncollected(made))
+    def uncollected() -> RevisionPreview:
+        with without_collecting(cold=False):
+            return made()
 
-
-def _uncollected(work: Callable[[], T]) -> T:
-    """What `work` gives. It makes many objects for a moment and leaves none: looking for garbage among them, and so
-    among all of the graph's, would take half a second now and then."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        return work()
-    finally:
-        if was_on:
-            gc.enable()
+    return await services.desks.previews.run(uncollected)
 
 
 def _compared(question: Question, base: Graph, other: Graph, names: Sequence[str]) -> Comparison:
@@ -133,12 +123,12 @@ def _answered(
 
 
 def _names(work: Work) -> list[str]:
-    return _uncollected(lambda: envoy_rows.hostnames(work.session, work.project_id))
+    return envoy_rows.hostnames(work.session, work.project_id)
 
 
 def _seen(comparison: Comparison) -> Callable[[Work], dict[str, dict[str, Any]]]:
     def read(work: Work) -> dict[str, dict[str, Any]]:
         found = trait_rows.of(work.session, work.project_id, comparison.asking)
-        return _uncollected(lambda: {hostname: comparison.kept(traits) for hostname, traits in found})
+        return {hostname: comparison.kept(traits) for hostname, traits in found}
 
     return read

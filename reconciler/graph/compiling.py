@@ -6,14 +6,13 @@ so what was made of nothing but those is taken over. A commit to one file costs 
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakValueDictionary
 
+from reconciler.collecting import without_collecting
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
 from reconciler.documents.kinds import ROOT, place
@@ -35,7 +34,6 @@ from reconciler.repository.trees import Tree
 from schema.diagnostics import Diagnostic, Severity
 
 _SHARED: Final = (Kind.ROLES, Kind.INHERITED, Kind.ENVIRONMENTS, Kind.CONFIGCRATE, Kind.USERCRATE)
-_PAUSE: Final = threading.Lock()
 
 
 @dataclass
@@ -102,26 +100,6 @@ def compile_tree(tree: Tree, cache: Cache | None = None) -> Compilation:
         except BaseException:
             cache.last = None  # what is kept may belong to two trees
             raise
-
-
-@contextmanager
-def without_collecting(*, cold: bool) -> Iterator[None]:
-    """Many objects are made that stay: looking for garbage among them would cost a fourth of a cold compile."""
-    if not _PAUSE.acquire(blocking=False):
-        yield
-        return
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            if cold and gc.get_freeze_count() == 0:
-                # What is there stays, and has no circles: to look through it takes 0.4 s, in which nothing else runs.
-                # Once: of what comes later the collector does see the garbage.
-                gc.freeze()
-            gc.enable()
-        _PAUSE.release()
 
 
 class _Compile:

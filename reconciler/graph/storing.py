@@ -25,12 +25,13 @@ from typing import Any, Final
 
 import orjson
 
+from reconciler.collecting import without_collecting
 from reconciler.documents import DocumentCache, Documents, Kind
 from reconciler.documents.loading import Document
 from reconciler.graph import assertions, plan, references
 from reconciler.graph import roles as roles_
 from reconciler.graph.blocks import Blocks, starts_of
-from reconciler.graph.compiling import Cache, compile_tree, without_collecting
+from reconciler.graph.compiling import Cache, compile_tree
 from reconciler.graph.graphs import Compilation
 from reconciler.graph.late_making import Origin
 from reconciler.graph.late_making import StoreUnfitError as StoreUnfitError

@@ -12,10 +12,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from reconciler.collecting import without_collecting
 from reconciler.documents import Document, Kind
 from reconciler.documents.kinds import CONTENT
 from reconciler.graph import encoding
-from reconciler.graph.compiling import without_collecting
 from reconciler.graph.graphs import Graph
 from reconciler.graph.profiles import Profile
 from reconciler.graph.scopes import Scope, ScopeCache, Scopes
