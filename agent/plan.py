@@ -108,7 +108,7 @@ class CratePlan:
     user: User | None = None
     """Of a usercrate: for whom."""
     absent: str = ""
-    """Why it is left alone for now."""
+    """Why it is left alone in this run; empty where it is not."""
 
 
 class Plan:
@@ -173,7 +173,7 @@ class Plan:
         return self._order_of_users
 
     def instances(self, step: Step) -> list[Instance]:
-        """What the step stands for now, rendered and validated, each in a form to converge or with its error.
+        """What the step stands for in this run, rendered and validated, each in a form to converge or with its error.
 
         Raises:
             ExpressionError: `foreach` has no value.
@@ -414,7 +414,7 @@ def order_of(
 
 
 def _absence(host: Host, account: Account) -> str:
-    """Why nothing can be done in a home for now."""
+    """Why nothing can be done in a home as it stands in this run; empty where something can."""
     try:
         return "" if host.lstat(account.home) is not None else f"{account.name} has no home yet: {account.home}"
     except (HostFault, OSError) as error:
