@@ -31,21 +31,8 @@ from schema.resources import RESOURCES
 from schema.traits import TRAITS
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+RESOURCE_DOCS: Final = DOCS / "resources"
 NOTE: Final = "<!-- Written by `just docs` from the code; edit it there. -->\n"
-
-EXAMPLES: Final[Mapping[str, str]] = {
-    "cron": "- type: cron\n  job: nightly-backup\n  schedule: 15 2 * * *\n  command: /usr/local/bin/backup\n",
-    "directory": '- type: directory\n  path: /srv/app\n  mode: "0750"\n  owner: app\n',
-    "exec": "- type: exec\n  command: locale-gen\n  refreshonly: true\n  subscribes: locale.gen\n",
-    "file": '- type: file\n  path: /etc/motd\n  content: "{{ vars.motd }}\\n"\n  mode: "0644"\n',
-    "file_line": "- type: file_line\n  path: /etc/login.defs\n  match: ^UMASK\n  line: UMASK 027\n",
-    "group": "- type: group\n  group: deploy\n  gid: 1500\n",
-    "package": "- type: package\n  package: chrony\n",
-    "service": "- type: service\n  service: chrony\n  state: running\n  enabled: true\n",
-    "symlink": "- type: symlink\n  path: /etc/localtime\n  target: /usr/share/zoneinfo/UTC\n",
-    "user": "- type: user\n  user: deploy\n  shell: /bin/bash\n  groups: [adm]\n",
-}
-
 
 LIMITS: Final[Mapping[str, int]] = {
     "steps of one rendering": running.MAX_STEPS,
@@ -82,8 +69,14 @@ def _resource(name: str) -> str:
     owned = f"It owns its {spec.OWNS} whole: two resources of one host may not.\n\n" if spec.OWNS else ""
     return (
         f"{NOTE}# {name}\n\n{_about(sys.modules[spec.__module__])}\n\n{inspect.cleandoc(spec.__doc__ or '')}\n\n{owned}"
-        f"```yaml\n{EXAMPLES[name]}```\n\n{_fields(spec)}"
+        f"```yaml\n{(RESOURCE_DOCS / 'examples' / f'{name}.yaml').read_text()}```\n\n{_fields(spec)}{_note(name)}"
     )
+
+
+def _note(name: str) -> str:
+    """What a person has written about a type: platforms, what is not tested."""
+    path = RESOURCE_DOCS / "notes" / f"{name}.md"
+    return f"\n{path.read_text()}" if path.exists() else ""
 
 
 def _traits() -> str:

@@ -106,6 +106,10 @@ class ResourceType(Generic[P, T]):
     """Whether it is something to be done (restart), not a state that can be verified afterwards."""
     paths: Callable[[P], Sequence[str]] = _nothing
     """Paths whose change means drift of this resource."""
+    needs_network: bool = False
+    """Whether the programs that it runs have to reach other machines: a package manager, git."""
+    may_cut_off: Callable[[P], bool] = _never
+    """Whether what it changes could cut the host off from its server: firewall, addresses, name resolution."""
 
     def skipped(self, host: Host) -> str | None:
         """Why this type does nothing on this host; None when it does."""

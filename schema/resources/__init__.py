@@ -1,31 +1,57 @@
-"""Parameters of the resource types: one file a type, data only; behaviour is in `agent/resources`, same stem."""
+"""Parameters of the resource types: one file a type, data only; behaviour is in `agent/resources`, same stem.
+
+`file_line` is `FileLineSpec` in `schema/resources/file_line.py`. Each is loaded when it is first asked for: a host has
+a few types, and pays for no others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
 from schema.resources.base import ResourceSpec as ResourceSpec
-from schema.resources.cron import CronSpec
-from schema.resources.directory import DirectorySpec
-from schema.resources.exec import ExecSpec
-from schema.resources.file import FileSpec
-from schema.resources.file_line import FileLineSpec
-from schema.resources.group import GroupSpec
-from schema.resources.package import PackageSpec
-from schema.resources.service import ServiceSpec
-from schema.resources.symlink import SymlinkSpec
-from schema.resources.user import UserSpec
 
-RESOURCES: Final[dict[str, type[ResourceSpec]]] = {
-    "cron": CronSpec,
-    "directory": DirectorySpec,
-    "exec": ExecSpec,
-    "file": FileSpec,
-    "file_line": FileLineSpec,
-    "group": GroupSpec,
-    "package": PackageSpec,
-    "service": ServiceSpec,
-    "symlink": SymlinkSpec,
-    "user": UserSpec,
-}
-"""The registry: what may stand behind `type:`."""
+NAMES: Final = (
+    "cron",
+    "directory",
+    "exec",
+    "file",
+    "file_line",
+    "group",
+    "package",
+    "service",
+    "symlink",
+    "user",
+)
+"""What may stand behind `type:`, sorted."""
+
+
+class _Registry(Mapping[str, type[ResourceSpec]]):
+    """The types by name, those that were asked for in memory."""
+
+    def __init__(self) -> None:
+        self._loaded: Final[dict[str, type[ResourceSpec]]] = {}
+
+    def __getitem__(self, name: str) -> type[ResourceSpec]:
+        found = self._loaded.get(name)
+        if found is None:
+            if name not in _KNOWN:
+                raise KeyError(name)
+            module = import_module(f"{__name__}.{name}")
+            found = self._loaded[name] = getattr(module, "".join(map(str.capitalize, name.split("_"))) + "Spec")
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in _KNOWN
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+_KNOWN: Final = frozenset(NAMES)
+RESOURCES: Final[Mapping[str, type[ResourceSpec]]] = _Registry()
+"""The registry."""

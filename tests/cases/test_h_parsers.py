@@ -349,6 +349,8 @@ def test_h10_modules_are_imported_by_names_of_ours_alone() -> None:
         "api/rest/__init__.py",  # the names of schema/areas.py
         "api/graphql/__init__.py",
         "api/cli/main.py",  # a constant map of commands
+        "agent/resources/__init__.py",  # a constant tuple of types
+        "schema/resources/__init__.py",  # the same
         "api/storage/migrations/env.py",  # our own modules of tables
         "reconciler/repository/__init__.py",  # a constant map
         "reconciler/graph/__init__.py",  # the same

@@ -1,0 +1,60 @@
+"""A shell, and a validator.
+
+The shell knows `true`, `false`, `exit N`, `test -e PATH`, `touch PATH`, `rm PATH`, `sleep` (which times out) and
+`act WORDS`, which notes that it was run (`scripts`) and fails if the last word is `fails`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.hosts import HostFault, MemoryHost, Ran
+from agent.hosts.memory import Program
+from tests.strategies.programs import files
+from tests.strategies.programs.files import OK, refuse
+
+SCRIPTS = "/model/scripts"
+
+
+def reads(run: Sequence[str]) -> bool:
+    """A shell may do anything."""
+    return False
+
+
+def scripts(host: MemoryHost) -> list[str]:
+    """What `act` was called with, in order."""
+    return files.lines(host, SCRIPTS)
+
+
+def _checker(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    """A validator: refuses a file that holds the word `invalid`."""
+    try:
+        bad = b"invalid" in host.read(args[-1])
+    except (OSError, HostFault) as error:
+        return refuse(str(error))
+    return refuse(f"{args[-1]}: syntax error") if bad else OK
+
+
+def _shell(host: MemoryHost, args: Sequence[str], script: bytes) -> Ran:
+    assert args[0] == "-c"
+    text = script.decode().strip()
+    word, _, rest = text.partition(" ")
+    if word == "test":
+        return OK if host.lstat(rest.removeprefix("-e ")) is not None else Ran(1, b"", b"")
+    if word == "touch":
+        files.put(host, rest, "")
+    elif word == "rm":
+        host.remove(rest)
+    elif word == "exit":
+        return Ran(int(rest), b"", b"said before it ended\n")
+    elif word == "sleep":
+        return Ran(-9, b"", b"", timed_out=True)
+    elif word == "act":
+        files.put(host, SCRIPTS, "".join(f"{line}\n" for line in [*scripts(host), text]))
+        return refuse("it failed") if rest.endswith("fails") else OK
+    elif word != "true":
+        return Ran(1, b"", b"")
+    return OK
+
+
+PROGRAMS: dict[str, Program] = {"/bin/sh": _shell, "checker": _checker}
