@@ -144,6 +144,10 @@ class Host(Protocol):
         """
         ...
 
+    def poke(self, path: str, data: bytes) -> None:
+        """Tell the kernel something through a file of its own that is there (/proc, /sys): one write, in place."""
+        ...
+
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """Make a directory. Missing parents are made with mode 0755, each in one step."""
         ...

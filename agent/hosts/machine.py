@@ -177,6 +177,21 @@ class Machine(ABC):
             os.close(parent)
         self._wrote(path)
 
+    def poke(self, path: str, data: bytes) -> None:
+        """See `Host`."""
+        fd = self._beneath.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            found = _stat(self._looked_at(path, fd, changing=True))
+            if found.kind is not Kind.FILE:
+                raise HostFault(f"{path} is a {found.kind}, not a regular file")
+            try:
+                os.write(fd, data)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, path) from error
+        finally:
+            os.close(fd)
+        self.noted(path)
+
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """See `Host`."""
         parent, name = self._beneath.parent(path, create=True)

@@ -170,6 +170,14 @@ class MemoryHost:
         self._count.add()
         self.nodes[place] = node
 
+    def poke(self, path: str, data: bytes) -> None:
+        """See `Host`."""
+        node = self._node(path)
+        if node.kind is not Kind.FILE:
+            raise HostFault(f"{path} is a {node.kind}, not a regular file")
+        self._count.add()
+        self.nodes[self._place(path)] = replace(node, data=data)
+
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """See `Host`."""
         place = self._new_place(path, create=True)
