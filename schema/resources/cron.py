@@ -29,6 +29,8 @@ class CronSpec(ResourceSpec):
     """One line for the user's shell; `%` means nothing special."""
     user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
     environment: dict[VariableName, VariableValue] = {}
+    comment: str = Field(default="", pattern=r"^[^\n\r\x00]*$", max_length=400)
+    """One line above the job, for whoever reads the file."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

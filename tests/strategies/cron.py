@@ -18,6 +18,7 @@ CONTRASTS: dict[str, Contrast] = {
     "command": vary(_CRON_D, _CRON, "command", "true", "false"),
     "user": vary(_CRON_D, _CRON, "user", "root", "web"),
     "environment": vary(_CRON_D, _CRON, "environment", {}, {"A": "b"}),
+    "comment": vary(_CRON_D, _CRON, "comment", "", "why"),
 }
 
 
