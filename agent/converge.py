@@ -43,7 +43,7 @@ def run(
     desired: Desired,
     host: Host,
     *,
-    traits: Mapping[str, Any],
+    traits: Mapping[str, Any] | Callable[[frozenset[str]], Mapping[str, Any]],
     journal: Journal,
     trigger: Trigger,
     ids: Callable[[], str],
@@ -53,7 +53,7 @@ def run(
     """Converge the host, or with `dry_run` say what that would change; nothing is written then, not even the journal.
 
     Args:
-        traits: of the host, collected just now.
+        traits: of the host, collected just now; or what collects those of these names (`*`: all), asked once.
         ids: makes the report's id.
     """
     started, begun = clock.now(), clock.monotonic()
@@ -61,7 +61,7 @@ def run(
     plan = desired.plan
     if plan is None or plan.host is not host or plan.salt != journal.salt:
         plan = desired.plan = Plan(desired, host, journal, clock)
-    plan.begin(dict(traits), clock)
+    plan.begin(dict(traits(plan.looked_at) if callable(traits) else traits), clock)
     reporting = Reporting(plan.mask, plan.unchanged)
     this = _Run(plan, host, journal, reporting, clock, dry_run=dry_run)
     for index in plan.order:

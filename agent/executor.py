@@ -11,9 +11,24 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
+from pydantic import ValidationError
+
 from agent import converge, desired, keys
 from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
-from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
+from agent.boundary import (
+    Collected,
+    Installed,
+    KeptTraits,
+    Presented,
+    Ran,
+    Remembered,
+    Spooled,
+    SpooledReport,
+    Standing,
+    Stored,
+    Verdict,
+)
+from agent.credentials import Credentials
 from agent.desired import Desired, DesiredUnreadable
 from agent.hosts import Host
 from agent.journal import Journal
@@ -22,6 +37,7 @@ from agent.spool import Spool
 from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
+from schema.errors import Fault
 from schema.ids import new_id, sha256
 from schema.protocol.messages import MAX_FRAME_BYTES, Traits
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger
@@ -29,6 +45,7 @@ from schema.time import Clock
 
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
+PLACE_DIGITS: Final = 20
 MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 1024
 
 _log: Final = logging.getLogger("vigo.executor")
@@ -65,6 +82,7 @@ class LocalExecutor:
         self._objects: Final = ObjectStore(state.file("objects"))
         self._journal: Final = Journal(state.path)
         self._traits: Final = Collector(traits_host)
+        self._credentials: Final = Credentials(state, self.identity)
         self._lock: Final = Lock()
         self._wanted: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -99,6 +117,7 @@ class LocalExecutor:
             applied=held.applied if held else None,
             dropped_reports=self.spool.dropped,
             problem="; ".join(filter(None, (self.problem, self.spool.problem))),
+            traits=self._state.read_model("traits.json", KeptTraits),
         )
         return _encoded(standing)
 
@@ -154,7 +173,9 @@ class LocalExecutor:
     def converge(self, trigger: bytes) -> bytes:
         """See `Executor`."""
         try:
-            return _encoded(self._ran(Trigger(trigger.decode())))
+            return _encoded(self._ran(Trigger(trigger.decode("ascii", "replace"))))
+        except ValueError as error:
+            return _encoded(Ran(status=RunStatus.FAILED, error=f"no reason to run: {error}"))
         except OSError as error:
             _log.exception("a run could not be concluded")
             return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
@@ -174,14 +195,47 @@ class LocalExecutor:
 
     def reports(self, after: bytes) -> bytes:
         """See `Executor`."""
-        entries, more = self.spool.read(int(after), limit=READ_REPORTS, limit_bytes=READ_BYTES)
+        place = _place(after)
+        entries, more = self.spool.read(place, limit=READ_REPORTS, limit_bytes=READ_BYTES)
         reports = [SpooledReport(sequence=each.sequence, id=each.id, report=each.data.decode()) for each in entries]
-        return _encoded(Spooled(after=int(after), reports=reports, more=more, dropped=self.spool.dropped))
+        return _encoded(Spooled(after=place, reports=reports, more=more, dropped=self.spool.dropped))
 
     def forget(self, sequence: bytes) -> bytes:
         """See `Executor`."""
-        self.spool.forget(int(sequence))
+        self.spool.forget(_place(sequence))
         return self.standing()
+
+    def present(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+        return _encoded(self._credentials.presented())
+
+    def request(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+        try:
+            return self._credentials.request().encode()
+        except Fault as fault:
+            _log.error("no certificate can be asked for: %s", fault.message)
+            return b""
+
+    def install(self, certificate: bytes) -> bytes:
+        """See `Executor`."""
+        try:
+            self._credentials.install(certificate.decode("ascii"))
+        except (Fault, OSError, ValueError) as error:
+            return _encoded(Installed(ok=False, message=str(error)[:MAX_MESSAGE_CHARS]))
+        return _encoded(Installed(ok=True))
+
+    def remember(self, remembered: bytes) -> bytes:
+        """See `Executor`."""
+        try:
+            told = Remembered.model_validate_json(remembered)
+            if told.link is not None:
+                self._state.write_model("link.json", told.link, synced=False)
+            if told.traits is not None:
+                self._state.write_model("traits.json", told.traits, synced=False)
+        except (ValidationError, OSError) as error:
+            _log.warning("what the link would remember is not kept: %s", error)
+        return b""
 
     # runs
 
@@ -226,7 +280,7 @@ class LocalExecutor:
         return converge.run(
             self._read(accepted),
             self._host,
-            traits=self._traits.recent().values,
+            traits=lambda names: self._traits.recent(names).values,
             journal=self._journal,
             trigger=trigger,
             ids=self._ids,
@@ -348,5 +402,10 @@ def _fitting(report: Report) -> bytes:
     return data
 
 
-def _encoded(answer: Standing | Verdict | Stored | Ran | Collected | Spooled) -> bytes:
+def _place(text: bytes) -> int:
+    """A place in the spool; before all of them, where the text is none."""
+    return int(text) if text.isdigit() and len(text) <= PLACE_DIGITS else 0
+
+
+def _encoded(answer: Standing | Verdict | Stored | Ran | Collected | Spooled | Presented | Installed) -> bytes:
     return answer.model_dump_json().encode()

@@ -133,7 +133,10 @@ class Plan:
         self.order: Final = order_of(self.steps, self.crates)
         self._of_machine: Final = (len(self.crates), len(self.steps))
         crates = self._plan_crates(desired.usercrates, desired.catalog.usercrates)
-        self._usercrates: Final = Usercrates(desired.usercrates, crates, self._plan_steps(desired.usercrates, crates))
+        steps = self._plan_steps(desired.usercrates, crates)
+        self._usercrates: Final = Usercrates(desired.usercrates, crates, steps)
+        self.looked_at: Final = _looked_at([*self.crates, *crates], [*self.steps, *steps])
+        """The traits that a run can look at; `*` where it can look at any."""
         self._users: Sequence[User] | None = None
         self._order_of_users: Sequence[int] = ()
 
@@ -411,6 +414,12 @@ def order_of(
     for index in circle:
         steps[index].error = "waits for itself, through what it requires or notifies"
     return [first_step + index for index in ordered + circle]
+
+
+def _looked_at(crates: Sequence[CratePlan], steps: Sequence[Step]) -> frozenset[str]:
+    conditions = {each.when for each in crates} | {step.resource.when for step in steps}
+    asked = (uses.of_expression(text).traits for text in conditions if text is not None)
+    return frozenset().union(*asked, *(step.used.traits for step in steps))
 
 
 def _absence(host: Host, account: Account) -> str:

@@ -89,11 +89,19 @@ def _of(roots: Iterable[Any]) -> Uses:
         elif isinstance(node, tuple):  # a node, or several
             if isinstance(node, nodes.Call):
                 if node.name in TRAIT_FUNCTIONS:
-                    names["traits"].add(_SECTIONS.get(node.name, "*"))
+                    names["traits"].add(_section(node))
                 elif node.name not in _PURE:
                     functions.add(node.name)
             todo.extend(node)
     return Uses(frozenset(names["vars"]), frozenset(names["traits"]), frozenset(functions))
+
+
+def _section(node: nodes.Call) -> str:
+    """The trait that a function looks at; `*` where that is known only when it is evaluated."""
+    asked = next(iter(node.arguments.positional), None)
+    if node.name == "has_trait" and isinstance(asked, nodes.Literal) and isinstance(asked.value, str):
+        return asked.value.removeprefix("traits.").partition(".")[0]
+    return _SECTIONS.get(node.name, "*")
 
 
 def _root(node: nodes.Expression) -> str | None:

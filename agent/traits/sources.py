@@ -5,12 +5,21 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agent.hosts import Host, HostFault, Kind
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _MAX_LINKS: Final = 16
+
+
+class Partly(Exception):
+    """A trait of which a part could not be told: the part that could, and why the rest could not."""
+
+    def __init__(self, values: dict[str, Any], why: str) -> None:
+        super().__init__(why)
+        self.values: Final = values
+        self.why: Final = why
 
 
 def text(host: Host, path: str) -> str | None:

@@ -92,7 +92,7 @@ def test_the_agent_says_what_its_host_is_without_a_server(tmp_path: Path) -> Non
     )
     assert traits.returncode == 0
     values = json.loads(traits.stdout)
-    assert values["agent"]["confined"] is False
+    assert values["agent_self"]["confined"] is False
     (tmp_path / "traits.json").write_text(traits.stdout)
     done = vigo("import", "host", "here.example.com", "--traits", str(tmp_path / "traits.json"), "--root", "/", "--file", "/etc/os-release", "--into", str(tmp_path / "repo"))  # fmt: skip
     assert done.returncode == 0, done.stderr

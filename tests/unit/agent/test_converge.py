@@ -665,3 +665,27 @@ def test_a_log_without_trouble_is_silent(fleet: Fleet, caplog: pytest.LogCapture
     with caplog.at_level(logging.DEBUG):
         fleet.run(state(crate("web", [file("a"), file("b", path="/none/b")])))
     assert [record for record in caplog.records if record.name.startswith("vigo")] == []
+
+
+def test_a_run_asks_for_the_traits_that_it_can_look_at_and_no_others(fleet: Fleet) -> None:
+    asked: list[frozenset[str]] = []
+
+    def traits(names: frozenset[str]) -> dict[str, Any]:
+        asked.append(names)
+        return {"os": {"family": "debian"}, "kernel": {"name": "Linux"}, "users": {}}
+
+    desired = state(
+        crate("web", [file("a", content="{{ traits.kernel.name }}"), file("b", when="has_trait('users.ada')")])
+    )
+    for _ in range(2):
+        converge.run(
+            desired,
+            fleet.host,
+            traits=traits,
+            journal=fleet.journal,
+            trigger=Trigger.ONCE,
+            ids=lambda: "run-1",
+            clock=fleet.clock,
+        )
+    assert asked == [frozenset({"kernel", "users"})] * 2
+    assert text(fleet, "/a") == "Linux"

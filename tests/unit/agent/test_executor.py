@@ -287,7 +287,7 @@ def test_traits_are_a_message_ready_to_send(bench: Bench) -> None:
     collected = Collected.model_validate_json(bench.executor.collect(b""))
     message = Traits.model_validate_json(collected.message)
     assert message.sha256 == collected.sha256
-    assert message.traits["agent"]["confined"] is True
+    assert message.traits["agent_self"]["confined"] is True
     assert message.errors == {}
 
 

@@ -86,7 +86,7 @@ def test_a_target_becomes_a_file_and_a_report(gateway: Gateway, signer: Signer, 
     assert report.status is RunStatus.CONVERGED
     assert [(each.id, each.outcome) for each in report.resources] == [("base/motd", Outcome.CHANGED)]
     gateway.until(lambda: gateway.traits)
-    assert gateway.traits[0].traits["agent"]["confined"] is True
+    assert gateway.traits[0].traits["agent_self"]["confined"] is True
     assert gateway.hellos[0].applied is None
 
 

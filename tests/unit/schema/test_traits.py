@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schema import traits
-from schema.traits import ANY, TRAITS, TraitInfo, TraitType, lookup
+from schema.traits import ANY, SECTIONS, TRAITS, TraitInfo, TraitType, lookup
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from schema.traits import ANY, TRAITS, TraitInfo, TraitType, lookup
         ("os.family", TraitType.STRING, True),
         ("os.codename", TraitType.STRING, False),
         ("hardware.memory_mb", TraitType.INT, True),
-        ("load.one", TraitType.FLOAT, True),
-        ("agent.confined", TraitType.BOOL, True),
+        ("loadavg.one", TraitType.FLOAT, True),
+        ("agent_self.confined", TraitType.BOOL, True),
         ("network.ip_addresses", TraitType.LIST, True),
         ("packages", TraitType.MAP, True),
         ("packages.nginx", TraitType.STRING, False),
@@ -36,7 +36,7 @@ def test_a_declared_path_has_a_type_and_is_always_there_or_not(path: str, kind: 
 def test_a_key_may_hold_dots_when_the_path_is_given_in_parts() -> None:
     assert lookup("packages.python3.11") is None
     assert lookup(("packages", "python3.11")) == TRAITS["packages.*"]
-    assert lookup(("mounts", "/var/lib.d", "fstype")) is not None
+    assert lookup(("mountpoints", "/var/lib.d", "fstype")) is not None
 
 
 @pytest.mark.parametrize("path", ["", "nope", "os.nope", "os.family.x", "packages.a.b", "services.a.b", ".os", "os."])
@@ -50,21 +50,9 @@ def test_a_mistyped_path_is_told_the_nearest_one() -> None:
     assert traits.nearest("zzzzz") is None
 
 
-def test_at_least_twelve_collectors_are_declared_and_each_path_says_what_it_is() -> None:
-    assert {path.split(".")[0] for path in TRAITS} == {
-        "agent",
-        "hardware",
-        "kernel",
-        "load",
-        "memory",
-        "mounts",
-        "network",
-        "os",
-        "packages",
-        "services",
-        "uptime",
-        "users",
-    }
+def test_each_path_belongs_to_a_declared_trait_and_says_what_it_is() -> None:
+    assert {path.split(".")[0] for path in TRAITS} == set(SECTIONS)
+    assert all(section.summary for section in SECTIONS.values())
     for path, info in TRAITS.items():
         assert isinstance(info, TraitInfo)
         assert info.summary, path
@@ -72,7 +60,7 @@ def test_at_least_twelve_collectors_are_declared_and_each_path_says_what_it_is()
 
 def test_what_changes_by_itself_is_marked_so_that_traits_are_not_sent_for_it() -> None:
     volatile = {path for path, info in TRAITS.items() if info.volatile}
-    assert {"load.one", "load.five", "load.fifteen", "uptime.seconds", "memory.available_mb"} <= volatile
+    assert {"loadavg.one", "loadavg.five", "loadavg.fifteen", "uptime.seconds", "memory.available_mb"} <= volatile
     assert "os.family" not in volatile
 
 

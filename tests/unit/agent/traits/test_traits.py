@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from agent.hosts import Kind, MemoryHost, Ran, RealHost
 from agent.hosts.memory import Node
-from agent.traits import COLLECTORS, MAX_ITEMS, Collector, Traits
+from agent.traits import COLLECTORS, Collector, Traits
 from agent.traits import hardware as hardware_trait
-from agent.traits import load as load_trait
+from agent.traits import loadavg as loadavg_trait
 from agent.traits import memory as memory_trait
-from agent.traits import mounts as mounts_trait
+from agent.traits import mountpoints as mountpoints_trait
 from agent.traits import network as network_trait
 from agent.traits import os as os_trait
 from agent.traits import packages as packages_trait
@@ -68,7 +66,8 @@ def conforms(traits: Traits) -> None:
 
 def test_there_is_a_collector_for_each_trait_and_no_other() -> None:
     assert set(COLLECTORS) == {path.split(".")[0] for path in TRAITS}
-    assert len(COLLECTORS) == 12
+    for name in COLLECTORS:
+        assert callable(import_module(f"agent.traits.{name}").collect)
 
 
 def test_this_machine_is_what_the_schema_declares() -> None:
@@ -89,7 +88,7 @@ def test_a_directory_that_stands_for_a_host_is_too(tmp_path: Any) -> None:
     assert traits.values["network"]["fqdn"] == "web01.example.com"
     assert set(traits.values["users"]) == {"deploy"}
     assert traits.values["packages"] == {}
-    assert traits.values["agent"]["confined"] is True
+    assert traits.values["agent_self"]["confined"] is True
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,7 @@ def test_memory_load_and_uptime_are_the_kernels() -> None:
         "swap_total_mb": 0,
         "swap_free_mb": 0,
     }
-    assert load_trait.collect(machine) == {"one": 0.52, "five": 0.31, "fifteen": 0.2}
+    assert loadavg_trait.collect(machine) == {"one": 0.52, "five": 0.31, "fifteen": 0.2}
     assert uptime_trait.collect(machine) == {"seconds": 12345, "booted_at": "2026-11-18T11:06:40Z"}
 
 
@@ -184,12 +183,12 @@ def test_users_come_with_their_groups() -> None:
 
 def test_mounts_leave_out_what_stores_nothing() -> None:
     table = "proc /proc proc rw 0 0\n/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sdb1 /no\\040such xfs rw 0 0\n"
-    found = mounts_trait.collect(host({"/proc/self/mounts": table}))
+    found = mountpoints_trait.collect(host({"/proc/self/mounts": table}))
     assert set(found) == {"/"}
     assert found["/"]["device"] == "/dev/sda1"
     assert found["/"]["options"] == ["rw", "relatime"]
     assert found["/"]["size_mb"] > 0
-    confined = mounts_trait.collect(host({"/proc/self/mounts": table}, confined=True))
+    confined = mountpoints_trait.collect(host({"/proc/self/mounts": table}, confined=True))
     assert set(confined) == {"/", "/no such"}
 
 
@@ -282,105 +281,3 @@ def test_an_ipv6_default_route_counts_where_there_is_no_other() -> None:
     line = f"{'0' * 32} 00 {'0' * 32} 00 fe80{'0' * 27}1 00000400 00000001 00000000 00000003     eth0\n"
     found = network_trait.collect(host({"/proc/net/route": "Iface\n", "/proc/net/ipv6_route": line}, confined=True))
     assert (found["default_interface"], found["default_gateway"]) == ("eth0", "fe80::1")
-
-
-def test_volatile_traits_do_not_change_the_stable_digest() -> None:
-    values = {"load": {"one": 0.1}, "mounts": {"/": {"device": "a", "available_mb": 5}}, "uptime": {"seconds": 1}}
-    later = {"load": {"one": 9.9}, "mounts": {"/": {"device": "a", "available_mb": 4}}, "uptime": {"seconds": 2}}
-    other = {"load": {"one": 0.1}, "mounts": {"/": {"device": "b", "available_mb": 5}}, "uptime": {"seconds": 1}}
-    first = Traits(values, {})
-    assert first.stable_sha256 == Traits(later, {}).stable_sha256
-    assert first.sha256 != Traits(later, {}).sha256
-    assert first.stable_sha256 != Traits(other, {}).stable_sha256
-    assert values["mounts"]["/"]["available_mb"] == 5
-
-
-def test_two_collections_of_this_machine_have_one_stable_digest() -> None:
-    collector = Collector(RealHost("/"))
-    assert collector.collect().stable_sha256 == collector.collect().stable_sha256
-
-
-def _fails(_: Any) -> dict[str, Any]:
-    raise PermissionError(13, "Permission denied", "/etc/shadow")
-
-
-def test_one_that_fails_is_reported_and_costs_no_other() -> None:
-    collector = Collector(MemoryHost(), collectors={"bad": _fails, "empty": lambda _: {}, "good": lambda _: {"a": 1}})
-    traits = collector.collect()
-    assert traits.values == {"empty": {}, "good": {"a": 1}}
-    assert list(traits.errors) == ["bad"]
-    assert "Permission denied" in traits.errors["bad"]
-
-
-def test_one_that_hangs_is_given_up_and_not_begun_again() -> None:
-    release, begun = threading.Event(), []
-
-    def hangs(_: Any) -> dict[str, Any]:
-        begun.append(1)
-        release.wait(10)
-        return {"late": True}
-
-    collector = Collector(MemoryHost(), collectors={"slow": hangs, "good": lambda _: {"a": 1}}, timeout_s=0.05)
-    started = time.monotonic()
-    assert collector.collect().errors == {"slow": "its collector did not end within 0.05 s"}
-    assert collector.collect().errors == {"slow": "its collector hangs"}
-    assert time.monotonic() - started < 8
-    assert len(begun) == 1
-    release.set()
-    for thread in threading.enumerate():
-        if thread.name == "trait slow":
-            thread.join(2)
-    assert collector.collect().values["slow"] == {"late": True}
-
-
-def test_too_much_is_cut_and_said_so() -> None:
-    many = {f"p{n:05d}": "1" for n in range(MAX_ITEMS + 7)}
-    traits = Collector(
-        MemoryHost(), collectors={"packages": lambda _: many, "long": lambda _: {"a": "x" * 9999}}
-    ).collect()
-    assert len(traits.values["packages"]) == MAX_ITEMS
-    assert len(traits.values["long"]["a"]) == 2048
-    assert set(traits.errors) == {"packages", "long"}
-
-
-def test_all_together_are_bounded() -> None:
-    huge = {f"k{n}": "x" * 2000 for n in range(1500)}
-    traits = Collector(MemoryHost(), collectors={"huge": lambda _: huge, "good": lambda _: {"a": 1}}).collect()
-    assert traits.values == {"good": {"a": 1}}
-    assert "larger" in traits.errors["huge"]
-
-
-def test_recent_traits_are_read_again_only_when_they_may_have_changed() -> None:
-    calls: list[str] = []
-    now = [0.0]
-
-    def noted(name: str) -> Any:
-        def collect(_: Any) -> dict[str, Any]:
-            calls.append(name)
-            return {"n": len(calls)}
-
-        return collect
-
-    collectors = {"packages": noted("packages"), "load": noted("load")}
-    collector = Collector(MemoryHost(), collectors=collectors, clock=lambda: now[0])
-    collector.recent()
-    collector.recent()
-    assert sorted(calls) == ["load", "load", "packages"]
-    now[0] = 61.0
-    collector.recent()
-    assert calls.count("packages") == 2
-    collector.forget()
-    collector.recent()
-    assert calls.count("packages") == 3
-
-
-def test_a_recent_look_at_this_machine_is_cheap() -> None:
-    collector = Collector(RealHost("/"))
-    collector.recent()
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        collector.recent()
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.1, times
-    assert os.getpid()

@@ -19,7 +19,7 @@ from schema.previews import MAX_OVERRIDES
         ("hardware.cpu_count=16", ("hardware", "cpu_count"), 16),
         ("hardware.container=yes", ("hardware", "container"), True),
         ("network.nameservers=10.0.0.1, 10.0.0.2", ("network", "nameservers"), ["10.0.0.1", "10.0.0.2"]),
-        ("load.one=0.5", ("load", "one"), 0.5),
+        ("loadavg.one=0.5", ("loadavg", "one"), 0.5),
         ("packages.python3.11=3.11.2=x", ("packages", "python3.11"), "3.11.2=x"),
         ("os.name=", ("os", "name"), ""),
     ],

@@ -9,6 +9,6 @@ from agent.traits import sources
 
 
 def collect(host: Host) -> dict[str, Any]:
-    """`load.*` of `schema.traits`."""
+    """`loadavg.*` of `schema.traits`."""
     one, five, fifteen = sources.needed(sources.kernel_text(host, "/proc/loadavg"), "/proc/loadavg").split()[:3]
     return {"one": float(one), "five": float(five), "fifteen": float(fifteen)}

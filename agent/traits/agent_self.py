@@ -10,5 +10,5 @@ from agent.hosts import Host
 
 
 def collect(host: Host) -> dict[str, Any]:
-    """`agent.*` of `schema.traits`."""
+    """`agent_self.*` of `schema.traits`."""
     return {"version": VERSION, "python": platform.python_version(), "confined": host.confined}

@@ -18,7 +18,7 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
 def collect(host: Host) -> dict[str, Any]:
-    """`mounts.*` of `schema.traits`."""
+    """`mountpoints.*` of `schema.traits`."""
     found = {}
     for line in (sources.text(host, _TABLE) or "").splitlines():
         device, point, fstype, options, *_ = (_plain(part) for part in line.split(" "))
