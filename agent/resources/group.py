@@ -30,19 +30,27 @@ def diff(spec: GroupSpec, state: GroupState) -> Sequence[Change]:
     if spec.state == "absent":
         return () if group is None else (Change("state", "present", "absent"),)
     if group is None:
-        return (Change("state", "absent", "present"),)
-    return (Change("gid", str(group.gid), str(spec.gid)),) if spec.gid not in (None, group.gid) else ()
+        joining = [Change("members", None, ",".join(sorted(set(spec.members))))] if spec.members else []
+        return [Change("state", "absent", "present"), *joining]
+    found = [Change("gid", str(group.gid), str(spec.gid))] if spec.gid not in (None, group.gid) else []
+    if spec.members is not None and set(spec.members) != group.members:
+        found.append(Change("members", ",".join(sorted(group.members)), ",".join(sorted(set(spec.members)))))
+    return found
 
 
 def apply(host: Host, spec: GroupSpec, state: GroupState) -> None:
     """See `ResourceType`."""
     if spec.state == "absent":
         shadow.remove_group(host, spec.group)
-    elif state.group is not None:
-        shadow.change_group(host, spec.group, [f"--gid={spec.gid}"])
-    else:
-        gid = [] if spec.gid is None else [f"--gid={spec.gid}"]
+        return
+    differing = {change.field for change in diff(spec, state)}
+    gid = [] if spec.gid is None else [f"--gid={spec.gid}"]
+    if state.group is None:
         shadow.add_group(host, spec.group, [*(["--system"] if spec.system else []), *gid])
+    elif "gid" in differing:
+        shadow.change_group(host, spec.group, gid)
+    if "members" in differing:
+        shadow.set_members(host, spec.group, sorted(set(spec.members or ())))
 
 
 def action(spec: GroupSpec, state: GroupState) -> str:

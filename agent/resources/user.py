@@ -2,21 +2,23 @@
 
 `system` is about the making of an account, `remove_home` about its end: they change none that exists. A home directory
 is made with the account; one that is missing later is made again, empty, only where `create_home` is written in the
-spec, for many accounts have a home that is not meant to be there.
+spec, for many accounts have a home that is not meant to be there. `move_home` is about a change of `home` alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from agent.hosts import Host
-from agent.resources.types import Change, ResourceType
+from agent.resources.types import Change, ResourceFailed, ResourceType
 from agent.tools import accounts, shadow
-from agent.tools.accounts import User
+from agent.tools.accounts import Shadow, User
 from schema.resources.user import UserSpec
 
 HOME_MODE: Final = 0o700
+_EPOCH: Final = date(1970, 1, 1)
 
 
 class UserState(NamedTuple):
@@ -25,7 +27,7 @@ class UserState(NamedTuple):
     user: User | None
     group: str = ""
     groups: frozenset[str] = frozenset()
-    password_hash: str | None = None
+    shadow: Shadow = accounts.NO_SHADOW
     own_group: bool = False
     """Whether a group of the same name is there already."""
     homeless: bool = False
@@ -39,7 +41,8 @@ def check(host: Host, spec: UserSpec) -> UserState:
     user = known.users.get(spec.user)
     if user is None:
         return UserState(None, own_group=spec.user in known.groups)
-    held = accounts.password_hash(host, spec.user) if spec.password_hash is not None else None
+    secret = (spec.password_hash, spec.locked, spec.expires) != (None, None, None)
+    held = accounts.shadow(host, spec.user) if secret else accounts.NO_SHADOW
     homeless = (
         "create_home" in spec.model_fields_set and spec.create_home and host.lstat(spec.home or user.home) is None
     )
@@ -61,12 +64,19 @@ def diff(spec: UserSpec, state: UserState) -> Sequence[Change]:
             "comment": user.comment,
             "home": user.home,
             "shell": user.shell,
+            "expires": _day(state.shadow.expires),
         }
+        if spec.append and state.groups >= set(spec.groups or ()) - {state.group}:
+            observed["groups"] = _desired(spec).get("groups")
     found = [
         Change(field, observed[field], value) for field, value in _desired(spec).items() if observed[field] != value
     ]
-    if spec.password_hash is not None and spec.password_hash != state.password_hash:
+    held = state.shadow.password_hash
+    if spec.password_hash is not None and spec.password_hash != (held if spec.locked is None else held.lstrip("!")):
         found.append(Change("password_hash", None, None, secret=True))
+    if spec.locked is not None and spec.locked != held.startswith("!"):
+        before = None if user is None else _YES[held.startswith("!")]
+        found.append(Change("locked", before, _YES[spec.locked]))
     if user is not None and state.homeless:
         found.append(Change("create_home", "absent", spec.home or user.home))
     return [Change("state", "absent", "present"), *found] if user is None else found
@@ -78,7 +88,8 @@ def apply(host: Host, spec: UserSpec, state: UserState) -> None:
         shadow.remove_user(host, spec.user, home=spec.remove_home)
         return
     differing = {change.field for change in diff(spec, state)}
-    options = [f"--{_OPTIONS[field]}={value}" for field, value in _desired(spec).items() if field in differing]
+    given = {**_desired(spec), **({"expires": ""} if spec.expires == "never" else {})}
+    options = [f"--{_OPTIONS[field]}={value}" for field, value in given.items() if field in differing]
     if state.user is None:
         making = ["--system"] if spec.system else []
         making.append("--create-home" if spec.create_home else "--no-create-home")
@@ -86,13 +97,28 @@ def apply(host: Host, spec: UserSpec, state: UserState) -> None:
             making.append(f"--gid={spec.user}")  # useradd would make that group, and refuses when it is there
         shadow.add_user(host, spec.user, [*making, *options])
     elif options:
-        shadow.change_user(host, spec.user, options)
+        changing = ["--append"] if spec.append and "groups" in differing else []
+        changing += ["--move-home"] if spec.move_home and "home" in differing else []
+        shadow.change_user(host, spec.user, [*changing, *options])
     if "password_hash" in differing:
         assert spec.password_hash is not None
-        shadow.set_password_hash(host, spec.user, spec.password_hash)
+        lock = "!" if spec.locked else ""
+        shadow.set_password_hash(host, spec.user, lock + spec.password_hash)
+    elif "locked" in differing or (state.user is None and spec.locked is False):
+        _lock(host, spec)
     if state.user is not None and state.homeless:
         user = accounts.reread(host).users[spec.user]
         host.mkdir(user.home, mode=HOME_MODE, uid=user.uid, gid=user.gid)
+
+
+def _lock(host: Host, spec: UserSpec) -> None:
+    """Lock or unlock what /etc/shadow holds by now: useradd has locked a new account already."""
+    held = accounts.shadow(host, spec.user, fresh=True).password_hash
+    if spec.locked == held.startswith("!"):
+        return
+    if not spec.locked and not held.lstrip("!"):
+        raise ResourceFailed(f"{spec.user} has no password: unlocked, anybody could log in. Give password_hash")
+    shadow.change_user(host, spec.user, ["--lock" if spec.locked else "--unlock"])
 
 
 def action(spec: UserSpec, state: UserState) -> str:
@@ -106,6 +132,7 @@ USER: Final = ResourceType(
     spec=UserSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking, of_machine=True
 )
 
+_YES: Final = {True: "yes", False: "no"}
 _OPTIONS: Final = {
     "uid": "uid",
     "group": "gid",
@@ -113,6 +140,7 @@ _OPTIONS: Final = {
     "comment": "comment",
     "home": "home",
     "shell": "shell",
+    "expires": "expiredate",
 }
 """Field → the long option that useradd and usermod share."""
 
@@ -125,5 +153,11 @@ def _desired(spec: UserSpec) -> dict[str, str]:
         "comment": spec.comment,
         "home": spec.home,
         "shell": spec.shell,
+        "expires": spec.expires,
     }
     return {field: value for field, value in fields.items() if value is not None}
+
+
+def _day(days: str) -> str:
+    """What /etc/shadow counts from 1970; empty is never."""
+    return str(_EPOCH + timedelta(days=int(days))) if days.isdigit() and len(days) < 7 else days or "never"

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from agent.hosts import Host
 
 _MEMO: Final = "account files"
+_SHADOWS: Final = "account shadows"
 
 
 class User(NamedTuple):
@@ -44,6 +45,17 @@ class Accounts(NamedTuple):
         return frozenset(group.name for group in self.groups.values() if name in group.members)
 
 
+class Shadow(NamedTuple):
+    """What /etc/shadow holds for a user, of what is managed; all empty where it holds nothing."""
+
+    password_hash: str
+    expires: str
+    """Days since 1970 as digits; empty for never."""
+
+
+NO_SHADOW: Final = Shadow("", "")
+
+
 def read(host: Host) -> Accounts:
     """The accounts of the host, from the memo if they are there. Lines that are damaged are left out."""
     known: Accounts | None = host.memo.get(_MEMO)
@@ -66,9 +78,13 @@ def reread(host: Host) -> Accounts:
     return read(host)
 
 
-def password_hash(host: Host, name: str) -> str | None:
-    """What /etc/shadow holds for a user; None when it holds nothing."""
-    return next((line[1] for line in _lines(host, "/etc/shadow", 9) if line[0] == name), None)
+def shadow(host: Host, name: str, *, fresh: bool = False) -> Shadow:
+    """A user's line of /etc/shadow, from the memo if it is there; `fresh`: a program may have changed it."""
+    known: Mapping[str, Shadow] | None = None if fresh else host.memo.get(_SHADOWS)
+    if known is None:
+        lines = _lines(host, "/etc/shadow", 9)
+        known = host.memo[_SHADOWS] = {line[0]: Shadow(line[1], line[7]) for line in reversed(lines)}
+    return known.get(name, NO_SHADOW)
 
 
 def _lines(host: Host, path: str, fields: int) -> list[list[str]]:

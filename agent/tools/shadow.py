@@ -1,4 +1,5 @@
-"""The shadow suite: useradd(8), usermod(8), userdel(8), groupadd(8), groupmod(8), groupdel(8), chpasswd(8).
+"""The shadow suite: useradd(8), usermod(8), userdel(8), groupadd(8), groupmod(8), groupdel(8), gpasswd(1),
+chpasswd(8).
 
 A password's hash goes through standard input: arguments can be read by every user of the host.
 """
@@ -51,6 +52,11 @@ def change_group(host: Host, name: str, options: Sequence[str]) -> None:
 def remove_group(host: Host, name: str) -> None:
     """Remove a group."""
     _run(host, ["groupdel", "--", name])
+
+
+def set_members(host: Host, name: str, members: Sequence[str]) -> None:
+    """Make these, and no others, the members of a group."""
+    _run(host, ["gpasswd", f"--members={','.join(members)}", "--", name])
 
 
 def _run(host: Host, argv: list[str], stdin: bytes = b"") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from agent.hosts import MemoryHost, Ran
 from agent.hosts.memory import Program
@@ -32,7 +33,7 @@ def _useradd(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     home = options.get("home", f"/home/{name}")
     fields = [name, "x", uid, gid, options.get("comment", ""), home, options.get("shell", "/bin/sh")]
     _append(host, "/etc/passwd", ":".join(fields))
-    _append(host, "/etc/shadow", f"{name}:!:19000:0:99999:7:::")
+    _append(host, "/etc/shadow", f"{name}:!:19000:0:99999:7::{_days(options.get('expiredate', ''))}:")
     if group not in groups:
         _append(host, "/etc/group", f"{name}:x:{gid}:")
     if "groups" in options:
@@ -51,14 +52,25 @@ def _usermod(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         return refuse(f"usermod: group '{options['gid']}' does not exist", 6)
     if lacking := _lacking(groups, options.get("groups", "")):
         return refuse(f"usermod: group '{lacking}' does not exist", 6)
-    user = users[name]
+    shadows = _table(host, "/etc/shadow")
+    user, secret = users[name], shadows.get(name)
+    if {"lock", "unlock", "expiredate"} & options.keys():
+        secret = shadows[name] = secret or [name, "", "19000", "0", "99999", "7", "", "", ""]
+        if "lock" in options:
+            secret[1] = "!" + secret[1].removeprefix("!")
+        if "unlock" in options and len(secret[1]) > 1:  # without a password it complains, and ends 0
+            secret[1] = secret[1].removeprefix("!")
+        secret[7] = _days(options["expiredate"]) if "expiredate" in options else secret[7]
+        _rewrite(host, "/etc/shadow", shadows)
+    if "move-home" in options and host.lstat(user[5]) is not None and host.lstat(options["home"]) is None:
+        _move(host, user[5], options["home"])
     for place, option in ((2, "uid"), (4, "comment"), (5, "home"), (6, "shell")):
         user[place] = options.get(option, user[place])
     if "gid" in options:
         user[3] = groups[options["gid"]][2]
     _rewrite(host, "/etc/passwd", users)
     if "groups" in options:
-        _join_groups(host, name, options["groups"])
+        _join_groups(host, name, options["groups"], append="append" in options)
     return OK
 
 
@@ -117,6 +129,27 @@ def _groupdel(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     return OK
 
 
+def _gpasswd(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    options, name = _options(args)
+    groups, users = _table(host, "/etc/group"), _table(host, "/etc/passwd")
+    if lacking := _lacking(users, options["members"]):
+        return refuse(f"gpasswd: user '{lacking}' does not exist", 3)
+    groups[name][3] = options["members"]
+    _rewrite(host, "/etc/group", groups)
+    return OK
+
+
+def _days(day: str) -> str:
+    return str((date.fromisoformat(day) - date(1970, 1, 1)).days) if day else ""
+
+
+def _move(host: MemoryHost, old: str, new: str) -> None:
+    files.put(host, f"{old}.moving", "")  # one write
+    host.nodes.pop(f"{old}.moving")
+    for path in [path for path in host.nodes if path == old or path.startswith(f"{old}/")]:
+        host.nodes[new + path.removeprefix(old)] = host.nodes.pop(path)
+
+
 def _options(args: Sequence[str]) -> tuple[dict[str, str], str]:
     assert args[-2] == "--"
     return {word[2:].partition("=")[0]: word.partition("=")[2] for word in args[:-2]}, args[-1]
@@ -133,11 +166,12 @@ def _lacking(groups: dict[str, list[str]], names: str) -> str:
     return next((name for name in names.split(",") if name and name not in groups), "")
 
 
-def _join_groups(host: MemoryHost, name: str, names: str) -> None:
+def _join_groups(host: MemoryHost, name: str, names: str, *, append: bool = False) -> None:
     groups = _table(host, "/etc/group")
     for group in groups.values():
         members = [member for member in group[3].split(",") if member and member != name]
-        group[3] = ",".join([*members, name] if group[0] in names.split(",") else members)
+        kept = append and name in group[3].split(",")
+        group[3] = ",".join([*members, name] if kept or group[0] in names.split(",") else members)
     _rewrite(host, "/etc/group", groups)
 
 
@@ -155,6 +189,7 @@ def _append(host: MemoryHost, path: str, line: str) -> None:
 
 PROGRAMS: dict[str, Program] = {
     "chpasswd": _chpasswd,
+    "gpasswd": _gpasswd,
     "groupadd": _groupadd,
     "groupdel": _groupdel,
     "groupmod": _groupmod,

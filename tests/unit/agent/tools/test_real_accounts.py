@@ -28,7 +28,7 @@ class Prefixed(RealHost):
         self.confined = False  # type: ignore[misc]
 
     def run(self, argv: Any, **options: Any) -> Any:
-        where = ["--root" if argv[0] == "chpasswd" else "--prefix", str(self.root)]
+        where = ["--root" if argv[0] in ("chpasswd", "gpasswd") else "--prefix", str(self.root)]
         return super().run([argv[0], *where, *argv[1:]], **options)
 
 
@@ -93,6 +93,21 @@ def test_a_user_from_the_beginning_to_the_end(host: Prefixed) -> None:
     assert host.lstat("/home/jane") is None
 
 
+def test_a_user_is_locked_and_expires_and_moves(host: Prefixed) -> None:
+    assert converge(host, "user", user="jane", group="web", home="/home/jane", password_hash="$6$s$h") == "create"
+    (host.root / "home/jane/kept").write_text("x")
+    shut = {"user": "jane", "locked": True, "expires": "2027-01-31", "groups": ["adm"], "home": "/srv/jane"}
+    (host.root / "srv").mkdir()
+    assert converge(host, "user", **shut, move_home=True) == "update"
+    assert str(line(host, "/etc/shadow", "jane")).split(":")[1::6] == ["!$6$s$h", "20849"]
+    assert (host.root / "srv/jane/kept").read_text() == "x"
+    opened = {"user": "jane", "locked": False, "expires": "never", "groups": ["root"], "append": True}
+    assert converge(host, "user", **opened) == "update"
+    assert str(line(host, "/etc/shadow", "jane")).split(":")[1::6] == ["$6$s$h", ""]
+    assert line(host, "/etc/group", "adm") == "adm:x:4:jane"
+    assert line(host, "/etc/group", "root") == "root:x:0:jane"
+
+
 def test_a_user_whose_group_was_made_before(host: Prefixed) -> None:
     assert converge(host, "group", group="svc", system=True) == "create"
     assert converge(host, "user", user="svc", system=True, create_home=False) == "create"
@@ -107,6 +122,9 @@ def test_a_group_from_the_beginning_to_the_end(host: Prefixed) -> None:
     assert converge(host, "group", group="ops", gid=4000) == "create"
     assert converge(host, "group", group="ops", gid=4001) == "update"
     assert line(host, "/etc/group", "ops") == "ops:x:4001:"
+    assert converge(host, "group", group="ops", members=["web", "root"]) == "update"
+    assert line(host, "/etc/group", "ops") == "ops:x:4001:root,web"
+    assert converge(host, "group", group="ops", members=[]) == "update"
     assert converge(host, "group", group="ops", state="absent") == "remove"
     assert line(host, "/etc/group", "ops") is None
 
