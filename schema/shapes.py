@@ -24,3 +24,9 @@ FileMode = Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")]
 
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4096)]
 """A path on the host, from its root; `..` components are refused by the host layer."""
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=4096)]
+"""Text of one line: it goes into a file whose format is lines."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f]+$", max_length=1024)]
+"""Text without blanks: it goes into a file whose format is words."""

@@ -19,9 +19,12 @@ NAMES: Final = (
     "file",
     "file_line",
     "group",
+    "kernel_module",
+    "logrotate",
     "package",
     "service",
     "symlink",
+    "sysctl",
     "user",
 )
 """What may stand behind `type:`, sorted."""
