@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from agent import removal, usercrates, users
+from agent import cutting, removal, usercrates, users
 from agent.desired import Desired
+from agent.fights import Fights
 from agent.hosts import Host, HostFault
 from agent.hosts.host import forget
 from agent.journal import Journal, JournalFull
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
+from agent.undo import Changed, Recorder, Undo
 from schema.expressions import ExpressionError
 from schema.protocol.desired import CompiledResource
 from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
@@ -49,12 +51,19 @@ def run(
     ids: Callable[[], str],
     clock: Clock,
     dry_run: bool = False,
+    undo: Undo | None = None,
+    fights: Fights | None = None,
+    touched: frozenset[str] | None = None,
 ) -> Report:
     """Converge the host, or with `dry_run` say what that would change; nothing is written then, not even the journal.
 
     Args:
         traits: of the host, collected just now; or what collects those of these names (`*`: all), asked once.
         ids: makes the report's id.
+        undo: where what is replaced is kept.
+        fights: what is known of fights, from run to run.
+        touched: only what one of these paths is drift of is checked, and what the last run did not leave as desired;
+            the report says of all else what the last one said. None: everything is checked.
     """
     started, begun = clock.now(), clock.monotonic()
     host.memo.clear()
@@ -63,7 +72,10 @@ def run(
         plan = desired.plan = Plan(desired, host, journal, clock)
     plan.begin(dict(traits(plan.looked_at) if callable(traits) else traits), clock)
     reporting = Reporting(plan.mask, plan.unchanged)
-    this = _Run(plan, host, journal, reporting, clock, dry_run=dry_run)
+    name = ids()
+    recorder = (undo or Undo(None)).begin(name, desired.assignment.commit, started)
+    fights = fights or Fights(clock.monotonic)
+    this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run)
     for index in plan.order:
         this.step(index)
     if plan.usercrates:
@@ -72,12 +84,13 @@ def run(
         plan, host, journal, reporting, kept=this.is_kept, owned=this.owned, settled=this.settled, dry_run=dry_run
     )
     error = "" if dry_run else _conclude(plan, journal)
+    recorder.conclude(host)
     if reporting.left_out:
         error = f"{reporting.left_out} resources beyond {MAX_RESOURCES} are neither applied nor reported; {error}"
     host.memo.clear()
     failed = bool(error) or reporting.failed
     return Report(
-        id=ids(),
+        id=name,
         assignment_sha256=desired.assignment_sha256,
         epoch=desired.assignment.epoch,
         generation=desired.assignment.generation,
@@ -101,14 +114,7 @@ def managed_paths(desired: Desired) -> frozenset[str]:
         return frozenset()
     # Whoever comes has their usercrates at once.
     who = frozenset({users.ACCOUNTS} if desired.usercrates else ())
-    return who | frozenset(
-        path
-        for step in desired.plan.steps
-        if step.kind is not None
-        for instance in step.instances or ()
-        if not instance.error
-        for path in step.kind.paths(instance.prepared)
-    )
+    return who | frozenset(path for step in desired.plan.steps if step.instances is not None for path in step.paths)
 
 
 def _conclude(plan: Plan, journal: Journal) -> str:
@@ -129,13 +135,26 @@ class _Run:
     """The state of one run."""
 
     def __init__(
-        self, plan: Plan, host: Host, journal: Journal, reporting: Reporting, clock: Clock, *, dry_run: bool
+        self,
+        plan: Plan,
+        host: Host,
+        journal: Journal,
+        reporting: Reporting,
+        clock: Clock,
+        recorder: Recorder,
+        fights: Fights,
+        *,
+        touched: frozenset[str] | None,
+        dry_run: bool,
     ) -> None:
         self._plan: Final = plan
         self._host: Final = host
         self._journal: Final = journal
         self._reporting: Final = reporting
         self._monotonic: Final = clock.monotonic
+        self._recorder: Final = recorder
+        self._fights: Final = fights
+        self._touched: Final = touched
         self._dry_run: Final = dry_run
         self._fates: Final[dict[int, _Fate]] = {}
         """Of steps that did not end well; of any other there is nothing to know."""
@@ -219,8 +238,12 @@ class _Run:
             self._unexpanded.add(step.resource.id)
             self._reporting.add(step.resource, step.resource.id, _NOT_NOTIFIED, self._since(begun))
             return _Fate.DONE
-        fate, changed = _Fate.DONE, False
-        for instance in self._plan.instances(step):
+        fate, changed, calm = _Fate.DONE, False, not act
+        instances = self._plan.instances(step)
+        if self._untouched(step):
+            self._pass_by(step, instances)
+            return _Fate.DONE
+        for instance in instances:
             self._seen.add(instance.id)
             self._fresh_debts = []
             known = self._journal.entries.get(instance.id) == instance.entry
@@ -231,17 +254,40 @@ class _Run:
                 self._reporting.unchanged(step.resource, instance.id, duration_us)
                 continue
             corrective = result.changed and self._is_corrective(step, instance, result)
+            if corrective and result.outcome is Outcome.CHANGED and not self._dry_run:
+                self._fights.repaired(instance.id, instance.path)
+            calm = calm and result.outcome in (Outcome.UNCHANGED, Outcome.CHANGED) and not self._dry_run
             self._reporting.add(step.resource, instance.id, result, duration_us, corrective=corrective)
             self._learn(step, instance, result)
             changed = changed or result.outcome is Outcome.CHANGED
             if result.outcome is Outcome.FAILED:
                 fate = _Fate.FAILED
                 self._cancel_debts()
+        step.calm = calm
         if changed:
             self._notified.update(step.notifies)
         if act and fate is _Fate.DONE and not self._dry_run:
             self._journal.paid(step.resource.id)
         return fate
+
+    # whether it is looked at at all
+
+    def _untouched(self, step: Step) -> bool:
+        """Whether only what was touched is looked at, and this was not: it is as the last run left it."""
+        return (
+            self._touched is not None
+            and step.calm
+            and step.fresh
+            and not step.clocked
+            and self._touched.isdisjoint(step.paths)
+        )
+
+    def _pass_by(self, step: Step, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            self._seen.add(instance.id)
+            if instance.owns is not None:
+                self.owned.setdefault(instance.owns, instance.id)
+            self._reporting.unchanged(step.resource, instance.id, 0)
 
     # whether it runs at all
 
@@ -302,6 +348,37 @@ class _Run:
     def _converged(self, step: Step, instance: Instance, *, known: bool) -> Converged:
         kind = step.kind
         assert kind is not None
+        if (never := self._never(step, instance)) is not None:
+            return never
+        if kind.prefetch is not None and (key := f"prefetched:{step.resource.type}") not in self._host.memo:
+            self._host.memo[key] = True
+            kind.prefetch(step.host, self._plan.prepared(kind))
+        audit = step.resource.mode == "audit"
+        fight = "" if self._dry_run or audit else self._fights.stands_back(instance.id)
+        enforced = not (self._dry_run or audit or fight)
+        if enforced and instance.path and not known:
+            self._remember(step, instance)
+        result: Converged = kind.converge(
+            step.host,
+            instance.prepared,
+            dry_run=not enforced,
+            tainted=bool(step.secrets),
+            before=lambda: self._before(step, instance),
+        )
+        if result.diff and self._plan.mask.has_short(step.secrets):
+            result = result._replace(diff="(not shown: it may hold a secret too short to be masked)")
+        if fight and result.outcome is Outcome.CHANGED:
+            return result._replace(outcome=Outcome.FAILED, changed=False, error=fight)
+        if audit and result.outcome is Outcome.CHANGED:
+            return result._replace(outcome=Outcome.SKIPPED, action="none", reason=f"audit only: would {result.action}")
+        return result
+
+    def _never(self, step: Step, instance: Instance) -> Converged | None:
+        """What becomes of an instance that is not even looked at; None of one that is.
+
+        Raises:
+            ResourceFailed: it must not be applied.
+        """
         if self._reporting.full:
             raise ResourceFailed(f"this host would have more than {MAX_RESOURCES} resources")
         if instance.error or instance.skipped:
@@ -313,25 +390,12 @@ class _Run:
             return Converged(Outcome.SKIPPED, reason=reason)
         if instance.owns is not None and (owner := self.owned.setdefault(instance.owns, instance.id)) != instance.id:
             raise ResourceFailed(f"{instance.owns[1]} is managed by {owner} already")
-        if kind.prefetch is not None and (key := f"prefetched:{step.resource.type}") not in self._host.memo:
-            self._host.memo[key] = True
-            kind.prefetch(step.host, self._plan.prepared(kind))
-        audit = step.resource.mode == "audit"
-        enforced = not (self._dry_run or audit)
-        if enforced and instance.path and not known:
-            self._remember(step, instance)
-        result: Converged = kind.converge(
-            step.host,
-            instance.prepared,
-            dry_run=not enforced,
-            tainted=bool(step.secrets),
-            before=lambda: self._write_down(step, instance),
-        )
-        if result.diff and self._plan.mask.has_short(step.secrets):
-            result = result._replace(diff="(not shown: it may hold a secret too short to be masked)")
-        if audit and result.outcome is Outcome.CHANGED:
-            return result._replace(outcome=Outcome.SKIPPED, action="none", reason=f"audit only: would {result.action}")
-        return result
+        if (hold := self._journal.holds.get(instance.id)) is not None:
+            if hold.digest == instance.digest:
+                raise ResourceFailed(hold.why)
+            if not self._dry_run:
+                self._journal.release(instance.id)
+        return None
 
     def _why_not(self, step: Step) -> str | None:
         """Why this type is skipped on this host."""
@@ -355,14 +419,22 @@ class _Run:
             # Now, though nothing may be about to change: later it could be somebody's damage that is kept.
             removal.remember(step.host, self._journal, instance.path, whole=True)
 
-    def _write_down(self, step: Step, instance: Instance) -> None:
-        """What must be known, whatever happens next, before the host is changed."""
+    def _before(self, step: Step, instance: Instance) -> Host:
+        """Write down what must be known, whatever happens next; answer the host to change it through."""
         if instance.path and instance.id not in self._journal.entries:
             self._journal.reached(instance.id, instance.entry._replace(digest=""))
             if instance.path not in self._journal.origins:
                 removal.remember(step.host, self._journal, instance.path, whole=False)
         targets = (self._plan.steps[target].resource for target in step.notifies)
-        self._fresh_debts = self._journal.owe([target.id for target in targets if target.on_notify_only])
+        acts = [target.id for target in targets if target.on_notify_only]
+        self._fresh_debts = self._journal.owe(acts)
+        if step.resource.on_notify_only:
+            return step.host
+        assert step.kind is not None
+        risky = cutting.may_cut_off(step.kind, instance.prepared, instance.attributes)
+        change = Changed(instance.id, step.resource.type, instance.digest, risky, tuple(acts))
+        whose = None if step.crate.user is None else step.crate.user.account
+        return self._recorder.through(step.host, change, whose)
 
     def _cancel_debts(self) -> None:
         """What failed still differs: it will notify when it has changed."""

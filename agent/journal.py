@@ -1,10 +1,10 @@
 """The journal: what this agent made of its host, so that the next run knows more than the host can show.
 
 It holds, per resource, the digest of the desired state that was last reached; per path, what stood there before the
-agent came (for `on_removal: revert`); and the notifications that are owed. It is an append-only file of JSON lines:
-what must be known before a change is made (an owed notification, an origin) is appended before it; the rest once, at
-the end of a run that changed something. A torn last line is one that was never written. When the file has grown to a
-multiple of what is live, it is written anew and renamed.
+agent came (for `on_removal: revert`); the notifications that are owed; and what was undone. It is an append-only file
+of JSON lines: what must be known before a change is made (an owed notification, an origin) is appended before it; the
+rest once, at the end of a run that changed something. A torn last line is one that was never written. When the file has
+grown to a multiple of what is live, it is written anew and renamed.
 
 Losing it is harmless to hosts: resources converge all the same; only `corrective` and ownership begin anew.
 """
@@ -52,6 +52,14 @@ class Entry(NamedTuple):
     """Of what a usercrate made: for whom. A revert is done on behalf of them, also when they are no longer known."""
 
 
+class Hold(NamedTuple):
+    """A resource that was undone: it is not applied again until something else is desired of it, or it is released."""
+
+    digest: str
+    """Of the desired state that was undone."""
+    why: str
+
+
 class Journal:
     """The journal of one state directory, or of none (`directory` is None: nothing outlives the process).
 
@@ -66,11 +74,18 @@ class Journal:
         self.origins: Final[dict[str, Mapping[str, Any]]] = {}
         self.owed: Final[set[str]] = set()
         """Ids whose notification is owed: something that notifies them changed, and they have not run since."""
+        self.holds: Final[dict[str, Hold]] = {}
+        """Ids of resources that were undone, and are not to be applied again as they are desired."""
         self._unwritten: Final[list[str]] = []
         self._memory: Final[dict[str, bytes]] = {}
         self._lines = 0
         self._file: int | None = None
         self._read()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it lies: nothing of a config has anything to do there."""
+        return () if self._directory is None else (str(self._directory.resolve()),)
 
     def close(self) -> None:
         """Let go of the file. What was not flushed is lost."""
@@ -115,6 +130,17 @@ class Journal:
         if resource in self.owed:
             self.owed.discard(resource)
             self._unwritten.append(_line(m=resource))
+
+    def hold(self, resource: str, hold: Hold) -> None:
+        """Do not apply this resource again as it is desired now."""
+        if len(self.holds) < MAX_ENTRIES:
+            self.holds[resource] = hold
+            self._unwritten.append(_line(h=resource, d=hold.digest, w=hold.why))
+
+    def release(self, resource: str) -> None:
+        """It may be applied again."""
+        if self.holds.pop(resource, None) is not None:
+            self._unwritten.append(_line(l=resource))
 
     # ahead of a change: durable before it is made
 
@@ -197,6 +223,7 @@ class Journal:
         lines += [_entry_line(name, entry) for name, entry in self.entries.items()]
         lines += [_line(o=path, b=origin) for path, origin in self.origins.items()]
         lines += [_line(n=resource) for resource in sorted(self.owed)]
+        lines += [_line(h=name, d=hold.digest, w=hold.why) for name, hold in self.holds.items()]
         if self._directory is not None:
             self.close()
             durable.write(self._directory / FILE, "".join(lines).encode())
@@ -248,6 +275,10 @@ class Journal:
                     self.owed.add(name)
                 case {"m": str(name)}:
                     self.owed.discard(name)
+                case {"h": str(name), "d": str(digest), "w": str(why)}:
+                    self.holds[name] = Hold(digest, why)
+                case {"l": str(name)}:
+                    self.holds.pop(name, None)
                 case {"v": 1, "salt": str(salt)}:
                     self.salt = salt
                 case _:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -28,6 +29,7 @@ from agent.resources.types import Content, ResourceFailed, ResourceType
 from agent.usercrates import Usercrates
 from agent.users import User
 from agent.uses import ANYTHING, Uses
+from schema import guardrails
 from schema.expressions import ExpressionError, Kind, Renderer
 from schema.ids import sha256
 from schema.merging import effective
@@ -83,6 +85,10 @@ class Step:
     """Of the last run."""
     fresh: bool = False
     """Whether they are what rendering anew would give."""
+    calm: bool = False
+    """Whether the last run left all of them as desired."""
+    paths: frozenset[str] = frozenset()
+    """Whose change is drift of one of them."""
     clocked: bool = False
     """Its condition or its attributes depend on the time of day."""
     waits: bool = False
@@ -125,6 +131,8 @@ class Plan:
         """See `agent.reporting`."""
         self._desired: Final = desired
         self._binding: Final = Binding(desired.secrets)
+        self._own: Final = () if host.confined else (*journal.places, str(Path(__file__).parent))
+        """Where this agent lies, whatever it is called there."""
         self._traits: Mapping[str, Any] = {}
         self.crates: Final = self._plan_crates(desired.crates, desired.catalog.crates)
         self.steps: Final = self._plan_steps(desired.crates, self.crates)
@@ -203,6 +211,11 @@ class Plan:
                 for number, item in enumerate(items)
             ]
         step.instances = made
+        step.calm = False
+        assert step.kind is not None
+        step.paths = frozenset(
+            path for instance in made if not instance.error for path in step.kind.paths(instance.prepared)
+        )
         # What asks the host may get another answer a moment later; what failed may have what it lacked by then.
         step.fresh = not step.used.functions and not any(instance.error for instance in made)
         return made
@@ -258,6 +271,8 @@ class Plan:
             if old is not None and old.attributes == attributes and not old.error and not _renders(attributes):
                 return old
             spec = self._validated(step, attributes, scope)
+            if why := guardrails.objection(attributes, own=self._own):
+                return Instance(name, error=self.mask(f"guardrail: {why}"))
             prepared = step.kind.prepare(spec, sources)
             owned = (step.kind.spec.OWNS, str(getattr(spec, spec.IDENTITY))) if step.kind.spec.OWNS else None
             if owned is not None and owned[0] == "path":

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
+from agent import origins
 from agent.hosts import Host, HostFault, Kind
 from agent.journal import MAX_ORIGINAL_BYTES, Entry, Journal, JournalFull
+from agent.origins import ABSENT, UNKNOWN
 from agent.plan import Plan
 from agent.reporting import Reporting
 from agent.resources.types import Converged, ResourceFailed
@@ -20,8 +22,6 @@ from schema.protocol.desired import CompiledResource
 from schema.protocol.reports import Outcome
 from schema.resources import RESOURCES
 
-UNKNOWN: Final = "unknown"
-"""Kind of an origin that was there before, but was not kept."""
 POSTPONED: Final = "it is reverted when it is known whether another resource owns its path"
 
 
@@ -34,18 +34,12 @@ def remember(host: Host, journal: Journal, path: str, *, whole: bool) -> None:
         ResourceFailed: it is to be put back one day, and cannot be kept.
         OSError: that could not be written down.
     """
-    stat = host.lstat(path)
-    if stat is None or not whole:
+    if not whole:
         with suppress(JournalFull):
-            journal.remember_origin(path, {"kind": "absent" if stat is None else UNKNOWN})
+            journal.remember_origin(path, {"kind": ABSENT if host.lstat(path) is None else UNKNOWN})
         return
-    origin: dict[str, Any] = {"kind": stat.kind.value, "mode": stat.mode, "uid": stat.uid, "gid": stat.gid}
-    content = None
     try:
-        if stat.kind is Kind.FILE:
-            content = host.read(path, limit=MAX_ORIGINAL_BYTES)
-        elif stat.kind is Kind.SYMLINK:
-            origin["target"] = host.readlink(path)
+        origin, content = origins.take(host, path, limit=MAX_ORIGINAL_BYTES)
         journal.remember_origin(path, origin, content)
     except (HostFault, JournalFull) as error:
         raise ResourceFailed(f"on_removal: revert cannot be kept: {error}") from error
@@ -125,7 +119,7 @@ def _revert(host: Host, journal: Journal, entry: Entry, *, dry_run: bool) -> Con
     kind = origin.get("kind")
     if kind == UNKNOWN:
         return Converged(Outcome.SKIPPED, reason=f"has left the catalog; what was at {path} before is not known")
-    if kind == "absent":
+    if kind == ABSENT:
         if stat is None:
             return None
         if stat.kind.value != entry.type:
@@ -135,38 +129,8 @@ def _revert(host: Host, journal: Journal, entry: Entry, *, dry_run: bool) -> Con
         if stat.kind is Kind.DIRECTORY and host.listdir(path):
             return Converged(Outcome.SKIPPED, reason=f"has left the catalog; {path} is not empty: it is kept")
         if not dry_run:
-            _remove(host, path, stat.kind)
+            origins.remove(host, path, stat.kind)
         return Converged(Outcome.CHANGED, "revert", changed=True, diff=f"state: {stat.kind} → absent")
     if not dry_run:
-        _put_back(host, journal, path, origin)
+        origins.put_back(host, path, origin, journal.original)
     return Converged(Outcome.CHANGED, "revert", changed=True, diff=f"state: as it was before ({kind})")
-
-
-def _put_back(host: Host, journal: Journal, path: str, origin: Mapping[str, Any]) -> None:
-    stat = host.lstat(path)
-    mode, uid, gid = int(origin["mode"]), int(origin["uid"]), int(origin["gid"])
-    kind = Kind(origin["kind"])
-    if stat is not None and (stat.kind is Kind.DIRECTORY) != (kind is Kind.DIRECTORY):
-        _remove(host, path, stat.kind)
-        stat = None
-    if kind is Kind.FILE:
-        content = journal.original(origin.get("sha256", ""))
-        if content is None:
-            raise ResourceFailed(f"what was in {path} before is no longer kept")
-        host.write(path, content, mode=mode, uid=uid, gid=gid)
-    elif kind is Kind.SYMLINK:
-        host.symlink(path, str(origin["target"]))
-    elif kind is Kind.DIRECTORY and stat is None:
-        host.mkdir(path, mode=mode, uid=uid, gid=gid)
-    elif kind is Kind.DIRECTORY:
-        host.chown(path, uid, gid)
-        host.chmod(path, mode)
-    else:
-        raise ResourceFailed(f"{path} was a {kind}: it cannot be put back")
-
-
-def _remove(host: Host, path: str, kind: Kind) -> None:
-    if kind is Kind.DIRECTORY:
-        host.rmdir(path)
-    else:
-        host.remove(path)

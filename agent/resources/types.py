@@ -110,6 +110,8 @@ class ResourceType(Generic[P, T]):
     """Whether the programs that it runs have to reach other machines: a package manager, git."""
     may_cut_off: Callable[[P], bool] = _never
     """Whether what it changes could cut the host off from its server: firewall, addresses, name resolution."""
+    reread: Callable[[Host, P], None] | None = None
+    """Makes what runs follow the files that an undo has put back; None where nothing has to."""
 
     def skipped(self, host: Host) -> str | None:
         """Why this type does nothing on this host; None when it does."""
@@ -124,7 +126,7 @@ class ResourceType(Generic[P, T]):
         *,
         dry_run: bool,
         tainted: bool = False,
-        before: Callable[[], None] | None = None,
+        before: Callable[[], Host] | None = None,
     ) -> Converged:
         """Check, and where the host differs, apply and check again.
 
@@ -132,7 +134,8 @@ class ResourceType(Generic[P, T]):
             prepared: what `prepare` returned.
             dry_run: stop before apply, and say what would change.
             tainted: the spec holds secrets: what is replaced is not shown, for it may be an older one.
-            before: called once, when something is about to be changed; what it raises keeps it from being changed.
+            before: called once, when something is about to be changed; answers the host to change it through, and what
+                it raises keeps it from being changed.
         """
         action, shown = "none", ""
         try:
@@ -142,16 +145,14 @@ class ResourceType(Generic[P, T]):
                 return Converged(Outcome.UNCHANGED, reason=state.note) if state.note else UNCHANGED
             action, shown = self.action(prepared, state), describe(changes, tainted=tainted)
             if not dry_run:
-                if before is not None:
-                    before()
-                self._make_so(host, prepared, state)
+                self._make_so(host, host if before is None else before(), prepared, state)
         except (ResourceFailed, HostFault, OSError) as error:
             return Converged(Outcome.FAILED, action, diff=shown, error=_say(error))
         return Converged(Outcome.CHANGED, action, changed=True, diff=shown, reason=state.note)
 
-    def _make_so(self, host: Host, prepared: P, state: T) -> None:
+    def _make_so(self, host: Host, through: Host, prepared: P, state: T) -> None:
         try:
-            self.apply(host, prepared, state)
+            self.apply(through, prepared, state)
         finally:
             forget(host)
         if self.is_act(prepared):

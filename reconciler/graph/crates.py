@@ -7,7 +7,6 @@ A pure function of one file; what the file names elsewhere (sources, other crate
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -24,7 +23,7 @@ from reconciler.graph import encoding, ordering, proofs
 from reconciler.graph.ordering import Node
 from reconciler.graph.proofs import Items, Need, Objection, Origin
 from reconciler.graph.users import USERCRATE_PREFIX, UserRules
-from schema import secrets
+from schema import guardrails, secrets
 from schema.diagnostics import Diagnostic
 from schema.documents.configcrates import Configcrate, Resource
 from schema.documents.usercrates import Usercrate
@@ -32,11 +31,6 @@ from schema.expressions import has_tags
 from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
 from schema.resources import RESOURCES
-
-_AGENT_PATHS: Final = ("/etc/vigo", "/etc/vigo-agent", "/var/lib/vigo", "/var/lib/vigo-agent")
-_AGENT_PACKAGES: Final = frozenset({"vigo", "vigo-agent"})
-_AGENT_UNITS: Final = re.compile(r"/systemd/system/vigo(-agent)?\.service(\.d)?(/|$)")
-_AGENT_SERVICES: Final = frozenset({"vigo", "vigo-agent", "vigo.service", "vigo-agent.service"})
 
 
 class Owned(NamedTuple):
@@ -333,18 +327,10 @@ class _Compiler:
         return [Owned(model.OWNS, thing, condition, f"{self._prefix}{self.name}/{entry.name}", where)]
 
     def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
-        kind, hit = RESOURCES[entry.resource.type].IDENTITY, False
-        if kind == "path":
-            hit = _is_agents(thing) or (bool(entry.spec.get("force")) and _holds_agent(thing))
-        elif kind == "service":
-            hit = thing in _AGENT_SERVICES
-        elif kind == "package":
-            hit = thing.partition(":")[0] in _AGENT_PACKAGES
-        if hit:
-            message = f"{thing} is the agent's own: a mistake there would cut the host off"
-            if kind == "path" and not _is_agents(thing):
-                message = f"{thing} holds what is the agent's own: to remove it would cut the host off"
-            self._complain("resource.guardrail", where, message, "the agent is updated by the server")
+        kind = RESOURCES[entry.resource.type].IDENTITY
+        # The thing as it is known for this profile; the other attributes as they are written.
+        if why := guardrails.objection({**entry.spec, kind: thing}):
+            self._complain("resource.guardrail", where, why, "the agent is updated by the server")
 
     def _refuse_double(self, owned: Sequence[Owned]) -> None:
         for second, first in doubly_owned(owned):
@@ -370,14 +356,6 @@ def plain_path(path: str) -> str:
     """The one spelling of a path: `//` at its beginning, which POSIX leaves to the system, is `/` to Linux."""
     plain = posixpath.normpath(path)
     return plain[1:] if plain.startswith("//") else plain
-
-
-def _is_agents(path: str) -> bool:
-    return any(path == own or path.startswith(f"{own}/") for own in _AGENT_PATHS) or bool(_AGENT_UNITS.search(path))
-
-
-def _holds_agent(path: str) -> bool:
-    return any(own.startswith(path if path == "/" else f"{path}/") for own in _AGENT_PATHS)
 
 
 def objection_at(objection: Objection, document: Document, marks: Marks) -> Diagnostic:

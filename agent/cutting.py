@@ -1,0 +1,34 @@
+"""Which resources could cut the host off from its server, so that a change of them has to be confirmed.
+
+A type says it of what it manages (`ResourceType.may_cut_off`); a file says it by its path, a service by its name,
+whatever type manages them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agent.resources.types import ResourceType
+
+_PATHS: Final = re.compile(
+    r"^/etc/(ssh/sshd_config|ssh/sshd_config\.d/|network/|netplan/|NetworkManager/|systemd/(network|resolved)"
+    r"|sysconfig/(network|iptables|ip6tables|nftables)|nftables|iptables|ufw/|firewalld/|wpa_supplicant/|dhcp/"
+    r"|resolv\.conf$|hosts$|nsswitch\.conf$|gai\.conf$|vigo-agent/|ssl/certs/|ca-certificates)"
+)
+_SERVICES: Final = frozenset(
+    {"ssh", "sshd", "networking", "network", "NetworkManager", "systemd-networkd", "systemd-resolved", "wickedd"}
+    | {"nftables", "iptables", "ip6tables", "ufw", "firewalld", "wpa_supplicant", "dhcpcd", "connman"}
+)
+
+
+def may_cut_off(kind: ResourceType[Any, Any], prepared: Any, attributes: Mapping[str, Any]) -> bool:
+    """Whether the agent might not reach its server after a change of this resource."""
+    path = attributes.get("path")
+    service = attributes.get("service")
+    return (
+        (isinstance(path, str) and bool(_PATHS.match(path)))
+        or (isinstance(service, str) and service.removesuffix(".service") in _SERVICES)
+        or kind.may_cut_off(prepared)
+    )

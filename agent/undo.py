@@ -1,0 +1,345 @@
+"""What each run replaced, kept so that the run can be undone: by an operator, or by the agent when it cut itself off.
+
+One directory a run below `undo/`: `record.jsonl`, to which a line is appended before each first change of a path, and
+the contents that were replaced, by digest. A record says which resource changed a path, how the path was left, and
+which acts were owed for it. A run that changed nothing leaves none. The oldest records go when there are too many.
+
+A record of a resource that could cut the host off is durable, and marked unconfirmed, before anything is changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from agent import durable, origins
+from agent.hosts import Account, Host, HostFault, Kind
+from agent.origins import UNKNOWN, Origin
+from agent.resources.types import ResourceFailed
+
+DIRECTORY: Final = "undo"
+RECORD: Final = "record.jsonl"
+UNCONFIRMED: Final = "unconfirmed"
+MAX_RUNS: Final = 20
+MAX_BYTES: Final = 128 * 1024 * 1024
+"""Of all contents of one run, and of all that is kept together."""
+MAX_CONTENT_BYTES: Final = 16 * 1024 * 1024
+MAX_RECORD_BYTES: Final = 64 * 1024 * 1024
+MAX_PATHS: Final = 50_000
+
+WRITING: Final = frozenset(
+    {"write", "mkdir", "symlink", "remove", "rmdir", "remove_tree", "chmod", "chown", "link", "rename", "set_xattr"}
+)
+"""Methods of a host that change what stands at their first argument (`rename`: at both)."""
+
+_log: Final = logging.getLogger("vigo.undo")
+
+
+class Replaced(NamedTuple):
+    """One path that a run changed, in the order of the changes."""
+
+    path: str
+    resource: str
+    origin: Origin
+    user: Account | None = None
+
+
+class Changed(NamedTuple):
+    """One resource that a run set out to change."""
+
+    resource: str
+    type: str
+    digest: str
+    """Of the desired state that it was to be brought to, as the journal names it."""
+    risky: bool = False
+    """It could cut the host off."""
+    acts: tuple[str, ...] = ()
+    """Ids of the acts that it notifies."""
+
+
+@dataclass
+class Record:
+    """What one run did."""
+
+    run: str
+    commit: str = ""
+    at: int = 0
+    """When it began: microseconds."""
+    replaced: list[Replaced] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+    left: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Path → how the run left it."""
+
+
+class Undo:
+    """The records of one state directory, or of none: then nothing is recorded."""
+
+    def __init__(self, state: Path | None) -> None:
+        self._directory: Final = None if state is None else state / DIRECTORY
+
+    def begin(self, run: str, commit: str, at: int) -> Recorder:
+        """Record a run; nothing is written until it changes something."""
+        return Recorder(self._directory, Record(run, commit, at))
+
+    def runs(self) -> list[Record]:
+        """All that is recorded, the newest first; what cannot be read is left out."""
+        return [record for record in map(self.read, self._names()) if record is not None]
+
+    def read(self, run: str) -> Record | None:
+        """One run's record."""
+        if self._directory is None or run not in self._names():
+            return None
+        data = durable.read(self._directory / run / RECORD, MAX_RECORD_BYTES)
+        return _parsed(run, data) if data is not None else None
+
+    def content(self, run: str, digest: str) -> bytes | None:
+        """What a path held, by digest; None when it is no longer kept whole."""
+        if self._directory is None or len(digest) != 64 or not digest.isalnum():
+            return None
+        data = durable.read(self._directory / run / digest, MAX_CONTENT_BYTES)
+        return data if data is not None and hashlib.sha256(data).hexdigest() == digest else None
+
+    def unconfirmed(self) -> list[str]:
+        """Runs after which nobody has reached the server yet, the newest first."""
+        if self._directory is None:
+            return []
+        directory = self._directory
+        return [name for name in self._names() if (directory / name / UNCONFIRMED).exists()]
+
+    def confirm(self, runs: Iterable[str]) -> None:
+        """The server was reached after these."""
+        if self._directory is not None:
+            for run in runs:
+                durable.remove(self._directory / run / UNCONFIRMED)
+
+    def _names(self) -> list[str]:
+        """Runs have UUIDv7 as their ids: by name is by time."""
+        if self._directory is None or not self._directory.is_dir():
+            return []
+        return sorted((path.name for path in self._directory.iterdir() if path.is_dir()), reverse=True)
+
+
+class Recorder:
+    """Takes down what one run is about to replace. `through` is the host to change things through."""
+
+    def __init__(self, directory: Path | None, record: Record) -> None:
+        self._all: Final = directory
+        self._directory: Final = None if directory is None else directory / record.run
+        self._record: Final = record
+        self._seen: Final[set[str]] = set()
+        self._file: int | None = None
+        self._bytes = 0
+        self._resource = ""
+        self._risky = False
+
+    def through(self, host: Host, change: Changed, user: Account | None) -> Host:
+        """The host, on which all that is done for this resource is taken down first.
+
+        Raises:
+            OSError: it cannot be taken down, and could cut the host off: it must not be done.
+        """
+        if self._directory is None:
+            return host
+        self._resource, self._risky = change.resource, change.risky
+        try:
+            self._append([{"r": list(change[:4]), "n": list(change.acts)}])
+            if change.risky:
+                durable.write(self._directory / UNCONFIRMED, b"")
+        except OSError as error:
+            if change.risky:
+                raise
+            _log.warning("what run %s replaces is not kept: %s", self._record.run, error.strerror or error)
+            return host
+        recorded: Any = _Through(host, lambda path, whole: self._take(host, path, user, whole=whole))
+        return recorded  # type: ignore[no-any-return]  # it is the host in all else
+
+    def conclude(self, host: Host) -> None:
+        """The run has ended: note how each path was left, and let the oldest records go."""
+        if self._file is None or self._directory is None:
+            return
+        try:
+            lines = []
+            for each in self._record.replaced:
+                whose = host if each.user is None else host.as_user(each.user)
+                if (left := fingerprint(whose, each.path)) is not None:
+                    lines.append({"a": each.path, "s": left})
+            self._append(lines)
+        except OSError as error:
+            _log.warning("how run %s left the host is not recorded: %s", self._record.run, error.strerror or error)
+        finally:
+            os.close(self._file)
+            self._file = None
+        self._prune()
+
+    # private
+
+    def _take(self, host: Host, path: str, user: Account | None, *, whole: bool) -> None:
+        """Before a change: once for each path. What cannot be kept does not keep a harmless change from being made."""
+        if path in self._seen or len(self._seen) >= MAX_PATHS:
+            return
+        self._seen.add(path)
+        try:
+            origin, content = origins.take(host, path, limit=min(MAX_CONTENT_BYTES, MAX_BYTES - self._bytes))
+            if content is not None:
+                origin = {**origin, "sha256": self._keep(content)}
+        except HostFault:
+            origin = {"kind": UNKNOWN}
+        replaced = Replaced(path, self._resource, origin, user)
+        try:
+            if whole and origin["kind"] == Kind.DIRECTORY:
+                for child in host.listdir(path):
+                    self._take(host, f"{path.rstrip('/')}/{child}", user, whole=True)
+            self._append([{"p": path, "w": self._resource, "b": origin, "u": list(user) if user else None}])
+        except OSError:
+            if self._risky:
+                raise
+            return
+        self._record.replaced.append(replaced)
+
+    def _begin(self) -> None:
+        assert self._directory is not None
+        if self._file is not None:
+            return
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(self._directory / RECORD, flags, 0o600)
+        self._append([{"v": 1, "commit": self._record.commit, "at": self._record.at}])
+
+    def _append(self, lines: Sequence[dict[str, Any]]) -> None:
+        self._begin()
+        assert self._file is not None
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+        view = memoryview(text.encode())
+        while view:
+            view = view[os.write(self._file, view) :]
+        if self._risky:
+            os.fsync(self._file)
+
+    def _keep(self, content: bytes) -> str:
+        self._begin()
+        assert self._directory is not None
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._directory / digest
+        if not path.exists():
+            durable.write(path, content, synced=self._risky)
+            self._bytes += len(content)
+        return digest
+
+    def _prune(self) -> None:
+        assert self._all is not None
+        kept = 0
+        for number, path in enumerate(sorted((each for each in self._all.iterdir() if each.is_dir()), reverse=True)):
+            kept += sum(file.stat().st_size for file in path.iterdir())
+            if number and (number >= MAX_RUNS or kept > MAX_BYTES) and not (path / UNCONFIRMED).exists():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class _Through:
+    """A host that tells before it changes a path."""
+
+    def __init__(self, host: Host, changing: Callable[[str, bool], None]) -> None:
+        self._host: Final = host
+        self._changing: Final = changing
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._host, name)
+        if name not in WRITING:
+            return method
+
+        def told(path: str, *args: Any, **options: Any) -> Any:
+            self._changing(path, name == "remove_tree")
+            if name == "rename":
+                self._changing(args[0], False)  # noqa: FBT003
+            return method(path, *args, **options)
+
+        return told
+
+
+class Restored(NamedTuple):
+    """What became of one path: put back when `error` is empty."""
+
+    path: str
+    error: str = ""
+
+
+def restore(
+    undo: Undo,
+    record: Record,
+    host: Host,
+    *,
+    only: Callable[[str], bool] = lambda _: True,
+    force: bool = False,
+    dry_run: bool = False,
+) -> list[Restored]:
+    """Put back what a run replaced, the last change first.
+
+    Args:
+        only: which resources' paths, by id.
+        force: also a path that has changed since the run.
+    """
+    done = []
+    for each in reversed(record.replaced):
+        if not only(each.resource):
+            continue
+        try:
+            whose = host if each.user is None else host.as_user(each.user)
+            error = _objection(whose, each, None if force else record.left.get(each.path))
+            if not error and not dry_run:
+                origins.put_back(whose, each.path, each.origin, lambda digest: undo.content(record.run, digest))
+        except (ResourceFailed, HostFault, OSError) as fault:
+            error = str(fault)
+        done.append(Restored(each.path, error))
+    return done
+
+
+def _objection(host: Host, replaced: Replaced, left: tuple[Any, ...] | None) -> str:
+    """Why a path is not put back."""
+    if left is not None and fingerprint(host, replaced.path) != left:
+        return "it has changed since that run: it is kept (--force puts it back all the same)"
+    if replaced.origin.get("kind") == UNKNOWN:
+        return "what was there before was not kept: it was too large, or no file"
+    return ""
+
+
+def fingerprint(host: Host, path: str) -> tuple[Any, ...] | None:
+    """What is at a path, as far as an undo must know; None where that cannot be said."""
+    try:
+        stat = host.lstat(path)
+        if stat is None:
+            return ("absent",)
+        whose = (stat.kind.value, stat.mode, stat.uid, stat.gid)
+        if stat.kind is Kind.FILE:
+            found = host.fingerprint(path, stat.size)
+            return (*whose, found[1] if found is not None else None)
+        return (*whose, host.readlink(path)) if stat.kind is Kind.SYMLINK else whose
+    except (HostFault, OSError):
+        return None
+
+
+def _parsed(run: str, data: bytes) -> Record | None:
+    """The record in a file; lines behind a torn one were never written."""
+    record = Record(run)
+    for raw in data.splitlines():
+        try:
+            match json.loads(raw):
+                case {"v": 1, "commit": str(commit), "at": int(at)}:
+                    record.commit, record.at = commit, at
+                case {"p": str(path), "w": str(resource), "b": dict(origin), "u": user}:
+                    account = Account(*user) if isinstance(user, list) and len(user) == 4 else None
+                    record.replaced.append(Replaced(path, resource, origin, account))
+                case {"r": [str(resource), str(kind), str(digest), bool(risky)], "n": list(acts)}:
+                    record.changed.append(Changed(resource, kind, digest, risky, tuple(map(str, acts))))
+                case {"a": str(path), "s": list(left)}:
+                    record.left[path] = tuple(left)
+                case _:
+                    return None
+        except (ValueError, RecursionError):
+            break
+    return record

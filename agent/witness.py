@@ -1,0 +1,144 @@
+"""Who writes to a path: asked of the kernel through fanotify(7), for the few paths that are fought over.
+
+Needs CAP_SYS_ADMIN; where that is not to be had, nobody is seen, and that is no fault. inotify says that something was
+written, never by whom.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Final
+
+MAX_PATHS: Final = 64
+
+_FAN_CLOEXEC: Final = 0x1
+_FAN_CLASS_NOTIF: Final = 0x0
+_FAN_CLOSE_WRITE: Final = 0x8
+_FAN_EVENT_ON_CHILD: Final = 0x08000000
+_FAN_MARK_ADD: Final = 0x1
+_FAN_MARK_REMOVE: Final = 0x2
+_FAN_MARK_ONLYDIR: Final = 0x8
+_MASK: Final = _FAN_CLOSE_WRITE | _FAN_EVENT_ON_CHILD
+_EVENT: Final = struct.Struct("=IBBHQii")  # fanotify_event_metadata
+_BUFFER_BYTES: Final = 4096
+
+_log: Final = logging.getLogger("vigo.witness")
+
+
+class FanotifyWitness:
+    """See `agent.fights.Witness`. Watches the directory of each path: what is written there and renamed counts too.
+
+    Raises:
+        OSError: the kernel does not let us.
+    """
+
+    def __init__(self) -> None:
+        self._libc: Final = ctypes.CDLL(None, use_errno=True)
+        self._libc.fanotify_mark.argtypes = [
+            ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p,
+        ]  # fmt: skip
+        flags = _FAN_CLOEXEC | _FAN_CLASS_NOTIF
+        self._fd: Final[int] = self._libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if self._fd < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        self._seen: Final[dict[str, str]] = {}
+        self._attended: Final[dict[str, str]] = {}
+        self._lock: Final = Lock()
+        Thread(target=self._listen, name="witness", daemon=True).start()
+
+    def attend(self, path: str) -> None:
+        """See `Witness`."""
+        directory = os.path.dirname(path)  # noqa: PTH120 - a text, not a place
+        with self._lock:
+            if path in self._attended or len(self._attended) >= MAX_PATHS:
+                return
+            if directory not in self._attended.values() and not self._mark(_FAN_MARK_ADD, directory):
+                return
+            self._attended[path] = directory
+
+    def seen(self, path: str) -> str:
+        """See `Witness`."""
+        with self._lock:
+            return self._seen.get(path, "")
+
+    def dismiss(self, path: str) -> None:
+        """See `Witness`."""
+        with self._lock:
+            directory = self._attended.pop(path, None)
+            self._seen.pop(path, None)
+            if directory is not None and directory not in self._attended.values():
+                self._mark(_FAN_MARK_REMOVE, directory)
+
+    def _mark(self, how: int, directory: str) -> bool:
+        ended: int = self._libc.fanotify_mark(
+            self._fd,
+            how | _FAN_MARK_ONLYDIR,
+            _MASK,
+            -100,
+            os.fsencode(directory),  # AT_FDCWD
+        )
+        return ended == 0
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                data = os.read(self._fd, _BUFFER_BYTES)
+            except OSError as error:
+                _log.warning("who writes is not seen any more: %s", error.strerror)
+                return
+            while len(data) >= _EVENT.size:
+                length, _, _, _, _, fd, pid = _EVENT.unpack_from(data)
+                if length < _EVENT.size:
+                    return
+                data = data[length:]
+                if fd >= 0:
+                    self._noted(fd, pid)
+
+    def _noted(self, fd: int, pid: int) -> None:
+        try:
+            written = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115
+        except OSError:
+            return
+        finally:
+            os.close(fd)
+        if pid == os.getpid():
+            return
+        with self._lock:
+            attended: Mapping[str, str] = dict(self._attended)
+        directory = os.path.dirname(written)  # noqa: PTH120
+        # A writer that replaces the file writes another name in the same directory first.
+        paths = [path for path, place in attended.items() if path == written] or [
+            path for path, place in attended.items() if place == directory and not written.endswith(" (deleted)")
+        ]
+        if not paths:
+            return
+        who = describe(pid)
+        with self._lock:
+            self._seen.update(dict.fromkeys(paths, who))
+
+
+def describe(pid: int) -> str:
+    """A process, for a person: number, program, and the service it belongs to where that is known.
+
+    Its arguments are left out: they may hold secrets.
+    """
+    name = program = unit = ""
+    place = Path("/proc") / str(pid)
+    with suppress(OSError):
+        name = (place / "comm").read_text(errors="replace").strip()
+    with suppress(OSError):
+        program = os.readlink(place / "exe")  # noqa: PTH115
+    with suppress(OSError):
+        line = (place / "cgroup").read_text(errors="replace").splitlines()[-1:]
+        last = line[0].rpartition("/")[2] if line else ""
+        unit = last if last.endswith((".service", ".scope")) else ""
+    known = ", ".join(filter(None, (program if program and program.rpartition("/")[2] != name else "", unit)))
+    return f"process {pid}" + (f" {name}" if name else " (it has ended)") + (f" ({known})" if known else "")
