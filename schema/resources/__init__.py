@@ -13,6 +13,7 @@ from typing import Final
 from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
+    "banner",
     "cron",
     "directory",
     "exec",
@@ -20,12 +21,18 @@ NAMES: Final = (
     "file_line",
     "group",
     "kernel_module",
+    "limits",
     "logrotate",
+    "notice",
     "package",
     "service",
+    "sudoers",
     "symlink",
     "sysctl",
+    "timezone",
+    "tmpfiles",
     "user",
+    "watch_secret",
 )
 """What may stand behind `type:`, sorted."""
 

@@ -19,6 +19,11 @@ def _logrotate(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     return _refused(host, args[-1], f"error: {args[-1]}: invalid")
 
 
+def _visudo(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    assert list(args[:-1]) == ["-c", "-f"]
+    return _refused(host, args[-1], f"{args[-1]}:1:8: syntax error")
+
+
 def _refused(host: MemoryHost, path: str, complaint: str) -> Ran:
     try:
         bad = b"invalid" in host.read(path)
@@ -27,4 +32,4 @@ def _refused(host: MemoryHost, path: str, complaint: str) -> Ran:
     return refuse(complaint) if bad else OK
 
 
-PROGRAMS: dict[str, Program] = {"logrotate": _logrotate}
+PROGRAMS: dict[str, Program] = {"logrotate": _logrotate, "visudo": _visudo}
