@@ -1,8 +1,9 @@
 """The boundary between the network and the hand that changes the host: calls that take bytes and answer bytes.
 
 The link (network, no rights) holds an `Executor`; the executor (root, no network) verifies all that it is handed and
-owns target, objects, spool and journal. Today both are threads of one process; since nothing but bytes crosses, they
-can be two. What a compromised link can do is withhold, repeat and reorder; the executor accepts only what is signed.
+owns target, objects, spool, journal and keys. They are two processes (`agent.supervisor`, `agent.crossing`), or threads
+of one. What a compromised link can do is withhold, repeat and reorder; the executor accepts only what is signed. Of the
+keys it sees the one that it shows to the server, and no other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field
 from schema.ids import Sha256
 from schema.protocol.messages import Applied
 from schema.protocol.reports import Wire
+from schema.time import Instant
 
 
 class Executor(Protocol):
@@ -48,11 +50,53 @@ class Executor(Protocol):
         """Let go of the report at this place (decimal): it is durable on the server. Answers `Standing`."""
         ...
 
+    def present(self, nothing: bytes) -> bytes:
+        """`Presented`: what this envoy shows to its server."""
+        ...
+
+    def request(self, nothing: bytes) -> bytes:
+        """A certificate request (PEM) for a TLS key made just now; nothing where that failed."""
+        ...
+
+    def install(self, certificate: bytes) -> bytes:
+        """`Installed`: whether this certificate (PEM) is the one that was asked for, and is durable now."""
+        ...
+
+    def remember(self, remembered: bytes) -> bytes:
+        """Keep a `Remembered`, for people to look at and for the link's next life. Answers nothing."""
+        ...
+
 
 class Notice(StrEnum):
     """What the executor says unasked."""
 
     DRIFTED = "drifted"  # the kernel saw a managed path change
+
+
+class KeptTraits(Wire):
+    """Which traits the server acknowledged last."""
+
+    sha256: Sha256
+    stable_sha256: Sha256
+
+
+class LinkStatus(Wire):
+    """How the connection stands, for `status`."""
+
+    connected: bool
+    since: Instant
+    server: str = Field(max_length=2_048)
+    reason: str = Field(default="", max_length=500)
+    """Why it is not connected."""
+    skew_s: float = 0.0
+    """The server's clock less ours, when it greeted us last."""
+
+
+class Remembered(Wire):
+    """What the link would have kept."""
+
+    link: LinkStatus | None = None
+    traits: KeptTraits | None = None
 
 
 class Standing(Wire):
@@ -62,6 +106,8 @@ class Standing(Wire):
     dropped_reports: int = 0
     problem: str = ""
     """What a person should look at: damaged state, a full disk."""
+    traits: KeptTraits | None = None
+    """Of the link's last life."""
 
 
 class Verdict(Wire):
@@ -115,6 +161,28 @@ class Collected(Wire):
     sha256: Sha256
     stable_sha256: Sha256
     message: str
+    collected_at: Instant = 0
+    digests: dict[str, Sha256] = {}
+    """Trait → digest of its canonical JSON."""
+    errors: dict[str, str] = {}
+
+
+class Presented(Wire):
+    """What the envoy shows to its server, and whom it takes for that: all PEM, and the certificate's life."""
+
+    gateway_url: str
+    ca: str
+    certificate: str
+    key: str = Field(repr=False)
+    begins: Instant
+    ends: Instant
+
+
+class Installed(Wire):
+    """What became of a certificate."""
+
+    ok: bool
+    message: str = ""
 
 
 class SpooledReport(Wire):

@@ -43,13 +43,15 @@ from agent.effects import (
     TraitsCollected,
 )
 from agent.gathering import Gathering
-from agent.outbox import Outbox, TraitsSlot
+from agent.outbox import Outbox
 from agent.renewal import Renewal
 from agent.schedule import Schedule
+from agent.telling import Telling
 from schema.protocol.messages import (
     MAX_FRAME_BYTES,
     PROTOCOL,
     SERVER_MESSAGE,
+    TRAITS_DELTA,
     Ack,
     Apply,
     ErrorMessage,
@@ -59,12 +61,13 @@ from schema.protocol.messages import (
     Renewed,
     ServerMessage,
     Target,
+    TraitsNeed,
     Welcome,
 )
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
 
 MAX_BAD_FRAMES: Final = 20
-CAPABILITIES: Final = ("inotify", "objects-https")
+CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA)
 
 
 class Core:
@@ -90,7 +93,7 @@ class Core:
         self._channel: Final = Channel(random)
         self._schedule: Final = schedule or Schedule(random)
         self._outbox: Final = Outbox()
-        self._traits: Final = TraitsSlot(kept_traits)
+        self._traits: Final = Telling(kept_traits)
         self._renewal: Final = Renewal(random)
         self._gathering: Gathering | None = None
         self._standing = Standing()
@@ -209,7 +212,7 @@ class Core:
         self._channel.welcomed(now)
         self._renewal.welcomed(message.capabilities)
         effects: list[Effect] = [Log(Level.INFO, "connected"), ServerTime(message.time)]
-        effects += [*self._outbox.opened(), *self._traits.opened()]
+        effects += [*self._outbox.opened(), *self._traits.opened(message.capabilities)]
         if message.target is not None:
             effects.append(_offer(message.target))
         elif self._gathering is not None:
@@ -246,6 +249,8 @@ class Core:
                 return self._gathered(self._gathering.received(message, now), now) if self._gathering else []
             case Renewed():
                 return self._renewal.renewed(message)
+            case TraitsNeed():
+                return self._traits.needed(message)
             case Ack(report_id=report_id, traits_sha256=traits_sha256):
                 reports = self._outbox.acknowledged(report_id) if report_id is not None else []
                 return reports + (self._traits.kept(traits_sha256) if traits_sha256 is not None else [])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -28,7 +29,6 @@ from agent.boundary import (
     Stored,
     Verdict,
 )
-from agent.credentials import Credentials
 from agent.desired import Desired, DesiredUnreadable
 from agent.hosts import Host
 from agent.journal import Journal
@@ -42,6 +42,9 @@ from schema.ids import new_id, sha256
 from schema.protocol.messages import MAX_FRAME_BYTES, Traits
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger
 from schema.time import Clock
+
+if TYPE_CHECKING:
+    from agent.credentials import Credentials
 
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
@@ -82,7 +85,6 @@ class LocalExecutor:
         self._objects: Final = ObjectStore(state.file("objects"))
         self._journal: Final = Journal(state.path)
         self._traits: Final = Collector(traits_host)
-        self._credentials: Final = Credentials(state, self.identity)
         self._lock: Final = Lock()
         self._wanted: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -98,6 +100,12 @@ class LocalExecutor:
         )
         self._acceptance: Final = Acceptance(trust, self._floor())
         self._resume()
+
+    @cached_property
+    def _credentials(self) -> Credentials:
+        from agent.credentials import Credentials  # a run without a server needs neither TLS nor X.509
+
+        return Credentials(self._state, self.identity)
 
     @property
     def held(self) -> Accepted | None:
@@ -190,7 +198,14 @@ class LocalExecutor:
             errors={name: error[:MAX_MESSAGE_CHARS] for name, error in traits.errors.items()},
         )
         return _encoded(
-            Collected(sha256=traits.sha256, stable_sha256=traits.stable_sha256, message=message.model_dump_json())
+            Collected(
+                sha256=traits.sha256,
+                stable_sha256=traits.stable_sha256,
+                message=message.model_dump_json(),
+                collected_at=message.collected_at,
+                digests=traits.digests,
+                errors=message.errors,
+            )
         )
 
     def reports(self, after: bytes) -> bytes:

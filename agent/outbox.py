@@ -1,4 +1,4 @@
-"""The outbox: what is on its way to the server, reports and traits, and when to send it again.
+"""The outbox: the reports that are on their way to the server, and when to send them again.
 
 Pure. Reports go in the order they were made, a window of them at a time; each is let go when the server acknowledges
 it. One that is not acknowledged is sent again, each time later, and holds up only its own place in the window.
@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from agent.boundary import Collected, Spooled
-from agent.effects import Effect, ForgetReport, KeepTraits, ReadReports, Send
+from agent.boundary import Spooled
+from agent.effects import Effect, ForgetReport, ReadReports, Send
 
 WINDOW: Final = 16
 WINDOW_CHARS: Final = 4 * 1024 * 1024
@@ -98,53 +98,3 @@ class Outbox:
             return []
         self._reading, self._more = True, False
         return [ReadReports(self._cursor)]
-
-
-class TraitsSlot:
-    """The traits as the server knows them, and as they are: sent whole when the two differ in what is not volatile."""
-
-    def __init__(self, kept: tuple[str, str] | None) -> None:
-        self._acknowledged = kept
-        self._current: Collected | None = None
-        self._sent = ""
-        self._wanted = False
-        self._open = False
-
-    @property
-    def acknowledged(self) -> str | None:
-        """Digest of the traits message that the server acknowledged last."""
-        return self._acknowledged[0] if self._acknowledged else None
-
-    def opened(self) -> list[Effect]:
-        """A connection is ready."""
-        self._open, self._sent = True, ""
-        return self._pump()
-
-    def closed(self) -> None:
-        """The connection is gone."""
-        self._open = False
-
-    def want(self) -> None:
-        """Send what is collected next even if only volatile traits changed."""
-        self._wanted = True
-
-    def collected(self, collected: Collected) -> list[Effect]:
-        """The traits are these now."""
-        self._current = collected
-        return self._pump()
-
-    def kept(self, digest: str) -> list[Effect]:
-        """The server has the traits of this digest."""
-        if self._current is None or digest != self._sent or digest != self._current.sha256:
-            return []
-        self._acknowledged = (digest, self._current.stable_sha256)
-        return [KeepTraits(*self._acknowledged)]
-
-    def _pump(self) -> list[Effect]:
-        current = self._current
-        if not self._open or current is None or current.sha256 == self._sent:
-            return []
-        if not self._wanted and self._acknowledged and current.stable_sha256 == self._acknowledged[1]:
-            return []
-        self._sent, self._wanted = current.sha256, False
-        return [Send(current.message)]

@@ -84,6 +84,8 @@ class HostTraits(BaseModel):
     hostname: Hostname
     collected_at: Instant
     traits: dict[str, Any]
+    errors: dict[str, str] = {}
+    """Trait → why it, or a part of it, could not be told."""
 
 
 class InventoryItem(BaseModel):

@@ -13,7 +13,7 @@ from api.services.container import Services
 from api.services.work import Actor, Work
 from reconciler.loop import events
 from reconciler.ports import Order
-from schema.protocol.messages import Applied, Refused, Traits
+from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 
 SYSTEM: Final = Actor.system("gateway")
@@ -89,9 +89,17 @@ class Directory:
         order = Order(report.epoch, report.generation)
         self._tell(events.Reported(peer.envoy_id, order, report.assignment_sha256, report.commit, report.status))
 
-    async def traits(self, peer: Peer, message: Traits) -> None:
-        """Store traits."""
-        await self._services.write(_actor(peer), lambda work: traits.store(work, peer.envoy_id, message))
+    async def traits(self, peer: Peer, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
+        """Store traits, or say which are lacking."""
+        if isinstance(message, TraitsDigests):
+            lacking = await self._services.read(_actor(peer), lambda work: traits.lacking(work, peer.envoy_id, message))
+            if lacking is not None:
+                return lacking
+        return await self._services.write(_actor(peer), lambda work: traits.store(work, peer.envoy_id, message))
+
+    async def traits_of(self, peer: Peer) -> str | None:
+        """Digest of the traits that are kept."""
+        return await self._services.read(_actor(peer), lambda work: traits.digest(work, peer.envoy_id))
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         """Remember a refusal; then tell the loop."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from api.services.catalogs import Target
-from schema.protocol.messages import Applied, Refused, Traits
+from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 
 
@@ -64,8 +64,14 @@ class Fleet(Protocol):
         """The report is durable. Raises a `Fault` when it is not this envoy's to send."""
         ...
 
-    async def traits(self, peer: Peer, message: Traits) -> None:
-        """The traits are durable. Raises a `Fault` when they are not what their digest says."""
+    async def traits(self, peer: Peer, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
+        """None: the traits are durable. Else those that must be sent first, for the whole to be what its digest says.
+        Raises a `Fault` when that cannot be.
+        """
+        ...
+
+    async def traits_of(self, peer: Peer) -> str | None:
+        """Digest of the traits that are kept; None while there are none."""
         ...
 
     async def refused(self, peer: Peer, message: Refused) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from api.gateway import limits
-from schema.protocol.messages import Ack, ErrorMessage, Renewed, Welcome
+from schema.protocol.messages import Ack, ErrorMessage, Renewed, TraitsNeed, Welcome
 
 Pieces = Sequence[bytes]
 
@@ -37,6 +37,11 @@ def apply(target: Pieces) -> Frame:
 def ack(message: Ack) -> Frame:
     """What the agent may forget."""
     return Frame((message.model_dump_json(exclude_none=True).encode(),))
+
+
+def traits_need(message: TraitsNeed) -> Frame:
+    """Which traits the agent is to send."""
+    return Frame((message.model_dump_json().encode(),))
 
 
 def renewed(message: Renewed) -> Frame:

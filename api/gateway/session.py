@@ -21,6 +21,7 @@ from schema.protocol.messages import (
     MIN_PROTOCOL,
     PROTOCOL,
     RENEW,
+    TRAITS_DELTA,
     Ack,
     AgentMessage,
     ErrorMessage,
@@ -31,6 +32,9 @@ from schema.protocol.messages import (
     Renewed,
     ReportMessage,
     Traits,
+    TraitsDelta,
+    TraitsDigests,
+    TraitsNeed,
     Welcome,
 )
 from schema.protocol.reports import Report, RunStatus
@@ -86,9 +90,12 @@ async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message:
                 if _ran_latest(connection, report):
                     connection.catalog_held = report.catalog_sha256
                 connection.send(frames.ack(Ack(report_id=report.id)))
-            case Traits():
-                await gateway.fleet.traits(peer, message)
-                connection.send(frames.ack(Ack(traits_sha256=message.sha256)))
+            case Traits() | TraitsDigests() | TraitsDelta():
+                lacking = await gateway.fleet.traits(peer, message)
+                if lacking is None:
+                    connection.send(frames.ack(Ack(traits_sha256=message.sha256)))
+                else:
+                    connection.send(frames.traits_need(TraitsNeed(sha256=message.sha256, names=lacking)))
             case Need():
                 await _give(gateway, connection, message)
             case Refused():
@@ -133,6 +140,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
         await connection.news(limits.NEWS_PATIENCE_S)
     if gateway.is_current(connection):
         _welcome(gateway, connection, hello, protocol=max(spoken))
+        await _compare_traits(gateway, connection, peer, hello)
 
 
 def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol: int) -> None:
@@ -144,10 +152,17 @@ def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol
         time=gateway.clock.now(),
         interval_s=gateway.interval_s,
         heartbeat_s=gateway.heartbeat_s,
-        capabilities=[RENEW],
+        capabilities=[RENEW, TRAITS_DELTA],
     )
     connection.welcomed()
     connection.send(frames.welcome(head, pieces))
+
+
+async def _compare_traits(gateway: Gateway, connection: Connection, peer: Peer, hello: Hello) -> None:
+    """Ask for traits that were acknowledged and are not there, as after a restore: the agent would not send them."""
+    known = hello.traits_sha256
+    if known is not None and TRAITS_DELTA in hello.capabilities and await gateway.fleet.traits_of(peer) != known:
+        connection.send(frames.traits_need(TraitsNeed(sha256=known, names=[])))
 
 
 def _check_ahead(gateway: Gateway, connection: Connection, peer: Peer, hello: Hello) -> None:

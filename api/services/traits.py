@@ -1,7 +1,12 @@
-"""Traits: what hosts say they are, kept whole; and the inventory over it."""
+"""Traits: what hosts say they are, kept whole; and the inventory over it.
+
+A host tells digests first, then the traits that the server has otherwise. What is kept is only ever a whole whose
+digest is the one that the host gave.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,10 +17,11 @@ from schema import canonical
 from schema.envoys import HostTraits, Inventory, InventoryItem
 from schema.errors import Invalid, NotFound
 from schema.ids import sha256
-from schema.protocol.messages import Traits
+from schema.protocol.messages import Traits, TraitsDelta, TraitsDigests
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_CONDITIONS: Final = 32
+MAX_ERRORS: Final = 256
 MAX_INVENTORY: Final = 10_000
 _BIGGEST: Final = 2**53
 
@@ -38,32 +44,88 @@ class BadCondition(Invalid):
     code = "traits.bad_condition"
 
 
-def store(work: Work, envoy_id: str, message: Traits) -> None:
-    """Store what a host says it is, in place of what it said before.
+def lacking(work: Work, envoy_id: str, message: TraitsDigests) -> list[str] | None:
+    """Which of the traits that a host tells of are kept otherwise or not at all; None when the whole is kept."""
+    kept = rows.find(work.session, work.project_id, envoy_id)
+    if kept is None:
+        return sorted(message.digests)
+    if kept.sha256 == message.sha256:
+        return None
+    held = _parts(kept.document)
+    return sorted(
+        name for name, digest in message.digests.items() if name not in held or sha256(held[name].encode()) != digest
+    )
+
+
+def digest(work: Work, envoy_id: str) -> str | None:
+    """Digest of what a host last said it is; None when it has said nothing yet."""
+    return rows.digest(work.session, work.project_id, envoy_id)
+
+
+def store(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
+    """Keep what a host says it is, in place of what it said before.
+
+    Returns:
+        None; or, when that is not what the digest names together with what is kept, the traits that are to be sent.
 
     Raises:
         BadTraits: over 1 MiB, not canonical JSON data, or not what the digest names.
     """
-    try:
-        document = canonical.dumps(message.traits)
-    except canonical.NotCanonical as error:
-        raise BadTraits("the traits are not plain JSON data") from error
+    match message:
+        case Traits():
+            document = _canonical(message.traits)
+        case TraitsDigests():
+            kept = rows.find(work.session, work.project_id, envoy_id)
+            if kept is None or kept.sha256 != message.sha256:
+                return sorted(message.digests)
+            document = kept.document.encode()
+        case TraitsDelta():
+            kept = rows.find(work.session, work.project_id, envoy_id)
+            held = _parts(kept.document) if kept is not None and message.kept else {}
+            new = {name: _canonical(value).decode() for name, value in message.traits.items()}
+            document = _whole({name: held[name] for name in message.kept if name in held} | new)
+            if message.kept and sha256(document) != message.sha256:
+                return sorted({*message.kept, *message.traits})
+    _put(work, envoy_id, message, document)
+    return None
+
+
+def _put(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDelta, document: bytes) -> None:
     if len(document) > MAX_BYTES:
         raise BadTraits(f"the traits have {len(document)} bytes; at most {MAX_BYTES} are kept")
     if sha256(document) != message.sha256:
         raise BadTraits("the traits are not what their digest names")
     if not -_BIGGEST < message.collected_at < _BIGGEST:
         raise BadTraits("the traits were collected at no time that can be")
-    rows.put(
-        work.session,
-        work.project_id,
-        envoy_id,
-        sha256=message.sha256,
-        collected_at=message.collected_at,
-        received_at=work.now,
-        document=document.decode(),
-    )
+    errors = json.dumps(dict(sorted(message.errors.items())[:MAX_ERRORS]))
+    said = rows.Kept(message.sha256, message.collected_at, document.decode(), errors)
+    rows.put(work.session, work.project_id, envoy_id, said, received_at=work.now)
     work.publish("traits.changed", envoy_id=envoy_id)
+
+
+def _canonical(value: Any) -> bytes:
+    try:
+        return canonical.dumps(value)
+    except canonical.NotCanonical as error:
+        raise BadTraits("the traits are not plain JSON data") from error
+
+
+def _parts(document: str) -> dict[str, str]:
+    """Trait → its text in the canonical JSON of all: the digest of that text is the trait's."""
+    found: dict[str, str] = {}
+    decoder, at = json.JSONDecoder(), 1
+    while document[at : at + 1] == '"':
+        name, colon = decoder.raw_decode(document, at)
+        _, end = decoder.raw_decode(document, colon + 1)
+        found[name] = document[colon + 1 : end]
+        at = end + 1
+    return found
+
+
+def _whole(parts: Mapping[str, str]) -> bytes:
+    """The canonical JSON of all traits, of that of each: RFC 8785 sorts names by their UTF-16."""
+    ordered = sorted(parts.items(), key=lambda part: part[0].encode("utf-16-be"))
+    return ("{" + ",".join(f"{_canonical(name).decode()}:{text}" for name, text in ordered) + "}").encode()
 
 
 def get(work: Work, key: str) -> HostTraits:
@@ -76,7 +138,12 @@ def get(work: Work, key: str) -> HostTraits:
     found = rows.find(work.session, work.project_id, envoy.id)
     if found is None:
         raise NoTraits("this host has not said yet what it is")
-    return HostTraits(hostname=envoy.hostname, collected_at=found[0], traits=found[1])
+    return HostTraits(
+        hostname=envoy.hostname,
+        collected_at=found.collected_at,
+        traits=json.loads(found.document),
+        errors=json.loads(found.errors),
+    )
 
 
 def inventory(work: Work, *, where: Sequence[str] = (), show: str | None = None) -> Inventory:

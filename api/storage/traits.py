@@ -25,6 +25,18 @@ class TraitsRow(ProjectRow, table=True):
     collected_at: int = micros()
     received_at: int = micros()
     document: str = text(nullable=False)
+    errors: str = text(nullable=False, default="{}", sa_column_kwargs={"server_default": "{}"})
+
+
+class Kept(NamedTuple):
+    """What one host said it is, as it is kept."""
+
+    sha256: str
+    collected_at: int
+    document: str
+    """Canonical JSON."""
+    errors: str
+    """JSON: trait → why it, or a part of it, could not be told."""
 
 
 class Collected(NamedTuple):
@@ -38,37 +50,39 @@ class Collected(NamedTuple):
 
 
 _PUT = sql(
-    "INSERT INTO traits (project_id, envoy_id, sha256, collected_at, received_at, document) "
-    "VALUES (:project_id, :envoy_id, :sha256, :collected_at, :received_at, :document) "
+    "INSERT INTO traits (project_id, envoy_id, sha256, collected_at, received_at, document, errors) "
+    "VALUES (:project_id, :envoy_id, :sha256, :collected_at, :received_at, :document, :errors) "
     "ON CONFLICT (envoy_id) DO UPDATE SET sha256 = excluded.sha256, collected_at = excluded.collected_at, "
-    "received_at = excluded.received_at, document = excluded.document"
+    "received_at = excluded.received_at, document = excluded.document, errors = excluded.errors"
 )
 
 
-def put(
-    session: Session, project_id: str, envoy_id: str, *, sha256: str, collected_at: int, received_at: int, document: str
-) -> None:
+def put(session: Session, project_id: str, envoy_id: str, kept: Kept, *, received_at: int) -> None:
     """Store what a host says it is, in place of what it said before."""
     session.connection().execute(
         _PUT,
         {
             "project_id": project_id,
             "envoy_id": envoy_id,
-            "sha256": sha256,
-            "collected_at": collected_at,
             "received_at": received_at,
-            "document": document,
+            **kept._asdict(),
         },
     )
 
 
-def find(session: Session, project_id: str, envoy_id: str) -> tuple[int, dict[str, Any]] | None:
-    """(When collected, traits) of an envoy."""
-    query = select(TraitsRow.collected_at, TraitsRow.document).where(
+def find(session: Session, project_id: str, envoy_id: str) -> Kept | None:
+    """What an envoy last said it is."""
+    query = select(TraitsRow.sha256, TraitsRow.collected_at, TraitsRow.document, TraitsRow.errors).where(
         TraitsRow.project_id == project_id, TraitsRow.envoy_id == envoy_id
     )
     row = session.exec(query).first()
-    return None if row is None else (row[0], json.loads(row[1]))
+    return None if row is None else Kept(*row)
+
+
+def digest(session: Session, project_id: str, envoy_id: str) -> str | None:
+    """Digest of what an envoy last said it is."""
+    query = select(TraitsRow.sha256).where(TraitsRow.project_id == project_id, TraitsRow.envoy_id == envoy_id)
+    return session.exec(query).first()
 
 
 def of(session: Session, project_id: str, hostnames: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

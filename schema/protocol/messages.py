@@ -27,6 +27,10 @@ DEFAULT_PORT: Final = 1530
 RENEW: Final = "renew"
 """Capability of a server: it answers `renew`."""
 MAX_PEM_CHARS: Final = 16 * 1024
+TRAITS_DELTA: Final = "traits-delta"
+"""Capability of a server: it takes `traits_digests` and `traits_delta`; to any other, `traits` is sent whole. Of an
+agent: it may be told `traits_need`."""
+MAX_TRAITS: Final = 256
 
 
 class Applied(Wire):
@@ -72,7 +76,7 @@ class ReportMessage(Wire):
 
 class Traits(Wire):
     """What the host says it is, whole. Sent when a trait that is not volatile differs from what was acknowledged last,
-    and with each full check."""
+    and with each full check; to a server that takes less (`TRAITS_DELTA`), only when less does not do."""
 
     type: Literal["traits"] = "traits"
     sha256: Sha256
@@ -81,6 +85,34 @@ class Traits(Wire):
     traits: dict[str, Any]
     errors: dict[str, ShortText] = {}
     """Trait → why it, or a part of it, could not be told."""
+
+
+TraitName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class TraitsDigests(Wire):
+    """What the host says it is, by digest. Answered by `traits_need`, or by `ack` when the server has it all."""
+
+    type: Literal["traits_digests"] = "traits_digests"
+    sha256: Sha256
+    """Of the whole, as in `Traits`."""
+    collected_at: Instant
+    digests: dict[TraitName, Sha256] = Field(max_length=MAX_TRAITS)
+    """Trait → SHA-256 of its canonical JSON; what is not named is no more."""
+    errors: dict[TraitName, ShortText] = Field(default={}, max_length=MAX_TRAITS)
+
+
+class TraitsDelta(Wire):
+    """Those traits that the server lacks, whole. Answered as `traits_digests` is."""
+
+    type: Literal["traits_delta"] = "traits_delta"
+    sha256: Sha256
+    """Of the whole that comes of it."""
+    collected_at: Instant
+    traits: dict[TraitName, Any] = Field(max_length=MAX_TRAITS)
+    kept: list[TraitName] = Field(max_length=MAX_TRAITS)
+    """Traits that the server has as they are; all that are named neither here nor in `traits` are no more."""
+    errors: dict[TraitName, ShortText] = Field(default={}, max_length=MAX_TRAITS)
 
 
 class Refused(Wire):
@@ -155,6 +187,15 @@ class Ack(Wire):
     traits_sha256: Sha256 | None = None
 
 
+class TraitsNeed(Wire):
+    """Traits that the server lacks, or has otherwise, of those that the message of this digest told of. Unasked, behind
+    `welcome`: it does not have what `hello` says it acknowledged."""
+
+    type: Literal["traits_need"] = "traits_need"
+    sha256: Sha256
+    names: list[TraitName] = Field(max_length=MAX_TRAITS)
+
+
 class Renewed(Wire):
     """The certificate that was asked for. The one before it counts until this one is shown."""
 
@@ -172,8 +213,12 @@ class ErrorMessage(Wire):
     fatal: bool = False
 
 
-AgentMessage = Annotated[Hello | Need | ReportMessage | Traits | Refused | Renew, Field(discriminator="type")]
-ServerMessage = Annotated[Welcome | Apply | Objects | Ack | Renewed | ErrorMessage, Field(discriminator="type")]
+AgentMessage = Annotated[
+    Hello | Need | ReportMessage | Traits | TraitsDigests | TraitsDelta | Refused | Renew, Field(discriminator="type")
+]
+ServerMessage = Annotated[
+    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | ErrorMessage, Field(discriminator="type")
+]
 
 AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage)
 SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)

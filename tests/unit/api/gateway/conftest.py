@@ -29,7 +29,7 @@ from api.services.pki import Pki
 from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
-from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits
+from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 
 
@@ -61,7 +61,7 @@ class MemoryFleet:
         self.targets: dict[str, Target] = {}
         self.stored: dict[str, bytes] = {}
         self.reports: list[tuple[str, Report]] = []
-        self.traits_of: dict[str, Traits] = {}
+        self.told: dict[str, Traits | TraitsDelta] = {}
         self.refusals: list[tuple[str, Refused]] = []
         self.sightings: list[Sighting] = []
         self.notes: list[tuple[str, str | None, Mapping[str, Any]]] = []
@@ -97,8 +97,14 @@ class MemoryFleet:
             raise self.raising
         self.reports.append((peer.envoy_id, report))
 
-    async def traits(self, peer: Peer, message: Traits) -> None:
-        self.traits_of[peer.envoy_id] = message
+    async def traits(self, peer: Peer, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
+        if isinstance(message, TraitsDigests):
+            return sorted(message.digests)
+        self.told[peer.envoy_id] = message
+        return None
+
+    async def traits_of(self, peer: Peer) -> str | None:
+        return self.told[peer.envoy_id].sha256 if peer.envoy_id in self.told else None
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         self.refusals.append((peer.envoy_id, message))

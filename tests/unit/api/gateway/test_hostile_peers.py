@@ -16,7 +16,17 @@ import websockets
 
 from api.gateway import limits
 from schema.ids import sha256
-from schema.protocol.messages import AGENT_MESSAGE, Hello, Need, Refused, Renew, ReportMessage, Traits
+from schema.protocol.messages import (
+    AGENT_MESSAGE,
+    Hello,
+    Need,
+    Refused,
+    Renew,
+    ReportMessage,
+    Traits,
+    TraitsDelta,
+    TraitsDigests,
+)
 from schema.protocol.reports import Report, RunStatus, Trigger
 from schema.time import DAY
 
@@ -40,6 +50,8 @@ OTHERS = [
     Need(sha256=[]).model_dump_json(),
     ReportMessage(report=REPORT).model_dump_json(),
     Traits(sha256="d" * 64, collected_at=1, traits={}).model_dump_json(),
+    TraitsDigests(sha256="d" * 64, collected_at=1, digests={}).model_dump_json(),
+    TraitsDelta(sha256="d" * 64, collected_at=1, traits={}, kept=[]).model_dump_json(),
     Refused(assignment_sha256="a" * 64, code="format", message="x").model_dump_json(),
     Renew(csr="a request").model_dump_json(),
 ]
@@ -175,7 +187,7 @@ def test_nothing_is_answered_before_hello(run_with_gateway: Run, message: str) -
         async with site.connect(web, additional_headers={"Authorization": "Bearer nothing"}) as socket:
             await socket.send(message)
             assert await closing_code(socket) == 4401
-        assert (site.fleet.reports, site.fleet.traits_of, site.fleet.refusals, site.fleet.renewals) == ([], {}, [], [])
+        assert (site.fleet.reports, site.fleet.told, site.fleet.refusals, site.fleet.renewals) == ([], {}, [], [])
         assert not site.gateway.online(web.peer.envoy_id)  # type: ignore[union-attr]
 
     run_with_gateway(story)

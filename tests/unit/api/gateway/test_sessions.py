@@ -12,7 +12,17 @@ import websockets
 
 from schema.errors import Conflict, Unavailable
 from schema.ids import sha256
-from schema.protocol.messages import Applied, Hello, Need, Refused, Renew, ReportMessage, Traits
+from schema.protocol.messages import (
+    Applied,
+    Hello,
+    Need,
+    Refused,
+    Renew,
+    ReportMessage,
+    Traits,
+    TraitsDelta,
+    TraitsDigests,
+)
 from schema.protocol.reports import Report, RunStatus, Trigger
 
 from .conftest import Site, closing_code, target_for, until
@@ -189,8 +199,43 @@ def test_traits_and_refusals_arrive_under_the_name_of_the_certificate(run_with_g
             await socket.send(Refused(assignment_sha256="a" * 64, code="rollback", message="older").model_dump_json())
             await socket.send(Need(sha256=[]).model_dump_json())
             await told(socket)
-        assert list(site.fleet.traits_of) == [web.peer.envoy_id]
+        assert list(site.fleet.told) == [web.peer.envoy_id]
         assert [(who, refusal.code) for who, refusal in site.fleet.refusals] == [(web.peer.envoy_id, "rollback")]
+
+    run_with_gateway(story)
+
+
+def test_traits_that_the_server_lacks_are_asked_for_by_name(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        async with site.welcomed(web) as socket:
+            digests = TraitsDigests(sha256="d" * 64, collected_at=1, digests={"os": "a" * 64, "cpu": "b" * 64})
+            await socket.send(digests.model_dump_json())
+            assert await told(socket) == {"type": "traits_need", "sha256": "d" * 64, "names": ["cpu", "os"]}
+            delta = TraitsDelta(sha256="d" * 64, collected_at=1, traits={"os": 1}, kept=["cpu"])
+            await socket.send(delta.model_dump_json())
+            assert (await told(socket))["traits_sha256"] == "d" * 64
+        assert site.fleet.told[web.peer.envoy_id] == delta
+
+    run_with_gateway(story)
+
+
+@pytest.mark.parametrize(("acknowledged", "asked"), [("d", False), ("e", True)])
+def test_traits_that_were_acknowledged_and_are_lost_are_asked_for(
+    run_with_gateway: Run, acknowledged: str, asked: bool
+) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        site.fleet.told[web.peer.envoy_id] = Traits(sha256="d" * 64, collected_at=1, traits={})
+        async with site.connect(web) as socket:
+            hello = Hello(
+                protocols=[1], agent_version="1", capabilities=["traits-delta"], traits_sha256=acknowledged * 64
+            )
+            await socket.send(hello.model_dump_json())
+            assert (await told(socket))["type"] == "welcome"
+            await socket.send(Need(sha256=[]).model_dump_json())
+            answer = await told(socket)
+            assert answer["type"] == ("traits_need" if asked else "objects")
 
     run_with_gateway(story)
 
@@ -338,7 +383,7 @@ def test_a_certificate_is_renewed_for_who_shows_one(run_with_gateway: Run) -> No
         web = site.enrol()
         async with site.connect(web) as socket:
             await socket.send(Hello(protocols=[1], agent_version="1").model_dump_json())
-            assert (await told(socket))["capabilities"] == ["renew"]
+            assert (await told(socket))["capabilities"] == ["renew", "traits-delta"]
             await socket.send(Renew(csr="a request").model_dump_json())
             assert await told(socket) == {"type": "renewed", "certificate": "a certificate"}
             assert site.fleet.renewals == [(web.peer.envoy_id, "a request")]
