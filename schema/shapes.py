@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from schema.patterns import compile_pattern
 
 T = TypeVar("T")
 
@@ -22,6 +25,15 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$
 FileMode = Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")]
 """Permission bits in octal, as text: `"0644"`. Unquoted it would be a number, and a wrong one."""
 
+
+def _compiles(text: str) -> str:
+    compile_pattern(text)
+    return text
+
+
+SearchPattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression in RE2's syntax."""
+
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4096)]
 """A path on the host, from its root; `..` components are refused by the host layer."""
 
@@ -30,3 +42,29 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]*$", max_length=40
 
 Word = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f]+$", max_length=1024)]
 """Text without blanks: it goes into a file whose format is words."""
+
+AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
+"""Name of a user or a group; useradd(8) of the host may allow fewer."""
+
+
+def _is_key(text: str) -> str:
+    """Its data begins with its type: RFC 4253, 6.6."""
+    kind, data = text.split(" ")[:2]
+    try:
+        blob = b64decode(data, validate=True)
+    except ValueError as error:
+        raise ValueError("the key's data is not base64") from error
+    if blob[4 : 4 + int.from_bytes(blob[:4])] != kind.encode():
+        raise ValueError(f"the key's data is not that of {kind}")
+    return text
+
+
+PublicKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(ssh|sk-ssh|ecdsa-sha2|sk-ecdsa-sha2|rsa-sha2)-[a-z0-9@.-]{1,60} [A-Za-z0-9+/]+={0,2}( [^\n\r\x00]*)?$",
+        max_length=16 * 1024,
+    ),
+    AfterValidator(_is_key),
+]
+"""A public key of SSH as its file has it: type, data and perhaps a comment."""

@@ -7,8 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from schema.resources.base import ResourceSpec
-from schema.resources.user import AccountName
-from schema.shapes import OneOrMany
+from schema.shapes import AccountName, OneOrMany
 
 
 class GroupSpec(ResourceSpec):

@@ -8,10 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from schema.resources.base import ResourceSpec
-from schema.shapes import AbsolutePath, OneOrMany
-
-AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
-"""Of a user or a group; useradd(8) of the host may know fewer."""
+from schema.shapes import AbsolutePath, AccountName, OneOrMany
 
 
 def _day(text: str) -> str:
