@@ -6,6 +6,7 @@ The engine is imported when the first pattern is compiled: a run with none does 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Final
 
 MAX_PATTERN_CHARS: Final = 2_000
@@ -28,6 +29,25 @@ class Pattern:
     def fullmatch(self, text: str) -> bool:
         """Whether it matches the whole text."""
         return self._compiled.fullmatch(text.encode("utf-8", "surrogateescape")) is not None
+
+    @property
+    def groups(self) -> int:
+        """How many groups it has."""
+        return int(self._compiled.groups)
+
+    def replaced(self, text: str, replacement: Sequence[str | int], *, limit: int) -> tuple[str, int]:
+        """The text with what is found replaced, and how often; once more than `limit` means that there was more.
+
+        Args:
+            replacement: text and numbers of groups, in order; a group that took no part is empty.
+        """
+        parts = [part if isinstance(part, int) else part.encode("utf-8", "surrogateescape") for part in replacement]
+
+        def instead(match: Any) -> bytes:
+            return b"".join(part if isinstance(part, bytes) else match.group(part) or b"" for part in parts)
+
+        made, count = self._compiled.subn(instead, text.encode("utf-8", "surrogateescape"), limit + 1)
+        return made.decode("utf-8", "surrogateescape"), count
 
 
 @functools.lru_cache(maxsize=1024)

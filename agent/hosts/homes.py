@@ -13,7 +13,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.hosts.beneath import Beneath
@@ -173,16 +173,17 @@ class UserHost(Machine):
     def write(
         self,
         path: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         *,
         mode: int,
         uid: int | None = None,
         gid: int | None = None,
         check: Callable[[str], None] | None = None,
+        keep: bool = False,
     ) -> None:
         """See `Host`."""
         uid, gid = self._owners(path, uid, gid)
-        super().write(path, data, mode=mode, uid=uid, gid=gid, check=check)
+        super().write(path, data, mode=mode, uid=uid, gid=gid, check=check, keep=keep)
 
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """See `Host`."""
@@ -223,6 +224,10 @@ class UserHost(Machine):
         if changing:
             raise HostFault(f"{path} is not {self._account.name}'s: its owner and mode are left alone")
         return found
+
+    def _may_link(self, path: str, target: str, found: os.stat_result) -> None:
+        if self.guards(path) and not (self.guards(target) and found.st_uid == self._account.uid):
+            raise HostFault(f"{target} is not in the home of who is to have {path}")
 
     def _own_link(self, path: str, candidate: str, parent: int) -> None:
         if not self.privileged or not self.guards(path):

@@ -6,9 +6,10 @@ a symbolic link; each writing method is atomic (done or not done) unless it says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
 MAX_READ_BYTES: Final = 16 * 1024 * 1024
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
@@ -16,6 +17,8 @@ OUTPUT_CUT: Final = b"\n[... cut at 1 MiB]\n"
 MAX_PATH_CHARS: Final = 4096
 ONCE: Final = "once"
 """Key of the memo that a change does not clear: the set of what is done at most once in a run."""
+MANAGED: Final = "managed"
+"""Another one: a function that gives all paths that resources of this run manage; see `agent.tools.purging`."""
 
 
 class HostFault(Exception):
@@ -118,6 +121,18 @@ class Host(Protocol):
         """The bytes of a regular file. Raises `HostFault` when it is not one or is larger than `limit`."""
         ...
 
+    def stream(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A regular file of any length, open to read and seek; what has no part in it raises as `read` does."""
+        ...
+
+    def same(self, path: str, other: str) -> bool:
+        """Whether two paths lead to one and the same thing."""
+        ...
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        """An extended attribute of a file or directory; None where it has none of this name."""
+        ...
+
     def readlink(self, path: str) -> str:
         """Where a symbolic link points, as written in it."""
         ...
@@ -131,16 +146,19 @@ class Host(Protocol):
     def write(
         self,
         path: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         *,
         mode: int,
         uid: int | None = None,
         gid: int | None = None,
         check: Callable[[str], None] | None = None,
+        keep: bool = False,
     ) -> None:
         """Put a regular file in place, whole, over a file or link that is there.
 
         `check` gets the path of the finished candidate before it replaces anything; if it raises, all stays as it was.
+        With `keep`, extended attributes (access control lists, labels) of the file that is replaced are those of the
+        new one. Data that comes in pieces is not held in memory.
         """
         ...
 
@@ -154,6 +172,21 @@ class Host(Protocol):
 
     def symlink(self, path: str, target: str) -> None:
         """Put a symbolic link in place, over a file or link that is there."""
+        ...
+
+    def link(self, path: str, target: str) -> None:
+        """Make `path` another name of the regular file `target`, over a file or link that is there.
+
+        On behalf of a user only of what is theirs, in their home.
+        """
+        ...
+
+    def rename(self, path: str, name: str) -> None:
+        """Give what is at a path another name in its directory, over a file or link; never over a directory's."""
+        ...
+
+    def exchange(self, path: str, name: str) -> None:
+        """Let what is at a path and what has another name in its directory change places, at once where that can be."""
         ...
 
     def remove(self, path: str) -> None:
@@ -174,6 +207,10 @@ class Host(Protocol):
 
     def chown(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group, None leaves one; refused for a file with several hard links."""
+        ...
+
+    def set_attribute(self, path: str, name: str, value: bytes | None) -> None:
+        """Set an extended attribute, None removes it; refused for a file with several hard links."""
         ...
 
     def sync_pending(self) -> None:
@@ -226,10 +263,9 @@ class Host(Protocol):
 
 def forget(host: Host) -> None:
     """Clear the memo after a change: what was read before it may no longer be so."""
-    done = host.memo.get(ONCE)
+    lasting = [(key, host.memo[key]) for key in (ONCE, MANAGED) if key in host.memo]
     host.memo.clear()
-    if done is not None:
-        host.memo[ONCE] = done
+    host.memo.update(lasting)
 
 
 def components(path: str) -> list[str]:

@@ -11,13 +11,14 @@ import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
 from agent.hosts.beneath import Way
+from agent.hosts.files import Files, candidate_of, keep_attributes
 from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _SINGLE_SYNCS: Final = 256
 """Up to this many paths are synced one by one, 1 ms each; beyond, their whole file systems, 600 ms here."""
 
 
-class Machine(ABC):
+class Machine(Files, ABC):
     """The machine (`root` is `/`), or everything confined beneath another directory, where no program runs.
 
     Args:
@@ -45,7 +46,7 @@ class Machine(ABC):
         self.confined: Final = str(self.root) != "/"
         self.privileged: Final = os.geteuid() == 0
         self.memo: Final = memo
-        self._beneath: Final = way
+        super().__init__(way)
         self._accounts: Final[Accounts] = FileAccounts(self) if self.confined else SystemAccounts(self.memo)
         self._unsynced: Final[dict[str, None]] = {}
 
@@ -146,23 +147,27 @@ class Machine(ABC):
     def write(
         self,
         path: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         *,
         mode: int,
         uid: int | None = None,
         gid: int | None = None,
         check: Callable[[str], None] | None = None,
+        keep: bool = False,
     ) -> None:
         """See `Host`."""
         parent, name = self._beneath.parent(path, create=self.confined)
         try:
-            candidate = _candidate(name)
+            candidate = candidate_of(name)
             fd = _create(candidate, parent)
             try:
                 try:
-                    view = memoryview(data)
-                    while view:
-                        view = view[os.write(fd, view) :]
+                    for chunk in (data,) if isinstance(data, bytes) else data:
+                        view = memoryview(chunk)
+                        while view:
+                            view = view[os.write(fd, view) :]
+                    if keep:
+                        keep_attributes(name, parent, fd)
                     _own(fd, mode, uid, gid)
                 finally:
                     os.close(fd)
@@ -195,7 +200,7 @@ class Machine(ABC):
     def mkdir(self, path: str, *, mode: int, uid: int | None = None, gid: int | None = None) -> None:
         """See `Host`."""
         parent, name = self._beneath.parent(path, create=True)
-        candidate = _candidate(name)
+        candidate = candidate_of(name)
         try:
             with suppress(FileNotFoundError):
                 os.rmdir(candidate, dir_fd=parent)  # of a run that was killed
@@ -220,7 +225,7 @@ class Machine(ABC):
     def symlink(self, path: str, target: str) -> None:
         """See `Host`."""
         parent, name = self._beneath.parent(path, create=self.confined)
-        candidate = _candidate(name)
+        candidate = candidate_of(name)
         try:
             with suppress(FileNotFoundError):
                 os.unlink(candidate, dir_fd=parent)
@@ -399,11 +404,6 @@ def _stat(found: os.stat_result) -> Stat:
     mode = found.st_mode
     kind = _KINDS.get(mode & 0o170000, Kind.OTHER)
     return Stat(kind, mode & 0o7777, found.st_uid, found.st_gid, found.st_size, found.st_nlink)
-
-
-def _candidate(name: str) -> str:
-    """Where the new one is made ready: the same each time, so that the leftover of a kill is found again."""
-    return f".vigo-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.tmp"
 
 
 def _create(candidate: str, parent: int) -> int:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Final
 
+from agent.hosts import posix_acl
 from agent.hosts.accounts import FileAccounts
 from agent.hosts.host import MAX_READ_BYTES, Account, HostFault, Kind, Ran, Stat, components
 
@@ -20,6 +23,7 @@ Program = Callable[["MemoryHost", Sequence[str], bytes], Ran]
 """A program of a memory machine: gets the machine, its arguments and its standard input; writes to the machine."""
 
 _MAX_LINKS: Final = 40
+_CAPABILITY: Final = "security.capability"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Node:
     gid: int = 0
     data: bytes = b""
     target: str = ""
+    inode: int = 0
+    """What several names of one file have in common; 0: it has one name."""
+    attributes: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _Count:
@@ -108,7 +115,7 @@ class MemoryHost:
         if node is None:
             return None
         size = len(node.data) if node.kind is Kind.FILE else len(node.target)
-        return Stat(node.kind, node.mode, node.uid, node.gid, size, 1)
+        return Stat(node.kind, node.mode, node.uid, node.gid, size, len(self._names(self._place(path))))
 
     def fingerprint(self, path: str, size: int | None) -> tuple[Stat, str | None] | None:
         """See `Host`."""
@@ -128,6 +135,20 @@ class MemoryHost:
             raise HostFault(f"{path} is larger than {limit} bytes")
         return node.data
 
+    @contextmanager
+    def stream(self, path: str) -> Iterator[BinaryIO]:
+        """See `Host`."""
+        yield io.BytesIO(self.read(path, limit=1 << 62))
+
+    def same(self, path: str, other: str) -> bool:
+        """See `Host`."""
+        places = [self._place(each) for each in (path, other)]
+        return all(place in self.nodes for place in places) and places[1] in self._names(places[0])
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        """See `Host`."""
+        return self._node(path).attributes.get(name)
+
     def readlink(self, path: str) -> str:
         """See `Host`."""
         node = self._node(path)
@@ -146,12 +167,13 @@ class MemoryHost:
     def write(
         self,
         path: str,
-        data: bytes,
+        data: bytes | Iterable[bytes],
         *,
         mode: int,
         uid: int | None = None,
         gid: int | None = None,
         check: Callable[[str], None] | None = None,
+        keep: bool = False,
     ) -> None:
         """See `Host`."""
         place = self._new_place(path, create=self.confined)
@@ -159,7 +181,11 @@ class MemoryHost:
         old = self.nodes.get(place)
         if old is not None and old.kind is Kind.DIRECTORY:
             raise _system_error(errno.EISDIR, path)
-        node = Node(Kind.FILE, mode, *self._owners(path, uid, gid), data)
+        whole = data if isinstance(data, bytes) else b"".join(data)
+        node = Node(Kind.FILE, mode, *self._owners(path, uid, gid), whole)
+        if keep and old is not None and old.kind is Kind.FILE:
+            kept = {name: value for name, value in old.attributes.items() if name != _CAPABILITY}
+            node = _with_mode(replace(node, attributes=kept), mode)
         if check is not None:
             candidate = f"{place.rpartition('/')[0]}/.vigo-candidate.tmp"
             self.nodes[candidate] = node
@@ -196,6 +222,43 @@ class MemoryHost:
         self._count.add()
         self.nodes[place] = Node(Kind.SYMLINK, 0o777, *self._owners(path, None, None), target=target)
 
+    def link(self, path: str, target: str) -> None:
+        """See `Host`."""
+        node, place = self._node(target), self._new_place(path, create=False)
+        if node.kind is not Kind.FILE:
+            raise HostFault(f"{target} is not a regular file: it gets no second name")
+        if self.guards(path) and not (self.guards(target) and self._account and node.uid == self._account.uid):
+            raise HostFault(f"{target} is not in the home of who is to have {path}")
+        old = self.nodes.get(place)
+        if old is not None and old.kind is Kind.DIRECTORY:
+            raise _system_error(errno.EISDIR, path)
+        self._count.add()
+        if not node.inode:
+            node = replace(node, inode=max(each.inode for each in self.nodes.values()) + 1)
+            self.nodes[self._place(target)] = node
+        self.nodes[place] = node
+
+    def rename(self, path: str, name: str) -> None:
+        """See `Host`."""
+        node, place = self._node(path), self._place(path)
+        new = f"{place.rpartition('/')[0]}/{name}"
+        old = self.nodes.get(new)
+        if old is not None and node.kind is Kind.DIRECTORY:
+            raise _system_error(errno.EEXIST, name)
+        if old is not None and old.kind is Kind.DIRECTORY:
+            raise _system_error(errno.EISDIR, name)
+        self._count.add()
+        self._move({place: new})
+
+    def exchange(self, path: str, name: str) -> None:
+        """See `Host`."""
+        place = self._place(path)
+        other = f"{place.rpartition('/')[0]}/{name}"
+        if place not in self.nodes or other not in self.nodes:
+            raise _system_error(errno.ENOENT, path)
+        self._count.add()
+        self._move({place: other, other: place})
+
     def remove(self, path: str) -> None:
         """See `Host`."""
         place = self._place(path)
@@ -230,18 +293,33 @@ class MemoryHost:
 
     def chmod(self, path: str, mode: int) -> None:
         """See `Host`."""
-        node = self._node(path)
+        node = self._only(path)
         self._count.add()
-        self.nodes[self._place(path)] = replace(node, mode=mode)
+        self.nodes[self._place(path)] = _with_mode(node, mode)
 
     def chown(self, path: str, uid: int | None, gid: int | None) -> None:
         """See `Host`."""
-        node = self._node(path)
+        node = self._only(path)
         self._own(uid, gid)
         self._count.add()
+        kept = {name: value for name, value in node.attributes.items() if name != _CAPABILITY}
         self.nodes[self._place(path)] = replace(
-            node, uid=node.uid if uid is None else uid, gid=node.gid if gid is None else gid
+            node, uid=node.uid if uid is None else uid, gid=node.gid if gid is None else gid, attributes=kept
         )
+
+    def set_attribute(self, path: str, name: str, value: bytes | None) -> None:
+        """See `Host`."""
+        node = self._only(path)
+        if name == _CAPABILITY and not self.privileged:
+            raise _system_error(errno.EPERM, path)
+        self._count.add()
+        kept = {key: held for key, held in node.attributes.items() if key != name}
+        if value is not None and name in (posix_acl.ACCESS, posix_acl.DEFAULT):
+            entries = posix_acl.parse(value)
+            if name == posix_acl.ACCESS:
+                node = replace(node, mode=posix_acl.mode_of(entries, node.mode))
+                value = None if posix_acl.is_plain(entries) else value
+        self.nodes[self._place(path)] = replace(node, attributes=kept if value is None else {**kept, name: value})
 
     def sync_pending(self) -> None:
         """See `Host`: memory has nothing to sync."""
@@ -311,6 +389,31 @@ class MemoryHost:
             raise _system_error(errno.ENOENT, path)
         return node
 
+    def _only(self, path: str) -> Node:
+        """What may be changed in place."""
+        node = self._node(path)
+        if node.kind not in (Kind.FILE, Kind.DIRECTORY):
+            raise HostFault(f"{path} is a {node.kind}: its owner and mode are left alone")
+        if len(names := self._names(self._place(path))) > 1:
+            raise HostFault(f"{path} has {len(names)} hard links: its owner and mode would change elsewhere too")
+        return node
+
+    def _names(self, place: str) -> list[str]:
+        """All names of what is at a place."""
+        inode = self.nodes[place].inode
+        return [name for name, node in self.nodes.items() if node.inode == inode] if inode else [place]
+
+    def _move(self, moves: Mapping[str, str]) -> None:
+        """Move things with all below them."""
+        moved = {}
+        for old, new in moves.items():
+            for name in [each for each in self.nodes if each == old or each.startswith(old + "/")]:
+                moved[new + name[len(old) :]] = self.nodes[name]
+        for old in moves:
+            for name in [each for each in self.nodes if each == old or each.startswith(old + "/")]:
+                del self.nodes[name]
+        self.nodes.update(moved)
+
     def _children(self, place: str) -> list[str]:
         prefix = place.rstrip("/") + "/"
         return [
@@ -362,6 +465,15 @@ class MemoryHost:
                 return key + "/" + "/".join(reversed(todo))
             place.append(part)
         return "/" + "/".join(place)
+
+
+def _with_mode(node: Node, mode: int) -> Node:
+    """With other permission bits, which an access control list shares."""
+    held = node.attributes.get(posix_acl.ACCESS)
+    if held is None:
+        return replace(node, mode=mode)
+    changed = posix_acl.dump(posix_acl.with_mode(posix_acl.parse(held), mode))
+    return replace(node, mode=mode, attributes={**node.attributes, posix_acl.ACCESS: changed})
 
 
 def _system_error(code: int, path: str) -> OSError:

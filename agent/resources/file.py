@@ -7,23 +7,19 @@ missing parents are made (the packages that would bring them cannot be), and `va
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from agent.hosts import Host, Kind, Stat
-from agent.hosts.host import HostFault
 from agent.resources.types import Change, Content, ResourceFailed, ResourceType, Sources
-from agent.tools import ownership
+from agent.tools import ownership, validation
 from agent.tools.difference import MAX_SHOWN_BYTES
 from agent.tools.ownership import Ownership
 from schema.ids import sha256
 from schema.resources.file import FileSpec
 
 DEFAULT_MODE: Final = 0o644
-BACKUP_SUFFIX: Final = ".vigo-backup"
-VALIDATE_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ def apply(host: Host, file: ManagedFile, state: FileState) -> None:
         raise ResourceFailed(f"{file.path} is a {stat.kind}: it is not replaced by a file")
     if spec.state == "absent":
         if spec.backup and stat is not None and stat.kind is Kind.FILE:
-            _back_up(host, file, stat)
+            validation.back_up(host, file.path, stat)
         host.remove(file.path)
         return
     if state.desired.missing:
@@ -171,33 +167,9 @@ def _rewrite(host: Host, file: ManagedFile, state: FileState, regular: Stat | No
         uid = regular.uid if uid is None else uid
         gid = regular.gid if gid is None else gid
         if file.spec.backup and keep:
-            _back_up(host, file, regular)
-    command = file.spec.validate_
-    if command is None or host.confined:
-        host.write(file.path, data, mode=mode, uid=uid, gid=gid)
-    else:
-        host.write(
-            file.path, data, mode=mode, uid=uid, gid=gid, check=lambda candidate: _validate(host, command, candidate)
-        )
-
-
-def _back_up(host: Host, file: ManagedFile, stat: Stat) -> None:
-    data = host.read(file.path)
-    host.write(file.path + BACKUP_SUFFIX, data, mode=stat.mode, uid=stat.uid, gid=stat.gid)
-
-
-def _validate(host: Host, command: str, candidate: str) -> None:
-    """Run it without a shell: the path is one argument, whatever is in it."""
-    try:
-        argv = [word.replace("%", candidate) for word in shlex.split(command)]
-    except ValueError as error:
-        raise ResourceFailed(f"validate: {error}") from error
-    try:
-        ran = host.run(argv, timeout_s=VALIDATE_TIMEOUT_S)
-    except HostFault as error:
-        raise ResourceFailed(f"validate: {error}") from error
-    if ran.code != 0:
-        raise ResourceFailed(f"validate refused the new content: {ran.complaint}")
+            validation.back_up(host, file.path, regular)
+    check = validation.checker(host, file.spec.validate_)
+    host.write(file.path, data, mode=mode, uid=uid, gid=gid, check=check)
 
 
 def _content(file: ManagedFile, state: FileState) -> Sequence[Change]:
@@ -216,6 +188,5 @@ def _content(file: ManagedFile, state: FileState) -> Sequence[Change]:
 
 def _note(host: Host, file: ManagedFile, desired: Ownership, *, rewritten: bool) -> str:
     if rewritten and host.confined and file.spec.validate_ is not None and file.spec.state == "present":
-        unchecked = "validate is not run in a confined root"
-        return f"{desired.note}; {unchecked}" if desired.note else unchecked
+        return f"{desired.note}; {validation.NOT_RUN}" if desired.note else validation.NOT_RUN
     return desired.note

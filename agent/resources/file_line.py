@@ -1,6 +1,6 @@
 """One line within a file that somebody else owns. See `FileLineSpec`.
 
-Lines are compared without their endings; the file's own style of ending (LF or CRLF) is kept, and its mode and owner.
+Lines are compared without their endings; the file's own style of ending (LF or CRLF) is kept.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from agent.hosts import Host, Kind, Stat
+from agent.hosts import Host, Kind
 from agent.resources.types import Change, ResourceFailed, ResourceType
+from agent.tools import parts
+from agent.tools.parts import Whole
 from schema.patterns import Pattern, PatternError, compile_pattern
 from schema.resources.file_line import FileLineSpec
 
-NEW_MODE: Final = 0o644
 _MAX_SHOWN: Final = 50
 
 
@@ -23,17 +24,6 @@ class ManagedLine(NamedTuple):
     spec: FileLineSpec
     match: Pattern | None
     after: Pattern | None
-
-
-class FileLineState(NamedTuple):
-    """The file as it was found; None: there is none."""
-
-    stat: Stat | None
-    lines: tuple[str, ...] = ()
-    ending: str = "\n"
-    unfinished: bool = False
-    """The last line has no ending."""
-    note: str = ""
 
 
 def prepare(spec: FileLineSpec, _sources: object) -> ManagedLine:
@@ -48,55 +38,34 @@ def prepare(spec: FileLineSpec, _sources: object) -> ManagedLine:
         raise ResourceFailed(str(error)) from error
 
 
-def check(host: Host, managed: ManagedLine) -> FileLineState:
+def check(host: Host, managed: ManagedLine) -> Whole:
     """See `ResourceType`."""
-    path = managed.spec.path
-    stat = host.lstat(path)
-    if stat is None:
-        return FileLineState(None)
-    if stat.kind is not Kind.FILE:
-        raise ResourceFailed(f"{path} is a {stat.kind}, not a regular file")
-    text = host.read(path).decode("utf-8", "surrogateescape")
-    if not text:
-        return FileLineState(stat)
-    whole = text.removesuffix("\n").split("\n")
-    ending = "\r\n" if whole[0].endswith("\r") else "\n"
-    return FileLineState(stat, tuple(line.removesuffix("\r") for line in whole), ending, not text.endswith("\n"))
+    return parts.read(host, managed.spec)
 
 
-def diff(managed: ManagedLine, state: FileLineState) -> Sequence[Change]:
+def diff(managed: ManagedLine, state: Whole) -> Sequence[Change]:
     """See `ResourceType`."""
-    spec = managed.spec
+    spec, secret = managed.spec, managed.spec.sensitive
     if state.stat is None:
         if spec.state == "absent":
             return ()
-        return (Change("state", "absent", Kind.FILE), Change("line", None, spec.line))
-    after = desired(managed, state.lines)
-    if after == list(state.lines):
+        return (Change("state", "absent", Kind.FILE), Change("line", None, spec.line, secret))
+    before = state.lines
+    after = desired(managed, before)
+    if after == before:
         return ()
     if spec.state == "present":
-        replaced = len(after) == len(state.lines)
-        old = next((a for a, b in zip(state.lines, after, strict=True) if a != b), None) if replaced else None
-        return (Change("line", old, spec.line),)
-    gone = [line for line in state.lines if _is_unwanted(managed, line)]
-    shown = [Change("line", line, None) for line in gone[:_MAX_SHOWN]]
+        replaced = len(after) == len(before)
+        old = next((a for a, b in zip(before, after, strict=True) if a != b), None) if replaced else None
+        return (Change("line", old, spec.line, secret),)
+    gone = [line for line in before if _is_unwanted(managed, line)]
+    shown = [Change("line", line, None, secret) for line in gone[:_MAX_SHOWN]]
     return [*shown, Change("line", f"and {len(gone) - _MAX_SHOWN} more", None)] if len(gone) > _MAX_SHOWN else shown
 
 
-def apply(host: Host, managed: ManagedLine, state: FileLineState) -> None:
+def apply(host: Host, managed: ManagedLine, state: Whole) -> None:
     """See `ResourceType`."""
-    spec = managed.spec
-    if state.stat is None:
-        if not spec.create:
-            raise ResourceFailed(f"{spec.path} does not exist (create: true makes it)")
-        host.write(spec.path, _encode(spec.line + "\n"), mode=NEW_MODE)
-        return
-    lines = desired(managed, state.lines)
-    text = state.ending.join(lines)
-    # A file without a last newline stays so, unless the new last line is ours.
-    if lines and not (state.unfinished and lines[-1] == state.lines[-1]):
-        text += state.ending
-    host.write(spec.path, _encode(text), mode=state.stat.mode, uid=state.stat.uid, gid=state.stat.gid)
+    parts.write(host, managed.spec, state, state.joined(desired(managed, state.lines)))
 
 
 def desired(managed: ManagedLine, lines: Sequence[str]) -> list[str]:
@@ -118,7 +87,7 @@ def desired(managed: ManagedLine, lines: Sequence[str]) -> list[str]:
     return result
 
 
-def action(managed: ManagedLine, state: FileLineState) -> str:
+def action(managed: ManagedLine, state: Whole) -> str:
     """See `ResourceType`."""
     return "create" if state.stat is None and managed.spec.state == "present" else "update"
 
@@ -146,7 +115,3 @@ def _is_unwanted(managed: ManagedLine, line: str) -> bool:
 
 def _last(pattern: Pattern, lines: Sequence[str]) -> int | None:
     return next((at for at in range(len(lines) - 1, -1, -1) if pattern.search(lines[at])), None)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.strategies.scenes import Contrast, Scene, around, maybe, nodes, vary
+from tests.strategies.scenes import Contrast, Scene, around, edited, maybe, nodes, parts, vary
 
 _X = {"path": "/x"}
 _F = {"/x": {"content": "a\nb\n", "mode": "0644"}}
@@ -18,6 +18,7 @@ CONTRASTS: dict[str, Contrast] = {
     "after": vary(_F, {**_X, "line": "c"}, "after", ..., "^a"),
     "state": vary(_F, {**_X, "line": "a"}, "state", "present", "absent"),
     "create": vary({}, {**_X, "line": "a"}, "create", False, True),
+    **parts(_F, {**_X, "line": "c"}, {**_X, "line": "invalid"}),
 }
 
 
@@ -32,4 +33,5 @@ def scenes(draw: st.DrawFn) -> Scene:
         spec["after"] = draw(patterns)
     if draw(maybe):
         spec["create"] = draw(maybe)
+    spec |= draw(edited)
     return Scene(around("/d/x", draw(nodes)), spec)

@@ -32,6 +32,15 @@ def vary(paths: dict[str, Any], base: dict[str, Any], field: str, one: Any, othe
     return Contrast(paths, *specs)
 
 
+def parts(paths: dict[str, Any], base: dict[str, Any], invalid: dict[str, Any]) -> dict[str, Contrast]:
+    """Of what every type that changes a part of a file has; `invalid` makes it hold that word."""
+    return {
+        "validate_": vary(paths, invalid, "validate", ..., "checker %"),
+        "backup": vary(paths, base, "backup", False, True),
+        "sensitive": vary(paths, base, "sensitive", False, True),
+    }
+
+
 texts = st.sampled_from(["", "a\n", "b\n", "a\nb\n", "a\nb", "b\na\n", "x\r\ny\r\n", "#a\n#b\na\n", "ü\n"])
 modes = st.sampled_from(["0644", "0600", "0755", "4755", "2770"])
 owners = st.sampled_from(["root", "web", "0", "990"])
@@ -47,6 +56,7 @@ nodes = st.one_of(
     st.just({"special": True}),
 )
 maybe = st.booleans()
+edited = st.fixed_dictionaries({}, optional={"backup": maybe, "sensitive": maybe, "validate": st.just("checker %")})
 
 
 def around(path: str, node: Any) -> dict[str, Any]:

@@ -1,0 +1,211 @@
+"""What more can be done with the files of a real machine: second names, renames, extended attributes, long reads.
+
+A part of `agent.hosts.machine.Machine`, which opens the paths and says what it has written.
+"""
+
+# pathlib has no dir_fd
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Final
+
+from agent.hosts.beneath import Way
+from agent.hosts.host import HostFault
+
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_RENAME_EXCHANGE: Final = 2
+_NOT_COPIED: Final = frozenset({"security.capability", "security.evm", "security.ima"})
+"""They vouch for the bytes, and these change."""
+_MAX_ATTRIBUTE_BYTES: Final = 64 * 1024
+
+
+class Files:
+    """See the module, and `Host` for what each method does."""
+
+    def __init__(self, way: Way) -> None:
+        self._beneath: Final = way
+
+    @abstractmethod
+    def _looked_at(self, path: str, fd: int, *, changing: bool = False) -> os.stat_result: ...
+    @abstractmethod
+    def _on_one(self, path: str, by_fd: Callable[[int], None], by_link: Callable[[str], None]) -> None: ...
+    @abstractmethod
+    def _wrote(self, path: str) -> None: ...
+
+    def same(self, path: str, other: str) -> bool:
+        """See `Host`."""
+        found = []
+        for each in (path, other):
+            try:
+                fd = self._beneath.open(each, os.O_PATH)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            try:
+                found.append(os.fstat(fd))
+            finally:
+                os.close(fd)
+        return os.path.samestat(*found)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[BinaryIO]:
+        """See `Host`."""
+        try:
+            fd = self._beneath.open(path, _READ)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise HostFault(f"{path} is a symbolic link, not a regular file") from error
+            raise
+        with os.fdopen(fd, "rb") as opened:
+            if not stat.S_ISREG(self._looked_at(path, fd).st_mode):
+                raise HostFault(f"{path} is not a regular file")
+            yield opened
+
+    def link(self, path: str, target: str) -> None:
+        """See `Host`."""
+        fd = self._beneath.open(target, os.O_PATH)
+        try:
+            found = self._looked_at(target, fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise HostFault(f"{target} is not a regular file: it gets no second name")
+            self._may_link(path, target, found)
+            parent, name = self._beneath.parent(path)
+            try:
+                ready = f"{candidate_of(name)[:-4]}.link"
+                with suppress(FileNotFoundError):
+                    os.unlink(ready, dir_fd=parent)
+                os.link(f"/proc/self/fd/{fd}", ready, dst_dir_fd=parent, follow_symlinks=True)
+                try:
+                    os.rename(ready, name, src_dir_fd=parent, dst_dir_fd=parent)
+                finally:  # a rename onto another name of the same file leaves both (rename(2))
+                    with suppress(OSError):
+                        os.unlink(ready, dir_fd=parent)
+            finally:
+                os.close(parent)
+        finally:
+            os.close(fd)
+        self._wrote(path)
+
+    def rename(self, path: str, name: str) -> None:
+        """See `Host`."""
+        parent, old = self._beneath.parent(path)
+        try:
+            if stat.S_ISDIR(os.stat(old, dir_fd=parent, follow_symlinks=False).st_mode) and _is_there(name, parent):
+                raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+            os.rename(old, name, src_dir_fd=parent, dst_dir_fd=parent)
+        finally:
+            os.close(parent)
+        self._wrote(path)
+        self._wrote(f"{path.rpartition('/')[0]}/{name}")
+
+    def exchange(self, path: str, name: str) -> None:
+        """See `Host`."""
+        parent, old = self._beneath.parent(path)
+        try:
+            _exchange(parent, old, name)
+        finally:
+            os.close(parent)
+        self._wrote(path)
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        """See `Host`."""
+        fd = self._beneath.open(path, os.O_PATH)
+        try:
+            if stat.S_ISLNK(os.fstat(fd).st_mode):
+                return None
+            return os.getxattr(f"/proc/self/fd/{fd}", name)
+        except OSError as error:
+            if error.errno in (errno.ENODATA, errno.ENOTSUP):
+                return None
+            raise OSError(error.errno, error.strerror, path) from error
+        finally:
+            os.close(fd)
+
+    def set_attribute(self, path: str, name: str, value: bytes | None) -> None:
+        """See `Host`."""
+
+        def act(where: int | str) -> None:
+            try:
+                if value is not None:
+                    os.setxattr(where, name, value)
+                    return
+                with _ignoring(errno.ENODATA, errno.ENOTSUP):
+                    os.removexattr(where, name)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, path) from error
+
+        self._on_one(path, act, act)
+
+    def _may_link(self, path: str, target: str, found: os.stat_result) -> None:
+        """Refuse a second name where somebody could lead us to what is not theirs."""
+
+
+def candidate_of(name: str) -> str:
+    """Where the new one is made ready: the same each time, so that the leftover of a kill is found again."""
+    return f".vigo-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.tmp"
+
+
+def keep_attributes(name: str, parent: int, fd: int) -> None:
+    """Give the open new file the extended attributes of the one at `name`, but for those that vouch for its bytes."""
+    try:
+        old = os.open(name, _READ | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            return
+        raise
+    try:
+        with _ignoring(errno.ENOTSUP):
+            known, fresh = set(os.listxattr(old)) - _NOT_COPIED, set(os.listxattr(fd)) - _NOT_COPIED
+            for surplus in fresh - known:
+                with _ignoring(errno.EPERM, errno.EACCES):
+                    os.removexattr(fd, surplus)
+            for attribute in known:
+                value = os.getxattr(old, attribute)
+                # A label that a policy sets by itself may be one that we may not set.
+                with _ignoring(
+                    *((errno.EPERM, errno.EACCES) if attribute.startswith(("security.", "trusted.")) else ())
+                ):
+                    os.setxattr(fd, attribute, value)
+    finally:
+        os.close(old)
+
+
+@contextmanager
+def _ignoring(*codes: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in codes:
+            raise
+
+
+def _is_there(name: str, parent: int) -> bool:
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _exchange(parent: int, one: str, other: str) -> None:
+    """renameat2(2) with RENAME_EXCHANGE; where C library or file system have none, three renames."""
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "renameat2"):
+        names = [os.fsencode(name) for name in (one, other)]
+        if libc.renameat2(parent, names[0], parent, names[1], _RENAME_EXCHANGE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.ENOSYS, errno.EINVAL):
+            raise OSError(code, os.strerror(code), one)
+    aside = f"{candidate_of(one)[:-4]}.aside"
+    for source, target in ((one, aside), (other, one), (aside, other)):
+        os.rename(source, target, src_dir_fd=parent, dst_dir_fd=parent)
