@@ -28,6 +28,8 @@ def check(host: Host, spec: ExecSpec) -> ExecState:
     """See `ResourceType`. The cheapest guard first; the first that says no is enough."""
     if spec.creates is not None and host.lstat(spec.creates) is not None:
         return ExecState(needed=False)
+    if spec.removes is not None and host.lstat(spec.removes) is None:
+        return ExecState(needed=False)
     if spec.onlyif is not None and not _holds(host, spec, spec.onlyif):
         return ExecState(needed=False)
     return ExecState(needed=spec.unless is None or not _holds(host, spec, spec.unless))
@@ -40,7 +42,15 @@ def diff(spec: ExecSpec, state: ExecState) -> Sequence[Change]:
 
 def apply(host: Host, spec: ExecSpec, _state: ExecState) -> None:
     """See `ResourceType`."""
-    ran = shell.run(host, spec.command, timeout_s=spec.timeout_s, env=spec.environment, cwd=spec.cwd, user=spec.user)
+    ran = shell.run(
+        host,
+        spec.command,
+        timeout_s=spec.timeout_s,
+        env=spec.environment,
+        cwd=spec.cwd,
+        user=spec.user,
+        umask=spec.umask,
+    )
     if ran.timed_out or ran.code not in spec.returns:
         raise ResourceFailed(f"the command ended with {ran.complaint}")
 

@@ -21,13 +21,14 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     user: str | None = None,
+    umask: str | None = None,
 ) -> Ran:
     """Run a command line; the commands in it find their standard input empty.
 
     Raises:
         HostFault: there is no shell, no such user, or the host runs no programs.
     """
-    argv = ["/bin/sh", "-c", _READ_AND_RUN]
+    argv = ["/bin/sh", "-c", _READ_AND_RUN if umask is None else f"umask {int(umask, 8):04o}; {_READ_AND_RUN}"]
     return host.run(
         argv, input=text.encode("utf-8", "surrogateescape") + b"\n", timeout_s=timeout_s, env=env, cwd=cwd, user=user
     )

@@ -28,11 +28,15 @@ class ExecSpec(ResourceSpec):
     """Run only if this command does not end 0."""
     creates: AbsolutePath | None = None
     """Run only if this path does not exist."""
+    removes: AbsolutePath | None = None
+    """Run only if this path exists."""
     refreshonly: bool = False
     """Run only when notified."""
     cwd: AbsolutePath | None = None
     environment: dict[str, str] = {}
     user: str | None = None
+    umask: str | None = Field(default=None, pattern=r"^0?[0-7]{3}$")
+    """Bits that are taken from the mode of files that it makes; `0022` when not given."""
     timeout_s: int = Field(default=300, ge=1, le=86_400)
     returns: list[int] = Field(default=[0], min_length=1)
     """Exit codes that mean success."""
@@ -44,8 +48,9 @@ class ExecSpec(ResourceSpec):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        if not (self.refreshonly or self.onlyif or self.unless or self.creates):
+        if not (self.refreshonly or self.onlyif or self.unless or self.creates or self.removes):
             raise PydanticCustomError(
-                "idempotency.unguarded", "a command without onlyif, unless, creates or refreshonly would run for ever"
+                "idempotency.unguarded",
+                "a command without onlyif, unless, creates, removes or refreshonly would run for ever",
             )
         return self

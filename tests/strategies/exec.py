@@ -13,6 +13,8 @@ CONTRASTS: dict[str, Contrast] = {
     "onlyif": vary({}, _EXEC, "onlyif", "true", "false"),
     "unless": vary({}, _EXEC, "unless", "true", "false"),
     "creates": vary({"/there": ""}, _EXEC, "creates", "/made", "/there"),
+    "removes": vary({}, _EXEC, "removes", ..., "/absent"),
+    "umask": vary({}, _EXEC, "umask", ..., "0077"),
     "refreshonly": vary({}, {"command": "true", "unless": "false"}, "refreshonly", False, True),
     "cwd": vary({}, _EXEC, "cwd", ..., "/srv"),
     "environment": vary({}, _EXEC, "environment", {}, {"A": "b"}),
@@ -26,7 +28,14 @@ CONTRASTS: dict[str, Contrast] = {
 def scenes(draw: st.DrawFn) -> Scene:
     done = draw(st.sampled_from(["/done", "/d/done"]))
     guard = draw(
-        st.sampled_from([{"creates": done}, {"unless": f"test -e {done}"}, {"creates": done, "onlyif": "test -e /go"}])
+        st.sampled_from(
+            [
+                {"creates": done},
+                {"unless": f"test -e {done}"},
+                {"creates": done, "onlyif": "test -e /go"},
+                {"creates": done, "removes": "/go"},
+            ]
+        )
     )
     paths = {"/d": {"directory": True}} | ({"/go": ""} if draw(maybe) else {}) | ({done: ""} if draw(maybe) else {})
     return Scene(paths, {"command": f"touch {done}", **guard})

@@ -136,6 +136,13 @@ def test_guards_of_a_command_are_asked(host: RealHost, tmp_path: Path) -> None:
     assert slow.error == "the command ended with timed out"
 
 
+def test_a_command_has_the_umask_and_the_guards_it_was_given(host: RealHost, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert converge(host, "exec", command=f"echo x > {out}", creates=str(out), umask="027").outcome is Outcome.CHANGED
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+    assert converge(host, "exec", command=f"rm {out}", removes=str(out)).outcome is Outcome.CHANGED
+
+
 def test_no_argument_of_a_process_holds_the_command(host: RealHost, tmp_path: Path) -> None:
     out = tmp_path / "out"
     converge(host, "exec", command=f"cat /proc/$$/cmdline > {out}; : top-secret-word", creates=str(out))
