@@ -21,4 +21,4 @@ class WatchSecretSpec(ResourceSpec):
     watch: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
     """A name for what is watched."""
     value: str = Field(min_length=1, max_length=65_536)
-    """Sensitive: `{{ secret('shop/db') }}`. Neither it nor its digest is ever shown."""
+    """Sensitive, as `secret:shop/db`: neither it nor its digest is ever shown."""
