@@ -17,6 +17,7 @@ WINDOW_S: Final = 600.0
 FIRST_PAUSE_S: Final = 60.0
 MAX_PAUSE_S: Final = 3600.0
 MAX_FIGHTS: Final = 1_000
+_COUNTED: Final = 99
 
 
 class Witness(Protocol):
@@ -91,18 +92,23 @@ class Fights:
         if bout is None:
             self._make_room(now)
             bout = self._bouts[resource] = _Bout(path)
-        bout.repairs = [at for at in bout.repairs if now - at < max(WINDOW_S, 2 * bout.pause_s)][-99:]
+        if bout.repairs and now - bout.repairs[-1] >= _memory(bout):
+            bout.repairs, bout.pause_s = [], 0.0
+        bout.repairs = [at for at in bout.repairs if bout.pause_s or now - at < WINDOW_S][-_COUNTED:]
         bout.repairs.append(now)
         if path and len(bout.repairs) == FREE_REPAIRS - 1:
             self._witness.attend(path)
         if len(bout.repairs) >= FREE_REPAIRS:
             bout.pause_s = min(max(FIRST_PAUSE_S, 2 * bout.pause_s), MAX_PAUSE_S)
             bout.again_at = now + bout.pause_s
-        else:
-            bout.pause_s = 0.0
 
     def _make_room(self, now: float) -> None:
         """Forget what has calmed down; of too many, those that began first."""
         calm = [name for name, bout in self._bouts.items() if now - bout.repairs[-1] >= max(WINDOW_S, 2 * bout.pause_s)]
         for name in calm or list(self._bouts)[: len(self._bouts) - MAX_FIGHTS + 1]:
             self._witness.dismiss(self._bouts.pop(name).path)
+
+
+def _memory(bout: _Bout) -> float:
+    """Seconds after its last repair until it has calmed down."""
+    return max(WINDOW_S, 2 * bout.pause_s)

@@ -2,6 +2,8 @@
 
 An origin is a small map that can be written as JSON: `kind` (of `agent.hosts.Kind`, `absent`, or `unknown` where it
 could not be kept), `mode`, `uid`, `gid`, for a link `target`, for a file `sha256` of the content, which is kept apart.
+Of one extended attribute it is `attribute` with its `name`, of a file of the kernel's `kernel`: both have no more than
+a content.
 """
 
 from __future__ import annotations
@@ -14,17 +16,26 @@ from agent.resources.types import ResourceFailed
 
 ABSENT: Final = "absent"
 UNKNOWN: Final = "unknown"
+ATTRIBUTE: Final = "attribute"
+KERNEL: Final = "kernel"
 
 Origin = Mapping[str, Any]
 
 
-def take(host: Host, path: str, *, limit: int) -> tuple[Origin, bytes | None]:
+def take(host: Host, path: str, *, limit: int, attribute: str = "") -> tuple[Origin, bytes | None]:
     """What stands at a path, and the content of a regular file.
+
+    Args:
+        attribute: an extended attribute, to take nothing but that; `KERNEL`: the path is a file of the kernel's.
 
     Raises:
         HostFault: it is a file of more than `limit` bytes, or no path.
         OSError: it cannot be read.
     """
+    if attribute == KERNEL:
+        return {"kind": KERNEL}, host.read(path, limit=limit)
+    if attribute:
+        return {"kind": ATTRIBUTE, "name": attribute}, host.attribute(path, attribute)
     stat = host.lstat(path)
     if stat is None:
         return {"kind": ABSENT}, None
@@ -51,6 +62,9 @@ def put_back(host: Host, path: str, origin: Origin, load: Callable[[str], bytes 
         return
     if origin["kind"] == UNKNOWN:
         raise ResourceFailed(f"what was at {path} before is not known")
+    if origin["kind"] in (ATTRIBUTE, KERNEL):
+        _tell(host, path, origin, load)
+        return
     mode, uid, gid = int(origin["mode"]), int(origin["uid"]), int(origin["gid"])
     kind = Kind(origin["kind"])
     if stat is not None and (stat.kind is Kind.DIRECTORY) != (kind is Kind.DIRECTORY):
@@ -70,6 +84,16 @@ def put_back(host: Host, path: str, origin: Origin, load: Callable[[str], bytes 
         host.chmod(path, mode)
     else:
         raise ResourceFailed(f"{path} was a {kind}: it cannot be put back")
+
+
+def _tell(host: Host, path: str, origin: Origin, load: Callable[[str], bytes | None]) -> None:
+    value = load(str(origin["sha256"])) if "sha256" in origin else None
+    if "sha256" in origin and value is None:
+        raise ResourceFailed(f"what was in {path} before is no longer kept")
+    if origin["kind"] == ATTRIBUTE:
+        host.set_attribute(path, str(origin["name"]), value)
+    else:
+        host.poke(path, value or b"")
 
 
 def remove(host: Host, path: str, kind: Kind) -> None:

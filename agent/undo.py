@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from agent import durable, origins
 from agent.hosts import Account, Host, HostFault, Kind
-from agent.origins import UNKNOWN, Origin
+from agent.origins import KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
 
 DIRECTORY: Final = "undo"
@@ -34,10 +34,10 @@ MAX_CONTENT_BYTES: Final = 16 * 1024 * 1024
 MAX_RECORD_BYTES: Final = 64 * 1024 * 1024
 MAX_PATHS: Final = 50_000
 
-WRITING: Final = frozenset(
-    {"write", "mkdir", "symlink", "remove", "rmdir", "remove_tree", "chmod", "chown", "link", "rename", "set_xattr"}
-)
-"""Methods of a host that change what stands at their first argument (`rename`: at both)."""
+_PATHS: Final = frozenset({"write", "mkdir", "symlink", "link", "remove", "rmdir", "remove_tree", "chmod", "chown"})
+_TWO_NAMES: Final = frozenset({"rename", "exchange"})
+WRITING: Final = _PATHS | _TWO_NAMES | {"poke", "set_attribute"}
+"""Methods of a host that change what stands at their first argument; with two names, also at the other one."""
 
 _log: Final = logging.getLogger("vigo.undo")
 
@@ -49,6 +49,13 @@ class Replaced(NamedTuple):
     resource: str
     origin: Origin
     user: Account | None = None
+
+
+class Key(NamedTuple):
+    """What is changed: a path, or one extended attribute of it."""
+
+    path: str
+    attribute: str = ""
 
 
 class Changed(NamedTuple):
@@ -133,7 +140,7 @@ class Recorder:
         self._all: Final = directory
         self._directory: Final = None if directory is None else directory / record.run
         self._record: Final = record
-        self._seen: Final[set[str]] = set()
+        self._seen: Final[set[Key]] = set()
         self._file: int | None = None
         self._bytes = 0
         self._resource = ""
@@ -157,7 +164,7 @@ class Recorder:
                 raise
             _log.warning("what run %s replaces is not kept: %s", self._record.run, error.strerror or error)
             return host
-        recorded: Any = _Through(host, lambda path, whole: self._take(host, path, user, whole=whole))
+        recorded: Any = _Through(host, lambda method, *args: self._about_to(host, user, method, *args))
         return recorded  # type: ignore[no-any-return]  # it is the host in all else
 
     def conclude(self, host: Host) -> None:
@@ -180,28 +187,40 @@ class Recorder:
 
     # private
 
-    def _take(self, host: Host, path: str, user: Account | None, *, whole: bool) -> None:
-        """Before a change: once for each path. What cannot be kept does not keep a harmless change from being made."""
-        if path in self._seen or len(self._seen) >= MAX_PATHS:
+    def _about_to(self, host: Host, user: Account | None, method: str, path: str, *args: Any) -> None:
+        """Before a change: take down what it replaces, once."""
+        if method == "set_attribute":
+            self._down(host, Key(path, args[0]), user)
+        elif method == "poke":
+            self._down(host, Key(path, KERNEL), user)
+        else:
+            self._down(host, Key(path), user, whole=method == "remove_tree")
+        if method in _TWO_NAMES:
+            self._down(host, Key(f"{path.rpartition('/')[0]}/{args[0]}"), user)
+
+    def _down(self, host: Host, key: Key, user: Account | None, *, whole: bool = False) -> None:
+        """What cannot be kept does not keep a harmless change from being made."""
+        if key in self._seen or len(self._seen) >= MAX_PATHS:
             return
-        self._seen.add(path)
+        self._seen.add(key)
+        path, attribute = key
         try:
-            origin, content = origins.take(host, path, limit=min(MAX_CONTENT_BYTES, MAX_BYTES - self._bytes))
+            limit = min(MAX_CONTENT_BYTES, MAX_BYTES - self._bytes)
+            origin, content = origins.take(host, path, attribute=attribute, limit=limit)
             if content is not None:
                 origin = {**origin, "sha256": self._keep(content)}
         except HostFault:
             origin = {"kind": UNKNOWN}
-        replaced = Replaced(path, self._resource, origin, user)
         try:
             if whole and origin["kind"] == Kind.DIRECTORY:
                 for child in host.listdir(path):
-                    self._take(host, f"{path.rstrip('/')}/{child}", user, whole=True)
+                    self._down(host, Key(f"{path.rstrip('/')}/{child}"), user, whole=True)
             self._append([{"p": path, "w": self._resource, "b": origin, "u": list(user) if user else None}])
         except OSError:
             if self._risky:
                 raise
             return
-        self._record.replaced.append(replaced)
+        self._record.replaced.append(Replaced(path, self._resource, origin, user))
 
     def _begin(self) -> None:
         assert self._directory is not None
@@ -242,22 +261,20 @@ class Recorder:
 
 
 class _Through:
-    """A host that tells before it changes a path."""
+    """A host that tells before it changes something."""
 
-    def __init__(self, host: Host, changing: Callable[[str, bool], None]) -> None:
+    def __init__(self, host: Host, about_to: Callable[..., None]) -> None:
         self._host: Final = host
-        self._changing: Final = changing
+        self._about_to: Final = about_to
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._host, name)
         if name not in WRITING:
             return method
 
-        def told(path: str, *args: Any, **options: Any) -> Any:
-            self._changing(path, name == "remove_tree")
-            if name == "rename":
-                self._changing(args[0], False)  # noqa: FBT003
-            return method(path, *args, **options)
+        def told(*args: Any, **options: Any) -> Any:
+            self._about_to(name, *args)
+            return method(*args, **options)
 
         return told
 
