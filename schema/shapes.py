@@ -62,7 +62,8 @@ def _is_key(text: str) -> str:
 PublicKey = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(ssh|sk-ssh|ecdsa-sha2|sk-ecdsa-sha2|rsa-sha2)-[a-z0-9@.-]{1,60} [A-Za-z0-9+/]+={0,2}( [^\n\r\x00]*)?$",
+        pattern=r"^(ssh|sk-ssh|ecdsa-sha2|sk-ecdsa-sha2|rsa-sha2)-[a-z0-9@.-]{1,60}"
+        r" [A-Za-z0-9+/]+={0,2}( [^\n\r\x00]*)?$",
         max_length=16 * 1024,
     ),
     AfterValidator(_is_key),
