@@ -285,8 +285,8 @@ class _Run:
     def _pass_by(self, step: Step, instances: Sequence[Instance]) -> None:
         for instance in instances:
             self._seen.add(instance.id)
-            if instance.owns is not None:
-                self.owned.setdefault(instance.owns, instance.id)
+            for thing in instance.owns:
+                self.owned.setdefault(thing, instance.id)
             self._reporting.unchanged(step.resource, instance.id, 0)
 
     # whether it runs at all
@@ -388,8 +388,9 @@ class _Run:
             )
         if reason := self._why_not(step):
             return Converged(Outcome.SKIPPED, reason=reason)
-        if instance.owns is not None and (owner := self.owned.setdefault(instance.owns, instance.id)) != instance.id:
-            raise ResourceFailed(f"{instance.owns[1]} is managed by {owner} already")
+        for thing in instance.owns:
+            if (owner := self.owned.setdefault(thing, instance.id)) != instance.id:
+                raise ResourceFailed(f"{thing[1]} is managed by {owner} already")
         if (hold := self._journal.holds.get(instance.id)) is not None:
             if hold.digest == instance.digest:
                 raise ResourceFailed(hold.why)

@@ -54,7 +54,7 @@ class Instance(NamedTuple):
     """Names the desired state, to compare with the journal's."""
     path: str = ""
     """The path it owns, if it owns one."""
-    owns: tuple[str, str] | None = None
+    owns: tuple[tuple[str, str], ...] = ()
     """What it owns whole: two resources of one host may not own one thing."""
     attributes: Any = None
     entry: Entry = NO_ENTRY
@@ -274,9 +274,7 @@ class Plan:
             if why := guardrails.objection(attributes, own=self._own):
                 return Instance(name, error=self.mask(f"guardrail: {why}"))
             prepared = step.kind.prepare(spec, sources)
-            owned = (step.kind.spec.OWNS, str(getattr(spec, spec.IDENTITY))) if step.kind.spec.OWNS else None
-            if owned is not None and owned[0] == "path":
-                owned = ("path", "/" + "/".join(components(owned[1])))
+            owned = _owned(spec)
         except ValidationError as error:
             return Instance(name, error=self.mask(complaint(error)))
         except (ResourceFailed, HostFault, UnknownSecret, OSError) as error:
@@ -286,7 +284,7 @@ class Plan:
             return Instance(name, error=self.mask(str(error)), skipped=error.message if unasked else "")
         payload = json.dumps([step.resource.type, attributes, contents], sort_keys=True, default=str).encode()
         digest = self._digest(payload)
-        path = owned[1] if owned is not None and owned[0] == "path" else ""
+        path = owned[0][1] if owned and owned[0][0] == "path" else ""
         whose = None if step.crate.user is None else step.crate.user.account
         entry = Entry(digest, step.resource.type, path, step.resource.on_removal, whose)
         return Instance(name, prepared, digest, path, owned, attributes, entry)
@@ -435,6 +433,17 @@ def _looked_at(crates: Sequence[CratePlan], steps: Sequence[Step]) -> frozenset[
     conditions = {each.when for each in crates} | {step.resource.when for step in steps}
     asked = (uses.of_expression(text).traits for text in conditions if text is not None)
     return frozenset().union(*asked, *(step.used.traits for step in steps))
+
+
+def _owned(spec: ResourceSpec) -> tuple[tuple[str, str], ...]:
+    """What a resource owns whole: one thing, or each that it lists. Raises `HostFault` for a path that is none."""
+    if spec.OWNS is None:
+        return ()
+    named = getattr(spec, spec.IDENTITY)
+    things = [str(thing) for thing in (named if isinstance(named, list) else [named])]
+    if spec.OWNS == "path":
+        things = ["/" + "/".join(components(thing)) for thing in things]
+    return tuple((spec.OWNS, thing) for thing in things)
 
 
 def _absence(host: Host, account: Account) -> str:

@@ -1,63 +1,142 @@
-"""A package of the host's own package manager, which is apt. See `PackageSpec`."""
+"""Packages of the host's own package manager. See `PackageSpec`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from agent.hosts import Host
+from agent.hosts.host import forget
 from agent.resources.types import Change, ResourceType
-from agent.tools import apt, dpkg
-from agent.tools.dpkg import Package
+from agent.tools import packages
+from agent.tools.packages import Package
 from schema.resources.package import PackageSpec
+
+_GONE: Final = ("not-installed", "config-files")
 
 
 class PackageState(NamedTuple):
-    """What dpkg knows of it."""
+    """What the host's package manager knows of them, each by the name that the spec has."""
 
-    package: Package
+    packages: Mapping[str, Package]
+    upgrades: Mapping[str, str]
+    """With `latest`: what there is a newer version of, and which."""
+    others: frozenset[str] = frozenset()
+    """What has another version than it should have."""
     note: str = ""
 
 
 def check(host: Host, spec: PackageSpec) -> PackageState:
-    """See `ResourceType`. The first of a run reads all packages."""
-    return PackageState(dpkg.package(host, spec.package))
+    """See `ResourceType`."""
+    backend = packages.needed(host)
+    backend.load(host, spec.package)
+    found = {name: backend.package(host, name) for name in spec.package}
+    upgrades, note = {}, ""
+    if spec.state == "latest":
+        installed = [name for name, package in found.items() if package.installed]
+        held = [name for name in installed if found[name].held and spec.hold is not False]
+        upgrades = dict(backend.upgrades(host, [name for name in installed if name not in held])) if installed else {}
+        note = f"held on the host, so not upgraded: {', '.join(held)}" if held else ""
+    version = spec.version
+    others = [name for name, package in found.items() if version and not backend.is_version(package.version, version)]
+    return PackageState(found, upgrades, frozenset(others), note)
 
 
 def diff(spec: PackageSpec, state: PackageState) -> Sequence[Change]:
     """See `ResourceType`."""
-    found = state.package
-    if spec.state == "present":
-        if not found.installed:
-            return (Change("state", found.status, spec.version or "present"),)
-        if spec.version is not None and found.version != spec.version:
-            return (Change("version", found.version, spec.version),)
-        return ()
-    gone = ("not-installed",) if spec.state == "purged" else ("not-installed", "config-files")
-    return () if found.status in gone else (Change("state", found.version or found.status, spec.state),)
+    return [change for name in spec.package for change in _of_one(spec, state, name)]
 
 
-def apply(host: Host, spec: PackageSpec, _state: PackageState) -> None:
-    """See `ResourceType`."""
-    if spec.state == "present":
-        apt.install(host, spec.package, spec.version)
-    else:
-        apt.remove(host, spec.package, purge=spec.state == "purged")
+def apply(host: Host, spec: PackageSpec, state: PackageState) -> None:
+    """See `ResourceType`: what is held is let go, then changed, then held again, so that no tool refuses."""
+    backend = packages.needed(host)
+    if spec.state in ("absent", "purged"):
+        gone = _gone(spec)
+        there = [name for name, package in state.packages.items() if package.status not in gone]
+        if there:
+            backend.remove(host, there, purge=spec.state == "purged")
+        return
+    wanted = {
+        name: spec.version for name, package in state.packages.items() if not package.installed or name in state.others
+    }
+    release = [
+        name
+        for name, package in state.packages.items()
+        if package.held and (spec.hold is False or (spec.hold and name in wanted))
+    ]
+    upgrades = state.upgrades
+    if release:
+        backend.hold(host, release, held=False)
+        if spec.state == "latest":  # dnf tells of no newer version of what is held
+            forget(host)
+            upgrades = backend.upgrades(host, [name for name in spec.package if name not in wanted])
+    if wanted:
+        backend.install(host, wanted)
+    if upgrades:
+        backend.upgrade(host, list(upgrades))
+    if spec.hold:
+        forget(host)
+        free = [name for name in spec.package if not backend.package(host, name).held]
+        if free:
+            backend.hold(host, free, held=True)
 
 
 def action(spec: PackageSpec, state: PackageState) -> str:
     """See `ResourceType`."""
-    if spec.state == "present":
-        return "update" if state.package.installed else "install"
-    return "purge" if spec.state == "purged" else "remove"
+    if spec.state in ("absent", "purged"):
+        return "purge" if spec.state == "purged" else "remove"
+    return "update" if all(package.installed for package in state.packages.values()) else "install"
 
 
 def unsupported(host: Host) -> str | None:
     """See `ResourceType`."""
-    lacking = [program for program in ("apt-get", "dpkg-query") if host.which(program) is None]
-    return f"needs {lacking[0]}, which this host does not have" if lacking else None
+    return packages.unsupported(host)
+
+
+def prefetch(host: Host, specs: Sequence[PackageSpec]) -> None:
+    """All packages of the catalog in one call, and in another what there is newer of those that follow."""
+    backend = packages.needed(host)
+    backend.load(host, [name for spec in specs for name in spec.package])
+    latest = dict.fromkeys(name for spec in specs if spec.state == "latest" for name in spec.package)
+    if installed := [name for name in latest if backend.package(host, name).installed]:
+        backend.upgrades(host, installed)
 
 
 PACKAGE: Final = ResourceType(
-    spec=PackageSpec, check=check, diff=diff, apply=apply, action=action, unsupported=unsupported, of_machine=True
+    spec=PackageSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    unsupported=unsupported,
+    prefetch=prefetch,
+    of_machine=True,
+    needs_network=True,
 )
+
+
+def _of_one(spec: PackageSpec, state: PackageState, name: str) -> list[Change]:
+    package = state.packages[name]
+    of = f" of {name}" if len(spec.package) > 1 else ""
+    if spec.state in ("absent", "purged"):
+        there = package.status not in _gone(spec)
+        return [Change(f"state{of}", package.version or package.status, spec.state)] if there else []
+    found = []
+    if not package.installed:
+        found.append(Change(f"state{of}", package.status, spec.version or spec.state))
+    elif name in state.others:
+        found.append(Change(f"version{of}", package.version, spec.version))
+    elif name in state.upgrades:
+        found.append(Change(f"version{of}", package.version, state.upgrades[name]))
+    if spec.hold is not None and package.held != spec.hold and (package.installed or spec.hold):
+        found.append(Change(f"hold{of}", _word(held=package.held), _word(held=spec.hold)))
+    return found
+
+
+def _gone(spec: PackageSpec) -> Sequence[str]:
+    """A package of which only the configuration is left is gone, but for `purged`."""
+    return _GONE[:1] if spec.state == "purged" else _GONE
+
+
+def _word(*, held: bool) -> str:
+    return "held" if held else "not held"

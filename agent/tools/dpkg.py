@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from agent.hosts import Host, HostFault
+from agent.tools.packages import UNKNOWN, Package
 
 CONFIGURE_TIMEOUT_S: Final = 1800.0
 QUIET: Final = {
@@ -16,23 +17,7 @@ QUIET: Final = {
 }
 """So that no maintainer script asks a question that nobody answers."""
 _MEMO: Final = "dpkg"
-_FORMAT: Final = "${Package}\\t${Architecture}\\t${db:Status-Status}\\t${Version}\\n"
-_INSTALLED: Final = frozenset({"installed", "triggers-awaited", "triggers-pending"})
-
-
-class Package(NamedTuple):
-    """What dpkg knows of one package. `status` is dpkg's word; `not-installed` for one it does not know."""
-
-    status: str
-    version: str = ""
-
-    @property
-    def installed(self) -> bool:
-        """Whether it is installed and configured."""
-        return self.status in _INSTALLED
-
-
-UNKNOWN: Final = Package("not-installed")
+_FORMAT: Final = "${Package}\\t${Architecture}\\t${db:Status-Status}\\t${Version}\\t${db:Status-Want}\\n"
 
 
 def package(host: Host, name: str) -> Package:
@@ -41,7 +26,7 @@ def package(host: Host, name: str) -> Package:
     Raises:
         HostFault: dpkg-query does not answer.
     """
-    return _all(host).get(name, UNKNOWN)
+    return installed(host).get(name, UNKNOWN)
 
 
 def configure_pending(host: Host) -> None:
@@ -56,7 +41,12 @@ def configure_pending(host: Host) -> None:
         raise HostFault(f"dpkg --configure -a: {ran.complaint}")
 
 
-def _all(host: Host) -> Mapping[str, Package]:
+def installed(host: Host) -> Mapping[str, Package]:
+    """All that dpkg knows, by `name` and by `name:arch`.
+
+    Raises:
+        HostFault: dpkg-query does not answer.
+    """
     known: dict[str, Package] | None = host.memo.get(_MEMO)
     if known is None:
         ran = host.run(["dpkg-query", "--show", f"--showformat={_FORMAT}"])
@@ -64,8 +54,8 @@ def _all(host: Host) -> Mapping[str, Package]:
             raise HostFault(f"dpkg-query: {ran.complaint}")
         known = host.memo[_MEMO] = {}
         for line in ran.text.splitlines():
-            name, architecture, status, version = line.split("\t")
-            found = Package(status, version)
+            name, architecture, status, version, want = line.split("\t")
+            found = Package(status, version, want == "hold")
             known[f"{name}:{architecture}"] = found
             if name not in known or found.installed:
                 known[name] = found

@@ -145,3 +145,9 @@ def identity(model: type[BaseModel] | None, spec: Mapping[str, Any]) -> str | No
         return None
     value = spec.get(model.IDENTITY)
     return value if isinstance(value, str) else None
+
+
+def identities(model: type[ResourceSpec], spec: Mapping[str, Any]) -> list[str]:
+    """Each thing that a resource is about, where the parameter that names it is a text or a list of texts."""
+    value = spec.get(model.IDENTITY)
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]

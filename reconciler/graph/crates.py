@@ -16,7 +16,7 @@ from reconciler.documents import Document, Kind
 from reconciler.documents.complaints import diagnostic, nearest
 from reconciler.documents.marks import Marks
 from reconciler.documents.marks import Path as DocumentPath
-from reconciler.documents.resources import identity, specification
+from reconciler.documents.resources import identities, identity, specification
 from reconciler.documents.validate import original
 from reconciler.expressions import EACH
 from reconciler.graph import encoding, ordering, proofs
@@ -30,7 +30,7 @@ from schema.documents.usercrates import Usercrate
 from schema.expressions import has_tags
 from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
-from schema.resources import RESOURCES
+from schema.resources import RESOURCES, ResourceSpec
 
 
 class Owned(NamedTuple):
@@ -309,9 +309,9 @@ class _Compiler:
             message = f"what a {entry.resource.type} replaces is not remembered, so it cannot be put back"
             hint = f"revert is for {able}; report or keep is for all"
             self._complain("resource.not-revertible", self._path(entry, "on_removal"), message, hint)
-        thing = identity(model, entry.spec)
-        if thing is None:
-            return []
+        return [owned for thing in identities(model, entry.spec) for owned in self._owned_thing(entry, model, thing)]
+
+    def _owned_thing(self, entry: _Entry, model: type[ResourceSpec], thing: str) -> list[Owned]:
         where = self._where(entry, model.IDENTITY)
         if model.IDENTITY == "path":
             thing = plain_path(thing)

@@ -12,11 +12,12 @@ from tests.strategies.programs.files import OK, refuse
 LISTS = "/model/apt-lists"
 MIRROR = "/model/apt-mirror"
 STATUS = "/var/lib/dpkg/status"
+"""`name status version`, and `hold` where it is held."""
 
 
 def reads(run: Sequence[str]) -> bool:
-    """Asking dpkg."""
-    return run[0] == "dpkg-query"
+    """Asking dpkg, or apt's cache."""
+    return run[0] in ("dpkg-query", "apt-cache")
 
 
 def _dpkg_query(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
@@ -24,17 +25,39 @@ def _dpkg_query(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     known = _status(host)
     if not known:
         return refuse("dpkg-query: no packages found matching *")
-    lines = [f"{name}\tamd64\t{status}\t{version}\n" for name, (status, version) in known.items()]
+    lines = [
+        f"{name}\tamd64\t{status}\t{version}\t{'hold' if rest else 'install'}\n"
+        for name, (status, version, *rest) in known.items()
+    ]
     return Ran(0, "".join(lines).encode(), b"")
 
 
 def _dpkg(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     assert list(args[-2:]) == ["--configure", "-a"]
     known = _status(host)
-    _set_status(
-        host,
-        {name: ("installed" if status == "unpacked" else status, version) for name, (status, version) in known.items()},
-    )
+    for line in known.values():
+        line[0] = "installed" if line[0] == "unpacked" else line[0]
+    _set_status(host, known)
+    return OK
+
+
+def _apt_cache(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    assert list(args[:2]) == ["policy", "--"]
+    known, text = _status(host), ""
+    for name in args[2:]:
+        if name in known or _offered(host, name):
+            newest = _offered(host, name)[-1:] or [known[name][1]]
+            text += f"{name}:\n  Installed: x\n  Candidate: {newest[0]}\n  Version table:\n"
+    return Ran(0, text.encode(), b"")
+
+
+def _apt_mark(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    known = _status(host)
+    for name in args[2:]:
+        if name not in known:
+            return refuse(f"E: No packages found for {name}", 100)
+        known[name][2:] = ["hold"] if args[0] == "hold" else []
+    _set_status(host, known)
     return OK
 
 
@@ -45,38 +68,60 @@ def _apt_get(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         files.put(host, LISTS, "".join(f"{line}\n" for line in files.lines(host, MIRROR)))
         return OK
     known = _status(host)
-    if any(status == "unpacked" for status, _ in known.values()):
+    if any(line[0] == "unpacked" for line in known.values()):
         return refuse("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", 100)
-    (name, _, version) = names[0].partition("=")
     if verb == "install":
-        offered = [line.split()[1] for line in files.lines(host, LISTS) if line.split()[0] == name]
+        return _install(host, args, names)
+    for name in names:
+        if verb == "remove" and name in known:
+            known[name][0] = "config-files"
+        else:
+            known.pop(name, None)
+    _set_status(host, known)
+    return OK
+
+
+def _install(host: MemoryHost, args: Sequence[str], words: Sequence[str]) -> Ran:
+    known, chosen = _status(host), {}
+    for word in words:
+        if word.startswith("/"):
+            fields = dict(line.split(": ") for line in files.lines(host, word))
+            chosen[fields["Package"]] = fields["Version"]
+            continue
+        name, _, version = word.partition("=")
+        offered = _offered(host, name)
         if not offered:
             return refuse(f"E: Unable to locate package {name}", 100)
         if version and version not in offered:
             return refuse(f"E: Version '{version}' for '{name}' was not found", 100)
+        chosen[name] = version or offered[-1]
+        if "hold" in known.get(name, []):
+            return refuse("E: Held packages were changed and -y was used without --allow-change-held-packages.", 100)
         if version and "--allow-downgrades" not in args:
             return refuse("E: Packages were downgraded and -y was used without --allow-downgrades.", 100)
-        chosen = version or offered[-1]
-        _set_status(host, {**known, name: ("unpacked", chosen)})
-        _set_status(host, {**known, name: ("installed", chosen)})
-        return OK
-    if verb == "remove" and name in known:
-        _set_status(host, {**known, name: ("config-files", known[name][1])})
-    else:
-        _set_status(host, {other: state for other, state in known.items() if other != name})
+    for status in ("unpacked", "installed"):
+        for name, version in chosen.items():
+            known[name] = [status, version]
+            _set_status(host, known)
     return OK
 
 
-def _status(host: MemoryHost) -> dict[str, tuple[str, str]]:
-    found = {}
-    for line in files.lines(host, STATUS):
-        name, status, version = line.split()
-        found[name] = (status, version)
-    return found
+def _offered(host: MemoryHost, name: str) -> list[str]:
+    return [line.split()[1] for line in files.lines(host, LISTS) if line.split()[0] == name]
 
 
-def _set_status(host: MemoryHost, known: dict[str, tuple[str, str]]) -> None:
-    files.put(host, STATUS, "".join(f"{name} {status} {version}\n" for name, (status, version) in known.items()))
+def _status(host: MemoryHost) -> dict[str, list[str]]:
+    return {line.split()[0]: line.split()[1:] for line in files.lines(host, STATUS)}
 
 
-PROGRAMS: dict[str, Program] = {"apt-get": _apt_get, "dpkg": _dpkg, "dpkg-query": _dpkg_query}
+def _set_status(host: MemoryHost, known: dict[str, list[str]]) -> None:
+    files.put(host, STATUS, "".join(f"{' '.join([name, *line])}\n" for name, line in known.items()))
+
+
+PROGRAMS: dict[str, Program] = {
+    "apt-cache": _apt_cache,
+    "apt-get": _apt_get,
+    "apt-mark": _apt_mark,
+    "dpkg": _dpkg,
+    "dpkg-query": _dpkg_query,
+}

@@ -16,7 +16,7 @@ from agent.hosts import RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
-from schema.resources import PackageSpec
+from schema.resources.package import PackageSpec
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: dpkg installs for root alone"),
