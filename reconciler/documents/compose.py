@@ -19,7 +19,11 @@ from yaml.error import MarkedYAMLError, YAMLError
 from yaml.events import AliasEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
 from yaml.reader import ReaderError
 
+from reconciler.documents import simple
 from reconciler.documents.complaints import Complaint
+from reconciler.documents.scalars import MAX_INTEGER as MAX_INTEGER
+from reconciler.documents.scalars import NUMERIC, WORDS
+from reconciler.documents.scalars import resolve as resolve
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
@@ -28,20 +32,9 @@ MAX_EXPANSIONS: Final = 10_000
 MAX_EXPANDED_CHARS: Final = MAX_BYTES
 """Characters of text that they may add: one long text named ten thousand times is a bomb, too."""
 MAX_ANCHORS: Final = 10_000
-MAX_INTEGER: Final = 2**53 - 1
-"""Beyond it JSON's numbers are not exact, and canonical JSON (RFC 8785) has no form."""
 MAX_COMPLAINTS: Final = 100
 
 _CORE: Final = "tag:yaml.org,2002:"
-_INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_WORDS: Final[dict[str, bool | None]] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_NUMERIC: Final = frozenset("+-.0123456789")
 _OLD_BREAKS: Final = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 _BREAKS: Final = re.compile(r"\r\n|\r|\n")
 _TAB_INDENT: Final = re.compile(r"^ *\t", re.MULTILINE)
@@ -65,6 +58,14 @@ class _Stop(Exception):
 
 def compose(source: bytes) -> Composed:
     """Read one document. Never raises for bad content; time and memory are bounded by the size of `source`."""
+    found = simple.read(source)
+    if found is not None:
+        return Composed(*found, complaints=[], plain=True)
+    return compose_events(source)
+
+
+def compose_events(source: bytes) -> Composed:
+    """The same by libyaml's events, however the file is written: what `simple` is held against."""
     early = _refusals(source)
     if early:
         return Composed(None, {}, early)
@@ -87,32 +88,6 @@ def compose(source: bytes) -> Composed:
     # A key beyond the Basic Multilingual Plane stands there as it is, or as an escape of eight digits.
     plain = not composer.floats and ((source.isascii() and b"\\U" not in source) or is_plain(data))
     return Composed(data, composer.item_lines, composer.complaints, plain)
-
-
-def resolve(text: str) -> Any:
-    """What a plain scalar means in YAML 1.2's core schema.
-
-    Raises:
-        OverflowError: a number that is infinite, no number, or beyond ±(2**53 - 1).
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMERIC:
-        return text
-    if _INT.fullmatch(text):
-        # The length is looked at first: Python's conversion is quadratic.
-        number = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)) if len(text.lstrip("+-0")) <= 20 else MAX_INTEGER + 1
-        if abs(number) > MAX_INTEGER:
-            raise OverflowError("beyond ±9007199254740991, where numbers are exact")
-        return number
-    if _FLOAT.fullmatch(text):
-        real = float(text)
-        if real in (float("inf"), float("-inf")):
-            raise OverflowError("too large for a number")
-        return real
-    if _NOT_FINITE.fullmatch(text):
-        raise OverflowError("not a finite number")
-    return text
 
 
 def is_plain(value: Any) -> bool:
@@ -186,7 +161,7 @@ class _Composer:
             text = event.value
             self._chars += len(text)
             if event.tag is None and event.implicit[0]:
-                if not text or text[0] in _NUMERIC or text in _WORDS:
+                if not text or text[0] in NUMERIC or text in WORDS:
                     text = self._plain(event, text)
             elif event.tag is not None:
                 text = self._tagged(event, text)
@@ -219,7 +194,7 @@ class _Composer:
         while type(event := get()) in _NODES:
             if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
                 key = event.value
-                if event.implicit[0] and (not key or key[0] in _NUMERIC or key in _WORDS or key == "<<"):
+                if event.implicit[0] and (not key or key[0] in NUMERIC or key in WORDS or key == "<<"):
                     key = self._odd_key(event, key, depth)
             else:
                 key = self._odd_key(event, None, depth)
