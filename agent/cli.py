@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     enrol.set_defaults(act=_enrol)
 
     run = commands.add_parser("run", parents=[common], help="stay connected, converge, watch for drift")
+    run.add_argument("--one-process", action="store_true", help="do not part network and root, though it can be done")
     run.set_defaults(act=_run)
 
     once = commands.add_parser("once", parents=[common], help="converge once to what was accepted last, then exit")
@@ -134,12 +135,21 @@ def _token_text(options: argparse.Namespace) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent import daemon
+    from agent import separation
 
     state = _enrolled_state(options)
+    root = _root(options, state)
     with state.lock():
-        daemon.run(state, _root(options, state))
-    return OK
+        try:
+            ids = separation.ids(confined=root != Path("/"), wanted=not options.one_process)
+        except separation.Impossible as why:
+            from agent import daemon
+
+            daemon.run(state, root, together=str(why))
+            return OK
+        from agent import supervisor
+
+        return supervisor.run(state, root, ids)
 
 
 def _once(options: argparse.Namespace) -> int:
@@ -151,10 +161,10 @@ def _once(options: argparse.Namespace) -> int:
             return _converge(options, executor, Trigger.ONCE)
         from agent import daemon
 
-        fetched = daemon.exchange(state, executor, timeout_s=FETCH_TIMEOUT_S)
+        fetched = daemon.exchange(executor, timeout_s=FETCH_TIMEOUT_S)
         code = _converge(options, executor, Trigger.ONCE)
         if fetched:
-            daemon.exchange(state, executor, timeout_s=TELL_TIMEOUT_S)
+            daemon.exchange(executor, timeout_s=TELL_TIMEOUT_S)
         return code if fetched else ERROR
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from agent import cutting, removal, usercrates, users
 from agent.desired import Desired
 from agent.fights import Fights
-from agent.hosts import Host, HostFault
+from agent.hosts import Host, HostFault, reach
 from agent.hosts.host import forget
 from agent.journal import Journal, JournalFull
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
@@ -352,19 +352,21 @@ class _Run:
             return never
         if kind.prefetch is not None and (key := f"prefetched:{step.resource.type}") not in self._host.memo:
             self._host.memo[key] = True
-            kind.prefetch(step.host, self._plan.prepared(kind))
+            with reach.declared(kind.needs_network):
+                kind.prefetch(step.host, self._plan.prepared(kind))
         audit = step.resource.mode == "audit"
         fight = "" if self._dry_run or audit else self._fights.stands_back(instance.id)
         enforced = not (self._dry_run or audit or fight)
         if enforced and instance.path and not known:
             self._remember(step, instance)
-        result: Converged = kind.converge(
-            step.host,
-            instance.prepared,
-            dry_run=not enforced,
-            tainted=bool(step.secrets),
-            before=lambda: self._before(step, instance),
-        )
+        with reach.declared(kind.needs_network):
+            result: Converged = kind.converge(
+                step.host,
+                instance.prepared,
+                dry_run=not enforced,
+                tainted=bool(step.secrets),
+                before=lambda: self._before(step, instance),
+            )
         if result.diff and self._plan.mask.has_short(step.secrets):
             result = result._replace(diff="(not shown: it may hold a secret too short to be masked)")
         if fight and result.outcome is Outcome.CHANGED:

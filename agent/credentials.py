@@ -6,8 +6,7 @@ The other two keys of an identity stay: what is sealed to one, and what the othe
 from __future__ import annotations
 
 import contextlib
-import ssl
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -15,16 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent import keys, tls
+from agent.boundary import Presented
 from agent.enrol import AnswerUnusable, certificate_for, request
 from agent.state import Identity, State
 from schema.ids import sha256
-
-
-class Life(NamedTuple):
-    """Of a certificate, seconds."""
-
-    left_s: float
-    whole_s: float
 
 
 class Credentials:
@@ -35,14 +28,25 @@ class Credentials:
         self._identity = identity
         self._next: ec.EllipticCurvePrivateKey | None = None
         state.settle(identity)
-        self.context = self._context()
-        """What connections are opened with: another one after `install`."""
 
-    def life(self, now_us: int) -> Life:
-        """How long the certificate lasts, from a wall time in microseconds on, and in all."""
-        shown = x509.load_pem_x509_certificates(self._state.file("cert.pem").read_bytes())[0]
-        begin, end = shown.not_valid_before_utc.timestamp(), shown.not_valid_after_utc.timestamp()
-        return Life(end - now_us / 1e6, end - begin)
+    def presented(self) -> Presented:
+        """What a connection is opened with, another one after `install`.
+
+        Raises:
+            OSError: a file cannot be read, or the key is not the certificate's.
+            ValueError: no certificate.
+        """
+        ca, certificate, key = (self._state.file(name).read_text("ascii") for name in ("ca.pem", "cert.pem", "tls.key"))
+        tls.of_agent(ca, certificate, key)
+        shown = x509.load_pem_x509_certificates(certificate.encode())[0]
+        return Presented(
+            gateway_url=self._identity.gateway_url,
+            ca=ca,
+            certificate=certificate,
+            key=key,
+            begins=round(shown.not_valid_before_utc.timestamp() * 1e6),
+            ends=round(shown.not_valid_after_utc.timestamp() * 1e6),
+        )
 
     def request(self) -> str:
         """A certificate request (PEM) for a fresh TLS key, with the two keys that stay.
@@ -56,7 +60,7 @@ class Credentials:
         return request(self._next, receipts.public_key(), sealing.public_key())
 
     def install(self, certificate: str) -> None:
-        """Show this certificate (PEM) from the next connection on. Interrupted anywhere, it is the old one or the new.
+        """Present this certificate (PEM) from now on. Interrupted anywhere, it is the old one or the new.
 
         Raises:
             AnswerUnusable: it is not for the key that was asked for, names somebody else, or is not of the pinned CA.
@@ -80,7 +84,6 @@ class Credentials:
         )
         self._state.save_renewal(files, identity)
         self._identity = identity
-        self.context = self._context()
 
     def _issued(self, certificate: x509.Certificate) -> bool:
         for authority in x509.load_pem_x509_certificates(self._state.file("ca.pem").read_bytes()):
@@ -88,7 +91,3 @@ class Credentials:
                 certificate.verify_directly_issued_by(authority)
                 return True
         return False
-
-    def _context(self) -> ssl.SSLContext:
-        file = self._state.file
-        return tls.of_agent(file("ca.pem"), file("cert.pem"), file("tls.key"))

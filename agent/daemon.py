@@ -11,23 +11,25 @@ from pathlib import Path
 from typing import Final
 
 from agent import VERSION
-from agent.boundary import Executor
+from agent.boundary import Executor, Standing
 from agent.clock import SystemClock
 from agent.core import Core
-from agent.credentials import Credentials
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.link import Link
 from agent.schedule import NoRuns, Schedule
-from agent.standing import KeptTraits
+from agent.standing import Processes
 from agent.state import State
 from agent.watch import Watch, WatchedHost
 
 _log: Final = logging.getLogger("vigo.agent")
 
 
-def run(state: State, root: Path) -> None:
+def run(state: State, root: Path, *, together: str) -> None:
     """Stay connected and converge, until SIGTERM or SIGINT; then return within a second.
+
+    Args:
+        together: why this is done by one process.
 
     Raises:
         NotEnrolled: the state has no identity.
@@ -48,18 +50,20 @@ def run(state: State, root: Path) -> None:
     executor = LocalExecutor(
         state, host, RealHost(root), clock=SystemClock(), followed=watch.follow if watch is not None else None
     )
-    links.append(_link(state, executor, executor.identity.gateway_url))
+    links.append(link_to(executor))
+    state.write_model("processes.json", Processes(together=together), synced=False)
     _log.info("vigo-agent %s, %s, root %s", VERSION, executor.identity.hostname, root)
-    asyncio.run(_until_stopped(links[0]))
+    _log.info("one process speaks to the network and changes the host: %s", together)
+    asyncio.run(until_stopped(links[0]))
     if watch is not None:
         watch.close()
     executor.close()
     _log.info("ended")
 
 
-def exchange(state: State, executor: LocalExecutor, *, timeout_s: float) -> bool:
+def exchange(executor: LocalExecutor, *, timeout_s: float) -> bool:
     """Take the server's newest target and give it our reports, converging nothing; whether all was done in time."""
-    link = _link(state, executor, executor.identity.gateway_url, schedule=NoRuns(random.random))
+    link = link_to(executor, schedule=NoRuns(random.random))
     try:
         asyncio.run(asyncio.wait_for(link.run(until_rest=True), timeout_s))
     except TimeoutError:
@@ -68,19 +72,20 @@ def exchange(state: State, executor: LocalExecutor, *, timeout_s: float) -> bool
     return True
 
 
-def _link(state: State, executor: Executor, url: str, *, schedule: Schedule | None = None) -> Link:
-    kept = state.read_model("traits.json", KeptTraits)
+def link_to(executor: Executor, *, schedule: Schedule | None = None) -> Link:
+    """A link for this executor, wherever that is."""
+    kept = Standing.model_validate_json(executor.standing(b"")).traits
     core = Core(
         random=random.random,
         version=VERSION,
         kept_traits=(kept.sha256, kept.stable_sha256) if kept else None,
         schedule=schedule,
     )
-    credentials = Credentials(state, state.identity())
-    return Link(core, executor, url=url, credentials=credentials, state=state, clock=SystemClock())
+    return Link(core, executor, clock=SystemClock())
 
 
-async def _until_stopped(link: Link) -> None:
+async def until_stopped(link: Link) -> None:
+    """Run a link until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, link.stop)

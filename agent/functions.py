@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from posixpath import dirname, normpath
 from typing import Final, NoReturn
 
-from agent.hosts import Host, HostFault, Kind, Stat
+from agent.hosts import Host, HostFault, Kind, Stat, reach
 from agent.tools import shell
 from schema.expressions import ExpressionError
 from schema.expressions import Kind as ErrorKind
@@ -46,7 +46,8 @@ class Functions:
         if self.host.confined:
             _unknown("command_succeeds")
         try:
-            return shell.run(self.host, command, timeout_s=COMMAND_TIMEOUT_S).code == 0
+            with reach.declared(True):  # noqa: FBT003 - a person wrote it, and may well ask a server
+                return shell.run(self.host, command, timeout_s=COMMAND_TIMEOUT_S).code == 0
         except HostFault as error:
             raise ExpressionError(f"command_succeeds: {error}", ErrorKind.TYPE) from error
 

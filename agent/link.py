@@ -13,20 +13,28 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from agent import VERSION, https
+from agent import VERSION, https, tls
 from agent import effects as fx
-from agent.boundary import Collected, Executor, Ran, Spooled, Standing, Stored, Verdict
+from agent.boundary import (
+    Collected,
+    Executor,
+    Installed,
+    KeptTraits,
+    LinkStatus,
+    Presented,
+    Ran,
+    Remembered,
+    Spooled,
+    Standing,
+    Stored,
+    Verdict,
+)
 from agent.core import Core
-from agent.credentials import Credentials
 from agent.objects import MAX_OBJECT_BYTES
-from agent.standing import KeptTraits, LinkStatus
-from agent.state import State
 from agent.worker import Worker
-from schema.errors import Fault
 from schema.protocol.messages import MAX_FRAME_BYTES, Target
 from schema.time import Clock
 
@@ -41,17 +49,20 @@ _log: Final = logging.getLogger("vigo.link")
 
 
 class Link:
-    """One agent's connection, kept up until `run` is told to stop."""
+    """One agent's connection, kept up until `run` is told to stop.
 
-    def __init__(
-        self, core: Core, executor: Executor, *, url: str, credentials: Credentials, state: State, clock: Clock
-    ) -> None:
+    Args:
+        executor: asked here for what it presents, so that a link is begun only where there is an identity.
+
+    Raises:
+        OSError, ValueError: that cannot be used.
+    """
+
+    def __init__(self, core: Core, executor: Executor, *, clock: Clock) -> None:
         self._core: Final = core
         self._executor: Final = executor
-        self._url: Final = url
-        self._credentials: Final = credentials
-        self._state: Final = state
         self._clock: Final = clock
+        self._present()
         self._events: Final[asyncio.Queue[fx.Event | None]] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: ClientConnection | None = None
@@ -74,6 +85,13 @@ class Link:
     def stop(self) -> None:
         """Make `run` return soon; may be called from any thread."""
         self._post(None)
+
+    def _present(self) -> None:
+        """Show from the next connection on what the executor has to show."""
+        presented = Presented.model_validate_json(self._executor.present(b""))
+        self._url = presented.gateway_url
+        self._context = tls.of_agent(presented.ca, presented.certificate, presented.key)
+        self._begins, self._ends = presented.begins, presented.ends
 
     async def run(self, *, until_rest: bool = False) -> None:
         """Talk to the server until `stop`, or `until_rest`: until nothing is left to be said on either side.
@@ -123,10 +141,11 @@ class Link:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
         self._loop = None
-        for worker in (self._control, self._runs, self._traits, self._fetches):
-            worker.close(0.0)
-        await asyncio.to_thread(self._runs.close, STOP_TIMEOUT_S)
         self._show(connected=False, reason="the agent does not run")
+        for worker in (self._runs, self._traits, self._fetches):
+            worker.close(0.0)
+        await asyncio.to_thread(self._control.close, STOP_TIMEOUT_S)
+        await asyncio.to_thread(self._runs.close, STOP_TIMEOUT_S)
 
     # effects
 
@@ -150,7 +169,7 @@ class Link:
             case fx.ForgetReport(sequence):
                 self._control.submit(lambda: _forget(executor, sequence))
             case fx.MakeRequest():
-                self._ask(self._control, self._requested, lambda _: fx.RequestMade(""))
+                self._ask(self._control, lambda: _requested(executor), lambda _: fx.RequestMade(""))
             case fx.InstallCertificate(certificate):
                 self._ask(self._control, lambda: self._installed(certificate), None)
             case fx.Connect():
@@ -160,7 +179,7 @@ class Link:
             case fx.Ping():
                 self._spawn(self._ping())
             case fx.KeepTraits(digest, stable):
-                self._keep("traits.json", KeptTraits(sha256=digest, stable_sha256=stable))
+                self._keep(Remembered(traits=KeptTraits(sha256=digest, stable_sha256=stable)))
             case fx.ServerTime(micros):
                 self._greeted(micros)
             case fx.Log(level, text):
@@ -196,9 +215,7 @@ class Link:
     def _fetched(self, digest: str) -> fx.Event:
         """Get an object over HTTPS and hand it on."""
         url = f"{self._url.rstrip('/')}/objects/{digest}"
-        answer = https.request(
-            url, self._credentials.context, limit=MAX_OBJECT_BYTES, schemes=("wss",), timeout_s=OBJECT_TIMEOUT_S
-        )
+        answer = https.request(url, self._context, limit=MAX_OBJECT_BYTES, schemes=("wss",), timeout_s=OBJECT_TIMEOUT_S)
         if answer.status != 200:
             return _not_stored(digest, f"the server answers {answer.status}")
         event = _stored(self._executor, answer.body)
@@ -207,18 +224,15 @@ class Link:
         return event
 
     def _certified(self, *, fresh: bool = False) -> fx.Event:
-        life = self._credentials.life(self._clock.now() + round(self._skew_s * 1e6))
-        return fx.Certified(life.left_s, life.whole_s, fresh)
-
-    def _requested(self) -> fx.Event:
-        return fx.RequestMade(self._credentials.request())
+        now = self._clock.now() + self._skew_s * 1e6
+        return fx.Certified((self._ends - now) / 1e6, (self._ends - self._begins) / 1e6, fresh)
 
     def _installed(self, certificate: str) -> fx.Event:
-        try:
-            self._credentials.install(certificate)
-        except Fault as fault:
-            _log.error("the new certificate is not taken: %s", fault.message)
+        installed = Installed.model_validate_json(self._executor.install(certificate.encode()))
+        if not installed.ok:
+            _log.error("the new certificate is not taken: %s", installed.message)
             return fx.RequestMade("")
+        self._present()
         return self._certified(fresh=True)
 
     # the connection
@@ -230,7 +244,7 @@ class Link:
         try:
             self._socket = socket = await connect(
                 self._url,
-                ssl=self._credentials.context,
+                ssl=self._context,
                 compression=None,  # 50 KiB a connection on the server, and frames are mostly signed text
                 max_size=MAX_FRAME_BYTES,
                 max_queue=2,
@@ -300,13 +314,10 @@ class Link:
             reason=reason[:500],
             skew_s=round(self._skew_s, 3),
         )
-        self._keep("link.json", status)
+        self._keep(Remembered(link=status))
 
-    def _keep(self, name: str, value: BaseModel) -> None:
-        try:
-            self._state.write_model(name, value, synced=False)
-        except OSError as error:
-            _log.warning("%s is not kept: %s", name, error.strerror or error)
+    def _keep(self, remembered: Remembered) -> None:
+        self._control.submit(lambda: _remember(self._executor, remembered))
 
 
 def _retry_after(error: InvalidStatus) -> float:
@@ -358,3 +369,11 @@ def _not_read(after: int) -> fx.Event:
 
 def _forget(executor: Executor, sequence: int) -> None:
     executor.forget(str(sequence).encode())
+
+
+def _requested(executor: Executor) -> fx.Event:
+    return fx.RequestMade(executor.request(b"").decode())
+
+
+def _remember(executor: Executor, remembered: Remembered) -> None:
+    executor.remember(remembered.model_dump_json().encode())

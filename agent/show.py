@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.logs import plain
-from agent.standing import AgentStatus, LastRun
+from agent.standing import AgentStatus, LastRun, Processes
 from schema.protocol.reports import Outcome, Report, ResourceReport
 from schema.time import to_rfc3339
 
@@ -59,6 +59,7 @@ def status(found: AgentStatus) -> str:
         ("root", "" if found.root == "/" else found.root),
         ("server", found.server),
         ("agent", f"runs, pid {found.pid}" if found.pid else "does not run"),
+        *(_processes(found.processes) if found.processes else ()),
         ("link", _link(found)),
         ("in force", _in_force(found)),
         ("last run", _last_run(found.last_run)),
@@ -66,6 +67,14 @@ def status(found: AgentStatus) -> str:
         ("certificate", f"expires {to_rfc3339(found.certificate_expires)}"),
     ]
     return "\n".join(f"{name:<12}{plain(text)}" for name, text in rows if text)
+
+
+def _processes(processes: Processes) -> list[tuple[str, str]]:
+    """Of what it is made, and what this host keeps it from giving up."""
+    if processes.together:
+        return [("", f"one process: {processes.together}")]
+    made = f"two processes: executor {processes.executor}, link as {processes.link_user}"
+    return [("", made), *(("", note) for note in processes.notes)]
 
 
 def _link(found: AgentStatus) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from agent.boundary import LinkStatus
 from agent.spool import Spool
 from agent.state import State
 from schema.protocol.desired import Assignment
@@ -19,25 +20,16 @@ from schema.time import Clock, Instant
 SHOWN: Final = 100
 
 
-class LinkStatus(BaseModel):
-    """How the connection stands, for `status`."""
+class Processes(BaseModel):
+    """Of which processes the agent is made."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    connected: bool
-    since: Instant
-    server: str
-    reason: str = ""
-    """Why it is not connected."""
-    skew_s: float = 0.0
-    """The server's clock less ours, when it greeted us last."""
-
-
-class KeptTraits(BaseModel):
-    """Which traits the server acknowledged last."""
-
-    sha256: str
-    stable_sha256: str
+    together: str = ""
+    """Why it is one process; empty when it is two."""
+    supervisor: int = 0
+    executor: int = 0
+    link_user: str = ""
+    notes: list[str] = []
+    """What this host does not let the agent give up."""
 
 
 class LastRun(BaseModel):
@@ -67,6 +59,8 @@ class AgentStatus(BaseModel):
     root: str
     certificate_expires: Instant
     pid: int | None
+    """Of the agent that runs; None when none does."""
+    processes: Processes | None
     """Of the agent that runs; None when none does."""
     link: LinkStatus | None
     assignment: Assignment | None
@@ -99,6 +93,7 @@ def read(state: State, clock: Clock) -> AgentStatus:
         root=identity.root,
         certificate_expires=identity.expires,
         pid=pid,
+        processes=state.read_model("processes.json", Processes) if pid is not None else None,
         link=link,
         assignment=assignment,
         stale=assignment is not None and clock.now() >= assignment.expires,

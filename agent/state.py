@@ -6,7 +6,7 @@ modules of their own, the journal belongs to converge. Files are whole or not th
     identity.json ca.pem cert.pem tls.key ed25519.key x25519.key signing.pub    from enrolment
     target.json floor.json objects/ spool/                                      what was accepted, what is to be told
     journal.jsonl originals/                                                    of `agent.journal`
-    lock link.json last-run.json traits.json                                    for `status`, and not to repeat oneself
+    lock processes.json link.json last-run.json traits.json                     for `status`, and not to repeat oneself
 
 Invariant: `identity.json` is written last, so an enrolment is whole or has not happened.
 """
@@ -36,7 +36,7 @@ MAX_SMALL_FILE_BYTES: Final = 1024 * 1024
 MAX_TARGET_FILE_BYTES: Final = 16 * 1024 * 1024
 
 IDENTITY_FILES: Final = ("ca.pem", "cert.pem", "tls.key", "ed25519.key", "x25519.key", "signing.pub")
-_OF_ONE_IDENTITY: Final = ("target.json", "floor.json", "traits.json", "last-run.json", "link.json")
+_OF_ONE_IDENTITY: Final = ("target.json", "floor.json", "traits.json", "last-run.json", "link.json", "processes.json")
 
 _NEXT: Final = ".next"
 """Behind the name of a file that a renewal is about to replace."""

@@ -6,8 +6,8 @@ a server's.
 
 from __future__ import annotations
 
+import os
 import ssl
-from pathlib import Path
 
 
 def pinned(ca_pem: str) -> ssl.SSLContext:
@@ -25,15 +25,19 @@ def pinned(ca_pem: str) -> ssl.SSLContext:
     return context
 
 
-def of_agent(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
-    """The context of the agent channel: `pinned`, and showing the agent's own certificate.
+def of_agent(ca: str, certificate: str, key: str) -> ssl.SSLContext:
+    """The context of the agent channel: `pinned`, and showing the agent's own certificate. All three are PEM.
 
     Raises:
-        OSError: a file cannot be read, or the key is not the certificate's.
+        OSError: the key is not the certificate's.
         ValueError: no CA certificate.
     """
-    context = pinned(ca.read_text("ascii"))
-    context.load_cert_chain(certificate, key)
+    context = pinned(ca)
+    # OpenSSL's binding reads a file, and this one is in no directory: a link without rights may read no other.
+    descriptor = os.memfd_create("certificate")
+    with os.fdopen(descriptor, "wb", 0) as file:
+        file.write(f"{certificate.rstrip()}\n{key}".encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
     return context
 
 

@@ -157,6 +157,7 @@ class UserHost(Machine):
         self._host: Final = host
         self._ways: Final = beneath
         super().__init__(host.root, self._home, host.memo)
+        self.errands = host.errands
 
     def as_user(self, account: Account) -> Host:
         """See `Host`."""

@@ -16,18 +16,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from agent.hosts import reach
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
 from agent.hosts.beneath import Way
 from agent.hosts.files import Files, candidate_of, keep_attributes
 from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:
-    from agent.hosts.process import Identity
+    from agent.hosts.errands import Errands
+    from agent.hosts.process import Identity, Start
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS: Final = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
 _CHUNK: Final = 1024 * 1024
+LONG_S: Final = 300.0
+"""A program that may take this long, a package manager, is not to be ended with the agent."""
 _SINGLE_SYNCS: Final = 256
 """Up to this many paths are synced one by one, 1 ms each; beyond, their whole file systems, 600 ms here."""
 
@@ -49,6 +53,8 @@ class Machine(Files, ABC):
         super().__init__(way)
         self._accounts: Final[Accounts] = FileAccounts(self) if self.confined else SystemAccounts(self.memo)
         self._unsynced: Final[dict[str, None]] = {}
+        self.errands: Errands | None = None
+        """Who starts programs that need the network, where this process may not."""
 
     def close(self) -> None:
         """Let go of the root; the host is of no use afterwards."""
@@ -342,10 +348,21 @@ class Machine(Files, ABC):
         identity = self._identity(user)
         clean = process.environment(env, identity)
         return process.run(
-            [program, *argv[1:]], stdin=input, timeout_s=timeout_s, env=clean, cwd=cwd, identity=identity
+            [program, *argv[1:]],
+            stdin=input,
+            timeout_s=timeout_s,
+            env=clean,
+            cwd=cwd,
+            identity=identity,
+            start=self._start(timeout_s),
         )
 
-    def noted(self, path: str) -> None:  # noqa: B027 - who does not watch has nothing to note
+    def _start(self, timeout_s: float) -> Start | None:
+        if self.errands is None or not reach.network():
+            return None
+        return self.errands.start_long if timeout_s >= LONG_S else self.errands.start
+
+    def noted(self, path: str) -> None:
         """Something at this path was changed by us just now, here or on behalf of a user."""
 
     # private
@@ -358,7 +375,7 @@ class Machine(Files, ABC):
         """What is open at a path, before it is read or, with `changing`, its owner or mode changed."""
         return os.fstat(fd)
 
-    def _own_link(self, path: str, candidate: str, parent: int) -> None:  # noqa: B027 - ours are ours
+    def _own_link(self, path: str, candidate: str, parent: int) -> None:
         """Give a new link to whom it is to belong."""
 
     def _identity(self, user: str | None) -> Identity | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from agent.hosts import Host
+from agent.hosts import Host, reach
 from agent.resources.types import Change, ResourceFailed, ResourceType
 from agent.tools import shell
 from schema.resources.exec import ExecSpec
@@ -42,15 +42,16 @@ def diff(spec: ExecSpec, state: ExecState) -> Sequence[Change]:
 
 def apply(host: Host, spec: ExecSpec, _state: ExecState) -> None:
     """See `ResourceType`."""
-    ran = shell.run(
-        host,
-        spec.command,
-        timeout_s=spec.timeout_s,
-        env=spec.environment,
-        cwd=spec.cwd,
-        user=spec.user,
-        umask=spec.umask,
-    )
+    with reach.declared(spec.network):
+        ran = shell.run(
+            host,
+            spec.command,
+            timeout_s=spec.timeout_s,
+            env=spec.environment,
+            cwd=spec.cwd,
+            user=spec.user,
+            umask=spec.umask,
+        )
     if ran.timed_out or ran.code not in spec.returns:
         raise ResourceFailed(f"the command ended with {ran.complaint}")
 
@@ -65,11 +66,14 @@ def is_act(spec: ExecSpec) -> bool:
     return spec.refreshonly
 
 
-EXEC: Final = ResourceType(spec=ExecSpec, check=check, diff=diff, apply=apply, action=action, is_act=is_act)
+EXEC: Final = ResourceType(
+    spec=ExecSpec, check=check, diff=diff, apply=apply, action=action, is_act=is_act, needs_network=True
+)
 
 
 def _holds(host: Host, spec: ExecSpec, guard: str) -> bool:
-    ran = shell.run(host, guard, timeout_s=GUARD_TIMEOUT_S, env=spec.environment, cwd=spec.cwd, user=spec.user)
+    with reach.declared(spec.network):
+        ran = shell.run(host, guard, timeout_s=GUARD_TIMEOUT_S, env=spec.environment, cwd=spec.cwd, user=spec.user)
     if ran.timed_out:
         raise ResourceFailed(f"a guard did not end within {GUARD_TIMEOUT_S:.0f} s")
     return ran.code == 0

@@ -40,6 +40,9 @@ class ExecSpec(ResourceSpec):
     timeout_s: int = Field(default=300, ge=1, le=86_400)
     returns: list[int] = Field(default=[0], min_length=1)
     """Exit codes that mean success."""
+    network: bool = True
+    """Whether command and guards may reach other machines. Without it they cannot open a network socket, where the
+    agent is two processes: see [the agent](../agent.md)."""
 
     @classmethod
     def notify_only(cls, attributes: Mapping[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 from agent import VERSION
 from agent.clock import SystemClock
 from agent.core import Core
-from agent.credentials import Credentials
 from agent.enrol import Keys
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
@@ -62,14 +61,7 @@ class Agent:
             state, self.host, RealHost(root), clock=clock or SystemClock(), followed=self.watch.follow
         )
         self.core = Core(random=lambda: random.random() / 100, version=VERSION)
-        self.link = Link(
-            self.core,
-            self.executor,
-            url=self.executor.identity.gateway_url,
-            credentials=Credentials(state, state.identity()),
-            state=state,
-            clock=SystemClock(),
-        )
+        self.link = Link(self.core, self.executor, clock=SystemClock())
         self._thread = threading.Thread(target=lambda: asyncio.run(self.link.run()), name="agent")
 
     def start(self) -> Agent:

@@ -20,6 +20,7 @@ CONTRASTS: dict[str, Contrast] = {
     "environment": vary({}, _EXEC, "environment", {}, {"A": "b"}),
     "user": vary({}, _EXEC, "user", ..., "web"),
     "timeout_s": vary({}, _EXEC, "timeout_s", 300, 5),
+    "network": vary({}, {"command": "fetch /made", "creates": "/made"}, "network", True, False),
     "returns": vary({}, {"command": "exit 3", "refreshonly": True}, "returns", [0], [3]),
 }
 

@@ -1,14 +1,14 @@
 """A shell, and a validator.
 
-The shell knows `true`, `false`, `exit N`, `test -e PATH`, `touch PATH`, `rm PATH`, `sleep` (which times out) and
-`act WORDS`, which notes that it was run (`scripts`) and fails if the last word is `fails`.
+The shell knows `true`, `false`, `exit N`, `test -e PATH`, `touch PATH`, `rm PATH`, `sleep` (which times out), `fetch
+PATH` (which needs the network) and `act WORDS`, which notes that it was run (`scripts`) and fails if the last word is `fails`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.hosts import HostFault, MemoryHost, Ran
+from agent.hosts import HostFault, MemoryHost, Ran, reach
 from agent.hosts.memory import Program
 from tests.strategies.programs import files
 from tests.strategies.programs.files import OK, refuse
@@ -43,6 +43,10 @@ def _shell(host: MemoryHost, args: Sequence[str], script: bytes) -> Ran:
         return OK if host.lstat(rest.removeprefix("-e ")) is not None else Ran(1, b"", b"")
     if word == "touch":
         files.put(host, rest, "")
+    elif word == "fetch":
+        if not reach.network():
+            return refuse("Address family not supported by protocol")
+        files.put(host, rest, "fetched\n")
     elif word == "rm":
         host.remove(rest)
     elif word == "exit":

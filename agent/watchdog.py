@@ -1,0 +1,113 @@
+"""The watchdog of one process: looks at its memory and processor time, says what is too much, ends it if need be.
+
+Memory above the soft limit is given back to the kernel; what is still above it after some looks ends the process in a
+quiet moment, so that another begins small, at most once an hour. The hard limits are the kernel's (`agent.halves`, and
+`MemoryMax` of the service). A process that computes without a pause is said, and left to work.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+from collections.abc import Callable
+from threading import Thread
+from time import monotonic, sleep
+from typing import Final
+
+from agent.hosts import confinement
+
+EVERY_S: Final = 60.0
+PATIENCE: Final = 3
+"""Looks in a row above the soft limit, before it is enough."""
+MIN_LIFE_S: Final = 3_600.0
+BUSY: Final = 0.8
+"""Of one processor, over `BUSY_LOOKS` looks."""
+BUSY_LOOKS: Final = 10
+
+_log: Final = logging.getLogger("vigo.watchdog")
+
+
+class Watchdog:
+    """Watches the process that it is in.
+
+    Args:
+        soft_bytes: of memory that is its own.
+        idle: whether this is a quiet moment.
+        ended: ends the process.
+        clock: monotonic seconds.
+        memory: bytes of the process now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        soft_bytes: int,
+        idle: Callable[[], bool],
+        ended: Callable[[], None],
+        clock: Callable[[], float] = monotonic,
+        memory: Callable[[], int] | None = None,
+        processor: Callable[[], float] | None = None,
+    ) -> None:
+        self._name: Final = name
+        self._soft_bytes: Final = soft_bytes
+        self._idle: Final = idle
+        self._ended: Final = ended
+        self._clock: Final = clock
+        self._memory: Final = memory or _own_bytes
+        self._processor: Final = processor or _own_seconds
+        self._begun: Final = clock()
+        self._above = 0
+        self._busy = 0
+        self._last = (clock(), self._processor())
+
+    def start(self) -> None:
+        """Look every minute, in a thread of its own."""
+        Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def look(self) -> None:
+        """Look once, and do what is to be done."""
+        self._look_at_processor()
+        held = self._memory()
+        if held > self._soft_bytes:
+            gc.collect()
+            confinement.give_back()
+            held = self._memory()
+        if held <= self._soft_bytes:
+            self._above = 0
+            return
+        self._above += 1
+        if self._above == 1:
+            _log.warning("%s holds %d MiB, more than the %d it should", self._name, held >> 20, self._soft_bytes >> 20)
+        if self._above >= PATIENCE and self._clock() - self._begun >= MIN_LIFE_S and self._idle():
+            _log.warning("%s ends, to begin anew with less memory than %d MiB", self._name, held >> 20)
+            self._ended()
+
+    def _look_at_processor(self) -> None:
+        now, used = self._clock(), self._processor()
+        before, used_before = self._last
+        self._last = (now, used)
+        if now <= before or (used - used_before) / (now - before) < BUSY:
+            self._busy = 0
+            return
+        self._busy += 1
+        if self._busy == BUSY_LOOKS:
+            _log.warning("%s has computed without a pause for %.0f minutes", self._name, BUSY_LOOKS * EVERY_S / 60)
+
+    def _watch(self) -> None:
+        while True:
+            sleep(EVERY_S)
+            self.look()
+
+
+def _own_bytes() -> int:
+    """Resident memory without what files back: that is shared, and the kernel's to give and take."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - a look costs what it costs
+        fields = file.read().split()
+    return (int(fields[1]) - int(fields[2])) * resource.getpagesize()
+
+
+def _own_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
