@@ -22,6 +22,8 @@ UID_MAX: Final = 60_000
 MAX_USERS: Final = 2_000
 """More who may log in to one host are a mistake, or not local."""
 _NO_LOGIN: Final = frozenset({"nologin", "false"})
+_THEIRS: Final = frozenset({"host", "job", "key"})
+"""What the types are about that are somebody's: a cron job, a key that opens an account, a host that they know."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -48,7 +50,7 @@ class User(NamedTuple):
         mine: dict[str, Any] = {}
         if isinstance(path, str) and path.startswith("/") and "owner" in fields and host.guards(path):
             mine = {"owner": self.account.name, "group": self.group}
-        elif kind.IDENTITY == "job":
+        elif kind.IDENTITY in _THEIRS and "user" in fields:
             mine = {"user": self.account.name}
         return {**mine, **attributes} if mine else attributes
 

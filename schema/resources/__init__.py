@@ -14,12 +14,15 @@ from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
     "banner",
+    "blockinfile",
     "cron",
     "directory",
     "exec",
     "file",
     "file_line",
     "group",
+    "ini",
+    "hardlink",
     "kernel_module",
     "known_host",
     "limits",
@@ -27,6 +30,7 @@ NAMES: Final = (
     "notice",
     "ntp",
     "package",
+    "replace",
     "service",
     "ssh_key",
     "sudoers",

@@ -13,7 +13,7 @@ from agent.hosts.memory import Node
 from agent.journal import Journal
 from agent.usercrates import MAX_STEPS
 from schema.protocol.reports import Outcome, RunStatus
-from tests.strategies import machines, programs
+from tests.strategies import keys, machines, programs
 from tests.strategies.catalogs import crate, state, usercrate
 from tests.strategies.runs import Fleet, by_id, outcomes
 
@@ -287,6 +287,19 @@ def test_owner_and_group_are_the_users_by_default_and_only_at_home(fleet: Fleet)
     }
     assert at(fleet, "/home/alice")["mode"] == "0700"
     assert "@daily alice tidy" in at(fleet, "/etc/cron.d/vigo-tidy-alice")["content"]
+    assert set(outcomes(fleet.run(desired)).values()) == {"unchanged"}
+
+
+def test_a_key_and_a_known_host_are_the_users_whose_turn_it_is(fleet: Fleet) -> None:
+    resources: list[dict[str, Any]] = [
+        {"name": "key", "type": "ssh_key", "key": keys.ONE},
+        {"name": "git", "type": "known_host", "host": "git", "key": keys.TWO},
+    ]
+    desired = state(usercrate("all", resources, users=["alice"]))
+    assert set(outcomes(fleet.run(desired)).values()) == {"changed"}
+    for name, text in (("authorized_keys", f"{keys.ONE}\n"), ("known_hosts", f"git {keys.TWO}\n")):
+        place = f"/home/alice/.ssh/{name}"
+        assert at(fleet, place) == {"content": text, "mode": "0600", "uid": 1000, "gid": 100}
     assert set(outcomes(fleet.run(desired)).values()) == {"unchanged"}
 
 

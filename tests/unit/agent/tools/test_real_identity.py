@@ -1,9 +1,10 @@
-"""Types about who and where the host is, with the real programs: visudo, in a directory that stands for the machine."""
+"""Types about who and where the host is, with real homes and the real programs: visudo and ssh-keygen."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from agent.hosts import RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
+from tests.strategies import keys
 from tests.strategies.machines import ACCOUNTS
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of root")
 
 
-def converge(host: RealHost, name: str, **spec: object) -> Converged:
+def converge(host: RealHost, name: str, /, **spec: object) -> Converged:
     """Converge; after a change, once more, which must find nothing to do."""
     kind = TYPES[name]
     ready = kind.prepare(kind.spec.model_validate(spec), lambda path: pytest.fail(path))
@@ -63,3 +65,54 @@ def test_visudo_says_what_is_a_rule(host: Programs) -> None:
     assert refused.error.startswith("visudo: exit 1:")
     assert place.read_bytes() == before
     assert [path.name for path in place.parent.iterdir()] == ["deploy"]
+
+
+@as_root
+def test_a_users_key_is_theirs_and_their_links_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("jane:x:61001:61002::/home/jane:/bin/sh\n")
+    home = tmp_path / "home/jane"
+    home.mkdir(parents=True)
+    os.chown(home, 61001, 61002)
+    (tmp_path / "root/.ssh").mkdir(parents=True)
+    host = RealHost(tmp_path)
+    assert converge(host, "ssh_key", user="jane", key=f"{keys.ONE} jane").action == "create"
+    place = home / ".ssh/authorized_keys"
+    assert [(path.stat().st_uid, path.stat().st_mode & 0o777) for path in (place.parent, place)] == [
+        (61001, 0o700),
+        (61001, 0o600),
+    ]
+    for target in ("root/.ssh", "home/joe/.ssh"):
+        shutil.rmtree(place.parent) if not place.parent.is_symlink() else place.parent.unlink()
+        place.parent.symlink_to(tmp_path / target)
+        refused = converge(host, "ssh_key", user="jane", key=keys.ONE)
+        assert refused.outcome is Outcome.FAILED
+        assert "/home/jane/.ssh is a symbolic link" in refused.error
+    assert not any((tmp_path / "root/.ssh").iterdir())
+    place.parent.unlink()
+    place.parent.mkdir()
+    os.chown(place.parent, 61003, 61003)
+    assert "belongs to user 61003" in converge(host, "ssh_key", user="jane", key=keys.ONE).error
+    os.chown(place.parent, 61001, 61002)
+    (tmp_path / "etc/secret").write_text("secret\n")
+    (tmp_path / "etc/secret").chmod(0o600)
+    os.link(tmp_path / "etc/secret", place)
+    assert "hard links" in converge(host, "ssh_key", user="jane", key=keys.ONE).error
+    assert (tmp_path / "etc/secret").read_text() == "secret\n"
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen: apt-get install openssh-client")
+def test_ssh_keygen_finds_the_host_by_its_hash(tmp_path: Path) -> None:
+    host = RealHost(tmp_path)
+    spec = {"host": "[git.example.com]:2222", "key": keys.ONE}
+    assert converge(host, "known_host", **spec, hashed=True).action == "create"
+    place = tmp_path / "etc/ssh/ssh_known_hosts"
+    assert "git" not in place.read_text()
+    argv = ["ssh-keygen", "-F", "[git.example.com]:2222", "-f", str(place)]
+    assert keys.ONE in subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    place.write_text(place.read_text().replace("|1|", "|1|A"))
+    assert subprocess.run(argv, check=False, capture_output=True).returncode == 1
+    argv = ["ssh-keygen", "-H", "-f", str(place)]
+    place.write_text(f"[git.example.com]:2222 {keys.ONE}\n")
+    subprocess.run(argv, check=True, capture_output=True)
+    assert converge(host, "known_host", **spec).outcome is Outcome.UNCHANGED
