@@ -9,7 +9,7 @@ keys it sees the one that it shows to the server, and no other.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -17,6 +17,9 @@ from schema.ids import Sha256
 from schema.protocol.messages import Applied
 from schema.protocol.reports import Wire
 from schema.time import Instant
+
+CONNECTED: Final = "connected"
+"""Behind the trigger of a run: the server is reached as it begins."""
 
 
 class Executor(Protocol):
@@ -35,7 +38,18 @@ class Executor(Protocol):
         ...
 
     def converge(self, trigger: bytes) -> bytes:
-        """`Ran`: make the host what is in force says, for this `Trigger`; the report is in the spool."""
+        """`Ran`: make the host what is in force says, for this `Trigger`; the report is in the spool.
+
+        A space and `CONNECTED` may stand behind the trigger.
+        """
+        ...
+
+    def confirm(self, nothing: bytes) -> bytes:
+        """The server was reached after the last run: what it changed stands. Answers `Standing`."""
+        ...
+
+    def put_back(self, nothing: bytes) -> bytes:
+        """`Ran`: put back what was changed, could cut the host off, and was not confirmed, and report on that."""
         ...
 
     def collect(self, nothing: bytes) -> bytes:
@@ -108,6 +122,8 @@ class Standing(Wire):
     """What a person should look at: damaged state, a full disk."""
     traits: KeptTraits | None = None
     """Of the link's last life."""
+    unconfirmed: Literal["", "connected", "alone"] = ""
+    """Whether a change that could cut the host off waits to be confirmed, and how it was with the server before it."""
 
 
 class Verdict(Wire):
@@ -153,6 +169,8 @@ class Ran(Wire):
     error: str = ""
     missing: list[Sha256] = []
     """Objects that were damaged on disk and must be fetched again."""
+    unconfirmed: Literal["", "connected", "alone"] = ""
+    """See `Standing`."""
 
 
 class Collected(Wire):

@@ -20,6 +20,7 @@ from agent.channel import Channel, Phase
 from agent.effects import (
     Certified,
     CollectTraits,
+    Connect,
     Connected,
     Converge,
     Converged,
@@ -44,6 +45,7 @@ from agent.effects import (
 )
 from agent.gathering import Gathering
 from agent.outbox import Outbox
+from agent.probation import AFTER_START_S, Probation
 from agent.renewal import Renewal
 from agent.schedule import Schedule
 from agent.telling import Telling
@@ -67,6 +69,7 @@ from schema.protocol.messages import (
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
 
 MAX_BAD_FRAMES: Final = 20
+DOUBT: Final = "to see whether the server can still be reached"
 CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA)
 
 
@@ -95,6 +98,7 @@ class Core:
         self._outbox: Final = Outbox()
         self._traits: Final = Telling(kept_traits)
         self._renewal: Final = Renewal(random)
+        self._probation: Final = Probation()
         self._gathering: Gathering | None = None
         self._standing = Standing()
         self._bad_frames = 0
@@ -121,7 +125,7 @@ class Core:
 
     def due(self) -> float:
         """When to send a `Tick` at the latest: monotonic seconds, or infinity."""
-        due = min(self._schedule.due(), self._channel.due())
+        due = min(self._schedule.due(), self._channel.due(), self._probation.due())
         if self.phase is Phase.OPEN:
             gathering = self._gathering.due() if self._gathering else math.inf
             due = min(due, self._outbox.due(), self._renewal.due(), gathering)
@@ -162,12 +166,14 @@ class Core:
                 return []
 
     def _timers(self, now: float) -> list[Effect]:
-        effects = self._channel.wake(now)
+        effects = self._channel.wake(now) + self._probation.wake(now)
+        if Connect() in effects:
+            self._probation.connecting()
         if self.phase is Phase.OPEN:
             effects += self._outbox.wake(now) + self._renewal.wake(now)
             effects += self._gathered(self._gathering.wake(now), now) if self._gathering else []
         if (trigger := self._schedule.begin(now)) is not None:
-            effects.append(Converge(trigger))
+            effects.append(Converge(trigger, connected=self.phase is Phase.OPEN))
             if trigger is Trigger.INTERVAL:
                 self._traits.want()
                 effects.append(CollectTraits())
@@ -180,6 +186,8 @@ class Core:
         self._channel.start(now)
         self._schedule.start(now)
         self._request(Trigger.START, now)
+        if standing.unconfirmed:
+            self._probation.begin(now, reachable=standing.unconfirmed == "connected", window_s=AFTER_START_S)
         problem: list[Effect] = [Log(Level.ERROR, standing.problem)] if standing.problem else []
         return [*problem, CollectTraits()]
 
@@ -209,10 +217,12 @@ class Core:
         if math.isfinite(message.heartbeat_s) and math.isfinite(message.interval_s):
             self._channel.set_heartbeat(message.heartbeat_s)
             self._schedule.set_interval(message.interval_s, now)
+        if self._probation.doubtful:
+            return self._channel.close(DOUBT)
         self._channel.welcomed(now)
         self._renewal.welcomed(message.capabilities)
         effects: list[Effect] = [Log(Level.INFO, "connected"), ServerTime(message.time)]
-        effects += [*self._outbox.opened(), *self._traits.opened(message.capabilities)]
+        effects += [*self._probation.greeted(), *self._outbox.opened(), *self._traits.opened(message.capabilities)]
         if message.target is not None:
             effects.append(_offer(message.target))
         elif self._gathering is not None:
@@ -320,6 +330,9 @@ class Core:
             effects += self._outbox.spooled()
         if ran.changed:
             effects.append(CollectTraits())
+        if ran.unconfirmed:
+            self._probation.begin(now, reachable=ran.unconfirmed == "connected")
+            effects += self._channel.close(DOUBT)
         if ran.missing and self._gathering is None and (applied := self._standing.applied) is not None:
             lacking = Verdict(
                 outcome="incomplete",

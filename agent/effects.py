@@ -156,6 +156,16 @@ class Converge(NamedTuple):
     """Begin a run; answered by `Converged`."""
 
     trigger: Trigger
+    connected: bool = False
+    """Whether the server is reached as it begins."""
+
+
+class Confirm(NamedTuple):
+    """The server was reached after what was changed last."""
+
+
+class PutBack(NamedTuple):
+    """Put back what was changed last and could cut the host off; answered by `Converged`."""
 
 
 class CollectTraits(NamedTuple):
@@ -222,6 +232,8 @@ Effect = (
     | Store
     | Fetch
     | Converge
+    | Confirm
+    | PutBack
     | CollectTraits
     | ReadReports
     | ForgetReport

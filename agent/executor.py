@@ -7,16 +7,18 @@ see `agent.boundary` for what the link may ask. It has no clock, network or sche
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from agent import converge, desired, keys
+from agent import converge, desired, keys, reverting
 from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
 from agent.boundary import (
+    CONNECTED,
     Collected,
     Installed,
     KeptTraits,
@@ -30,16 +32,20 @@ from agent.boundary import (
     Verdict,
 )
 from agent.desired import Desired, DesiredUnreadable
+from agent.fights import Fights
 from agent.hosts import Host
 from agent.journal import Journal
 from agent.objects import ObjectMissing, ObjectStore
+from agent.reporting import fitting
 from agent.spool import Spool
 from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
+from agent.undo import Restored, Undo
+from agent.witness import KernelWitness
 from schema.errors import Fault
 from schema.ids import new_id, sha256
-from schema.protocol.messages import MAX_FRAME_BYTES, Traits
+from schema.protocol.messages import Traits
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger
 from schema.time import Clock
 
@@ -49,7 +55,6 @@ if TYPE_CHECKING:
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
 PLACE_DIGITS: Final = 20
-MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 1024
 
 _log: Final = logging.getLogger("vigo.executor")
 
@@ -84,8 +89,12 @@ class LocalExecutor:
         self.spool: Final = Spool(state.file("spool"))
         self._objects: Final = ObjectStore(state.file("objects"))
         self._journal: Final = Journal(state.path)
+        self._undo: Final = Undo(state.path)
+        self._fights: Final = Fights(clock.monotonic, KernelWitness(Path(self.identity.root)))
         self._traits: Final = Collector(traits_host)
         self._lock: Final = Lock()
+        self._touched: set[str] | None = set()
+        """Managed paths that changed since the last run; None: nobody knows which."""
         self._wanted: dict[str, int] = {}
         self._absent: set[str] = set()
         self._desired: tuple[str, Desired] | None = None
@@ -126,6 +135,7 @@ class LocalExecutor:
             dropped_reports=self.spool.dropped,
             problem="; ".join(filter(None, (self.problem, self.spool.problem))),
             traits=self._state.read_model("traits.json", KeptTraits),
+            unconfirmed=self._undo.doubt(),
         )
         return _encoded(standing)
 
@@ -180,13 +190,30 @@ class LocalExecutor:
 
     def converge(self, trigger: bytes) -> bytes:
         """See `Executor`."""
+        word, _, how = trigger.decode("ascii", "replace").partition(" ")
         try:
-            return _encoded(self._ran(Trigger(trigger.decode("ascii", "replace"))))
+            reason = Trigger(word)
         except ValueError as error:
             return _encoded(Ran(status=RunStatus.FAILED, error=f"no reason to run: {error}"))
+        self._undo.connected = how == CONNECTED
+        return self._concluded(lambda: self._ran(reason))
+
+    def confirm(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+        try:
+            self._undo.confirm(self._undo.unconfirmed())
         except OSError as error:
-            _log.exception("a run could not be concluded")
-            return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
+            _log.error("the last change stays unconfirmed: %s", error.strerror or error)
+        return self.standing()
+
+    def put_back(self, _: bytes = b"") -> bytes:
+        """See `Executor`."""
+
+        def act() -> Ran:
+            names = reverting.unconfirmed(self._undo, self._host, self._journal)
+            return self._ran(Trigger.REVERT, then=lambda desired: reverting.reread(desired, names))
+
+        return self._concluded(act)
 
     def collect(self, _: bytes = b"") -> bytes:
         """See `Executor`."""
@@ -254,10 +281,13 @@ class LocalExecutor:
 
     # runs
 
-    def run(self, trigger: Trigger, *, dry_run: bool = False) -> Report | None:
+    def run(self, trigger: Trigger, *, dry_run: bool = False, touched: frozenset[str] | None = None) -> Report | None:
         """Converge to what is in force, or say what that would change; None when nothing is. Nothing is spooled.
 
         A target that cannot be read, and a fault of our own, is a run that failed: the report says why.
+
+        Args:
+            touched: see `agent.converge`.
         """
         accepted = self.held
         if accepted is None:
@@ -265,7 +295,7 @@ class LocalExecutor:
         self._absent.clear()
         started = self._clock.now()
         try:
-            return self._converged(accepted, trigger, dry_run=dry_run)
+            return self._converged(accepted, trigger, dry_run=dry_run, touched=touched)
         except (LookupError, DesiredUnreadable) as error:
             problem = f"what is in force cannot be read: {error}"
         except Exception as error:  # noqa: BLE001 - the agent goes on, whatever a run came upon
@@ -285,13 +315,15 @@ class LocalExecutor:
 
     def keep(self, report: Report) -> None:
         """Put a report into the spool, and what `status` shows of it into the state."""
-        self.spool.put(report.id, _fitting(report))
+        self.spool.put(report.id, fitting(report))
         try:
             self._state.write_model("last-run.json", LastRun.of(report), synced=False)
         except OSError as error:
             _log.warning("the last run is not shown by status: %s", error.strerror or error)
 
-    def _converged(self, accepted: Accepted, trigger: Trigger, *, dry_run: bool) -> Report:
+    def _converged(
+        self, accepted: Accepted, trigger: Trigger, *, dry_run: bool, touched: frozenset[str] | None
+    ) -> Report:
         return converge.run(
             self._read(accepted),
             self._host,
@@ -301,12 +333,53 @@ class LocalExecutor:
             ids=self._ids,
             clock=self._clock,
             dry_run=dry_run,
+            undo=self._undo,
+            fights=self._fights,
+            touched=touched,
         )
 
-    def _ran(self, trigger: Trigger) -> Ran:
-        report = self.run(trigger)
+    def touch(self, paths: frozenset[str] | None) -> None:
+        """These managed paths have changed, by another hand than ours; None: some have, nobody knows which."""
+        with self._lock:
+            self._touched = None if paths is None or self._touched is None else self._touched | paths
+
+    def undo(self, run: str, *, force: bool = False) -> list[Restored]:
+        """Put back what a run replaced, and hold it. Converge afterwards, so that what runs follows.
+
+        Raises:
+            LookupError: nothing is known of such a run.
+            OSError: it could not be written down that this is to stay so.
+        """
+        record = self._undo.read(run)
+        if record is None:
+            raise LookupError(run)
+        self._undo.confirm([run])
+        return reverting.revert(self._undo, record, self._host, self._journal, why=reverting.UNDONE, force=force)
+
+    def release(self, names: Iterable[str]) -> list[str]:
+        """Let these resources be applied again, all that are held where none is named; those that were held."""
+        held = [name for name in names if name in self._journal.holds] or ([] if names else list(self._journal.holds))
+        for name in held:
+            self._journal.release(name)
+        self._journal.flush()
+        return held
+
+    def _concluded(self, act: Callable[[], Ran]) -> bytes:
+        try:
+            return _encoded(act())
+        except OSError as error:
+            _log.exception("a run could not be concluded")
+            return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
+
+    def _ran(self, trigger: Trigger, *, then: Callable[[Desired], None] | None = None) -> Ran:
+        with self._lock:
+            touched, self._touched = self._touched, set()
+        only = frozenset(touched) if touched and trigger is Trigger.DRIFT else None
+        report = self.run(trigger, touched=only)
         if report is None:
             return Ran()
+        if then is not None and self._desired is not None:
+            then(self._desired[1])
         changed = sum(each.outcome is Outcome.CHANGED for each in report.resources)
         failed = sum(each.outcome is Outcome.FAILED for each in report.resources)
         told = trigger is not Trigger.DRIFT or not self._same(report)
@@ -323,6 +396,7 @@ class LocalExecutor:
             failed=failed,
             error=report.error,
             missing=self._mend(),
+            unconfirmed=self._undo.doubt(),
         )
 
     def _same(self, report: Report) -> bool:
@@ -397,24 +471,6 @@ def _notable(outcome: Outcome) -> bool:
 
 def _gist(report: Report) -> tuple[object, ...]:
     return report.assignment_sha256, report.status, report.error, report.stale
-
-
-def _fitting(report: Report) -> bytes:
-    """The report as JSON, without its texts where it would not fit a frame with them."""
-    data = report.model_dump_json().encode()
-    if len(data) <= MAX_REPORT_BYTES:
-        return data
-    bare = [each.model_copy(update={"diff": "", "reason": "", "error": each.error[:80]}) for each in report.resources]
-    note = f"diffs and reasons are left out: the report had {len(data)} bytes; {report.error}"[:MAX_MESSAGE_CHARS]
-    data = report.model_copy(update={"resources": bare, "error": note}).model_dump_json().encode()
-    if len(data) <= MAX_REPORT_BYTES:
-        return data
-    notable = [each for each in bare if _notable(each.outcome)]
-    for few in (notable, notable[: len(notable) // 16], []):
-        data = report.model_copy(update={"resources": few, "error": note}).model_dump_json().encode()
-        if len(data) <= MAX_REPORT_BYTES:
-            break
-    return data
 
 
 def _place(text: bytes) -> int:

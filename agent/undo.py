@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from agent import durable, origins
 from agent.hosts import Account, Host, HostFault, Kind
@@ -90,10 +90,12 @@ class Undo:
 
     def __init__(self, state: Path | None) -> None:
         self._directory: Final = None if state is None else state / DIRECTORY
+        self.connected = False
+        """Whether the server is reached as the next run begins."""
 
     def begin(self, run: str, commit: str, at: int) -> Recorder:
         """Record a run; nothing is written until it changes something."""
-        return Recorder(self._directory, Record(run, commit, at))
+        return Recorder(self._directory, Record(run, commit, at), connected=self.connected)
 
     def runs(self) -> list[Record]:
         """All that is recorded, the newest first; what cannot be read is left out."""
@@ -120,6 +122,13 @@ class Undo:
         directory = self._directory
         return [name for name in self._names() if (directory / name / UNCONFIRMED).exists()]
 
+    def doubt(self) -> Literal["", "connected", "alone"]:
+        """Whether any run waits to be confirmed, and whether the server was reached when the first of them began."""
+        runs = self.unconfirmed()
+        if not runs or self._directory is None:
+            return ""
+        return "connected" if durable.read(self._directory / runs[-1] / UNCONFIRMED, 1) else "alone"
+
     def confirm(self, runs: Iterable[str]) -> None:
         """The server was reached after these."""
         if self._directory is not None:
@@ -136,10 +145,11 @@ class Undo:
 class Recorder:
     """Takes down what one run is about to replace. `through` is the host to change things through."""
 
-    def __init__(self, directory: Path | None, record: Record) -> None:
+    def __init__(self, directory: Path | None, record: Record, *, connected: bool = False) -> None:
         self._all: Final = directory
         self._directory: Final = None if directory is None else directory / record.run
         self._record: Final = record
+        self._connected: Final = connected
         self._seen: Final[set[Key]] = set()
         self._file: int | None = None
         self._bytes = 0
@@ -158,7 +168,7 @@ class Recorder:
         try:
             self._append([{"r": list(change[:4]), "n": list(change.acts)}])
             if change.risky:
-                durable.write(self._directory / UNCONFIRMED, b"")
+                durable.write(self._directory / UNCONFIRMED, b"1" if self._connected else b"")
         except OSError as error:
             if change.risky:
                 raise

@@ -32,6 +32,39 @@ _BUFFER_BYTES: Final = 4096
 _log: Final = logging.getLogger("vigo.witness")
 
 
+class KernelWitness:
+    """See `agent.fights.Witness`: asks the kernel from the first path on; sees nobody where it may not ask.
+
+    Args:
+        root: what stands for `/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root: Final = str(root).rstrip("/")
+        self._asked: FanotifyWitness | None = None
+        self._blind = False
+
+    def attend(self, path: str) -> None:
+        """See `Witness`."""
+        if self._asked is None and not self._blind:
+            try:
+                self._asked = FanotifyWitness()
+            except OSError as error:
+                self._blind = True
+                _log.info("who fights over %s is not seen: %s", path, error.strerror or error)
+        if self._asked is not None:
+            self._asked.attend(self._root + path)
+
+    def seen(self, path: str) -> str:
+        """See `Witness`."""
+        return "" if self._asked is None else self._asked.seen(self._root + path)
+
+    def dismiss(self, path: str) -> None:
+        """See `Witness`."""
+        if self._asked is not None:
+            self._asked.dismiss(self._root + path)
+
+
 class FanotifyWitness:
     """See `agent.fights.Witness`. Watches the directory of each path: what is written there and renamed counts too.
 

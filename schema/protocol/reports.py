@@ -34,6 +34,7 @@ class Trigger(StrEnum):
     INTERVAL = "interval"  # the full check, a safety net
     START = "start"  # the agent started
     ONCE = "once"  # `vigo-agent once`
+    REVERT = "revert"  # what could have cut the host off, or what an operator undid, was put back
 
 
 class RunStatus(StrEnum):

@@ -234,7 +234,7 @@ def test_a_target_crosses_to_the_executor_with_its_signed_text_untouched() -> No
 def test_an_accepted_target_is_converged_to_and_named_in_the_next_hello() -> None:
     driver = Driver()
     driver.open(target=TARGET)
-    assert fx.Converge(Trigger.APPLY) in driver.do(verdict("accepted", applied=applied()))
+    assert fx.Converge(Trigger.APPLY, connected=True) in driver.do(verdict("accepted", applied=applied()))
     driver.do(fx.Disconnected("gone"))
     driver.wait()
     (hello,) = sent(driver.do(fx.Connected()))
@@ -375,7 +375,7 @@ def test_objects_damaged_on_disk_are_fetched_and_what_is_in_force_applied_again(
     driver.open(heartbeat_s=3600)
     (need,) = sent(driver.do(fx.Converged(Ran(status="failed", failed=1, missing=DIGESTS[:1]))))
     assert need.sha256 == DIGESTS[:1]
-    assert fx.Converge(Trigger.APPLY) in driver.do(fx.ObjectStored(Stored(sha256=DIGESTS[0], ok=True)))
+    assert fx.Converge(Trigger.APPLY, connected=True) in driver.do(fx.ObjectStored(Stored(sha256=DIGESTS[0], ok=True)))
 
 
 # reports
@@ -521,7 +521,7 @@ def test_volatile_traits_go_with_each_full_check() -> None:
     driver.open(heartbeat_s=3600, interval_s=600)
     driver.do(collected("2", "a"))
     effects: list[fx.Effect] = []
-    while fx.Converge(Trigger.INTERVAL) not in effects:
+    while fx.Converge(Trigger.INTERVAL, connected=True) not in effects:
         effects = driver.wait()
     assert fx.CollectTraits() in effects
     assert len(sent(driver.do(collected("3", "a")))) == 1
@@ -536,7 +536,7 @@ def test_runs_come_one_at_a_time_and_a_new_target_goes_next() -> None:
     driver.open(target=TARGET)
     assert "Converge" not in kinds(driver.do(fx.Drifted()))  # the run at the start is under way
     assert "Converge" not in kinds(driver.do(verdict("accepted", applied=applied())))
-    assert fx.Converge(Trigger.APPLY) in driver.do(fx.Converged(Ran(status="converged", changed=1)))
+    assert fx.Converge(Trigger.APPLY, connected=True) in driver.do(fx.Converged(Ran(status="converged", changed=1)))
     assert "Converge" not in kinds(driver.do(fx.Converged(Ran(status="converged"))))  # it served the drift as well
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Verdict
-from agent.executor import MAX_REPORT_BYTES, LocalExecutor
+from agent.executor import LocalExecutor
 from agent.hosts import RealHost
+from agent.reporting import MAX_REPORT_BYTES
 from agent.state import State
 from schema.protocol.messages import Traits
 from schema.protocol.reports import MAX_DIFF_CHARS, Outcome, Report, ResourceReport, RunStatus, Trigger
