@@ -1,7 +1,7 @@
 """A part of a file that others own: read the whole, put the whole back at once with the part changed.
 
-Mode, owner and extended attributes stay as they are; a symbolic link in the place of the file is refused, never followed.
-The one writer of all types that change a part: file_line, blockinfile, replace, ini, json_file, yaml_file, toml_file.
+Mode, owner and extended attributes stay as they are; a symbolic link in its place is refused, never followed. The one
+writer of all types that change a part: file_line, blockinfile, replace, ini, json_file, yaml_file, toml_file.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.hosts import Host, Kind, MemoryHost, RealHost
+from agent.hosts.host import MANAGED
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
@@ -38,6 +39,7 @@ def prepared(name: str, spec: dict[str, Any]) -> Any:
 def converge(name: str, host: Host, ready: Any, *, dry_run: bool = False) -> Converged:
     """As the engine does: with nothing remembered from before."""
     host.memo.clear()
+    host.memo[MANAGED] = frozenset
     result: Converged = TYPES[name].converge(host, ready, dry_run=dry_run)
     return result
 
@@ -182,10 +184,16 @@ class Noting(MemoryHost):
 
 def plant(root: Path, memory: MemoryHost) -> None:
     """The same paths in a real directory."""
+    names: dict[int, Path] = {}
     for path, node in sorted(memory.nodes.items()):
         real = root / path[1:]
         if path == "/":
             continue
+        if node.inode in names:
+            real.hardlink_to(names[node.inode])
+            continue
+        if node.inode:
+            names[node.inode] = real
         if node.kind is Kind.DIRECTORY:
             real.mkdir()
         elif node.kind is Kind.SYMLINK:
@@ -198,6 +206,9 @@ def plant(root: Path, memory: MemoryHost) -> None:
         if os.geteuid() == 0:
             os.chown(real, node.uid, node.gid)
         real.chmod(node.mode)
+        for attribute, value in node.attributes.items():
+            if os.geteuid() == 0 or not attribute.startswith("security."):
+                os.setxattr(real, attribute, value)
 
 
 def tree(root: Path, *, owners: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.hosts import Kind, MemoryHost
@@ -17,14 +18,19 @@ ACCOUNTS = {
 
 
 def machine(paths: Mapping[str, Any], programs: Mapping[str, Program] | None = None, **options: Any) -> MemoryHost:
-    """A host with these paths: text, or {content, mode, uid, gid}, {link}, {directory: true}, {special: true}.
+    """A host with these paths: text, or {content, mode, uid, gid}, {link}, {directory: true}, {special: true},
+    {same_as: PATH} for another name of a file; {attributes: {name: bytes}} of a file or directory beside the rest.
 
     Parents are made; /etc/passwd and /etc/group know root and web unless given (None: they are not there).
     """
     host = MemoryHost(programs, **options)
-    for path, value in {**ACCOUNTS, **paths}.items():
-        if value is not None:
+    given = {**ACCOUNTS, **paths}
+    for path, value in given.items():
+        if value is not None and not _is_second(value):
             _plant(host, path, value)
+    for number, (path, value) in enumerate(given.items(), 1):
+        if _is_second(value):
+            host.nodes[value["same_as"]] = host.nodes[path] = replace(host.nodes[value["same_as"]], inode=number)
     return host
 
 
@@ -58,6 +64,10 @@ def sources(content: Mapping[str, str | bytes]) -> Sources:
     return load
 
 
+def _is_second(value: Any) -> bool:
+    return isinstance(value, dict) and "same_as" in value
+
+
 def _plant(host: MemoryHost, path: str, value: Any) -> None:
     parent = ""
     for part in path.split("/")[1:-1]:
@@ -66,13 +76,14 @@ def _plant(host: MemoryHost, path: str, value: Any) -> None:
     if isinstance(value, str | bytes):
         value = {"content": value}
     ids = {"uid": value.get("uid", 0), "gid": value.get("gid", 0)}
+    more = {"attributes": value.get("attributes", {})}
     if "link" in value:
         host.nodes[path] = Node(Kind.SYMLINK, 0o777, target=value["link"])
     elif value.get("directory"):
-        host.nodes[path] = Node(Kind.DIRECTORY, int(value.get("mode", "0755"), 8), **ids)
+        host.nodes[path] = Node(Kind.DIRECTORY, int(value.get("mode", "0755"), 8), **ids, **more)
     elif value.get("special"):
         host.nodes[path] = Node(Kind.OTHER, 0o600)
     else:
         content = value["content"]
         data = content.encode() if isinstance(content, str) else content
-        host.nodes[path] = Node(Kind.FILE, int(value.get("mode", "0644"), 8), data=data, **ids)
+        host.nodes[path] = Node(Kind.FILE, int(value.get("mode", "0644"), 8), data=data, **ids, **more)
