@@ -1,4 +1,4 @@
-"""A service of the host's init system, which is systemd. See `ServiceSpec`."""
+"""A service of the host's init system: systemd, OpenRC or sysvinit. See `ServiceSpec`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.hosts import Host
+from agent.hosts.host import forget
 from agent.resources.types import Change, ResourceFailed, ResourceType
-from agent.tools import systemctl
+from agent.tools import init_system
+from agent.tools.init_system import InitSystem
 from agent.tools.systemctl import Unit
 from schema.resources.service import ServiceSpec
 
@@ -16,11 +18,12 @@ _STOPPED: Final = frozenset({"inactive", "failed"})
 _ENABLED: Final = frozenset({"enabled", "alias"})
 _NEITHER: Final = frozenset({"static", "indirect", "generated", "transient"})
 """Started by something else: such a unit has nothing that could be enabled or disabled."""
+_VERBS: Final = {"running": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload-or-restart"}
 _SUFFIXES: Final = (".service", ".socket", ".timer", ".path", ".mount", ".target")
 
 
 class ServiceState(NamedTuple):
-    """The unit as systemd sees it."""
+    """The unit as the init system sees it."""
 
     unit: Unit
     note: str = ""
@@ -28,7 +31,8 @@ class ServiceState(NamedTuple):
 
 def check(host: Host, spec: ServiceSpec) -> ServiceState:
     """See `ResourceType`."""
-    found = systemctl.unit(host, unit_name(spec))
+    init = _init(host)
+    found = init.unit(host, unit_name(spec, init))
     unmanaged = spec.enabled is not None and found.file in _NEITHER
     return ServiceState(found, f"a {found.file} unit is neither enabled nor disabled" if unmanaged else "")
 
@@ -37,6 +41,8 @@ def diff(spec: ServiceSpec, state: ServiceState) -> Sequence[Change]:
     """See `ResourceType`."""
     active, file = state.unit.active, state.unit.file
     found = []
+    if spec.masked is not None and spec.masked != file.startswith("masked"):
+        found.append(Change("masked", _yes(not spec.masked), _yes(spec.masked)))
     if spec.enabled is True and file not in _ENABLED | _NEITHER:
         found.append(Change("enabled", file or "no", "yes"))
     if spec.enabled is False and file in (*_ENABLED, "enabled-runtime"):
@@ -55,26 +61,31 @@ def diff(spec: ServiceSpec, state: ServiceState) -> Sequence[Change]:
 
 def apply(host: Host, spec: ServiceSpec, state: ServiceState) -> None:
     """See `ResourceType`."""
-    name, unit = unit_name(spec), state.unit
-    if unit.load == "not-found":
+    init = _init(host)
+    name, unit = unit_name(spec, init), state.unit
+    if unit.load == "not-found" and not spec.masked:  # what is not there yet can be masked
         raise ResourceFailed(f"there is no unit {name} on this host")
+    if unit.active == "unknown" and spec.state in ("running", "stopped"):
+        raise ResourceFailed(f"whether {name} runs is not known: its script has no status")
     if unit.outdated:
-        systemctl.act(host, "daemon-reload")
+        init.act(host, "daemon-reload")
     fields = {change.field for change in diff(spec, state)}
+    if "masked" in fields:
+        init.act(host, "mask" if spec.masked else "unmask", name)
+        forget(host)
+        fields = {change.field for change in diff(spec, check(host, spec))}
     if "enabled" in fields:
-        systemctl.act(host, "enable" if spec.enabled else "disable", name)
+        init.act(host, "enable" if spec.enabled else "disable", name)
     if "state" in fields:
-        assert spec.state is not None
-        verb = {"running": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload-or-restart"}[
-            spec.state
-        ]
-        systemctl.act(host, verb, name)
+        init.act(host, _VERBS[spec.state or "running"], name)
 
 
 def action(spec: ServiceSpec, state: ServiceState) -> str:
     """See `ResourceType`."""
     fields = {change.field for change in diff(spec, state)}
     if "state" not in fields:
+        if "enabled" not in fields:
+            return "mask" if spec.masked else "unmask"
         return "enable" if spec.enabled else "disable"
     return {"running": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}[
         spec.state or "running"
@@ -88,17 +99,22 @@ def is_act(spec: ServiceSpec) -> bool:
 
 def unsupported(host: Host) -> str | None:
     """See `ResourceType`."""
-    return None if systemctl.booted(host) else "needs systemd, which does not run this host"
+    if host.confined or init_system.of(host) is None:
+        return "needs systemd, OpenRC or sysvinit, none of which runs this host"
+    return None
 
 
 def prefetch(host: Host, specs: Sequence[ServiceSpec]) -> None:
     """All units of the catalog in one call."""
-    systemctl.load(host, [unit_name(spec) for spec in specs])
+    init = _init(host)
+    init.load(host, [unit_name(spec, init) for spec in specs])
 
 
-def unit_name(spec: ServiceSpec) -> str:
-    """The unit's whole name: a service, where no other kind is named."""
-    return spec.service if spec.service.endswith(_SUFFIXES) else f"{spec.service}.service"
+def unit_name(spec: ServiceSpec, init: InitSystem) -> str:
+    """The service's whole name; for systemd a service, where no other kind is named."""
+    if not init.SUFFIX:
+        return spec.service.removesuffix(".service")
+    return spec.service if spec.service.endswith(_SUFFIXES) else f"{spec.service}{init.SUFFIX}"
 
 
 SERVICE: Final = ResourceType(
@@ -112,3 +128,14 @@ SERVICE: Final = ResourceType(
     prefetch=prefetch,
     of_machine=True,
 )
+
+
+def _init(host: Host) -> InitSystem:
+    found = init_system.of(host)
+    if found is None:
+        raise ResourceFailed("no init system runs this host")
+    return found
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - of one value
+    return "yes" if value else "no"

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from agent.hosts import Host, HostFault, Kind
 
 TIMEOUT_S: Final = 300.0
+SUFFIX: Final = ".service"
 _MEMO: Final = "systemctl"
 _PROPERTIES: Final = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
 _PER_CALL: Final = 200

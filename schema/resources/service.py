@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schema.resources.base import ResourceSpec
 
 
 class ServiceSpec(ResourceSpec):
-    """One service unit. `restarted` and `reloaded` are acts, not states: such a resource runs only when notified."""
+    """One service, of systemd, OpenRC or sysvinit.
+
+    `restarted` and `reloaded` are acts, not states: such a resource runs only when notified.
+    """
 
     IDENTITY: ClassVar[str] = "service"
 
@@ -19,6 +22,14 @@ class ServiceSpec(ResourceSpec):
     state: Literal["running", "stopped", "restarted", "reloaded"] | None = None
     enabled: bool | None = None
     """Whether it starts with the host; left as it is when not given."""
+    masked: bool | None = None
+    """systemd: whether nothing at all can start it. Masking does not stop it: `state: stopped` does."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.masked and (self.enabled or self.state in ("running", "restarted", "reloaded")):
+            raise ValueError("what is masked can neither run nor start with the host")
+        return self
 
     @classmethod
     def notify_only(cls, attributes: Mapping[str, Any]) -> bool:

@@ -161,4 +161,4 @@ def test_a_service_without_systemd_is_skipped_with_the_reason(tmp_path: Path) ->
     root = RealHost("/")
     reason = TYPES["service"].skipped(root)
     booted = Path("/run/systemd/system").is_dir()
-    assert reason == (None if booted else "needs systemd, which does not run this host")
+    assert reason == (None if booted else "needs systemd, OpenRC or sysvinit, none of which runs this host")
