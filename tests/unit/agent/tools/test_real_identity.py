@@ -1,10 +1,12 @@
-"""Types about who and where the host is, with real homes and the real programs: visudo and ssh-keygen."""
+"""Types about who and where the host is, with real homes and the real programs: visudo, ssh-keygen, the kernel."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,45 @@ def test_ssh_keygen_finds_the_host_by_its_hash(tmp_path: Path) -> None:
     place.write_text(f"[git.example.com]:2222 {keys.ONE}\n")
     subprocess.run(argv, check=True, capture_output=True)
     assert converge(host, "known_host", **spec).outcome is Outcome.UNCHANGED
+
+
+_IN_A_NAMESPACE = """
+import socket, sys
+from pathlib import Path
+from agent.hosts import RealHost
+from agent.resources import TYPES
+
+class Both(RealHost):
+    machine = RealHost(Path("/"))
+
+    def read(self, path, **options):
+        return self.machine.read(path, **options) if path.startswith("/proc") else super().read(path, **options)
+
+    def poke(self, path, data):
+        self.machine.poke(path, data)
+
+host = Both(Path(sys.argv[1]))
+host.confined = False
+kind = TYPES["hostname"]
+spec = kind.spec.model_validate({"hostname": "web01.example.com"})
+for _ in range(2):
+    host.memo.clear()
+    result = kind.converge(host, spec, dry_run=False)
+    print(result.outcome, result.error, socket.gethostname())
+"""
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare: apt-get install util-linux")
+def test_the_kernel_is_told_the_name_in_a_namespace_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 debian\n")
+    before = socket.gethostname()
+    argv = ["unshare", "--uts", sys.executable, "-c", _IN_A_NAMESPACE, str(tmp_path)]
+    if subprocess.run(["unshare", "--uts", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to make a UTS namespace")
+    ran = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[4])
+    assert ran.stdout == "changed  web01.example.com\nunchanged  web01.example.com\n"
+    assert (tmp_path / "etc/hostname").read_text() == "web01.example.com\n"
+    assert "127.0.1.1\tweb01.example.com web01\n" in (tmp_path / "etc/hosts").read_text()
+    assert socket.gethostname() == before
