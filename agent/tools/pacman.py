@@ -100,7 +100,7 @@ def _installed(host: Host) -> Mapping[str, str]:
     known: dict[str, str] | None = host.memo.get(_MEMO)
     if known is None:
         ran = host.run(["pacman", "--query"])
-        if ran.code != 0 and ran.stderr.strip():
+        if ran.code != 0 and b"error:" in ran.stderr:  # 1: nothing is installed
             raise HostFault(f"pacman --query: {ran.complaint}")
         pairs = (line.split(" ") for line in ran.text.splitlines())
         known = host.memo[_MEMO] = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

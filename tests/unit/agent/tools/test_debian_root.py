@@ -1,0 +1,108 @@
+"""Packages in a Debian of their own, by its apt and dpkg: from the first to the last, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.resources import TYPES
+from agent.resources.types import Converged
+from schema.protocol.reports import Outcome
+from tests import roots
+from tests.factories import repositories
+from tests.roots import Rooted
+
+pytestmark = [roots.needs_debian, roots.lacking("dpkg-deb")]
+
+LOCK = "--option=DPkg::Lock::Timeout=120"
+FAILING = "#!/bin/sh\n[ ! -e /broken ]\n"
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = roots.debian(tmp_path_factory.mktemp("roots"))
+    repositories.debs(root / "srv/repo", [(name, version) for name in ("tiny", "small") for version in ("1.0", "2.0")])
+    repositories.debs(root / "srv/fragile", [("fragile", "1.0")], {"postinst": FAILING})
+    lines = [f"deb [trusted=yes] file:/srv/{name} ./\n" for name in ("repo", "fragile")]
+    (root / "etc/apt/sources.list").write_text("".join(lines))
+    return root
+
+
+@pytest.fixture
+def host(debian: Path) -> Iterator[Rooted]:
+    host = Rooted(debian)
+    yield host
+    converge(host, package=["tiny", "small", "fragile"], state="purged")
+    host.close()
+
+
+def converge(host: Rooted, type_: str = "package", **spec: Any) -> Converged:
+    """Dry run, converge, converge again: the first result, after which the second must find nothing to do."""
+    kind = TYPES[type_]
+    assert kind.skipped(host) is None
+    ready = kind.prepare(kind.spec.model_validate(spec), lambda path: pytest.fail(path))
+    host.memo.clear()
+    shown: Converged = kind.converge(host, ready, dry_run=True)
+    host.memo.clear()
+    host.runs.clear()
+    result: Converged = kind.converge(host, ready, dry_run=False)
+    if result.outcome is not Outcome.FAILED:
+        assert shown == result
+        assert kind.converge(host, ready, dry_run=False).outcome is Outcome.UNCHANGED
+    return result
+
+
+def test_packages_from_the_beginning_to_the_end(host: Rooted) -> None:
+    first = converge(host, package=["tiny", "small"])  # the lists are empty: they are fetched
+    assert (first.outcome, first.error) == (Outcome.CHANGED, "")
+    assert first.diff == "state of tiny: not-installed → present\nstate of small: not-installed → present"
+    assert [run[-4:] for run in host.runs if "install" in run][-1] == ["install", "--", "tiny", "small"]
+    pinned = converge(host, package="tiny", version="1.0", hold=True)
+    assert (pinned.action, pinned.diff) == ("update", "version: 2.0 → 1.0\nhold: not held → held")
+    latest = converge(host, package=["tiny", "small"], state="latest")
+    assert (latest.outcome, latest.reason) == (Outcome.UNCHANGED, "held on the host, so not upgraded: tiny")
+    assert "Held packages were changed" in converge(host, package="tiny", version="2.0").error
+    assert (
+        converge(host, package="tiny", state="latest", hold=False).diff == "version: 1.0 → 2.0\nhold: held → not held"
+    )
+    conf = host.root / "etc/tiny.conf"
+    conf.write_text("changed by hand\n")
+    assert converge(host, package="tiny", version="1.0").diff == "version: 2.0 → 1.0"
+    assert conf.read_text() == "changed by hand\n"  # and nobody was asked
+    assert converge(host, package="tiny", state="absent").action == "remove"
+    assert conf.exists()
+    assert converge(host, package=["tiny", "small"], state="purged").outcome is Outcome.CHANGED
+    assert not conf.exists()
+
+
+def test_of_several_that_cannot_all_be_had_none_is_installed(host: Rooted) -> None:
+    failed = converge(host, package=["tiny", "ghost"])
+    assert "Unable to locate package ghost" in failed.error
+    assert converge(host, package="tiny", state="absent").outcome is Outcome.UNCHANGED
+
+
+def test_what_an_interrupted_dpkg_left_is_finished_by_the_next_run(host: Rooted) -> None:
+    broken = host.root / "broken"
+    broken.touch()
+    assert converge(host, package="fragile").outcome is Outcome.FAILED
+    broken.unlink()
+    result = converge(host, package="fragile")
+    assert (result.outcome, result.diff) == (Outcome.CHANGED, "state: half-configured → present")
+
+
+def test_a_lock_is_waited_for_and_then_complained_of(host: Rooted) -> None:
+    with (host.root / "var/lib/dpkg/lock-frontend").open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        host.instead = {LOCK: LOCK.replace("120", "1")}
+        failed = converge(host, package="tiny")
+        assert "lock (/var/lib/dpkg/lock-frontend), is another process using it?" in failed.error
+        host.instead = {}
+        released = threading.Timer(1.0, file.close)
+        released.start()
+        assert converge(host, package="tiny").error == ""
+        released.join()
