@@ -8,16 +8,11 @@ from typing import Final, NamedTuple
 from agent.hosts import Host
 from agent.hosts.host import forget
 from agent.resources.types import Change, ResourceFailed, ResourceType
-from agent.tools import init_system
+from agent.tools import init_system, units
 from agent.tools.init_system import InitSystem
 from agent.tools.systemctl import Unit
 from schema.resources.service import ServiceSpec
 
-_RUNNING: Final = frozenset({"active", "reloading"})
-_STOPPED: Final = frozenset({"inactive", "failed"})
-_ENABLED: Final = frozenset({"enabled", "alias"})
-_NEITHER: Final = frozenset({"static", "indirect", "generated", "transient"})
-"""Started by something else: such a unit has nothing that could be enabled or disabled."""
 _VERBS: Final = {"running": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload-or-restart"}
 _SUFFIXES: Final = (".service", ".socket", ".timer", ".path", ".mount", ".target")
 
@@ -33,7 +28,7 @@ def check(host: Host, spec: ServiceSpec) -> ServiceState:
     """See `ResourceType`."""
     init = _init(host)
     found = init.unit(host, unit_name(spec, init))
-    unmanaged = spec.enabled is not None and found.file in _NEITHER
+    unmanaged = spec.enabled is not None and found.file in units.NEITHER
     return ServiceState(found, f"a {found.file} unit is neither enabled nor disabled" if unmanaged else "")
 
 
@@ -43,16 +38,16 @@ def diff(spec: ServiceSpec, state: ServiceState) -> Sequence[Change]:
     found = []
     if spec.masked is not None and spec.masked != file.startswith("masked"):
         found.append(Change("masked", _yes(not spec.masked), _yes(spec.masked)))
-    if spec.enabled is True and file not in _ENABLED | _NEITHER:
+    if spec.enabled is True and file not in units.ENABLED | units.NEITHER:
         found.append(Change("enabled", file or "no", "yes"))
-    if spec.enabled is False and file in (*_ENABLED, "enabled-runtime"):
+    if spec.enabled is False and file in (*units.ENABLED, "enabled-runtime"):
         found.append(Change("enabled", file, "no"))
     differs = {
         None: False,
-        "running": active not in _RUNNING,
-        "stopped": active not in _STOPPED,
+        "running": active not in units.RUNNING,
+        "stopped": active not in units.STOPPED,
         "restarted": True,
-        "reloaded": active in _RUNNING,  # what does not run reads its configuration when it starts
+        "reloaded": active in units.RUNNING,  # what does not run reads its configuration when it starts
     }[spec.state]
     if differs:
         found.append(Change("state", active, spec.state))

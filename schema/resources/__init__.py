@@ -25,6 +25,7 @@ NAMES: Final = (
     "host_entry",
     "hostname",
     "ini",
+    "json_file",
     "kernel_module",
     "known_host",
     "limits",
@@ -41,8 +42,10 @@ NAMES: Final = (
     "systemd_unit",
     "timezone",
     "tmpfiles",
+    "toml_file",
     "user",
     "watch_secret",
+    "yaml_file",
 )
 """What may stand behind `type:`, sorted."""
 

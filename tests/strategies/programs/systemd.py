@@ -28,9 +28,7 @@ def _systemctl(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     if verb == "daemon-reload":
         for name, unit in units.items():
             unit["outdated"] = False
-            if "read" in unit:
-                unit["read"] = _files(host, name)
-        units = {name: unit for name, unit in units.items() if "read" not in unit or unit["read"]}
+            unit["read"] = _files(host, name)
     for name in names:
         if name not in units:
             if verb == "mask":

@@ -34,4 +34,9 @@ def _timedatectl(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     return OK
 
 
-PROGRAMS: dict[str, Program] = {"systemd-tmpfiles": _tmpfiles, "timedatectl": _timedatectl}
+def _analyze(_host: MemoryHost, _args: Sequence[str], _input: bytes) -> Ran:
+    """Only ever run by a script, which the model of the shell is one of."""
+    raise AssertionError
+
+
+PROGRAMS: dict[str, Program] = {"systemd-analyze": _analyze, "systemd-tmpfiles": _tmpfiles, "timedatectl": _timedatectl}
