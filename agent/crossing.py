@@ -55,6 +55,8 @@ CALLS: Final[Mapping[str, _Call]] = {
     "request": _Call(9, 0),
     "install": _Call(10, 64 * _KIB),
     "remember": _Call(11, 64 * _KIB),
+    "confirm": _Call(12, 0),
+    "put_back": _Call(13, 0, "runs"),
 }
 _BY_NUMBER: Final = {call.number: name for name, call in CALLS.items()}
 LANES: Final = tuple(dict.fromkeys(call.lane for call in CALLS.values()))
@@ -113,6 +115,8 @@ class Far:
     request = partialmethod(_call, "request")
     install = partialmethod(_call, "install")
     remember = partialmethod(_call, "remember")
+    confirm = partialmethod(_call, "confirm")
+    put_back = partialmethod(_call, "put_back")
 
     def _read(self) -> None:
         with suppress(OSError):

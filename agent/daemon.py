@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import random
-import signal
 from pathlib import Path
 from typing import Final
 
 from agent import VERSION
-from agent.boundary import Executor, Standing
 from agent.clock import SystemClock
-from agent.core import Core
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
-from agent.link import Link
-from agent.schedule import NoRuns, Schedule
+from agent.link import Link, link_to, until_stopped
+from agent.schedule import NoRuns
 from agent.standing import Processes
 from agent.state import State
 from agent.watch import Watch, WatchedHost
@@ -38,7 +34,8 @@ def run(state: State, root: Path, *, together: str) -> None:
     host = WatchedHost(root)
     links: list[Link] = []
 
-    def drifted() -> None:
+    def drifted(paths: frozenset[str] | None) -> None:
+        executor.touch(paths)
         for link in links:  # none before there is a connection to keep
             link.drifted()
 
@@ -70,25 +67,3 @@ def exchange(executor: LocalExecutor, *, timeout_s: float) -> bool:
         _log.error("the server was not reached, or not all it sent could be taken, within %.0f s", timeout_s)
         return False
     return True
-
-
-def link_to(executor: Executor, *, schedule: Schedule | None = None) -> Link:
-    """A link for this executor, wherever that is."""
-    kept = Standing.model_validate_json(executor.standing(b"")).traits
-    core = Core(
-        random=random.random,
-        version=VERSION,
-        kept_traits=(kept.sha256, kept.stable_sha256) if kept else None,
-        schedule=schedule,
-    )
-    return Link(core, executor, clock=SystemClock())
-
-
-async def until_stopped(link: Link) -> None:
-    """Run a link until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, link.stop)
-    gc.collect()
-    gc.freeze()  # what is loaded now stays: no need to look at it in every collection
-    await link.run()

@@ -1,8 +1,8 @@
 """What the two processes of an agent do once they are apart: the executor, which holds all and opens no network; and
 the link, which speaks to the network and holds nothing.
 
-Both begin as copies of the supervisor, which has opened nothing yet that is worth having. Each gives up what it does
-not need before it reads its first byte.
+Both begin as copies of the supervisor, which holds nothing that is worth having, and each loads only what it needs.
+Each gives up what it does not need before it reads its first byte.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from agent import VERSION
+from agent import VERSION, confinement, logs
 from agent.boundary import Notice
-from agent.hosts import confinement
-from agent.separation import Ids
-from agent.state import State
+from agent.errands import Errands
+from agent.separation import LOST, RESTART, Ids
 from agent.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from agent.link import Link
+    from agent.state import State
 
 STACK_BYTES: Final = 1024 * 1024
 END_S: Final = 0.4
@@ -37,10 +37,6 @@ EXECUTOR_SOFT_BYTES: Final = 192 * 1024 * 1024
 LINK_SOFT_BYTES: Final = 96 * 1024 * 1024
 LOADED_LATE: Final = ("concurrent.futures.thread", "encodings.idna", "stringprep")
 """What the standard library loads when it is first needed, by a link."""
-LOST: Final = 1
-"""Exit code of a half that has lost the others."""
-RESTART: Final = 75
-"""EX_TEMPFAIL: nothing is wrong, and another process is to go on."""
 
 _log: Final = logging.getLogger("vigo.agent")
 
@@ -73,7 +69,6 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     from agent.crossing import Near
     from agent.executor import LocalExecutor
     from agent.hosts import RealHost
-    from agent.hosts.errands import Errands
     from agent.standing import Processes
     from agent.watch import Watch, WatchedHost
 
@@ -81,8 +76,13 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     for note in notes:
         _log.warning("%s", note)
     host, traits_host = WatchedHost(root), RealHost(root)
+
+    def drifted(paths: frozenset[str] | None) -> None:
+        local.touch(paths)
+        near.tell(Notice.DRIFTED)
+
     try:
-        watch = Watch(host, lambda: near.tell(Notice.DRIFTED))
+        watch = Watch(host, drifted)
     except OSError as error:
         _log.warning("drift is seen by the full check only: %s", error.strerror or error)
         watch = None
@@ -99,14 +99,16 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     gc.collect()
     gc.freeze()  # what is loaded now stays: no need to look at it in every collection
     try:
+        errands.tell({"ready": True})
         errands.serve()
         return LOST
     finally:
         near.finish(END_S)
 
 
-def link(end: socket.socket, ids: Ids, *, parent: int) -> int:
+def link(end: socket.socket, ids: Ids, *, parent: int, verbose: bool) -> int:
     """Be the link until somebody ends it; the exit code."""
+    logs.configure(verbose=verbose)
     _be_frugal()
     # All of it now: where only root may read the agent's own files, nothing can be loaded later.
     import asyncio
@@ -115,7 +117,7 @@ def link(end: socket.socket, ids: Ids, *, parent: int) -> int:
     for name in LOADED_LATE:
         import_module(name)
     from agent.crossing import Cut, Far
-    from agent.daemon import link_to, until_stopped
+    from agent.link import link_to, until_stopped
 
     _give_up(ids, parent)
     found: list[Link] = []

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
+import random
+import signal
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -19,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from agent import VERSION, https, tls
 from agent import effects as fx
 from agent.boundary import (
+    CONNECTED,
     Collected,
     Executor,
     Installed,
@@ -32,8 +36,10 @@ from agent.boundary import (
     Stored,
     Verdict,
 )
+from agent.clock import SystemClock
 from agent.core import Core
 from agent.objects import MAX_OBJECT_BYTES
+from agent.schedule import Schedule
 from agent.worker import Worker
 from schema.protocol.messages import MAX_FRAME_BYTES, Target
 from schema.time import Clock
@@ -160,8 +166,13 @@ class Link:
                 self._ask(self._control, lambda: _stored(executor, data), lambda said: _not_stored(digest, said))
             case fx.Fetch(digest):
                 self._ask(self._fetches, lambda: self._fetched(digest), lambda said: _not_stored(digest, said))
-            case fx.Converge(trigger):
-                self._ask(self._runs, lambda: _ran(executor, trigger.encode()), _not_run)
+            case fx.Converge(trigger, connected):
+                reason = f"{trigger} {CONNECTED}" if connected else str(trigger)
+                self._ask(self._runs, lambda: _ran(executor.converge(reason.encode())), _not_run)
+            case fx.PutBack():
+                self._ask(self._runs, lambda: _ran(executor.put_back(b"")), _not_run)
+            case fx.Confirm():
+                self._control.submit(lambda: _confirm(executor))
             case fx.CollectTraits():
                 self._ask(self._traits, lambda: _collected(executor), None)
             case fx.ReadReports(after):
@@ -320,6 +331,28 @@ class Link:
         self._control.submit(lambda: _remember(self._executor, remembered))
 
 
+def link_to(executor: Executor, *, schedule: Schedule | None = None) -> Link:
+    """A link for this executor, wherever that is."""
+    kept = Standing.model_validate_json(executor.standing(b"")).traits
+    core = Core(
+        random=random.random,
+        version=VERSION,
+        kept_traits=(kept.sha256, kept.stable_sha256) if kept else None,
+        schedule=schedule,
+    )
+    return Link(core, executor, clock=SystemClock())
+
+
+async def until_stopped(link: Link) -> None:
+    """Run a link until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, link.stop)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: no need to look at it in every collection
+    await link.run()
+
+
 def _retry_after(error: InvalidStatus) -> float:
     try:
         return max(0.0, float(error.response.headers.get("Retry-After", "0")))
@@ -347,8 +380,12 @@ def _not_stored(digest: str, said: str) -> fx.ObjectStored:
     return fx.ObjectStored(Stored(sha256=digest, ok=False, message=said))
 
 
-def _ran(executor: Executor, trigger: bytes) -> fx.Event:
-    return fx.Converged(Ran.model_validate_json(executor.converge(trigger)))
+def _ran(answer: bytes) -> fx.Event:
+    return fx.Converged(Ran.model_validate_json(answer))
+
+
+def _confirm(executor: Executor) -> None:
+    executor.confirm(b"")
 
 
 def _not_run(said: str) -> fx.Event:

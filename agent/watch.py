@@ -88,13 +88,14 @@ class Watch:
     """Watches managed paths until it is closed.
 
     Args:
-        notify: called in the watch's own thread, once for each burst of changes that are not the agent's.
+        notify: called in the watch's own thread, once for each burst of changes that are not the agent's, with the
+            managed paths that changed; None where nobody knows which.
 
     Raises:
         OSError: the kernel gives no inotify instance.
     """
 
-    def __init__(self, host: WatchedHost, notify: Callable[[], None]) -> None:
+    def __init__(self, host: WatchedHost, notify: Callable[[frozenset[str] | None], None]) -> None:
         self._host: Final = host
         self._notify: Final = notify
         self._beneath: Final = Beneath(str(host.root))
@@ -142,11 +143,12 @@ class Watch:
             if self._wake in ready:
                 return
             sleep(DEBOUNCE_S)
-            if self._foreign(self._inotify.read(timeout=0)):
-                self._notify()
+            changed = self._foreign(self._inotify.read(timeout=0))
+            if changed is None or changed:
+                self._notify(changed)
 
-    def _foreign(self, events: Iterable[Any]) -> bool:
-        """Whether these events changed a managed path, and not by our own hand."""
+    def _foreign(self, events: Iterable[Any]) -> frozenset[str] | None:
+        """The managed paths that these events changed, not by our own hand; None where there were too many events."""
         touched: set[str] = set()
         moved = overflow = False
         with self._lock:
@@ -169,8 +171,8 @@ class Watch:
                             moved = True
             if moved or overflow:
                 self._watch_missing()
-        changed = [path for path in touched if self._host.known.note(path)]
-        return bool(changed) or overflow
+        changed = frozenset(path for path in touched if self._host.known.note(path))
+        return None if overflow else changed
 
     def _watch_missing(self) -> None:
         """Watch each wanted directory that is there and is not watched yet."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property, partial
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from time import monotonic, thread_time
 from typing import Any, Final, NamedTuple
 
 from agent.hosts import Host, HostFault
@@ -117,7 +117,7 @@ class Collector:
         collectors: Mapping[str, Collect] = COLLECTORS,
         own: Mapping[str, Callable[[], dict[str, Any]]] | None = None,
         timeout_s: float = TIMEOUT_S,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._host: Final = host
         self._collectors: Final = collectors
@@ -164,7 +164,7 @@ class Collector:
         answers: SimpleQueue[tuple[str, Known]] = SimpleQueue()
         waiting = deque(name for name in names if not self._hangs(name))
         running: dict[str, Thread] = {}
-        lanes, deadline = LANES, time.monotonic() + self._timeout_s
+        lanes, deadline = LANES, monotonic() + self._timeout_s
         while waiting or running:
             while waiting and len(running) < lanes:
                 name = waiting.popleft()
@@ -173,9 +173,9 @@ class Collector:
                 )
                 thread.start()
             try:
-                name, known = answers.get(timeout=max(0.0, min(PATIENCE_S, deadline - time.monotonic())))
+                name, known = answers.get(timeout=max(0.0, min(PATIENCE_S, deadline - monotonic())))
             except Empty:
-                if time.monotonic() >= deadline:
+                if monotonic() >= deadline:
                     break
                 lanes += LANES
                 continue
@@ -207,9 +207,9 @@ class Collector:
             self._known[name] = known._replace(error="; ".join(filter(None, (known.error, costly))))
 
     def _one(self, name: str, answers: SimpleQueue[tuple[str, Known]]) -> None:
-        at, begun, processor = self._clock(), time.monotonic(), time.thread_time()
+        at, begun, processor = self._clock(), monotonic(), thread_time()
         values, error = self._asked(name)
-        cost = Cost(time.monotonic() - begun, time.thread_time() - processor)
+        cost = Cost(monotonic() - begun, thread_time() - processor)
         answers.put((name, Known(at, values, error, cost)))
 
     def _asked(self, name: str) -> tuple[dict[str, Any], str]:

@@ -23,9 +23,11 @@ class Watched:
         self.root = root
         self.host = WatchedHost(root)
         self.notices = 0
+        self.changed: set[str] = set()
         self.watch = Watch(self.host, self._noticed)
 
-    def _noticed(self) -> None:
+    def _noticed(self, paths: frozenset[str] | None) -> None:
+        self.changed |= paths or frozenset()
         self.notices += 1
 
     def noticed(self, within_s: float = 8.0) -> bool:
@@ -81,6 +83,16 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 def test_a_managed_path_is_seen_to_be(watched: Watched, change: str) -> None:
     CHANGES[change](watched.root)
     assert watched.noticed()
+
+
+def test_it_says_which_paths_have_changed(watched: Watched) -> None:
+    (watched.root / "etc/motd").write_text("bad")
+    assert watched.noticed()
+    assert watched.changed == {"/etc/motd"}
+    (watched.root / "etc/app").rename(watched.root / "etc/gone")
+    while "/etc/app/conf" not in watched.changed:
+        time.sleep(0.005)
+    assert watched.changed == {"/etc/motd", "/etc/app", "/etc/app/conf"}
 
 
 def on_behalf(host: WatchedHost) -> Host:
