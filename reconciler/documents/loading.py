@@ -19,7 +19,7 @@ from reconciler.documents.flaws import Flaw
 from reconciler.documents.kinds import CONTENT, MODELS, ROOT, SUFFIX, Kind, Refusal, looks_misnamed, place
 from reconciler.documents.marks import Marks, Path
 from reconciler.late import Late, is_filled
-from reconciler.overlays import overlaid, overlaid_list
+from reconciler.overlays import Splice, overlaid, spliced
 from reconciler.repository.listing import ListedTree
 from reconciler.repository.trees import Entry, Tree
 from schema.diagnostics import Diagnostic, Severity
@@ -194,11 +194,8 @@ def load(tree: Tree, cache: DocumentCache) -> Documents:
         if before is None:
             by_path: Mapping[str, Document] = dict(sorted(news.items()))
             by_kind = _by_kind(by_path)
-        elif {each.path for each in olds} == news.keys():
-            by_path = overlaid(known, news)
-            by_kind = _replaced(before.by_kind, news)
         else:
-            by_path = _edited(known, olds, news)
+            by_path = overlaid(known, news, {each.path for each in olds} - news.keys())
             by_kind = _changed_kinds(before.by_kind, olds, news)
         changed = frozenset((*gone, *fresh))
         if before is not None:
@@ -225,17 +222,6 @@ def _differences(tree: Tree, before: Documents | None) -> tuple[Sequence[str], S
         return fresh, sorted(known.keys() - entries.keys()) if came or len(known) != len(entries) else ()
     ordered = sorted(changes)
     return [path for path in ordered if path in entries], [path for path in ordered if path not in entries]
-
-
-def _edited(
-    known: Mapping[str, Document], olds: Sequence[Document], news: Mapping[str, Document]
-) -> dict[str, Document]:
-    """Documents in path order, when some came or went."""
-    left = {**known, **news}
-    for old in olds:
-        if old.path not in news:
-            del left[old.path]
-    return {path: left[path] for path in sorted(left)} if news.keys() - known.keys() else left
 
 
 def _about_tree(tree: Tree) -> Iterator[Diagnostic]:
@@ -279,31 +265,22 @@ def _by_kind(by_path: Mapping[str, Document]) -> dict[Kind, Sequence[Document]]:
     return dict(found)
 
 
-def _replaced(
-    before: Mapping[Kind, Sequence[Document]], news: Mapping[str, Document]
-) -> dict[Kind, Sequence[Document]]:
-    """Documents by kind, when all that is new stands in another's stead; lists share what did not change."""
-    places: dict[Kind, dict[int, Document]] = {}
-    for path, document in news.items():
-        places.setdefault(document.kind, {})[bisect_left(before[document.kind], path, key=_path)] = document
-    return {**before, **{kind: overlaid_list(before[kind], changed) for kind, changed in places.items()}}
-
-
 def _changed_kinds(
     before: Mapping[Kind, Sequence[Document]], olds: Sequence[Document], news: Mapping[str, Document]
 ) -> dict[Kind, Sequence[Document]]:
-    """Documents by kind, when some came or went."""
-    found = dict(before)
-    lists: dict[Kind, list[Document]] = {}
+    """Documents by kind; lists share what did not change."""
+    paths: dict[Kind, set[str]] = {}
     for document in (*olds, *news.values()):
-        listed = lists.get(document.kind)
-        if listed is None:
-            found[document.kind] = listed = lists[document.kind] = list(before.get(document.kind, ()))
-        at = bisect_left(listed, document.path, key=_path)
-        if news.get(document.path) is document:
-            listed.insert(at, document)
-        else:
-            del listed[at]
+        paths.setdefault(document.kind, set()).add(document.path)
+    found = dict(before)
+    for kind, changed in paths.items():
+        listed, splices = before.get(kind, ()), []
+        for path in sorted(changed):
+            at = bisect_left(listed, path, key=_path)
+            there = at < len(listed) and listed[at].path == path
+            new = news.get(path)
+            splices.append(Splice(at, at + there, (new,) if new is not None and new.kind is kind else ()))
+        found[kind] = spliced(listed, splices)
     return found
 
 

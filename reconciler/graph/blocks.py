@@ -7,17 +7,17 @@ is looked at but those of leaves that were made anew.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from reconciler.graph import plan
+from reconciler.graph import plan, using
 from reconciler.graph.leaves import LeafResult
 from reconciler.graph.matching import Matcher
 from reconciler.graph.plan import Plan
 from reconciler.graph.profiles import Profile
-from reconciler.overlays import OverlaidList, overlaid, overlaid_list
+from reconciler.graph.using import Using
+from reconciler.overlays import Splice, overlaid, spliced
 
 _FEW: Final = 64
 """Leaves of which the patterns are replaced one by one; with more, a new matcher is quicker."""
@@ -29,17 +29,13 @@ class Blocks:
 
     leaves: Mapping[str, LeafResult]
     """By path, in path order."""
-    paths: Sequence[str]
-    starts: Sequence[int]
-    """Where the profiles of each leaf begin in `order`, and behind the last, how many there are."""
     order: Sequence[Profile]
     """By path, then place in the file."""
     profiles: Mapping[str, Profile]
     """By id, in that order."""
-    ids: Sequence[str]
-    """In the order of the plan's leaves."""
     plan: Plan
     matcher: Matcher
+    using: Using
     told: Mapping[str, LeafResult]
     """Of the leaves, those with something wrong about what they name."""
     lacking: frozenset[str]
@@ -47,26 +43,50 @@ class Blocks:
 
 
 class _Edit(NamedTuple):
-    start: int
-    stop: int
-    """Of what stood in the old order."""
-    profiles: Sequence[Profile]
+    splice: Splice
+    """Of the order."""
+    gone: Mapping[str, Profile]
+    """What one leaf gave, by id."""
+    came: Mapping[str, Profile]
+    """What it gives now, by id."""
+
+
+class _ById(Mapping[str, Profile]):
+    """Profiles by id, where the order of what is known by id is not that in which they stand."""
+
+    __slots__ = ("known", "order")
+
+    def __init__(self, known: Mapping[str, Profile], order: Sequence[Profile]) -> None:
+        self.known: Final = known
+        self.order: Final = order
+
+    def __getitem__(self, id_: str) -> Profile:
+        return self.known[id_]
+
+    def get(self, id_: str, default: Any = None) -> Any:
+        """The profile with an id, or something else."""
+        return self.known.get(id_, default)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self.known
+
+    def __iter__(self) -> Iterator[str]:
+        return (profile.id for profile in self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
 
 
 def make(leaves: Mapping[str, LeafResult]) -> Blocks:
     """The blocks of these leaves, which are in path order."""
     order = [profile for leaf in leaves.values() for profile in leaf.profiles]
-    profiles = {profile.id: profile for profile in order}
-    ids = sorted(profiles)
     return Blocks(
         leaves,
-        list(leaves),
-        starts_of(leaves),
         order,
-        profiles,
-        ids,
-        plan.build([profiles[id_].leaf_hash for id_ in ids]),
+        {profile.id: profile for profile in order},
+        plan.build([profile.leaf_hash for profile in order]),
         Matcher([profile.pattern for profile in order]),
+        using.put_up(leaves),
         {path: leaf for path, leaf in leaves.items() if leaf.diagnostics},
         frozenset([path for path, leaf in leaves.items() if leaf.lacking]),
     )
@@ -78,15 +98,11 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
         return before
     if len(redone) > len(leaves) // 2:
         return make(leaves)
-    edits = [_edit(before, leaves, path) for path in sorted(redone)]
-    same_paths = all((path in leaves) is (path in before.leaves) for path in redone)
-    same_counts = same_paths and all(edit.stop - edit.start == len(edit.profiles) for edit in edits)
-    order = _ordered(before, edits, same_counts=same_counts)
-    gone = {profile.id for edit in edits for profile in before.order[edit.start : edit.stop]}
-    came = {profile.id: profile for edit in edits for profile in edit.profiles}
-    ids, planned = _planned(before, gone, came)
+    paths = sorted(redone)
+    edits = [_edit(before, leaves, path) for path in paths]
+    order = spliced(before.order, [edit.splice for edit in edits])
     told, lacking = dict(before.told), set(before.lacking)
-    for path in redone:
+    for path in paths:
         told.pop(path, None)
         lacking.discard(path)
         leaf = leaves.get(path)
@@ -96,67 +112,65 @@ def change(before: Blocks, leaves: Mapping[str, LeafResult], redone: Collection[
             lacking.add(path)
     return Blocks(
         leaves,
-        before.paths if same_paths else list(leaves),
-        before.starts if same_counts else starts_of(leaves),
         order,
-        overlaid(before.profiles, came) if gone == came.keys() else {profile.id: profile for profile in order},
-        ids,
-        planned,
-        _matched(before, edits, order),
+        _profiles(before, edits, order),
+        _planned(before.plan, edits),
+        _matched(before.matcher, edits, order),
+        before.using.changed(leaves, paths),
         told,
         frozenset(lacking),
     )
 
 
 def _edit(before: Blocks, leaves: Mapping[str, LeafResult], path: str) -> _Edit:
-    at = bisect_left(before.paths, path)
-    start = stop = before.starts[at]
-    if path in before.leaves:
-        stop = before.starts[at + 1]
-    leaf = leaves.get(path)
-    return _Edit(start, stop, leaf.profiles if leaf is not None else ())
+    leaf, old = leaves.get(path), before.leaves.get(path)
+    start = bisect_left(before.order, path, key=_path)
+    stop = start + (len(old.profiles) if old is not None else 0)
+    return _Edit(
+        Splice(start, stop, leaf.profiles if leaf is not None else ()),
+        {profile.id: profile for profile in old.profiles} if old is not None else {},
+        {profile.id: profile for profile in leaf.profiles} if leaf is not None else {},
+    )
 
 
-def _ordered(before: Blocks, edits: Sequence[_Edit], *, same_counts: bool) -> Sequence[Profile]:
-    if same_counts:
-        changed = {edit.start + at: profile for edit in edits for at, profile in enumerate(edit.profiles)}
-        return overlaid_list(before.order, changed)
-    order = before.order.copy() if isinstance(before.order, OverlaidList) else list(before.order)
-    for edit in reversed(edits):
-        order[edit.start : edit.stop] = edit.profiles
-    return order
+def _path(profile: Profile) -> str:
+    return profile.document.path
 
 
-def _planned(before: Blocks, gone: set[str], came: Mapping[str, Profile]) -> tuple[Sequence[str], Plan]:
-    ids = before.ids
-    if gone == came.keys():
-        return ids, plan.change(before.plan, {bisect_left(ids, id_): each.leaf_hash for id_, each in came.items()})
-    left, hashes = list(ids), plan.leaves(before.plan)
-    for id_ in gone:
-        at = bisect_left(left, id_)
-        del left[at], hashes[at]
-    for id_, profile in came.items():
-        at = bisect_left(left, id_)
-        left.insert(at, id_)
-        hashes.insert(at, profile.leaf_hash)
-    return left, plan.build(hashes)
+def _profiles(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -> Mapping[str, Profile]:
+    profiles = before.profiles
+    known = profiles.known if isinstance(profiles, _ById) else profiles
+    came = {id_: profile for edit in edits for id_, profile in edit.came.items()}
+    gone = {id_ for edit in edits for id_ in edit.gone if id_ not in came}
+    found = overlaid(known, came, gone)
+    if len(known) != len(before.order) or len(found) != len(order):
+        # A directory with a # in its name can make two ids one, which of the two then depends on all that there are.
+        return {profile.id: profile for profile in order}
+    same_order = known is profiles and all(list(edit.gone) == list(edit.came) for edit in edits)
+    return found if same_order else _ById(found, order)
 
 
-def _matched(before: Blocks, edits: Sequence[_Edit], order: Sequence[Profile]) -> Matcher:
+def _planned(before: Plan, edits: Sequence[_Edit]) -> Plan:
+    gone: set[bytes] = set()
+    came: set[bytes] = set()
+    for edit in edits:
+        for one, other, leaves in ((edit.gone, edit.came, gone), (edit.came, edit.gone, came)):
+            for id_, profile in one.items():
+                twin = other.get(id_)
+                if twin is None or twin.catalog_sha256 != profile.catalog_sha256:
+                    leaves.add(profile.leaf_hash)
+    return plan.change(before, gone, came)
+
+
+def _matched(before: Matcher, edits: Sequence[_Edit], order: Sequence[Profile]) -> Matcher:
     fresh = [
-        (edit, patterns)
+        edit.splice
         for edit in edits
-        if (patterns := [each.pattern for each in edit.profiles])
-        != [each.pattern for each in before.order[edit.start : edit.stop]]
+        if [each.match_pattern for each in edit.came.values()] != [each.match_pattern for each in edit.gone.values()]
     ]
     if len(fresh) > _FEW:
         return Matcher([profile.pattern for profile in order])
-    matcher = before.matcher
-    for edit, patterns in reversed(fresh):
-        matcher = matcher.replaced(edit.start, edit.stop, patterns)
+    matcher = before
+    for splice in reversed(fresh):
+        matcher = matcher.replaced(splice.start, splice.stop, [each.pattern for each in splice.values])
     return matcher
-
-
-def starts_of(leaves: Mapping[str, LeafResult]) -> list[int]:
-    """Where the profiles of each leaf begin, and how many there are."""
-    return list(accumulate([len(leaf.profiles) for leaf in leaves.values()], initial=0))

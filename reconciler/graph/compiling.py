@@ -29,10 +29,11 @@ from reconciler.graph.linking import ContentCache, Linked
 from reconciler.graph.profiles import MAX_PLAN_BYTES, PlanTooLargeError, Profiles
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import ScopeCache, Scopes
-from reconciler.overlays import overlaid
+from reconciler.overlays import differences, overlaid
 from reconciler.repository.trees import Tree
 from schema.diagnostics import Diagnostic, Severity
 
+_NAMED: Final = frozenset({Kind.CONFIGCRATE, Kind.USERCRATE})
 _SHARED: Final = (Kind.ROLES, Kind.INHERITED, Kind.ENVIRONMENTS, Kind.CONFIGCRATE, Kind.USERCRATE)
 
 
@@ -115,9 +116,10 @@ class _Compile:
         self.kinds: Final = {kind for path in self.changed if isinstance(kind := place(path), Kind)}
         """Kinds of the documents that changed, came or went."""
         self.renamed: Final = self.cold or any(
-            (path in documents.by_path) is not (before is not None and path in before.by_path) for path in self.changed
+            place(path) in _NAMED and (path in documents.by_path) is not (before is not None and path in before.by_path)
+            for path in self.changed
         )
-        """Whether documents came or went."""
+        """Whether documents that are known by name came or went."""
 
     def run(self) -> Compilation:
         documents, cache = self.documents, self.cache
@@ -201,9 +203,11 @@ class _Compile:
         if changed_names:
             # What is wrong with names is told anew whenever one comes or goes: a hint may name it.
             fresh.update(path for path in before.told if path not in gone)
-            fresh.update(_using(before, changed_names, gone))
+            fresh.update(path for path in before.using.of(changed_names, before.leaves) if path not in gone)
         redone: dict[str, LeafResult] = {}
-        for path in _using(before, changed_crates, gone) if changed_crates else ():
+        for path in before.using.of(changed_crates, before.leaves) if changed_crates else ():
+            if path in gone:
+                continue
             if not before.leaves[path].is_whole:
                 fresh.add(path)
             elif path not in fresh:
@@ -215,13 +219,7 @@ class _Compile:
                 document = self.documents.by_path[path]
                 kept = before.leaves.get(path)
                 redone[path] = leaves.make(document, scopes.of(document.directory), kept, changed)
-        results: Mapping[str, LeafResult]
-        if gone or not redone.keys() <= before.leaves.keys():
-            both = {**before.leaves, **redone}
-            results = {document.path: both[document.path] for document in self.documents.of(Kind.LEAF)}
-        else:
-            results = overlaid(before.leaves, redone)
-        return blocks_.change(before, results, redone.keys() | gone)
+        return blocks_.change(before, overlaid(before.leaves, redone, gone), redone.keys() | gone)
 
     def _is_leaf(self, path: str) -> bool:
         document = self.documents.by_path.get(path)
@@ -231,11 +229,12 @@ class _Compile:
         """Leaves that are still there, in and under directories of which what they inherit has changed."""
         if not self._touched(Kind.INHERITED, Kind.ENVIRONMENTS):
             return set()
-        above = tuple(
-            {path[: path.rfind("/") + 1] for path in self.changed if place(path) in (Kind.INHERITED, Kind.ENVIRONMENTS)}
-        )
+        above = {
+            path[: path.rfind("/") + 1] for path in self.changed if place(path) in (Kind.INHERITED, Kind.ENVIRONMENTS)
+        }
         by_path = self.documents.by_path
-        return {path for path in before.leaves if path.startswith(above) and path in by_path}
+        below = (path for directory in above for path in before.using.below(directory, before.leaves))
+        return {path for path in below if path in by_path}
 
     def _check_blocks(self, blocks: Blocks) -> None:
         for leaf in blocks.told.values():
@@ -273,20 +272,10 @@ class _Compile:
         return diagnostic(code, document.path, *self.documents.place(document, path), message, hint)
 
 
-def _using(blocks: Blocks, names: frozenset[str], but: set[str]) -> list[str]:
-    """Leaves that use some of these crates and roles."""
-    apart = names.isdisjoint
-    return [path for path, leaf in blocks.leaves.items() if not apart(leaf.uses) and path not in but]
-
-
 def _changed_crates(now: Library, before: Library | None) -> frozenset[str]:
     if before is None or now is before:
         return frozenset()
-    changed: set[str] = set()
-    for one, other in ((now.by_name, before.by_name), (now.usercrates, before.usercrates)):
-        changed.update(name for name, linked in one.items() if other.get(name) is not linked)
-        changed.update(other.keys() - one.keys())
-    return frozenset(changed)
+    return frozenset(differences(now.by_name, before.by_name) | differences(now.usercrates, before.usercrates))
 
 
 def _changed_names(now: references.Known, before: references.Known | None) -> frozenset[str]:

@@ -1,11 +1,13 @@
 """Which block applies to a host name: an exact name before a glob before an expression, then the first.
 
 Globs are found through what is literal in them: a head, a tail, or four letters anywhere. Of a thousand globs a name
-meets a handful. A matcher never changes; `replaced` makes another that shares all but the patterns of one leaf.
+meets a handful. A matcher never changes; `replaced` makes another that shares all but the patterns of one leaf, without
+a look at the others.
 """
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -13,17 +15,23 @@ from typing import Final
 import re2
 
 from reconciler.graph.patterns import Pattern, PatternKind, covers
+from reconciler.overlays import Layers, Splice, spliced
 
 GRAM: Final = 4
 NAMES_KEPT: Final = 200_000
-_GAP: Final = 1 << 20
-"""Between the ranks of two patterns: so many can come between them before all are ranked anew."""
+_GAP: Final = 1 << 40
+"""Between the ranks of two patterns: forty can come between them, each before the last, until some are ranked anew."""
+_TOP: Final = 1 << 63
+_NEIGHBOURS: Final = 8
+"""On each side of patterns between which there is no room: so many are ranked anew."""
 _EXACT: Final = PatternKind.EXACT  # an attribute of an enum is slow to reach, and this is reached for each pattern
 _GLOB: Final = PatternKind.GLOB
 _REGEX: Final = PatternKind.REGEX
 
 _Ranked = tuple[int, Pattern]
-_Buckets = dict[str, tuple[_Ranked, ...]]
+_Bucket = tuple[_Ranked, ...]
+_Buckets = Layers[str, _Bucket]
+_Same = Layers[str, int | tuple[int, ...]]
 
 
 class Matcher:
@@ -36,16 +44,17 @@ class Matcher:
             shadows: what its `shadows` gives, where that is known already: to find it is most of the work.
         """
         self.patterns: Sequence[Pattern] = patterns
-        self._ranks: list[int] = list(range(_GAP, _GAP * (len(patterns) + 1), _GAP))
+        ranks = range(_GAP, _GAP * (len(patterns) + 1), _GAP)
+        self._ranks: array[int] = array("Q", ranks)
         """Ascending; one for each pattern. What refers to a pattern does so by rank, which outlives its index."""
         self._known: dict[str, int | None] = {}
         self._globs = _GlobIndex()
-        self._same: dict[tuple[int, str], int | tuple[int, ...]] = {}
-        """Kind and text → ranks of the patterns that say it; plain where it is one."""
+        self._same: tuple[_Same, ...] = (Layers(), Layers(), Layers())
+        """Of each kind: text → ranks of the patterns that say it; plain where it is one."""
         self._regexes: list[_Ranked] = []
         self._shadows: dict[int, int] = {}
         """Rank of a pattern that can never apply → rank of the first that always applies in its stead."""
-        added = list(zip(self._ranks, patterns, strict=True))
+        added = list(zip(ranks, patterns, strict=True))
         for ranked in added:
             self._add(ranked)
         self._regex_set = _regex_set(self._regexes)
@@ -75,28 +84,39 @@ class Matcher:
 
     def replaced(self, start: int, stop: int, patterns: Sequence[Pattern]) -> Matcher:
         """The matcher with other patterns in the stead of those from `start` to `stop`; itself where they are alike."""
-        gone = self.patterns[start:stop]
-        if list(gone) == list(patterns):
+        gone = [pattern.text for pattern in self.patterns[start:stop]]
+        stop = start + len(gone)
+        fresh = [pattern.text for pattern in patterns]
+        if gone == fresh:
             return self
-        all_patterns = [*self.patterns[:start], *patterns, *self.patterns[stop:]]
-        low = self._ranks[start - 1] if start else 0
-        high = self._ranks[stop] if stop < len(self._ranks) else low + _GAP * (len(patterns) + 1)
-        step = (high - low) // (len(patterns) + 1)
-        if step == 0:
-            return Matcher(all_patterns)
-        ranks = [low + step * (at + 1) for at in range(len(patterns))]
+        most = min(len(gone), len(fresh))
+        first = next((at for at in range(most) if gone[at] != fresh[at]), most)
+        last = next((at for at in range(most - first) if gone[-1 - at] != fresh[-1 - at]), most - first)
+        return self._replaced(start + first, stop - last, patterns[first : len(patterns) - last])
+
+    def _replaced(self, start: int, stop: int, patterns: Sequence[Pattern]) -> Matcher:
+        while True:
+            low = self._ranks[start - 1] if start else 0
+            high = self._ranks[stop] if stop < len(self._ranks) else low + _GAP * (len(patterns) + 1)
+            if high > _TOP:
+                return Matcher([*self.patterns[:start], *patterns, *self.patterns[stop:]])
+            step = (high - low) // (len(patterns) + 1)
+            if step:
+                break
+            before, after = max(0, start - _NEIGHBOURS), min(len(self._ranks), stop + _NEIGHBOURS)
+            patterns = [*self.patterns[before:start], *patterns, *self.patterns[stop:after]]
+            start, stop = before, after
+        added = [(low + step * number, pattern) for number, pattern in enumerate(patterns, start=1)]
         made: Matcher = Matcher.__new__(Matcher)
-        made._become(self, start, stop, all_patterns, list(zip(ranks, patterns, strict=True)))
+        made._become(self, start, stop, added)
         return made
 
-    def _become(
-        self, before: Matcher, start: int, stop: int, patterns: Sequence[Pattern], added: Sequence[_Ranked]
-    ) -> None:
+    def _become(self, before: Matcher, start: int, stop: int, added: Sequence[_Ranked]) -> None:
         gone = list(zip(before._ranks[start:stop], before.patterns[start:stop], strict=True))
-        self.patterns = patterns
-        self._ranks = [*before._ranks[:start], *(rank for rank, _ in added), *before._ranks[stop:]]
+        self.patterns = spliced(before.patterns, [Splice(start, stop, [pattern for _, pattern in added])])
+        self._ranks = before._ranks[:start] + array("Q", [rank for rank, _ in added]) + before._ranks[stop:]
         self._known = {}
-        self._globs, self._same = before._globs.copy(), dict(before._same)
+        self._globs, self._same = before._globs.fork(), tuple([each.fork() for each in before._same])
         self._regexes, self._shadows = list(before._regexes), dict(before._shadows)
         for ranked in gone:
             self._take_away(ranked)
@@ -115,7 +135,7 @@ class Matcher:
         ranks = {rank for rank, _ in added}
         ranks.update(rank for rank, by in self._shadows.items() if by in left)
         for _, pattern in (*gone, *added):
-            ranks.update(_listed(self._same.get((pattern.kind, pattern.folded), ())))
+            ranks.update(_listed(self._same[pattern.kind].get(pattern.folded) or ()))
         for rank, pattern in added:
             if pattern.kind is _GLOB:
                 ranks.update(self._globs.below(rank, pattern))
@@ -124,8 +144,8 @@ class Matcher:
         return [(rank, self.patterns[bisect_left(self._ranks, rank)]) for rank in ranks]
 
     def _match(self, name: str) -> int | None:
-        found = self._same.get((_EXACT, name))
-        if found is not None:
+        found = self._same[_EXACT].get(name)
+        if found:
             return _listed(found)[0]
         best = self._globs.first(name)
         if best is not None or self._regex_set is None:
@@ -136,9 +156,9 @@ class Matcher:
 
     def _add(self, ranked: _Ranked) -> None:
         rank, pattern = ranked
-        key = (pattern.kind, pattern.folded)
-        others = self._same.get(key)
-        self._same[key] = rank if others is None else tuple(sorted((*_listed(others), rank)))
+        same, said = self._same[pattern.kind], pattern.folded
+        others = same.get(said)
+        same.put(said, tuple(sorted((*_listed(others), rank))) if others else rank)
         if pattern.kind is _GLOB:
             self._globs.add(ranked)
         elif pattern.kind is _REGEX:
@@ -146,12 +166,9 @@ class Matcher:
 
     def _take_away(self, ranked: _Ranked) -> None:
         rank, pattern = ranked
-        key = (pattern.kind, pattern.folded)
-        left = tuple(each for each in _listed(self._same[key]) if each != rank)
-        if left:
-            self._same[key] = left if len(left) > 1 else left[0]
-        else:
-            del self._same[key]
+        same, said = self._same[pattern.kind], pattern.folded
+        left = tuple(each for each in _listed(same.get(said) or ()) if each != rank)
+        same.put(said, left[0] if len(left) == 1 else left)
         if pattern.kind is _GLOB:
             self._globs.take_away(ranked)
         elif pattern.kind is _REGEX:
@@ -163,7 +180,7 @@ class Matcher:
         rank, pattern = ranked
         kind = pattern.kind
         by: int | None = None
-        same = self._same[kind, pattern.folded]
+        same = self._same[kind].get(pattern.folded)
         if type(same) is tuple and same[0] != rank:
             by = same[0]
         elif kind is _GLOB:
@@ -184,17 +201,17 @@ class _GlobIndex:
     """Globs by head, by tail, by four letters within, and the rest; ranks in each bucket ascend."""
 
     def __init__(self) -> None:
-        self._heads: _Buckets = {}
-        self._tails: _Buckets = {}
-        self._grams: _Buckets = {}
-        self.rest: tuple[_Ranked, ...] = ()
+        self._heads: _Buckets = Layers()
+        self._tails: _Buckets = Layers()
+        self._grams: _Buckets = Layers()
+        self.rest: _Bucket = ()
         self._head_lengths: list[int] = []
         self._tail_lengths: list[int] = []
 
-    def copy(self) -> _GlobIndex:
-        """A copy that can be changed by itself."""
+    def fork(self) -> _GlobIndex:
+        """One that is as this is, to be changed. This one must not be any more."""
         made = _GlobIndex()
-        made._heads, made._tails, made._grams = dict(self._heads), dict(self._tails), dict(self._grams)
+        made._heads, made._tails, made._grams = self._heads.fork(), self._tails.fork(), self._grams.fork()
         made.rest = self.rest
         made._head_lengths, made._tail_lengths = self._head_lengths, self._tail_lengths
         return made
@@ -205,9 +222,9 @@ class _GlobIndex:
         if side is None:
             self.rest = tuple(sorted((*self.rest, ranked), key=_rank))
             return
-        bucket = side.get(key, ())
+        bucket = side.get(key) or ()
         ordered = not bucket or bucket[-1][0] < ranked[0]
-        side[key] = (*bucket, ranked) if ordered else tuple(sorted((*bucket, ranked), key=_rank))
+        side.put(key, (*bucket, ranked) if ordered else tuple(sorted((*bucket, ranked), key=_rank)))
         if side is self._heads and len(key) not in self._head_lengths:
             self._head_lengths = [*self._head_lengths, len(key)]
         elif side is self._tails and len(key) not in self._tail_lengths:
@@ -217,13 +234,10 @@ class _GlobIndex:
         """Let go of a glob."""
         rank, pattern = ranked
         for side, key in self._ways(pattern):
-            bucket = side.get(key, ())
+            bucket = side.get(key) or ()
             left = tuple([each for each in bucket if each[0] != rank])
             if len(left) < len(bucket):
-                if left:
-                    side[key] = left
-                else:
-                    del side[key]
+                side.put(key, left)
                 return
         self.rest = tuple([each for each in self.rest if each[0] != rank])
 
@@ -232,7 +246,7 @@ class _GlobIndex:
         best: tuple[_Buckets | None, str] = (None, "")
         fewest = -1
         for side, key in self._ways(pattern):
-            count = len(side.get(key, ()))
+            count = len(side.get(key) or ())
             if count < fewest or fewest < 0:
                 best, fewest = (side, key), count
                 if not count:
@@ -281,10 +295,15 @@ class _GlobIndex:
     def below(self, rank: int, wide: Pattern) -> list[int]:
         """Ranks of the globs behind this one that it covers."""
         head, tail = wide.runs[0], wide.runs[-1]
+        buckets = [
+            *self._heads.chosen(lambda key: key.startswith(head)),
+            *self._tails.chosen(lambda key: key.endswith(tail)),
+            *self._grams.chosen(bool),
+            self.rest,
+        ]
         return [
             other
-            for side in (self._heads, self._tails, self._grams, {"": self.rest})
-            for bucket in side.values()
+            for bucket in buckets
             for other, narrow in bucket
             if other > rank
             and narrow.runs[0].startswith(head)
@@ -292,18 +311,23 @@ class _GlobIndex:
             and covers(wide, narrow)
         ]
 
-    def _candidates(self, head: str, tail: str, texts: Iterable[str]) -> Iterator[tuple[_Ranked, ...]]:
-        heads, tails, grams = self._heads, self._tails, self._grams
+    def _candidates(self, head: str, tail: str, texts: Iterable[str]) -> Iterator[_Bucket]:
+        # Layers, written out: each name is looked up here in ten ways or twenty.
+        own, base = self._heads.own, self._heads.base
         for length in self._head_lengths:
-            if (found := heads.get(head[:length])) is not None:
+            key = head[:length]
+            if (found := own.get(key)) is not None or (base and (found := base.get(key)) is not None):
                 yield found
+        own, base = self._tails.own, self._tails.base
         for length in self._tail_lengths:
-            if (found := tails.get(tail[-length:])) is not None:
+            key = tail[-length:]
+            if (found := own.get(key)) is not None or (base and (found := base.get(key)) is not None):
                 yield found
-        if grams:
+        grams = self._grams
+        if grams.own or grams.base:
             for text in texts:
                 for start in range(len(text) - GRAM + 1):
-                    if (found := grams.get(text[start : start + GRAM])) is not None:
+                    if found := grams.get(text[start : start + GRAM]):
                         yield found
         if self.rest:
             yield self.rest

@@ -82,7 +82,7 @@ class Profile(Late):
     @property
     def leaf_hash(self) -> bytes:
         """Of the plan's Merkle tree."""
-        return leaf_hash(self.id, self.catalog_sha256)
+        return leaf_hash(self.document.path, self.id, self.catalog_sha256)
 
     @property
     def match_pattern(self) -> str:
@@ -222,9 +222,11 @@ class Profiles:
         return body, named
 
 
-def leaf_hash(id_: str, catalog_sha256: str) -> bytes:
-    """The leaf of a profile in the plan's Merkle tree (RFC 6962, 2.1): over the canonical JSON of its id and digest."""
-    return hashlib.sha256(b"\0" + encoding.dumps((id_, catalog_sha256), plain=True)).digest()
+def leaf_hash(path: str, id_: str, catalog_sha256: str) -> bytes:
+    """The leaf of a profile in the plan's Merkle tree: over the canonical JSON of its file, the rest of its id and its
+    digest."""
+    named = (path, id_[len(path) + 1 :], catalog_sha256)
+    return hashlib.sha256(b"\0" + encoding.dumps(named, plain=True)).digest()
 
 
 def _findings(

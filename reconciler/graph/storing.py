@@ -28,9 +28,9 @@ import orjson
 from reconciler.collecting import without_collecting
 from reconciler.documents import DocumentCache, Documents, Kind
 from reconciler.documents.loading import Document
-from reconciler.graph import assertions, plan, references
+from reconciler.graph import assertions, plan, references, using
 from reconciler.graph import roles as roles_
-from reconciler.graph.blocks import Blocks, starts_of
+from reconciler.graph.blocks import Blocks
 from reconciler.graph.compiling import Cache, compile_tree
 from reconciler.graph.graphs import Compilation
 from reconciler.graph.late_making import Origin
@@ -375,21 +375,17 @@ class _Restored:
             order += made
             known = {"document": document, "profiles": made, "diagnostics": _of(found), "lacking": False}
             leaves[path] = open_(LeafResult, fill_leaf, uses=frozenset(uses.split("\n")), **known)
-        profiles = {profile.id: profile for profile in order}
-        ids = sorted(profiles)
 
         def fill_plan(made: Plan) -> None:
-            object.__setattr__(made, "top", plan.build([profiles[id_].leaf_hash for id_ in ids]).top)
+            object.__setattr__(made, "top", plan.build([profile.leaf_hash for profile in order]).top)
 
         return Blocks(
             leaves,
-            list(leaves),
-            starts_of(leaves),
             order,
-            profiles,
-            ids,
-            open_(Plan, fill_plan, size=len(ids), root=bytes.fromhex(said["root"])),
+            {profile.id: profile for profile in order},
+            open_(Plan, fill_plan, root=bytes.fromhex(said["root"])),
             Matcher([profile.pattern for profile in order], [(hidden, by) for hidden, by in said["shadows"]]),
+            using.put_up(leaves),
             {path: leaf for path, leaf in leaves.items() if leaf.diagnostics},
             frozenset(),
         )

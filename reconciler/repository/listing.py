@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from reconciler.overlays import overlaid
 from reconciler.repository import names
 from reconciler.repository.faults import TreeRefused
 from reconciler.repository.trees import Entry
+
+_V = TypeVar("_V")
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 100_000
@@ -200,111 +202,78 @@ class ListedTree:
         """
         if like._size() > MAX_FILES - MAX_FILES // 10:
             return False
-        if self._edited(like):
-            return True
-        before = like._entries
-        self._entries, self._subtrees, self._refused = dict(before), dict(like._subtrees), dict(like._refused)
-        self._subtrees[""] = self.id
-        # What is no more there is not taken off: at most too much is counted, and then all of it anew.
         self._names_bytes, self._total_bytes = like._names_bytes, like._total_bytes
+        gone = _Gone(set(), set(), set())
         try:
-            adapted = like.id == self.id or self._follow(like, like.id, self.id, "", 1)
+            adapted = like.id == self.id or self._follow(like, gone, like.id, self.id, "", 1)
         except TreeRefused:
             adapted = False
-        large = self._size() > MAX_FILES or self._names_bytes > MAX_NAMES_BYTES or self._total_bytes > MAX_TOTAL_BYTES
-        if not adapted or large:
+        if adapted:
+            # Nothing writes to these any more once a tree is made.
+            self._entries = cast("dict[str, Entry]", _over(like._entries, self._entries, gone.files))
+            self._subtrees = cast("dict[str, str]", _over(like._subtrees, self._subtrees, gone.directories))
+            self._refused = cast("dict[str, str]", _over(like._refused, self._refused, gone.refused))
+            adapted = (
+                self._size() <= MAX_FILES
+                and self._names_bytes <= MAX_NAMES_BYTES
+                and self._total_bytes <= MAX_TOTAL_BYTES
+            )
+        if not adapted:
             self._entries, self._subtrees, self._refused, self._visited = {}, {"": self.id}, {}, 0
             self._names_bytes = self._total_bytes = 0
-            return False
-        if self._entries.keys() - before.keys():
-            self._entries = dict(sorted(self._entries.items(), key=_path))
-        return True
-
-    def _edited(self, like: ListedTree) -> bool:
-        """Take all over where no name came or went: nearly every commit. Without a look at what stayed."""
-        files: dict[str, Entry] = {}
-        directories: dict[str, str] = {"": self.id}
-        if like.id != self.id and not self._same_names(like, like.id, self.id, "", files, directories):
-            return False
-        grown = sum([(new.size or 0) - (like._entries[path].size or 0) for path, new in files.items()])
-        if like._total_bytes + grown > MAX_TOTAL_BYTES:
-            return False
-        self._names_bytes, self._total_bytes = like._names_bytes, like._total_bytes + grown
-        # Nothing writes to these any more once a tree is made.
-        self._entries = cast("dict[str, Entry]", overlaid(like._entries, files))
-        self._subtrees = cast("dict[str, str]", overlaid(like._subtrees, directories))
-        self._refused = like._refused
-        return True
-
-    def _same_names(
-        self, like: ListedTree, old: str, new: str, prefix: str, files: dict[str, Entry], directories: dict[str, str]
-    ) -> bool:
-        """Collect what changed below two directories; False where a name came or went."""
-        before, now = like._listing(old), self._listing(new)
-        if before.refused != now.refused or len(before.children) != len(now.children):
-            return False
-        for (was_name, was), (name, child) in zip(before.children, now.children, strict=True):
-            if name != was_name:
-                return False
-            if was == child:
-                continue
-            path = prefix + name
-            if isinstance(was, Entry) and isinstance(child, Entry) and path in like._entries:
-                files[path] = child
-            elif isinstance(was, str) and isinstance(child, str) and path in like._subtrees:
-                directories[path] = child
-                if not self._same_names(like, was, child, path + "/", files, directories):
-                    return False
-            else:
-                return False
-        return True
+        return adapted
 
     def _size(self) -> int:
         return len(self._entries) + len(self._subtrees) + len(self._refused)
 
-    def _follow(self, like: ListedTree, old: str, new: str, prefix: str, depth: int) -> bool:
-        """Bring one directory up to date; False where more changed about it than is worth following."""
+    def _follow(self, like: ListedTree, gone: _Gone, old: str, new: str, prefix: str, depth: int) -> bool:
+        """Collect what is new in one directory and what is gone; False where it is not worth following."""
         before, now = like._listing(old), self._listing(new)
         self._names_bytes += now.size - before.size
-        for name, _ in before.refused:
-            self._refused.pop(prefix + name, None)
+        gone.refused.update(prefix + name for name, _ in before.refused)
         left = dict(before.children)
         for name, child in now.children:
             was = left.pop(name, None)
-            if was != child and not self._take(like, was, child, prefix + name, depth):
+            if was != child and not self._take(like, gone, was, child, prefix + name, depth):
                 return False
         for name, was in left.items():
-            if isinstance(was, str):
-                self._forget(prefix + name)
-            elif self._entries.pop(prefix + name, None) is None:
-                return False
+            self._forget(like, gone, was, prefix + name)
         self._refused.update((prefix + name, reason) for name, reason in now.refused)
         return True
 
-    def _take(self, like: ListedTree, was: Entry | str | None, child: Entry | str, path: str, depth: int) -> bool:
-        """Bring one file or directory up to date."""
+    def _take(
+        self, like: ListedTree, gone: _Gone, was: Entry | str | None, child: Entry | str, path: str, depth: int
+    ) -> bool:
+        """Collect one file or directory that is new or not as it was."""
         if len(path) > names.MAX_PATH_CHARS or depth >= names.MAX_DEPTH:
             return False
-        if was is not None and isinstance(was, str) is not isinstance(child, str):
-            return False
-        if not isinstance(child, str):
+        if isinstance(was, str) and isinstance(child, str):
+            self._subtrees[path] = child
+            return self._follow(like, gone, was, child, path + "/", depth + 1)
+        if was is not None:
+            self._forget(like, gone, was, path)
+        if isinstance(child, str):
+            self._subtrees[path] = child
+            self._walk(child, path + "/", depth + 1)
+        else:
             self._entries[path] = child
-            self._total_bytes += (child.size or 0) - (was.size or 0 if isinstance(was, Entry) else 0)
-            return True
-        self._subtrees[path] = child
-        if isinstance(was, str):
-            return self._follow(like, was, child, path + "/", depth + 1)
-        self._walk(child, path + "/", depth + 1)
+            self._total_bytes += child.size or 0
         return True
 
-    def _forget(self, directory: str) -> None:
-        """Let go of a directory and all below."""
-        below = directory + "/"
-        for listed in (self._entries, self._subtrees, self._refused):
-            for path in [path for path in listed if path.startswith(below)]:
-                del listed[path]
-        self._subtrees.pop(directory, None)
-        self._refused.pop(directory, None)
+    def _forget(self, like: ListedTree, gone: _Gone, was: Entry | str, path: str) -> None:
+        """Let go of a file, or of a directory and all below."""
+        if isinstance(was, Entry) and path in like._entries:
+            gone.files.add(path)
+            self._total_bytes -= was.size or 0
+        elif isinstance(was, str) and path in like._subtrees:
+            gone.directories.add(path)
+            listing = like._listing(was)
+            self._names_bytes -= listing.size
+            gone.refused.update(f"{path}/{name}" for name, _ in listing.refused)
+            for name, child in listing.children:
+                self._forget(like, gone, child, f"{path}/{name}")
+        else:
+            gone.refused.add(path)
 
     def _walk(self, oid: str, prefix: str, depth: int) -> None:
         # Counted before descending: ten directories in each of ten, all one object, are 10**10 files in ten objects.
@@ -334,5 +303,13 @@ class ListedTree:
                 self._walk(child, path + "/", depth + 1)
 
 
-def _path(item: tuple[str, Entry]) -> str:
-    return item[0]
+class _Gone(NamedTuple):
+    """Paths of what another tree lists, some of which may stand for something else now."""
+
+    files: set[str]
+    directories: set[str]
+    refused: set[str]
+
+
+def _over(before: Mapping[str, _V], fresh: Mapping[str, _V], gone: set[str]) -> Mapping[str, _V]:
+    return overlaid(before, fresh, gone.difference(fresh))

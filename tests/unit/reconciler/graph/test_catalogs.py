@@ -7,11 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.graph import encoding, plan
-from reconciler.graph.profiles import leaf_hash
 from schema import canonical
 from schema.protocol.desired import Catalog, CrateObject
 from tests.unit.reconciler.graph.conftest import Compile
@@ -189,42 +188,57 @@ def test_joined_pieces_are_canonical(value: dict[str, int]) -> None:
     assert encoding.joined_list([encoding.text(key) for key in value]) == canonical.dumps(list(value))
 
 
-def merkle(leaves: list[bytes]) -> bytes:
-    """RFC 6962, 2.1, as it is written."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return hashlib.sha256(b"\1" + merkle(leaves[:split]) + merkle(leaves[split:])).digest()
+def merkle(leaves: set[bytes], digits: str = "") -> bytes:
+    """The root of a plan, as docs/decisions/0011 writes it."""
+    if len(leaves) <= plan.BUCKET:
+        return hashlib.sha256(b"\1" + b"".join(sorted(leaves))).digest()
+    below = [f"{digits}{digit}" for digit in "0123456789abcdef"]
+    hashes = [merkle({leaf for leaf in leaves if leaf.hex().startswith(each)}, each) for each in below]
+    return hashlib.sha256(b"\2" + b"".join(hashes)).digest()
 
 
-@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.sets(st.integers(0, 39), max_size=4))
-def test_the_plan_root_is_that_of_rfc_6962_however_it_is_come_by(leaves: list[bytes], touched: set[int]) -> None:
-    first = plan.build(leaves)
-    assert first.root == merkle(leaves)
-    assert plan.leaves(first) == leaves
-    fresh = {at: hashlib.sha256(leaves[at]).digest() for at in touched if at < len(leaves)}
-    changed = [fresh.get(at, leaf) for at, leaf in enumerate(leaves)]
-    assert plan.change(first, fresh) == plan.build(changed)
-    assert plan.change(first, fresh).root == merkle(changed)
-    assert first.root == merkle(leaves)
+def leaf_of(seed: int) -> bytes:
+    """One of leaves of which many begin alike."""
+    alike = b"\xab\xcd\xef"[: seed % 4]
+    return alike + hashlib.sha256(str(seed).encode()).digest()[len(alike) :]
 
 
-def test_the_plan_root_covers_every_profile_in_the_order_of_ids(compiled: Compile) -> None:
+sets = st.builds(
+    lambda start, count, step: {leaf_of(seed) for seed in range(start, start + count * step, step)},
+    st.integers(0, 40),
+    st.sampled_from([0, 1, 2, 60, 64, 65, 70, 200, 900]),
+    st.integers(1, 3),
+)
+
+
+@settings(deadline=None)
+@given(sets, st.lists(sets, max_size=3))
+def test_the_plan_root_is_that_of_its_leaves_however_it_is_come_by(
+    leaves: set[bytes], history: list[set[bytes]]
+) -> None:
+    made = plan.build(leaves)
+    for fresh in history:
+        before, old = made, set(leaves)
+        made, leaves = plan.change(made, leaves - fresh, fresh - leaves), fresh
+        assert made == plan.build(leaves)
+        assert plan.leaves(before) == sorted(old)
+    assert plan.leaves(made) == sorted(leaves)
+    assert made.root == merkle(leaves)
+
+
+def test_the_plan_root_covers_every_profile(compiled: Compile) -> None:
     whole = compiled(FILES)
-    leaves = [
-        hashlib.sha256(b"\0" + canonical.dumps([id_, whole.profiles[id_].catalog_sha256])).digest()
-        for id_ in sorted(whole.profiles)
-    ]
-    assert [leaf_hash(id_, whole.profiles[id_].catalog_sha256) for id_ in sorted(whole.profiles)] == leaves
+    leaves = set()
+    for profile in whole.order:
+        path, _, pattern = profile.id.partition("#")
+        leaves.add(hashlib.sha256(b"\0" + canonical.dumps([path, pattern, profile.catalog_sha256])).digest())
+    assert {profile.leaf_hash for profile in whole.order} == leaves
+    assert len(leaves) == len(whole.profiles)
     assert whole.plan_root == merkle(leaves).hex()
 
 
-def test_the_plan_root_of_nothing_is_that_of_no_leaves(compiled: Compile) -> None:
-    assert compiled({}).plan_root == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+def test_the_plan_root_of_nothing_is_that_of_an_empty_bucket(compiled: Compile) -> None:
+    assert compiled({}).plan_root == hashlib.sha256(b"\1").hexdigest()
 
 
 @pytest.mark.parametrize("text", ["a", "ü", "\u2028", '"\\\b\f\n\r\t\x00\x1f\x7f'])
