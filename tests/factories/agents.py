@@ -56,13 +56,17 @@ class Agent:
     def __init__(self, state: State, root: Path, *, clock: Any = None) -> None:
         self.state = state
         self.host = WatchedHost(root)
-        self.watch = Watch(self.host, lambda: self.link.drifted())
+        self.watch = Watch(self.host, self._drifted)
         self.executor = LocalExecutor(
             state, self.host, RealHost(root), clock=clock or SystemClock(), followed=self.watch.follow
         )
         self.core = Core(random=lambda: random.random() / 100, version=VERSION)
         self.link = Link(self.core, self.executor, clock=SystemClock())
         self._thread = threading.Thread(target=lambda: asyncio.run(self.link.run()), name="agent")
+
+    def _drifted(self, paths: frozenset[str] | None) -> None:
+        self.executor.touch(paths)
+        self.link.drifted()
 
     def start(self) -> Agent:
         self._thread.start()
