@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.hosts import HostFault, RealHost
+from agent.resources import systemd_timer
 from agent.tools import units
+from schema.resources.systemd_timer import SystemdTimerSpec
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("systemd-analyze") is None, reason="needs root and systemd-analyze"
@@ -39,3 +41,22 @@ def test_a_drop_in_is_read_with_its_unit(tmp_path: Path) -> None:
     verify(tmp_path, "systemd-journald.service.d/x.conf", "[Service]\nLimitNOFILE=65536\n")
     with pytest.raises(HostFault, match="Unknown key 'LimitNONE'"):
         verify(tmp_path, "systemd-journald.service.d/x.conf", "[Service]\nLimitNONE=1\n")
+
+
+def test_what_a_timer_writes_is_what_systemd_reads(tmp_path: Path) -> None:
+    spec = SystemdTimerSpec.model_validate(
+        {
+            "timer": "shop",
+            "on_calendar": ["daily", "Mon..Fri *-*~01 02:00 UTC"],
+            "command": """printf '%s\\n' "$HOME" '"' \\\\ 100% > /tmp/x; exit 0""",
+            "environment": {"A": 'b "c" \\ %d $e'},
+            "working_directory": "/srv/100% sure",
+            "description": "ends with \\",
+            "timeout_s": 60,
+        }
+    )
+    service, timer = systemd_timer.texts(spec)
+    assert service
+    assert timer
+    verify(tmp_path, "shop.service", service.decode())
+    verify(tmp_path, "shop.timer", timer.decode() + "Also=\n")
