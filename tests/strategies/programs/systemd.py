@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.hosts import Kind, MemoryHost, Ran
 from agent.hosts.memory import Program
-from tests.strategies.programs import files
+from tests.strategies.programs import files, network
 from tests.strategies.programs.files import OK, refuse
 
 UNITS = "/model/units"
@@ -29,6 +29,8 @@ def _systemctl(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         for name, unit in units.items():
             unit["outdated"] = False
             unit["read"] = _files(host, name)
+    if (verb, names) == ("restart", ["systemd-resolved.service"]):
+        return network.restart_resolved(host)
     for name in names:
         if name not in units:
             if verb == "mask":
