@@ -1,0 +1,14 @@
+"""Scenes and contrasts of `yaml_file`."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from tests.strategies import documents
+from tests.strategies.scenes import Contrast, Scene
+
+CONTRASTS: dict[str, Contrast] = documents.contrasts(documents.YAML)
+
+
+def scenes() -> st.SearchStrategy[Scene]:
+    return documents.scenes(documents.YAML)
