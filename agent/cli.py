@@ -1,4 +1,4 @@
-"""`vigo-agent`: enrol, run, once, status, dry-run, traits.
+"""`vigo-agent`: enrol, run, once, status, dry-run, owned, undo, release, traits.
 
 Exit codes: 0 done, 1 something failed (a resource, the server, the disk), 2 wrong use or an unusable state, 3 a
 conflict (an agent runs already, an identity is there already). Each command imports what it needs when it runs: `once`
@@ -10,17 +10,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent import VERSION
-from agent.state import DEFAULT, State
+from agent import DEFAULT_STATE, VERSION
 from schema.errors import Conflict, Fault, Invalid
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from agent.executor import LocalExecutor
+    from agent.separation import Ids
+    from agent.state import State
     from schema.protocol.reports import Report, Trigger
 
 OK: Final = 0
@@ -48,11 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the answer is its exit code."""
     options = _parser().parse_args(arguments)
+    if options.act is _run:
+        return _run(options)
+    act: Callable[[argparse.Namespace], int] = options.act
+    return _answered(options, lambda: act(options))
+
+
+def _answered(options: argparse.Namespace, act: Callable[[], int]) -> int:
+    """The exit code of an act that logs and may fail."""
     from agent import logs
 
     logs.configure(verbose=options.verbose)
     try:
-        code: int = options.act(options)
+        return act()
     except Fault as fault:
         print(f"vigo-agent: {logs.plain(fault.message)}", file=sys.stderr)
         return CONFLICT if isinstance(fault, Conflict) else INVALID if isinstance(fault, Invalid) else ERROR
@@ -61,14 +72,15 @@ def command(arguments: Sequence[str] | None = None) -> int:
         return ERROR
     except KeyboardInterrupt:
         return ERROR
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vigo-agent", description="Keeps this host in the state its server signs.")
     parser.add_argument("--version", action="version", version=f"vigo-agent {VERSION}")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state", type=Path, default=DEFAULT, metavar="DIR", help=f"state directory ({DEFAULT})")
+    common.add_argument(
+        "--state", type=Path, default=Path(DEFAULT_STATE), metavar="DIR", help=f"state directory ({DEFAULT_STATE})"
+    )
     common.add_argument("--root", type=Path, metavar="DIR", help="confine every path to this directory")
     common.add_argument("-v", "--verbose", action="store_true", help="log more")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -98,10 +110,28 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(act=_status)
 
+    owned = commands.add_parser(
+        "owned", parents=[common], help="say what this agent manages, and what was there before"
+    )
+    owned.add_argument("--json", action="store_true", help="print JSON")
+    owned.set_defaults(act=_owned)
+
+    undo = commands.add_parser("undo", parents=[common], help="put back what a run replaced, and hold it")
+    undo.add_argument("run", nargs="?", metavar="RUN", help="id of the run, or its end; without it they are listed")
+    undo.add_argument("--dry-run", action="store_true", help="say what would be put back")
+    undo.add_argument("--force", action="store_true", help="put back also what has changed since")
+    undo.add_argument("--json", action="store_true", help="print JSON")
+    undo.set_defaults(act=_undo)
+
+    release = commands.add_parser("release", parents=[common], help="let what was undone be applied again")
+    release.add_argument("resource", nargs="*", metavar="RESOURCE", help="its id (CRATE/NAME); without any: all")
+    release.set_defaults(act=_release)
+
     traits = commands.add_parser("traits", help="say what this host is; needs no enrolment, changes nothing")
     traits.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="what stands for its root (/)")
     traits.add_argument("-v", "--verbose", action="store_true", help="log more")
     traits.add_argument("--json", action="store_true", help="print JSON, for `vigo import host --traits`")
+    traits.add_argument("name", nargs="*", metavar="NAME", help="of a trait: memory, ports ... ; without any: all")
     traits.set_defaults(act=_traits)
     return parser
 
@@ -115,6 +145,8 @@ def _enrol(options: argparse.Namespace) -> int:
     root = options.root.resolve() if options.root else Path("/")
     if not root.is_dir():
         raise WrongRoot(f"{root} is not a directory: make it, and it will stand for the host's root")
+    from agent.state import State
+
     state = State.open(options.state)
     with state.lock():
         identity = enrol.enrol(
@@ -137,19 +169,38 @@ def _token_text(options: argparse.Namespace) -> str:
 def _run(options: argparse.Namespace) -> int:
     from agent import separation
 
+    try:
+        ids = separation.ids(confined=options.root not in (None, Path("/")), wanted=not options.one_process)
+    except separation.Impossible as why:
+        together = str(why)
+        return _answered(options, lambda: _run_together(options, together))
+    from agent import supervisor
+
+    return supervisor.run(
+        ids,
+        lambda end, parent: _answered(options, lambda: _run_executor(options, ids, end, parent)),
+        verbose=options.verbose,
+    )
+
+
+def _run_together(options: argparse.Namespace, why: str) -> int:
+    from agent import daemon
+
+    state = _enrolled_state(options)
+    with state.lock():
+        daemon.run(state, _root(options, state), together=why)
+    return OK
+
+
+def _run_executor(options: argparse.Namespace, ids: Ids, end: socket, parent: int) -> int:
     state = _enrolled_state(options)
     root = _root(options, state)
+    if root != Path("/"):
+        return _run_together(options, "it is confined to a directory")
+    from agent import halves
+
     with state.lock():
-        try:
-            ids = separation.ids(confined=root != Path("/"), wanted=not options.one_process)
-        except separation.Impossible as why:
-            from agent import daemon
-
-            daemon.run(state, root, together=str(why))
-            return OK
-        from agent import supervisor
-
-        return supervisor.run(state, root, ids)
+        return halves.executor(end, state, root, parent=parent, link=ids.name)
 
 
 def _once(options: argparse.Namespace) -> int:
@@ -202,25 +253,44 @@ def _status(options: argparse.Namespace) -> int:
     return OK
 
 
-def _traits(options: argparse.Namespace) -> int:
-    import json
+def _owned(options: argparse.Namespace) -> int:
+    from agent import regret
 
-    from agent import logs, show
-    from agent.hosts import RealHost
-    from agent.traits import Collector
+    return regret.owned(options, _enrolled_state(options))
+
+
+def _undo(options: argparse.Namespace) -> int:
+    from agent import regret
+
+    state = _enrolled_state(options)
+    if options.run is None or options.dry_run:
+        return regret.look(options, state)
+    # The agent that runs would not know: it is stopped first, and started again afterwards.
+    with state.lock(), closing(_executor(options, state)) as executor:
+        return regret.undo(options, state, executor)
+
+
+def _release(options: argparse.Namespace) -> int:
+    from agent import regret
+
+    state = _enrolled_state(options)
+    with state.lock(), closing(_executor(options, state)) as executor:
+        return regret.release(options, executor)
+
+
+def _traits(options: argparse.Namespace) -> int:
+    from agent import self_portrait
 
     root = options.root.resolve()
     if not root.is_dir():
         raise WrongRoot(f"{root} is not a directory")
-    found = Collector(RealHost(root)).collect()
-    for name, why in sorted(found.errors.items()):
-        print(f"vigo-agent: {name}: {logs.plain(why)}", file=sys.stderr)
-    print(json.dumps(found.values, indent=2, sort_keys=True) if options.json else show.traits(found.values))
-    return OK
+    return self_portrait.show(root, options.name, as_json=options.json)
 
 
 def _enrolled_state(options: argparse.Namespace) -> State:
     """The state of an agent that is enrolled for the root that was asked for."""
+    from agent.state import State
+
     state = State.open(options.state, create=False)
     _root(options, state)
     return state

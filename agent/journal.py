@@ -64,9 +64,12 @@ class Journal:
     """The journal of one state directory, or of none (`directory` is None: nothing outlives the process).
 
     Opening never fails on content: what cannot be read is reported in the log and forgotten.
+
+    Args:
+        look: only look at what is there, perhaps while an agent writes it; nothing is repaired or set aside.
     """
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, *, look: bool = False) -> None:
         self._directory: Final = directory
         self.salt = secrets.token_hex(16)
         """Mixed into digests, so that they do not tell a secret of little entropy."""
@@ -80,6 +83,7 @@ class Journal:
         self._memory: Final[dict[str, bytes]] = {}
         self._lines = 0
         self._file: int | None = None
+        self._look: Final = look
         self._read()
 
     @property
@@ -233,11 +237,14 @@ class Journal:
     def _read(self) -> None:
         if self._directory is None:
             return
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._look:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / FILE
         try:
             data = durable.read(path, MAX_JOURNAL_BYTES)
         except OSError as error:
+            if self._look:
+                raise
             _log.warning("the journal is set aside: %s", error)
             self._set_aside(path)
             return
@@ -249,7 +256,7 @@ class Journal:
                 break
             good += len(raw)
             self._lines += 1
-        if good == len(data):
+        if good == len(data) or self._look:
             return
         torn = b"\n" not in data[good:].rstrip(b"\n")
         if not torn:

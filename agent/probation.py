@@ -27,16 +27,17 @@ class Probation:
         self._tried = False
         """Whether a connection was begun since the change."""
 
-    def begin(self, now: float, *, reachable: bool, window_s: float = WINDOW_S) -> None:
+    def begin(self, now: float, *, reachable: bool, window_s: float | None = None) -> None:
         """A run has changed what could cut the host off.
 
         Args:
             reachable: whether the server was, when the run began.
+            window_s: how long to wait; `WINDOW_S` where nothing else is said.
         """
         if self.pending:
             return  # the first one's window counts
         self.pending, self._tried = True, False
-        self._until = now + window_s if reachable else math.inf
+        self._until = now + (WINDOW_S if window_s is None else window_s) if reachable else math.inf
 
     def connecting(self) -> None:
         """A new connection is begun."""

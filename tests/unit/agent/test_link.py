@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from agent import probation
 from agent.core import Phase
 from agent.state import State
 from schema.protocol.messages import INLINE_OBJECT_BYTES, Apply
@@ -422,3 +423,46 @@ def test_stopping_ends_everything_and_says_so(gateway: Gateway, signer: Signer, 
     gateway.until(lambda: gateway.reports)
     agent.stop()
     assert json.loads(state.file("link.json").read_text())["connected"] is False
+
+
+# confirm or revert
+
+
+def hosts(signer: Signer, text: str, generation: int) -> Any:
+    crate = signer.crate("base", [{"name": "hosts", "type": "file", "path": "/etc/hosts", "content": text}])
+    return signer.target([crate], generation=generation, expires=FOREVER)
+
+
+def test_what_could_cut_the_host_off_is_confirmed_over_a_new_connection(
+    gateway: Gateway, signer: Signer, start: Start, root: Path, state: State
+) -> None:
+    (root / "etc/hosts").write_text("before\n")
+    gateway.target = hosts(signer, "after\n", 1)
+    agent = start()
+    gateway.until(lambda: gateway.reports and len(gateway.hellos) > 1 and agent.core.phase is Phase.OPEN)
+    gateway.until(lambda: not list((state.path / "undo").glob("*/unconfirmed")))
+    assert (root / "etc/hosts").read_text() == "after\n"
+
+
+def test_what_cut_the_host_off_is_put_back_reported_and_not_done_again(
+    gateway: Gateway, signer: Signer, start: Start, root: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probation, "WINDOW_S", 1.0)
+    (root / "etc/hosts").write_text("before\n")
+    gateway.target = hosts(signer, "before\n", 1)
+    start()
+    gateway.until(lambda: gateway.reports)
+    gateway.refuses_with = 503  # whoever comes anew is refused; who is there stays
+    gateway.publish(hosts(signer, "cuts us off\n", 2))
+    gateway.until(lambda: (root / "etc/hosts").read_text() == "cuts us off\n")
+    gateway.until(lambda: (root / "etc/hosts").read_text() == "before\n")
+    gateway.refuses_with = None
+    gateway.until(lambda: gateway.reports and gateway.reports[-1].trigger is Trigger.REVERT)
+    (one,) = gateway.reports[-1].resources
+    assert one.outcome is Outcome.FAILED
+    assert one.error.startswith("put back: the server could not be reached after it was changed")
+    assert not list((state.path / "undo").glob("*/unconfirmed"))
+    count = len(gateway.reports)
+    gateway.publish(hosts(signer, "better\n", 3))
+    gateway.until(lambda: len(gateway.reports) > count and (root / "etc/hosts").read_text() == "better\n")
+    assert gateway.reports[-1].status is RunStatus.CONVERGED
