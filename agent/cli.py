@@ -279,12 +279,16 @@ def _release(options: argparse.Namespace) -> int:
 
 
 def _traits(options: argparse.Namespace) -> int:
-    from agent import self_portrait
+    from agent import portrait
 
     root = options.root.resolve()
     if not root.is_dir():
         raise WrongRoot(f"{root} is not a directory")
-    return self_portrait.show(root, options.name, as_json=options.json)
+    painted = portrait.of(root, options.name, as_json=options.json)
+    for complaint in painted.complaints:
+        print(f"vigo-agent: {complaint}", file=sys.stderr)
+    print(painted.text)
+    return ERROR if painted.lacking else OK
 
 
 def _enrolled_state(options: argparse.Namespace) -> State:
