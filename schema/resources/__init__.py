@@ -13,8 +13,10 @@ from typing import Final
 from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
+    "acl",
     "banner",
     "blockinfile",
+    "capability",
     "cron",
     "directory",
     "exec",
@@ -30,11 +32,13 @@ NAMES: Final = (
     "known_host",
     "limits",
     "logrotate",
+    "mount",
     "notice",
     "ntp",
     "package",
     "password_policy",
     "replace",
+    "repository",
     "resolver",
     "service",
     "ssh_key",
