@@ -98,7 +98,8 @@ def refresh_repository(host: Host, name: str) -> None:
     Raises:
         HostFault: they are not to be had.
     """
-    argv = [*_argv(host), "makecache", "--refresh", "--disablerepo=*", f"--enablerepo={name}"]
+    only = ["--disablerepo=*", f"--enablerepo={name}", "--setopt=*.skip_if_unavailable=False"]
+    argv = [*_argv(host), "makecache", "--refresh", *only]
     ran = _patiently(lambda: host.run(argv, timeout_s=packages.UPDATE_TIMEOUT_S))
     if ran.code != 0:
         raise HostFault(f"dnf makecache: {ran.complaint}")

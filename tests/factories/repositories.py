@@ -82,3 +82,18 @@ def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = len(text)
     archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+def signed(where: Path, home: Path) -> bytes:
+    """Sign a flat repository of debs with a new key, whose public half is returned, armored."""
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run(*gpg, "--quick-generate-key", "x@example.com", "ed25519", "sign", "never")
+    index = (where / "Packages").read_bytes()
+    digest = f"SHA256:\n {hashlib.sha256(index).hexdigest()} {len(index)} Packages\n"
+    (where / "Release").write_text(f"Date: Thu, 01 Jan 2026 00:00:00 UTC\n{digest}")
+    run(*gpg, "--output", str(where / "InRelease"), "--clearsign", str(where / "Release"))
+    (where / "Release").unlink()
+    key = subprocess.run([*gpg, "--armor", "--export"], check=True, capture_output=True).stdout
+    run("gpgconf", "--homedir", str(home), "--kill", "gpg-agent")
+    return key

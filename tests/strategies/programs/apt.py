@@ -11,6 +11,7 @@ from tests.strategies.programs.files import OK, refuse
 
 LISTS = "/model/apt-lists"
 MIRROR = "/model/apt-mirror"
+LIST_FILES = "/var/lib/apt/lists"
 STATUS = "/var/lib/dpkg/status"
 """`name status version`, and `hold` where it is held."""
 
@@ -64,6 +65,8 @@ def _apt_mark(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
 def _apt_get(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     words = [word for word in args if not word.startswith("--")]
     verb, names = words[0], words[1:]
+    if verb == "update" and (of := [word for word in args if word.startswith("--option=Dir::Etc::sourcelist=")]):
+        return _update_source(host, of[0].rpartition("=")[2])
     if verb == "update":
         files.put(host, LISTS, "".join(f"{line}\n" for line in files.lines(host, MIRROR)))
         return OK
@@ -78,6 +81,18 @@ def _apt_get(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         else:
             known.pop(name, None)
     _set_status(host, known)
+    return OK
+
+
+def _update_source(host: MemoryHost, path: str) -> Ran:
+    """Fetch the lists of one file; a URI with `unreachable` in it is that."""
+    fields = dict(line.split(": ", 1) for line in files.lines(host, path) if ": " in line and line[0] != "#")
+    for uri in fields["URIs"].split():
+        if "unreachable" in uri:
+            return refuse(f"E: Failed to fetch {uri}", 100)
+        for suite in fields["Suites"].split():
+            place = f"{uri.partition('://')[2].rstrip('/')}/dists/{suite}/InRelease"
+            files.put(host, f"{LIST_FILES}/{place.replace('/', '_')}", "signed\n")
     return OK
 
 

@@ -66,7 +66,8 @@ def _dnf(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         files.put(host, VERSIONLOCK, "".join(f"{line}\n" for line in [*kept, *added]))
         return OK
     if verb == "makecache":
-        return _refresh(host)
+        name = next(word for word in args if word.startswith("--enablerepo=")).partition("=")[2]
+        return _fetch(host, f"/etc/yum.repos.d/{name}.repo", f"/var/cache/dnf/{name}-0123456789abcdef")
     if verb == "remove":
         return _remove(host, names)
     parted = {}
@@ -92,6 +93,8 @@ def _zypper(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
         names = [*locked, *names] if verb == "addlock" else [name for name in locked if name not in names]
         files.put(host, LOCKS, "".join(f"solvable_name: {name}\n" for name in names))
         return OK
+    if verb == "refresh" and names:
+        return _fetch(host, f"/etc/zypp/repos.d/{names[0]}.repo", f"/var/cache/zypp/raw/{names[0]}")
     if verb == "refresh":
         return _refresh(host)
     if verb == "remove":
@@ -173,6 +176,14 @@ def _install(host: MemoryHost, wanted: Mapping[str, str], *, missing: str, code:
 def _remove(host: MemoryHost, names: Sequence[str]) -> Ran:
     known = _pairs(host, INSTALLED)
     _set_pairs(host, INSTALLED, {name: version for name, version in known.items() if name not in names})
+    return OK
+
+
+def _fetch(host: MemoryHost, path: str, cache: str) -> Ran:
+    """Fetch the lists of one repository; a URI with `unreachable` in it is that."""
+    if "unreachable" in "".join(files.lines(host, path)):
+        return refuse("Error: Failed to download metadata for repo")
+    files.put(host, f"{cache}/repodata/repomd.xml", "<repomd/>")
     return OK
 
 

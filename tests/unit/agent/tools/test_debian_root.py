@@ -12,6 +12,7 @@ import pytest
 
 from agent.resources import TYPES
 from agent.resources.types import Converged
+from agent.tools import openpgp
 from schema.protocol.reports import Outcome
 from tests import roots
 from tests.factories import repositories
@@ -106,3 +107,28 @@ def test_a_lock_is_waited_for_and_then_complained_of(host: Rooted) -> None:
         released.start()
         assert converge(host, package="tiny").error == ""
         released.join()
+
+
+@roots.lacking("gpg", "gpgconf")
+def test_a_repository_is_trusted_by_its_own_key_alone(host: Rooted, tmp_path: Path) -> None:
+    where = host.root / "srv/my_signed"
+    repositories.debs(where, [("tiny", "3.0")])
+    key = repositories.signed(where, tmp_path / "a").decode()
+    (fingerprint,) = openpgp.fingerprints(key.encode())
+    spec = {"uris": "file:/srv/my_signed", "suites": "./", "key": key, "fingerprint": fingerprint}
+    made = converge(host, "repository", repository="ours", **spec)
+    assert (made.outcome, made.error) == (Outcome.CHANGED, "")
+    assert converge(host, package="tiny", state="present", version="3.0").error == ""
+
+    other = repositories.signed(where, tmp_path / "b").decode()
+    written = (host.root / "etc/apt/sources.list.d/ours.sources").read_bytes()
+    refused = converge(host, "repository", repository="ours", **{**spec, "uris": "file:///srv/my_signed"})
+    assert "The following signatures couldn't be verified" in refused.error or "not signed" in refused.error
+    assert (host.root / "etc/apt/sources.list.d/ours.sources").read_bytes() == written
+    wrong = converge(host, "repository", repository="ours", **{**spec, "key": other})
+    assert "which is not given" in wrong.error
+    new = {"key": other, "fingerprint": openpgp.fingerprints(other.encode())}
+    assert converge(host, "repository", repository="ours", **{**spec, **new}).error == ""
+
+    assert converge(host, "repository", repository="ours", state="absent").action == "remove"
+    assert list((host.root / "etc/apt/keyrings").iterdir()) == []

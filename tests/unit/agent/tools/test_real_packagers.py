@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +118,10 @@ def rpm_host(request: pytest.FixtureRequest) -> Iterator[Foreign]:
     host.close()
 
 
-def converge(host: Host, **spec: Any) -> Converged:
-    kind = TYPES["package"]
+def converge(host: Host, type_: str = "package", **spec: Any) -> Converged:
+    kind = TYPES[type_]
     assert kind.skipped(host) is None
-    ready = kind.spec.model_validate(spec)
+    ready = kind.prepare(kind.spec.model_validate(spec), lambda path: pytest.fail(path))
     host.memo.clear()
     shown: Converged = kind.converge(host, ready, dry_run=True)
     host.memo.clear()
@@ -147,6 +147,16 @@ def test_rpms_from_the_beginning_to_the_end(rpm_host: Foreign) -> None:
         == "state of tiny: 1.0-1 → absent\nstate of small: 1.0-1 → absent"
     )
     assert converge(host, package="tiny", state="purged").outcome is Outcome.UNCHANGED
+
+
+def test_a_repository_of_rpms_is_fetched_when_it_is_made(rpm_host: Foreign, rpms: Path) -> None:
+    spec = {"repository": "ours", "uris": f"file://{rpms}", "unsigned": True}
+    (rpm_host.root / "etc/pki/rpm-gpg").mkdir(parents=True)
+    failed = converge(rpm_host, "repository", **{**spec, "uris": f"file://{rpms}/nowhere"})
+    assert (failed.outcome, list(rpm_host.root.rglob("ours.repo"))) == (Outcome.FAILED, [])
+    made = converge(rpm_host, "repository", **spec)
+    assert (made.action, made.error) == ("create", "")
+    assert converge(rpm_host, "repository", repository="ours", state="absent").action == "remove"
 
 
 @roots.lacking("zypper", "rpmbuild", "createrepo_c")
