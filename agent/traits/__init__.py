@@ -23,7 +23,7 @@ from agent.hosts import Host, HostFault
 from agent.traits import budget
 from agent.traits.bounds import MAX_ITEMS, MAX_TEXT_CHARS, MAX_TRAITS_BYTES, bounded
 from agent.traits.budget import MAX_AGES_S, Cost, Pauses, fresh_s, section
-from agent.traits.sources import Partly
+from agent.traits.sources import KEPT, Partly
 from schema import canonical
 from schema.ids import sha256
 from schema.traits import ANY, SECTIONS, TRAITS
@@ -131,6 +131,10 @@ class Collector:
 
     def collect(self, names: Collection[str] | None = None) -> Traits:
         """All traits, or these; each as recent as its class asks for; together no larger than `MAX_TRAITS_BYTES`."""
+        kept = self._host.memo.get(KEPT)
+        self._host.memo.clear()  # accounts may have come and gone
+        if kept is not None:
+            self._host.memo[KEPT] = kept
         asked = self._collectors.keys() if names is None else [name for name in self._collectors if name in names]
         self._read([name for name in asked if self._due(name, MAX_AGES_S[section(name).cls])])
         return self._result(asked).fitting()

@@ -6,9 +6,12 @@ import os
 from typing import Any
 
 from agent.hosts import Host
+from agent.traits import sources
 
 
-def collect(host: Host) -> dict[str, Any]:  # noqa: ARG001 - the kernel is the machine's, whatever the host's root
-    """`kernel.*` of `schema.traits`."""
+def collect(host: Host) -> dict[str, Any]:
+    """`kernel.*` of `schema.traits`: the machine's, whatever the host's root."""
     name = os.uname()
-    return {"name": name.sysname, "release": name.release, "version": name.version}
+    found: dict[str, Any] = {"name": name.sysname, "release": name.release, "version": name.version}
+    tainted = sources.kernel_readable(host, "/proc/sys/kernel/tainted")
+    return {**found, "tainted": int(tainted)} if tainted.isdigit() else found

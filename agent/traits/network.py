@@ -12,6 +12,9 @@ from agent.hosts import Host
 from agent.tools import netlink
 from agent.traits import sources
 
+_UP = 1
+"""RTF_UP"""
+
 
 def collect(host: Host) -> dict[str, Any]:
     """`network.*` of `schema.traits`."""
@@ -34,8 +37,13 @@ def collect(host: Host) -> dict[str, Any]:
         "hostname": short,
         "fqdn": fqdn,
         "ip_addresses": [each for each in addresses if _reachable(each)],
-        "nameservers": _nameservers(host),
+        "nameservers": _resolver(host, "nameserver"),
+        "dns": {
+            "search": _resolver(host, "search") or _resolver(host, "domain"),
+            "options": _resolver(host, "options"),
+        },
         "interfaces": interfaces,
+        "routes": _routes(host),
     }
     optional = {"domain": domain, "default_interface": interface, "default_gateway": gateway}
     if interface in interfaces:
@@ -77,9 +85,38 @@ def _default_route(host: Host) -> tuple[str, str]:
     return best[1], best[2]
 
 
-def _nameservers(host: Host) -> list[str]:
-    lines = (line.split() for line in (sources.text(host, "/etc/resolv.conf") or "").splitlines())
-    return [line[1] for line in lines if len(line) > 1 and line[0] == "nameserver"]
+def _routes(host: Host) -> list[dict[str, Any]]:
+    """What the kernel's two tables list, but for routes to our own addresses, loopback's and multicast."""
+    found = []
+    for line in (sources.kernel_text(host, "/proc/net/route") or "").splitlines()[1:]:
+        name, destination, gateway, flags, _, _, metric, mask, *_ = line.split()
+        if int(flags, 16) & _UP:
+            network = ipaddress.ip_network(f"{_ipv4(destination)}/{_ipv4(mask)}", strict=False)
+            found.append(_route(str(network), _ipv4(gateway), name, int(metric)))
+    for line in (sources.kernel_text(host, "/proc/net/ipv6_route") or "").splitlines():
+        destination, length, _, _, gateway, metric, _, _, flags, name = line.split()
+        address = ipaddress.IPv6Address(int(destination, 16))
+        # The kernel lists its own too: unreachable ones on loopback, and one for each address.
+        if int(flags, 16) & _UP and name != "lo" and not address.is_multicast and length != "80":
+            gateway = str(ipaddress.IPv6Address(int(gateway, 16)))
+            found.append(_route(f"{address}/{int(length, 16)}", gateway, name, int(metric, 16)))
+    return sorted(found, key=lambda route: (":" in route["destination"], *map(str, route.values())))
+
+
+def _route(destination: str, gateway: str, interface: str, metric: int) -> dict[str, Any]:
+    gateway = "" if gateway in ("0.0.0.0", "::") else gateway  # noqa: S104 - not bound to
+    return {"destination": destination, "gateway": gateway, "interface": interface, "metric": metric}
+
+
+def _ipv4(word: str) -> str:
+    return socket.inet_ntoa(struct.pack("=I", int(word, 16)))
+
+
+def _resolver(host: Host, keyword: str) -> list[str]:
+    """What resolv.conf(5) gives behind a word; a nameserver a line, of the others the last line counts."""
+    lines = [line.split() for line in sources.meaningful(sources.text(host, "/etc/resolv.conf") or "", "#;")]
+    found = [line[1:] for line in lines if len(line) > 1 and line[0] == keyword]
+    return [words[0] for words in found] if keyword == "nameserver" else (found[-1] if found else [])
 
 
 def _order(address: str) -> tuple[int, int]:

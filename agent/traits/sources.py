@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +12,10 @@ from typing import Any, Final
 from agent.hosts import Host, HostFault, Kind
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+KEPT: Final = "kept by traits"
+"""Key of the memo: what is there outlives a collection."""
+MAX_NAMES: Final = 100_000
+SETTINGS: Final = "/etc/vigo-agent/traits.toml"
 _MAX_LINKS: Final = 16
 
 
@@ -43,6 +49,85 @@ def kernel_text(host: Host, path: str) -> str | None:
         except OSError:
             return None
     return found
+
+
+def kernel_readable(host: Host, path: str) -> str:
+    """The same without blanks around it; empty where there is none, or where it may not be read."""
+    try:
+        return (kernel_text(host, path) or "").strip()
+    except (OSError, HostFault):
+        return ""
+
+
+def readable(host: Host, path: str) -> str:
+    """A file of the host; empty where there is none, or where it may not be read."""
+    try:
+        return text(host, path) or ""
+    except (OSError, HostFault):
+        return ""
+
+
+def names(host: Host, directory: str) -> list[str]:
+    """The names in a directory of the host, at most `MAX_NAMES`; none where there is no such directory.
+
+    Raises:
+        OSError: it may not be read.
+    """
+    for _ in range(_MAX_LINKS):
+        found = host.lstat(directory)
+        if found is None or found.kind not in (Kind.DIRECTORY, Kind.SYMLINK):
+            return []
+        if found.kind is Kind.DIRECTORY:
+            return host.listdir(directory)[:MAX_NAMES]
+        directory = posixpath.normpath(posixpath.join(posixpath.dirname(directory), host.readlink(directory)))
+    return []
+
+
+def kernel_names(host: Host, directory: str) -> list[str]:
+    """The names in a directory of /proc or /sys: the host's own, else the running machine's; none where it is not."""
+    try:
+        found = names(host, directory)
+        if not found and host.confined:
+            return sorted(os.listdir(directory))[:MAX_NAMES]  # noqa: PTH208 - names alone
+    except (OSError, HostFault):
+        return []
+    return found
+
+
+def modified(host: Host, path: str) -> int | None:
+    """When a file of the host was changed last, microseconds; None where there is none or the host does not tell."""
+    try:
+        with host.stream(path) as file:
+            return os.fstat(file.fileno()).st_mtime_ns // 1000
+    except (OSError, HostFault, AttributeError):  # one of memory has no number
+        return None
+
+
+def kept(host: Host) -> dict[str, Any]:
+    """What collectors keep from one reading to the next, by their own keys."""
+    found: dict[str, Any] = host.memo.setdefault(KEPT, {})
+    return found
+
+
+def meaningful(content: str, comments: str = "#") -> Iterator[str]:
+    """The lines of a configuration file that say something, without blanks around them."""
+    for line in content.splitlines():
+        stripped = line.strip()
+        if stripped and stripped[0] not in comments:
+            yield stripped
+
+
+def settings(host: Host) -> dict[str, Any]:
+    """What an operator has set for traits: `SETTINGS`, empty where there is none or where it is no TOML."""
+    content = readable(host, SETTINGS)
+    if not content:
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise HostFault(f"{SETTINGS}: {error}") from error
 
 
 def needed(content: str | None, path: str) -> str:
@@ -84,6 +169,32 @@ def records(content: str, width: int) -> Iterator[list[str]]:
         parts = line.split(":")
         if len(parts) >= width and line[:1] not in ("#", "+", "-"):
             yield parts
+
+
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
+_SECRET: Final = re.compile(r"(?i)pass|secret|token|credential|\bkey\b|\.key$|apikey")
+_WITH_PASSWORD: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
+
+
+def unescaped(text: str) -> str:
+    """As fstab(5) escapes blanks in names."""
+    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), text)
+
+
+def options(text: str) -> list[str]:
+    """Options as mount(8) takes them; of one that may hold a secret its name alone."""
+    parted = (option.partition("=") for option in text.split(","))
+    return [
+        f"{name}=***" if value and _SECRET.search(name) else name + equals + value for name, equals, value in parted
+    ]
+
+
+def masked(text: str) -> str:
+    """Words `NAME=value`, without the values of those that may hold a secret, and without passwords in addresses."""
+    parted = (word.partition("=") for word in _WITH_PASSWORD.sub(r"\1:***@", text).split(" "))
+    return " ".join(
+        f"{name}=***" if value and _SECRET.search(name) else name + equals + value for name, equals, value in parted
+    )
 
 
 def mib(kib: str) -> int:

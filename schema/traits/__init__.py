@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from schema.traits import accounts, machine, software, system
+from schema.traits import accounts, machine, security, software, system
 from schema.traits.sections import SECTIONS
 from schema.traits.types import Section, TraitClass, TraitInfo, TraitType
 
@@ -23,6 +23,7 @@ TRAITS: Final[Mapping[str, TraitInfo]] = {
     **system.DECLARED,
     **software.DECLARED,
     **accounts.DECLARED,
+    **security.DECLARED,
 }
 """Dotted path → what stands there; `*` is any one key of an open map."""
 
