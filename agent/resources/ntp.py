@@ -44,7 +44,7 @@ def check(host: Host, spec: NtpSpec) -> NtpState:
                 if stat.kind is not Kind.FILE:
                     raise ResourceFailed(f"{path} is a {stat.kind}, not a regular file")
                 text = host.read(path, limit=_MAX_BYTES).decode("utf-8", "surrogateescape")
-                return NtpState(path, stat, tuple(text.splitlines()))
+                return NtpState(path, stat, tuple(text.removesuffix("\n").split("\n")) if text else ())
     if spec.client != "chrony" and any(host.lstat(path) is not None for path in _TIMESYNCD_PROGRAMS):
         owned = owned_file.read(host, TIMESYNCD)
         return NtpState(TIMESYNCD, owned=owned, note=owned.note)

@@ -28,8 +28,8 @@ class Entry(NamedTuple):
 
     @property
     def kept(self) -> frozenset[str]:
-        """Its options as a set; `defaults` says nothing."""
-        return frozenset(self.options) - {"defaults"}
+        """Its options as a set; `defaults`, and `sw` of swap, say nothing."""
+        return frozenset(self.options) - {"defaults", "sw"}
 
     def line(self) -> str:
         """As it is written."""
@@ -61,7 +61,7 @@ def read(host: Host) -> Fstab:
     if stat.kind is not Kind.FILE:
         raise HostFault(f"{PATH} is a {stat.kind}, not a regular file")
     text = host.read(PATH, limit=_MAX_BYTES).decode("utf-8", "surrogateescape")
-    return Fstab(stat, tuple(text.splitlines()))
+    return Fstab(stat, tuple(text.removesuffix("\n").split("\n")) if text else ())
 
 
 def put(host: Host, table: Fstab, matches: Callable[[Entry], bool], entry: Entry | None) -> None:
@@ -104,7 +104,7 @@ def unescaped(text: str) -> str:
 
 
 def _parsed(line: str) -> Entry | None:
-    fields = line.split()
+    fields = [field for field in line.replace("\t", " ").split(" ") if field]
     if len(fields) < 3 or fields[0].startswith("#"):
         return None
     device, path, fstype = (unescaped(field) for field in fields[:3])

@@ -14,6 +14,7 @@ from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
     "acl",
+    "alternatives",
     "banner",
     "blockinfile",
     "capability",
@@ -22,6 +23,7 @@ NAMES: Final = (
     "exec",
     "file",
     "file_line",
+    "firewall",
     "group",
     "hardlink",
     "host_entry",
@@ -43,6 +45,7 @@ NAMES: Final = (
     "service",
     "ssh_key",
     "sudoers",
+    "swap",
     "symlink",
     "sysctl",
     "systemd_timer",

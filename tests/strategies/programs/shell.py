@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent.hosts import HostFault, MemoryHost, Ran, reach
 from agent.hosts.memory import Program
-from tests.strategies.programs import files
+from tests.strategies.programs import files, storage
 from tests.strategies.programs.files import OK, refuse
 
 SCRIPTS = "/model/scripts"
@@ -71,5 +71,5 @@ def _verify(host: MemoryHost, args: Sequence[str]) -> Ran:
     return refuse(f"{args[1]}:1: invalid") if "invalid" in text else OK
 
 
-_OURS = {"verify": _verify}
+_OURS = {"verify": _verify, "swapfile": storage.swap_file}
 PROGRAMS: dict[str, Program] = {"/bin/sh": _shell, "checker": _checker}

@@ -1,14 +1,14 @@
 """mount and umount over /proc/self/mountinfo; swapon and swapoff over /proc/swaps, blkid, and the making of a swap file.
 
-A device whose name ends in `busy` cannot be unmounted, one that ends in `broken` not mounted. What blkid finds in a file
-or device is its first line.
+What a device holds stands below /model/disk; what blkid finds is the first line. A device whose name ends in `busy` cannot
+be unmounted, one that ends in `broken` not mounted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.hosts import MemoryHost, Ran
+from agent.hosts import Kind, MemoryHost, Ran
 from agent.hosts.memory import Program
 from tests.strategies.programs import files
 from tests.strategies.programs.files import OK, refuse
@@ -79,13 +79,19 @@ def _blkid(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
 
 
 def _mkswap(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
-    files.put(host, args[-1], "swap\n")
+    files.put(host, _place(host, args[-1]), "swap\n")
     return OK
 
 
 def _type(host: MemoryHost, path: str) -> str:
-    found = files.lines(host, path)
+    found = files.lines(host, _place(host, path))
     return found[0].rstrip("\0") if found else ""
+
+
+def _place(host: MemoryHost, path: str) -> str:
+    """Where what a device holds is kept."""
+    stat = host.lstat(path)
+    return path if stat is None or stat.kind is Kind.FILE else f"/model/disk{path}"
 
 
 def swap_file(host: MemoryHost, args: Sequence[str]) -> Ran:

@@ -30,3 +30,11 @@ def test_a_line_with_few_fields_has_the_rest_by_default() -> None:
         (0, Entry("/dev/a", "/b", "ext4", ("defaults",), 0, 0)),
         (3, Entry("/dev/e", "/f", "xfs", ("ro",), 0, 2)),
     ]
+
+
+def test_only_line_breaks_part_lines() -> None:
+    odd = "/dev/a /b\x85\x0c\u2028c ext4\n# \x0b\n"
+    host = machines.machine({"/etc/fstab": odd})
+    table = fstab.read(host)
+    fstab.put(host, table, lambda entry: entry.path == "/new", Entry("/dev/n", "/new", "xfs", ("ro",)))
+    assert host.read("/etc/fstab").decode() == f"{odd}/dev/n\t/new\txfs\tro\t0\t0\n"
