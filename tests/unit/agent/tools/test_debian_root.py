@@ -132,3 +132,27 @@ def test_a_repository_is_trusted_by_its_own_key_alone(host: Rooted, tmp_path: Pa
 
     assert converge(host, "repository", repository="ours", state="absent").action == "remove"
     assert list((host.root / "etc/apt/keyrings").iterdir()) == []
+
+
+def test_alternatives_are_registered_chosen_and_removed(host: Rooted) -> None:
+    for name in ("a", "b"):
+        (host.root / "opt" / name).write_text(name)
+    link, current = {"link": "/usr/bin/letter", "priority": 10}, host.root / "etc/alternatives/letter"
+    assert converge(host, "alternatives", alternative="letter", path="/opt/a", state="auto", **link).error == ""
+    assert converge(host, "alternatives", alternative="letter", path="/opt/b", **link).error == ""
+    assert str(current.readlink()) == "/opt/b"
+    assert converge(host, "alternatives", alternative="letter", path="/opt/a").diff == "path: /opt/b → /opt/a"
+    assert (
+        converge(
+            host, "alternatives", alternative="letter", path="/opt/a", state="auto", link="/usr/bin/letter", priority=20
+        ).error
+        == ""
+    )
+    assert "is no alternative" in converge(host, "alternatives", alternative="letter", path="/opt/c").error
+    for name in ("a", "b"):
+        assert converge(host, "alternatives", alternative="letter", path=f"/opt/{name}", state="absent").error == ""
+    assert not current.is_symlink()
+    group = next(iter(sorted((host.root / "var/lib/dpkg/alternatives").iterdir())))
+    assert (
+        converge(host, "alternatives", alternative=group.name, state="auto").outcome is Outcome.UNCHANGED
+    )  # one with slaves
