@@ -13,6 +13,7 @@ from agent.hosts.memory import Program
 from tests.strategies.programs import (
     alternatives,
     apt,
+    firewalls,
     inits,
     kernel,
     network,
@@ -36,6 +37,7 @@ from tests.strategies.programs.systemd import UNITS as UNITS
 _FAMILIES = (
     alternatives,
     apt,
+    firewalls,
     inits,
     kernel,
     network,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -160,3 +161,63 @@ def test_the_kernel_is_told_the_name_in_a_namespace_of_its_own(tmp_path: Path) -
     assert (tmp_path / "etc/hostname").read_text() == "web01.example.com\n"
     assert "127.0.1.1\tweb01.example.com web01\n" in (tmp_path / "etc/hosts").read_text()
     assert socket.gethostname() == before
+
+
+_BEHIND_A_WALL = """
+import json, subprocess, sys
+from pathlib import Path
+from agent.hosts import RealHost
+from agent.resources import TYPES
+
+class Both(RealHost):
+    def run(self, argv, **options):
+        return super().run([f"{self.root}{word}" if word.startswith("/etc/") else word for word in argv], **options)
+
+host = Both(Path(sys.argv[1]))
+host.confined = False
+kind = TYPES["firewall"]
+for text in sys.stdin:
+    if text.startswith("!"):
+        subprocess.run(text[1:].split(), check=True)
+        continue
+    host.memo.clear()
+    result = kind.converge(host, kind.spec.model_validate(json.loads(text)), dry_run=False)
+    print(result.outcome, result.error)
+print(subprocess.run(["nft", "list", "ruleset"], check=True, capture_output=True, text=True).stdout)
+"""
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("nft") is None, reason="needs nft: apt-get install nftables")
+def test_nft_keeps_the_rules_in_a_network_of_its_own(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "--net", "nft", "list", "ruleset"], check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to make a network namespace, and a kernel with nf_tables")
+    ssh = {"rule": "ssh", "protocol": "tcp", "ports": 22, "source": ["10.0.0.0/8", "fd00::/8"], "order": 1}
+    every = [
+        {"rule": "the-rest", "action": "deny", "order": 999},
+        ssh,
+        {"rule": "many", "protocol": "udp", "ports": [53, "8000-8010"], "destination": "10.0.0.1", "interface": "eth0"},
+        {"rule": "ping", "protocol": "icmp", "action": "reject", "direction": "out"},
+        {"rule": "tcp", "protocol": "tcp", "action": "reject"},
+    ]
+    lines = [json.dumps(spec) for spec in (*every, *every)]
+    lines += ["!nft add table inet other", "!nft flush table inet vigo", json.dumps(ssh), *map(json.dumps, every)]
+    lines += [json.dumps({"rule": "tcp", "state": "absent"})] * 2
+    argv = ["unshare", "--net", sys.executable, "-c", _BEHIND_A_WALL, str(tmp_path)]
+    ran = subprocess.run(
+        argv, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[4], input="\n".join(lines)
+    )
+    said, _, ruleset = ran.stdout.partition("table ")
+    outcomes = [line.split()[0] for line in said.splitlines()]
+    assert outcomes[:10] == ["changed"] * 5 + ["unchanged"] * 5, said
+    assert outcomes[-8:] == ["changed", *["unchanged"] * 5, "changed", "unchanged"], said
+    assert ruleset.startswith("inet other {\n}\n")
+    held = [line.strip() for line in ruleset.splitlines() if "vigo:" in line]
+    assert [line.rpartition(" comment ")[2].split(":")[2] for line in held] == [
+        "ssh",
+        "ssh",
+        "many",
+        "the-rest",
+        "ping",
+    ]
+    assert held[0].startswith("ip saddr 10.0.0.0/8 tcp dport 22 accept")
