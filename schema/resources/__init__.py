@@ -35,6 +35,7 @@ NAMES: Final = (
     "limits",
     "logrotate",
     "mount",
+    "nonrepo_package",
     "notice",
     "ntp",
     "package",

@@ -13,6 +13,7 @@ import pytest
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from agent.tools import openpgp
+from schema.ids import sha256
 from schema.protocol.reports import Outcome
 from tests import roots
 from tests.factories import repositories
@@ -156,3 +157,13 @@ def test_alternatives_are_registered_chosen_and_removed(host: Rooted) -> None:
     assert (
         converge(host, "alternatives", alternative=group.name, state="auto").outcome is Outcome.UNCHANGED
     )  # one with slaves
+
+
+def test_a_package_from_a_file_is_held_against_its_digest(host: Rooted) -> None:
+    file = host.root / "srv/repo/tiny_1.0.deb"
+    spec = {"package": "tiny", "version": "1.0", "path": "/srv/repo/tiny_1.0.deb"}
+    refused = converge(host, "nonrepo_package", **spec, sha256="0" * 64)
+    assert refused.error.endswith(f"not {'0' * 64}")
+    made = converge(host, "nonrepo_package", **spec, sha256=sha256(file.read_bytes()))
+    assert (made.action, made.diff, made.error) == ("install", "state: not-installed → 1.0", "")
+    assert converge(host, "nonrepo_package", package="tiny", state="absent").action == "remove"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from agent.hosts import Host, Ran, RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
+from schema.ids import sha256
 from schema.protocol.reports import Outcome
 from tests import roots
 from tests.factories import repositories
@@ -190,3 +192,23 @@ def test_pacmans_packages_from_the_beginning_to_the_end(pacman: Foreign) -> None
     assert "target not found: ghost" in converge(host, package=["ghost", "tiny"]).error
     assert converge(host, package=["tiny", "small"], state="absent").outcome is Outcome.CHANGED
     host.close()
+
+
+def test_a_package_from_a_file(rpm_host: Foreign, rpms: Path) -> None:
+    from_file(rpm_host, next(rpms.glob("noarch/tiny-1.0*")), "1.0")
+
+
+@roots.lacking("pacman")
+def test_a_package_from_a_file_of_pacmans(pacman: Foreign) -> None:
+    from_file(pacman, pacman.root.parent / "packages/tiny-2.0-1-any.pkg.tar.gz", "2.0-1")
+    pacman.close()
+
+
+def from_file(host: Foreign, file: Path, version: str) -> None:
+    """Installed by its path, which is the same for the tool and, below its root, for us."""
+    below = host.root / str(file)[1:]
+    below.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, below)
+    below.chmod(0o644)
+    spec = {"package": "tiny", "version": version, "path": str(file), "sha256": sha256(file.read_bytes())}
+    assert converge(host, "nonrepo_package", **spec).error == ""
