@@ -15,6 +15,7 @@ from schema.resources.base import ResourceSpec as ResourceSpec
 NAMES: Final = (
     "acl",
     "alternatives",
+    "archive",
     "banner",
     "blockinfile",
     "capability",
@@ -40,6 +41,7 @@ NAMES: Final = (
     "ntp",
     "package",
     "password_policy",
+    "reboot",
     "replace",
     "repository",
     "resolver",

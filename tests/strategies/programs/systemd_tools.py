@@ -1,4 +1,4 @@
-"""systemd-tmpfiles, timedatectl."""
+"""systemd-tmpfiles, timedatectl, shutdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agent.hosts import HostFault, MemoryHost, Ran
 from agent.hosts.memory import Program
+from tests.strategies.programs import files
 from tests.strategies.programs.files import OK, refuse
 
 
@@ -34,9 +35,19 @@ def _timedatectl(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     return OK
 
 
+def _shutdown(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+    files.put(host, "/run/systemd/shutdown/scheduled", " ".join(args))
+    return OK
+
+
 def _analyze(_host: MemoryHost, _args: Sequence[str], _input: bytes) -> Ran:
     """Only ever run by a script, which the model of the shell is one of."""
     raise AssertionError
 
 
-PROGRAMS: dict[str, Program] = {"systemd-analyze": _analyze, "systemd-tmpfiles": _tmpfiles, "timedatectl": _timedatectl}
+PROGRAMS: dict[str, Program] = {
+    "systemd-analyze": _analyze,
+    "shutdown": _shutdown,
+    "systemd-tmpfiles": _tmpfiles,
+    "timedatectl": _timedatectl,
+}
