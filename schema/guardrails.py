@@ -39,6 +39,8 @@ _SYSTEM: Final = frozenset(
 )
 _DISK: Final = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme|mmcblk|md|dm-|mapper/|disk/)")
 _FORK_BOMB: Final = re.compile(r"(\S+)\s*\(\)\s*\{\s*\1\s*\|\s*\1\s*&")
+_SUSPECT: Final = re.compile(r"""rm|ch(?:mod|own|grp)|dd|shred|vigo|/dev/|\)\s*\{|['"\\]""")
+"""Without any of these in it a command is nothing that is known here: its words stand in it as they are."""
 _INIT: Final = frozenset({"systemctl", "service", "rc-service"})
 _STOPS: Final = frozenset({"stop", "disable", "mask", "kill"})
 _INSTALLERS: Final = frozenset({"apt", "apt-get", "dnf", "yum", "apk", "zypper", "pacman", "dpkg", "rpm"})
@@ -63,8 +65,10 @@ def objection(attributes: Mapping[str, Any], *, own: Sequence[str] = ()) -> str:
         if sweeps and holds_agents(path, own):
             return f"{path} holds what is the agent's own: to remove it would cut the host off"
     for key in _NAME_KEYS:
-        for name in _texts(attributes.get(key)):
-            if _plain(name) in AGENT_NAMES and (key in ("package", "packages") or _is_named(key, attributes)):
+        for name in _texts(attributes[key]) if key in attributes else ():
+            if "vigo" not in name or _plain(name) not in AGENT_NAMES:
+                continue
+            if key in ("package", "packages") or _is_named(key, attributes):
                 return f"{name} is the agent's own: a mistake there would cut the host off"
     command = attributes.get("command")
     if isinstance(command, str) and (why := dangerous(command)):
@@ -74,11 +78,15 @@ def objection(attributes: Mapping[str, Any], *, own: Sequence[str] = ()) -> str:
 
 def normal(path: str) -> str:
     """An absolute path without `..`, `.` or doubled slashes."""
+    if path.startswith("/") and not path.endswith("/") and "//" not in path and "/." not in path:
+        return path
     return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def is_agents(path: str, own: Sequence[str] = ()) -> bool:
     """Whether a normal path is the agent's or the server's."""
+    if not own and "vigo" not in path:
+        return False
     return any(path == each or path.startswith(f"{each}/") for each in (*AGENT_PATHS, *own)) or bool(
         _UNIT_FILES.search(path)
     )
@@ -94,6 +102,8 @@ def dangerous(command: str) -> str:
 
     It catches mistakes, not malice: a shell has a thousand ways to hide what it does.
     """
+    if _SUSPECT.search(command) is None:
+        return ""
     if _FORK_BOMB.search(command[:_MAX_COMMAND_CHARS]):
         return "is a fork bomb"
     for words in _simple_commands(command[:_MAX_COMMAND_CHARS]):

@@ -48,6 +48,16 @@ def merge(
     return merged
 
 
+def merge_closed(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, quicker, of vars in which nothing appends, however deep."""
+    merged = {**weaker, **stronger}
+    for key in stronger.keys() & weaker.keys():
+        below, value = weaker[key], stronger[key]
+        if type(value) is dict and type(below) is dict:
+            merged[key] = merge_closed(below, value)
+    return merged
+
+
 def settle(vars_: Mapping[str, Any]) -> dict[str, Any]:
     """Vars in which an append that nothing is below has become the list itself."""
     settled: dict[str, Any] = {}

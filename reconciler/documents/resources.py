@@ -6,7 +6,7 @@ and so is whether the parameters that are given go together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -41,16 +41,24 @@ def specification(kind: str, given: Mapping[str, Any], defaults: Mapping[str, An
     if not defaults:
         return dict(given)
     takes = parameters(kind)
-    return {**{key: value for key, value in defaults.items() if key in takes}, **given}
+    found = {key: value for key, value in defaults.items() if key in takes}
+    found.update(given)
+    return found
 
 
 def deferred(value: Any) -> bool:
     """Whether something in a value is only known on the host."""
     if isinstance(value, str):
-        return "{{" in value or "{%" in value or "secret:" in value
-    if isinstance(value, dict):
-        return any(map(deferred, value.values()))
-    return isinstance(value, list) and any(map(deferred, value))
+        return ("{" in value and ("{{" in value or "{%" in value)) or "secret:" in value
+    if not isinstance(value, dict | list):
+        return False
+    for item in value.values() if isinstance(value, dict) else value:
+        if type(item) is str:
+            if ("{" in item and ("{{" in item or "{%" in item)) or "secret:" in item:
+                return True
+        elif deferred(item):
+            return True
+    return False
 
 
 def check(data: Any) -> list[Flaw]:
@@ -61,13 +69,14 @@ def check(data: Any) -> list[Flaw]:
     if not isinstance(defaults, dict):
         defaults = {}
     found: list[Flaw] = []
+    resources = data.get("resources", [])
+    taken = _taken(resources) if defaults else frozenset[str]()
     for key in defaults:
-        if key not in all_parameters():
+        if key not in taken and key not in all_parameters():  # which loads every type
             hint = _hint(key, all_parameters())
             found.append(
                 Flaw("resource.unknown-key", ("defaults", key), f"no resource type has {key}", hint, on_key=True)
             )
-    resources = data.get("resources", [])
     blamed_defaults: set[Flaw] = set()
     for index, resource in enumerate(resources if isinstance(resources, list) else ()):
         if not isinstance(resource, dict) or not isinstance(resource.get("type"), str):
@@ -86,6 +95,13 @@ def check(data: Any) -> list[Flaw]:
     return found + sorted(blamed_defaults, key=repr)
 
 
+def _taken(resources: Any) -> frozenset[str]:
+    """The parameters of the types that a document has resources of."""
+    items = resources if isinstance(resources, list) else ()
+    types = {each["type"] for each in items if isinstance(each, dict) and isinstance(each.get("type"), str)}
+    return frozenset().union(*[parameters(each) for each in types if each in RESOURCES])
+
+
 def _check_one(resource: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Flaw]:
     kind = resource["type"]
     given = {key: value for key, value in resource.items() if key not in COMMON}
@@ -94,12 +110,19 @@ def _check_one(resource: Mapping[str, Any], defaults: Mapping[str, Any]) -> list
     waits = deferred(spec)
     found: list[Flaw] = []
     try:
-        model.model_validate(spec, strict=True)
+        model.__pydantic_validator__.validate_python(spec, strict=True)
     except ValidationError as error:
         found = [flaw for flaw in flaws.of(error, spec, model, "resource", COMMON) if not waits or _sure(flaw, spec)]
-    if waits and not found:
-        found = _go_together(model, spec)
+    if waits and not found and (rules := _rules(model)):
+        found = _go_together(model, spec, rules)
     return found
+
+
+@cache
+def _rules(model: type[ResourceSpec]) -> tuple[Callable[..., Any], ...]:
+    """What a type asks of a whole spec."""
+    decorators = model.__pydantic_decorators__.model_validators.values()
+    return tuple(each.func for each in decorators if each.info.mode == "after")
 
 
 def _sure(flaw: Flaw, spec: Mapping[str, Any]) -> bool:
@@ -109,14 +132,12 @@ def _sure(flaw: Flaw, spec: Mapping[str, Any]) -> bool:
     return bool(flaw.path) and not deferred(_at(spec, flaw.path))
 
 
-def _go_together(model: type[ResourceSpec], spec: Mapping[str, Any]) -> list[Flaw]:
+def _go_together(model: type[ResourceSpec], spec: Mapping[str, Any], rules: Iterable[Callable[..., Any]]) -> list[Flaw]:
     """Run the rules over whole specs on values of which some are still templates: given, and equal to no fixed word."""
     unvalidated = model.model_construct(**spec)
-    for decorator in model.__pydantic_decorators__.model_validators.values():
-        if decorator.info.mode != "after":
-            continue
+    for rule in rules:
         try:
-            decorator.func(unvalidated)
+            rule(unvalidated)
         except PydanticCustomError as error:
             return [Flaw(error.type if "." in error.type else "resource.invalid", (), error.message())]
         except ValueError as error:

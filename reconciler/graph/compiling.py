@@ -137,7 +137,7 @@ class _Compile:
         self._check_work()
         changed_crates = _changed_crates(library, cache.library)
         blocks = self._blocks(
-            Leaves(documents, roles, names, Profiles(library.by_name, cache.sets, library.usercrates)),
+            Leaves(documents, roles, names, Profiles(library.by_name, cache.sets, library.usercrates, cold=self.cold)),
             changed_crates,
             changed_roles | changed_names,
         )

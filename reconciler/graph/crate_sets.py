@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
@@ -37,17 +37,37 @@ class CrateSet:
     """Whether a crate's own vars, alone, do not meet what it asks of them."""
 
 
-def make(chosen: tuple[Linked, ...]) -> CrateSet:
-    """The set of some crates, in the order in which they were resolved."""
+_NO_NAMES: Final = frozenset[str]()
+
+
+def contested(library: Iterable[Linked]) -> frozenset[Linked]:
+    """The crates that own something which another of them owns, too."""
+    owners: dict[str, Linked] = {}
+    found: set[Linked] = set()
+    for linked in library:
+        for thing in linked.owned:
+            other = owners.setdefault(thing, linked)
+            if other is not linked:
+                found |= {linked, other}
+    return frozenset(found)
+
+
+def make(chosen: tuple[Linked, ...], contested: frozenset[Linked] | None = None) -> CrateSet:
+    """The set of some crates, in the order in which they were resolved.
+
+    Args:
+        contested: those of all crates that may own one thing with another, where that is known.
+    """
     requires = {linked.name: depends for linked in chosen if (depends := linked.share.depends_on)}
     present = {linked.name: linked for linked in chosen} if requires else {}
     ordered = tuple(present[name] for name in in_order(list(present), requires)) if requires else chosen
     if not ordered:
         return CrateSet((), frozenset(), (), (), b"[]", b"{}", frozenset(), 0, (), frozenset(), unmet_within=False)
     references: Sequence[bytes]
-    references, content, secrets, counts, outer, inner_keys, unmet, owned, _ = zip(
+    references, content, secrets, counts, outer, asks, inner_keys, unmet, owned, _ = zip(
         *[linked.share for linked in ordered], strict=True
     )
+    asked = dict(zip(asks, outer, strict=True))
     if requires:
         references = [
             reference(linked.crate, [each for each in linked.crate.depends_on if each in present])
@@ -55,18 +75,20 @@ def make(chosen: tuple[Linked, ...]) -> CrateSet:
             else linked.reference
             for linked in ordered
         ]
-    alone = len(frozenset().union(*owned)) == sum(map(len, owned))
+    alone = (contested is not None and contested.isdisjoint(ordered)) or len(set(chain.from_iterable(owned))) == sum(
+        map(len, owned)
+    )
     return CrateSet(
         ordered,
-        frozenset().union(*requires.values()),
+        frozenset().union(*requires.values()) if requires else _NO_NAMES,
         tuple((present[name], other) for name in requires for other in requires[name] if other not in present),
         () if alone else _clashes(ordered),
         encoding.joined_list(references),
         encoding.joined_map(dict(chain.from_iterable(content))),
-        frozenset().union(*secrets),
+        frozenset().union(*secrets) if any(secrets) else _NO_NAMES,
         sum(counts),
-        tuple(dict(chain.from_iterable(outer[::-1])).values()),
-        frozenset().union(*inner_keys),
+        tuple(dict(chain.from_iterable(asked.values())).values()),
+        frozenset(chain.from_iterable(inner_keys)),
         any(unmet),
     )
 

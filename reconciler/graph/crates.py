@@ -27,7 +27,6 @@ from schema import guardrails, secrets
 from schema.diagnostics import Diagnostic
 from schema.documents.configcrates import Configcrate, Resource
 from schema.documents.usercrates import Usercrate
-from schema.expressions import has_tags
 from schema.ids import sha256
 from schema.protocol.desired import CRATE_FORMAT
 from schema.resources import RESOURCES, ResourceSpec
@@ -80,6 +79,7 @@ class _Entry(NamedTuple):
     resource: Resource
     name: str
     spec: dict[str, Any]
+    model: type[ResourceSpec]
 
 
 def compile_crate(document: Document, marks: Callable[[], Marks]) -> Crate:
@@ -145,18 +145,20 @@ class _Compiler:
     def _entries(self) -> list[_Entry]:
         entries = []
         for index, resource in enumerate(self.model.resources):
-            if resource.type not in RESOURCES:
+            model = RESOURCES.get(resource.type)
+            if model is None:
                 continue
             spec = specification(resource.type, resource.model_extra or {}, self.model.defaults)
-            name = resource.name or identity(RESOURCES[resource.type], spec) or f"{resource.type}[{index}]"
-            entries.append(_Entry(index, resource, name, spec))
+            name = resource.name or identity(model, spec) or f"{resource.type}[{index}]"
+            entries.append(_Entry(index, resource, name, spec, model))
         return entries
 
     # order
 
     def _nodes(self, entries: Sequence[_Entry]) -> list[Node]:
         """The resources as a graph: references resolved, cycles and what nothing runs refused."""
-        nodes = [Node(f"{self._prefix}{self.name}/{entry.name}") for entry in entries]
+        prefix = f"{self._prefix}{self.name}/"
+        nodes = [Node(prefix + entry.name) for entry in entries]
         by_name: dict[str, Node] = {}
         for entry, node in zip(entries, nodes, strict=True):
             if by_name.setdefault(entry.name, node) is not node:
@@ -164,40 +166,57 @@ class _Compiler:
                 self._complain(
                     "resource.duplicate-name", self._path(entry, "name"), message, "give it a name of its own"
                 )
-        known = {*by_name, *self._unsound_names()}
-        for entry, node in zip(entries, nodes, strict=True):
-            resource = entry.resource
-            node.requires += self._resolve(entry, "depends_on", resource.depends_on, by_name, known)
-            node.notify += self._resolve(entry, "notify", resource.notify, by_name, known)
-            for other in self._resolve(entry, "before", resource.before, by_name, known):
-                other.requires.append(node)
-            for other in self._resolve(entry, "subscribes", resource.subscribes, by_name, known):
-                other.notify.append(node)
+        in_order = self._connect(entries, nodes, by_name)
         notifiers: dict[int, list[Node]] = {}
         for node in nodes:
             for target in node.notify:
                 notifiers.setdefault(id(target), []).append(node)
+        if not in_order:
+            self._refuse_cycles(entries, nodes, notifiers)
+        for entry, node in zip(entries, nodes, strict=True):
+            if id(node) not in notifiers and entry.model.notify_only(entry.spec):
+                message = f"{entry.name} runs only when notified, and nothing notifies it"
+                hint = f"notify: [{entry.name}] in what changes it, or subscribes here"
+                self._complain("idempotency.never-notified", self._path(entry), message, hint)
+        return nodes
+
+    def _connect(self, entries: Sequence[_Entry], nodes: Sequence[Node], by_name: Mapping[str, Node]) -> bool:
+        """Resolve what resources name; whether each is known to wait for such as stand before it alone."""
+        seen: set[int] = set()
+        in_order = True
+        for entry, node in zip(entries, nodes, strict=True):
+            resource = entry.resource
+            if resource.depends_on:
+                node.requires += (found := self._resolve(entry, "depends_on", resource.depends_on, by_name))
+                in_order = in_order and all(id(other) in seen for other in found)
+            if resource.notify:
+                node.notify += (found := self._resolve(entry, "notify", resource.notify, by_name))
+                in_order = in_order and not any(id(other) in seen or other is node for other in found)
+            if resource.before or resource.subscribes:
+                in_order = False
+                for other in self._resolve(entry, "before", resource.before, by_name):
+                    other.requires.append(node)
+                for other in self._resolve(entry, "subscribes", resource.subscribes, by_name):
+                    other.notify.append(node)
+            seen.add(id(node))
+        return in_order
+
+    def _refuse_cycles(
+        self, entries: Sequence[_Entry], nodes: Sequence[Node], notifiers: Mapping[int, Sequence[Node]]
+    ) -> None:
         for cycle in ordering.cycles(nodes, lambda node: [*node.requires, *notifiers.get(id(node), ())]):
             shown = " → ".join([*(each.short for each in cycle), cycle[0].short])
             entry = entries[nodes.index(cycle[0])]
             self._complain(
                 "resource.cycle", self._path(entry), f"each waits for the next: {shown}", "take one link away"
             )
-        for entry, node in zip(entries, nodes, strict=True):
-            if RESOURCES[entry.resource.type].notify_only(entry.spec) and id(node) not in notifiers:
-                message = f"{entry.name} runs only when notified, and nothing notifies it"
-                hint = f"notify: [{entry.name}] in what changes it, or subscribes here"
-                self._complain("idempotency.never-notified", self._path(entry), message, hint)
-        return nodes
 
-    def _resolve(
-        self, entry: _Entry, key: str, names: Sequence[str], by_name: Mapping[str, Node], known: Iterable[str]
-    ) -> list[Node]:
+    def _resolve(self, entry: _Entry, key: str, names: Sequence[str], by_name: Mapping[str, Node]) -> list[Node]:
         found = []
         for position, name in enumerate(names):
             if name in by_name:
                 found.append(by_name[name])
-            elif name not in known:
+            elif name not in (known := {*by_name, *self._unsound_names()}):
                 hint = nearest(name, known) or "resources refer to others of their own crate"
                 message = f"{self.name} has no resource {name}"
                 self._complain("resource.unknown", self._path(entry, key, position), message, hint)
@@ -234,7 +253,10 @@ class _Compiler:
             else:
                 self._templates(resource.foreach, self._path(entry, "foreach"), None, given)
         for key, value in entry.spec.items():
-            if isinstance(value, str) and key != "source" and not has_tags(value):
+            if type(value) is str:
+                if "{" not in value and key != "source":
+                    continue
+            elif type(value) is not list and type(value) is not dict:
                 continue
             where = self._where(entry, key)
             if key == "source" and isinstance(value, str):
@@ -285,7 +307,9 @@ class _Compiler:
         resource = entry.resource
         found: dict[str, Any] = {"id": node.id, "type": resource.type, "spec": entry.spec, "file": self.document.path}
         lines = self.document.parsed.item_lines.get("resources", ())
-        (_, index) = original(("resources", entry.number), self.document.parsed.kept)
+        index: str | int = entry.number
+        if self.document.parsed.kept:
+            _, index = original(("resources", index), self.document.parsed.kept)
         if isinstance(index, int) and index < len(lines):
             found["line"] = lines[index]
         if resource.when is not None:
@@ -296,14 +320,14 @@ class _Compiler:
             found["requires"] = list(dict.fromkeys(each.id for each in node.requires))
         if node.notify:
             found["notify"] = list(dict.fromkeys(each.id for each in node.notify))
-        if RESOURCES[resource.type].notify_only(entry.spec):
+        if entry.model.notify_only(entry.spec):
             found["on_notify_only"] = True
         if resource.on_removal != "keep":
             found["on_removal"] = resource.on_removal
         return found
 
     def _owned(self, entry: _Entry) -> list[Owned]:
-        model = RESOURCES[entry.resource.type]
+        model = entry.model
         if entry.resource.on_removal == "revert" and not model.REVERTIBLE:
             able = ", ".join(sorted(name for name, each in RESOURCES.items() if each.REVERTIBLE))
             message = f"what a {entry.resource.type} replaces is not remembered, so it cannot be put back"
@@ -327,7 +351,7 @@ class _Compiler:
         return [Owned(model.OWNS, thing, condition, f"{self._prefix}{self.name}/{entry.name}", where)]
 
     def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
-        kind = RESOURCES[entry.resource.type].IDENTITY
+        kind = entry.model.IDENTITY
         # The thing as it is known for this profile; the other attributes as they are written.
         if why := guardrails.objection({**entry.spec, kind: thing}):
             self._complain("resource.guardrail", where, why, "the agent is updated by the server")
@@ -354,6 +378,8 @@ class _Compiler:
 
 def plain_path(path: str) -> str:
     """The one spelling of a path: `//` at its beginning, which POSIX leaves to the system, is `/` to Linux."""
+    if path.startswith("/") and path != "/" and not path.endswith("/") and "//" not in path and "/." not in path:
+        return path
     plain = posixpath.normpath(path)
     return plain[1:] if plain.startswith("//") else plain
 

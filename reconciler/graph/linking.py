@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -33,6 +35,8 @@ class Content:
 
     ref: ContentRef
     oid: str
+    encoded: bytes
+    """The canonical bytes of `ref`."""
     text: str | None
     """Of a template; None when it is not UTF-8, or is delivered as it is."""
     secrets: frozenset[str]
@@ -46,6 +50,9 @@ class Share(NamedTuple):
     secrets: frozenset[str]
     resource_count: int
     outer: tuple[tuple[str, Need], ...]
+    asks: str
+    """What the outer needs ask for, all together: crates that ask for the same have the same text, which Python keeps
+    once."""
     inner_keys: frozenset[str]
     is_unmet: bool
     owned: frozenset[str]
@@ -118,18 +125,19 @@ def link(
         proof = _prove(source, delivered.text)
         needs += proof.needs
         found += [objection_at(objection, crate.document, _NO_MARKS) for objection in proof.objections]
-    outer = _unique(need for need in needs if need.path[0] not in crate.vars)
-    proven = [need for need in needs if need.path[0] in crate.vars]
-    own = settle(crate.vars) if proven else {}
+    outer = _unique([need for need in needs if need.path[0] not in crate.vars])
+    proven = _unique([need for need in needs if need.path[0] in crate.vars])
     # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
-    inner = _unique(need for need in proven if len(need.path) > 1 or need.listed)
-    unmet_alone = tuple(failing(_unique(proven), own))
+    inner = [need for need in proven if len(need.path) > 1 or need.listed]
+    unmet_alone = tuple(failing(proven, settle(crate.vars))) if proven else ()
+    by_path = tuple([(_asked(need.path, need.provided, need.listed), need) for need in outer])
     share = Share(
         reference(crate, ()),
-        tuple((path, encoding.pair(path, encoding.dumps(each.ref.model_dump()))) for path, each in content.items()),
+        tuple([(path, encoding.pair(path, each.encoded)) for path, each in content.items()]),
         frozenset(named),
         len(crate.resources),
-        tuple((f"{need.path!r} {need.provided} {need.listed}", need) for need in outer),
+        by_path,
+        intern("\n".join([text for text, _ in by_path])),
         frozenset(str(need.path[0]) for need in inner),
         bool(unmet_alone),
         frozenset(f"{each.kind} {each.thing}" for each in crate.owned),
@@ -203,7 +211,8 @@ def _content(tree: Tree, oid: str, path: str, cache: ContentCache) -> Content:
             except UnicodeDecodeError:
                 text = None
         ref = ContentRef(sha256=sha256(data), size=len(data))
-        found = Content(ref, oid, text, frozenset(secrets.find(text) if text else ()))
+        encoded = b'{"sha256":"%b","size":%d}' % (ref.sha256.encode(), ref.size)
+        found = Content(ref, oid, encoded, text, frozenset(secrets.find(text) if text else ()))
         cache.contents[(oid, is_template)] = found
     return found
 
@@ -229,9 +238,16 @@ def _once(found: list[Diagnostic]) -> list[Diagnostic]:
     return list({(each.code, each.file, each.line, each.column, each.message): each for each in found}.values())
 
 
-def _unique(needs: Iterable[Need]) -> list[Need]:
+def _unique(needs: Sequence[Need]) -> list[Need]:
     """One need for each path: what is said about the first place holds for the others."""
-    return list({(need.path, need.provided, need.listed): need for need in reversed(list(needs))}.values())[::-1]
+    if len(needs) < 2:
+        return list(needs)
+    return list({(need.path, need.provided, need.listed): need for need in reversed(needs)}.values())[::-1]
+
+
+@lru_cache(maxsize=4_096)
+def _asked(path: expressions.Path, provided: int, listed: bool) -> str:  # noqa: FBT001 - a key of what is remembered
+    return f"{path!r} {provided} {listed}"
 
 
 _NO_MARKS: Final = Marks({}, ())

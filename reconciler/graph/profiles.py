@@ -123,8 +123,12 @@ class Profiles:
         linked: Mapping[str, Linked],
         sets: MutableMapping[tuple[Linked, ...], CrateSet],
         usercrates: Mapping[str, Linked],
+        *,
+        cold: bool = False,
     ) -> None:
+        """Of a compile that makes all profiles (`cold`) something is found out about all crates first."""
         self._linked: Final = linked
+        self._contested: Final = crate_sets.contested(linked.values()) if cold else None
         self._usercrates: Final = usercrates
         self._known_sets: Final = sets
         self._bodies: Final[dict[str, bytes]] = {}
@@ -183,7 +187,9 @@ class Profiles:
         chosen = tuple([linked for name in names if (linked := known.get(name)) is not None])
         found = self._known_sets.get(chosen)
         if found is None:
-            found = self._known_sets[chosen] = self._swapped(before) or crate_sets.make(chosen)
+            found = self._known_sets[chosen] = self._swapped(before) or crate_sets.make(
+                chosen, self._contested if known is self._linked else None
+            )
         return found
 
     def _swapped(self, before: CrateSet | None) -> CrateSet | None:

@@ -15,7 +15,7 @@ from reconciler.documents.marks import Path
 from reconciler.graph.roles import RoleSet
 from reconciler.graph.scopes import Layer, Scope, appends, unique
 from schema.documents.leaves import MatchBlock
-from schema.merging import merge
+from schema.merging import merge, merge_closed
 
 MATCH_BLOCK: Final = "match-block"
 _NO_USERCRATES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -49,29 +49,32 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
     environment = scope.environment(block.environment) if block.environment is not None else None
 
     crates = dict(scope.crates)
-    for name, label in expansion.crates:
-        crates.setdefault(name, label)
-    if environment is not None:
-        for name, label in environment.crates:
-            crates.setdefault(name, label)
+    for brought in (expansion.crates, environment.crates if environment is not None else ()):
+        for name, label in brought:
+            if name not in crates:
+                crates[name] = label
     for name in block.configcrates:
         crates.setdefault(name, MATCH_BLOCK)
     for excluded in (scope.excluded, block.exclude_configcrates, environment.excluded if environment else ()):
-        for name in excluded:
-            crates.pop(name, None)
+        if excluded:
+            for name in excluded:
+                crates.pop(name, None)
 
     layers = scope.layers + expansion.layers
     clashes: list[tuple[str, ...]] = [*scope.conflicts, *expansion.conflicts]
-    merged = merge(scope.vars, expansion.vars, clashes) if expansion.vars else scope.vars
     simple = scope.simple and expansion.simple and (environment is None or environment.simple)
     if block.vars:
         simple = simple and document.parsed.plain and not appends(block.vars)
         layers = (*layers, Layer(MATCH_BLOCK, document, ("envoys", index, "vars"), block.vars))
-        merged = merge(merged, block.vars, clashes)
+    merged = scope.vars
+    for vars_ in (expansion.vars, block.vars):
+        if vars_:
+            merged = merge_closed(merged, vars_) if simple else merge(merged, vars_, clashes)
     if environment is not None and environment.layers:
         layers += environment.layers
         clashes += environment.conflicts
-        merged = merge(merged, environment.vars, clashes)
+        vars_ = environment.vars
+        merged = merge_closed(merged, vars_) if simple else merge(merged, vars_, clashes)
     return Resolution(
         block.environment or "",
         listed,

@@ -54,13 +54,13 @@ _TOKEN: Final = re.compile(
       | (?P<operator>//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,;])""",
     re.VERBOSE | re.DOTALL,
 )
-_PATH: Final = re.compile(
-    r"""[ ]*
+_NAMES: Final = r"""[ ]*
         (?!(?:[Tt]rue|[Ff]alse|[Nn]one|and|or|not|if|else|in|is)\b)
         (?P<path>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15})
-        [ ]*\}\}""",
-    re.VERBOSE | re.ASCII,
-)
+        [ ]*\}\}"""
+_PATH: Final = re.compile(_NAMES, re.VERBOSE | re.ASCII)
+OUTPUT_OF_PATH: Final = re.compile(rf"\{{\{{{_NAMES}", re.VERBOSE | re.ASCII)
+"""A tag that is an output of names and dots alone."""
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
 _MARK: Final = re.compile(r"\{[{%#]")
 

@@ -29,6 +29,10 @@ from schema import guardrails
         ("pkill -9 vigo-agent", "stops the agent"),
         ("apt-get purge -y vigo-agent", "removes the agent"),
         ("true\nfalse || rm -rf /boot", "removes all of /boot"),
+        ("r\\m -rf /", "removes all of /"),
+        ("'r'm -rf /", "removes all of /"),
+        ('systemctl stop "vig"o-agent', "stops the agent"),
+        ("a ()  { a | a & }; a", "is a fork bomb"),
     ],
 )
 def test_a_command_that_ends_a_host_is_told(command: str, says: str) -> None:
