@@ -41,6 +41,7 @@ NAMES: Final = (
     "ntp",
     "package",
     "password_policy",
+    "process",
     "reboot",
     "replace",
     "repository",

@@ -71,5 +71,14 @@ def _verify(host: MemoryHost, args: Sequence[str]) -> Ran:
     return refuse(f"{args[1]}:1: invalid") if "invalid" in text else OK
 
 
-_OURS = {"verify": _verify, "swapfile": storage.swap_file}
+def _signal(host: MemoryHost, args: Sequence[str]) -> Ran:
+    """A process named `deaf` hears of nothing but KILL."""
+    for pid in args[1:]:
+        if args[0] == "KILL" or not host.read(f"/proc/{pid}/cmdline").startswith(b"deaf"):
+            for name in ("cmdline", "status", "stat"):
+                host.remove(f"/proc/{pid}/{name}")
+    return OK
+
+
+_OURS = {"signal": _signal, "verify": _verify, "swapfile": storage.swap_file}
 PROGRAMS: dict[str, Program] = {"/bin/sh": _shell, "checker": _checker}
