@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from agent import converge, desired, keys, reverting
+from agent import converge, desired, itself, keys, reverting
 from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
 from agent.boundary import (
     CONNECTED,
@@ -36,6 +36,7 @@ from agent.fights import Fights
 from agent.hosts import Host
 from agent.journal import Journal
 from agent.objects import ObjectMissing, ObjectStore
+from agent.receipts import Receipts
 from agent.reporting import fitting
 from agent.spool import Spool
 from agent.standing import LastRun
@@ -90,8 +91,11 @@ class LocalExecutor:
         self._objects: Final = ObjectStore(state.file("objects"))
         self._journal: Final = Journal(state.path)
         self._undo: Final = Undo(state.path)
+        self._receipts: Final = Receipts(state, project=self.identity.project, envoy_id=self.identity.envoy_id)
         self._fights: Final = Fights(clock.monotonic, KernelWitness(Path(self.identity.root)))
-        self._traits: Final = Collector(traits_host)
+        self._traits: Final = Collector(
+            traits_host, own={"host_self": lambda: itself.host_self(self.identity), "agent_self": self._itself}
+        )
         self._lock: Final = Lock()
         self._touched: set[str] | None = set()
         """Managed paths that changed since the last run; None: nobody knows which."""
@@ -124,6 +128,12 @@ class LocalExecutor:
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
+
+    def _itself(self) -> dict[str, Any]:
+        held = self.held
+        return itself.agent_self(
+            self._state, self.spool, stale=held.stale(self._clock.now()) if held is not None else None
+        )
 
     # the boundary
 
@@ -249,7 +259,9 @@ class LocalExecutor:
 
     def present(self, _: bytes = b"") -> bytes:
         """See `Executor`."""
-        return _encoded(self._credentials.presented())
+        self._state.settle(self._state.identity())
+        ca, certificate, key = (self._state.file(name).read_text("ascii") for name in ("ca.pem", "cert.pem", "tls.key"))
+        return _encoded(Presented(gateway_url=self.identity.gateway_url, ca=ca, certificate=certificate, key=key))
 
     def request(self, _: bytes = b"") -> bytes:
         """See `Executor`."""
@@ -314,8 +326,8 @@ class LocalExecutor:
         )
 
     def keep(self, report: Report) -> None:
-        """Put a report into the spool, and what `status` shows of it into the state."""
-        self.spool.put(report.id, fitting(report))
+        """Put a report into the spool with its receipt, and what `status` shows of it into the state."""
+        self.spool.put(report.id, self._receipts.vouch(fitting(report)).model_dump_json().encode())
         try:
             self._state.write_model("last-run.json", LastRun.of(report), synced=False)
         except OSError as error:

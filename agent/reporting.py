@@ -10,7 +10,8 @@ from schema.protocol.desired import CompiledResource
 from schema.protocol.messages import MAX_FRAME_BYTES
 from schema.protocol.reports import MAX_DIFF_CHARS, MAX_MESSAGE_CHARS, MAX_RESOURCES, Outcome, Report, ResourceReport
 
-MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 1024
+MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 4096
+"""Of a report without its receipt: the rest is for that, and for what is around both."""
 MAX_TEXT_CHARS: Final = 1024 * 1024
 """Of all diffs, errors and reasons of one report."""
 _LEFT_CHARS: Final = 120
@@ -96,19 +97,20 @@ class Reporting:
         return text
 
 
-def fitting(report: Report) -> bytes:
-    """The report as JSON, without its texts where it would not fit a frame with them."""
-    data = report.model_dump_json().encode()
-    if len(data) <= MAX_REPORT_BYTES:
-        return data
+def fitting(report: Report) -> Report:
+    """The report, without its texts where it would not fit a frame with them."""
+    size = _size(report)
+    if size <= MAX_REPORT_BYTES:
+        return report
     bare = [each.model_copy(update={"diff": "", "reason": "", "error": each.error[:80]}) for each in report.resources]
-    note = f"diffs and reasons are left out: the report had {len(data)} bytes; {report.error}"[:MAX_MESSAGE_CHARS]
-    data = report.model_copy(update={"resources": bare, "error": note}).model_dump_json().encode()
-    if len(data) <= MAX_REPORT_BYTES:
-        return data
+    note = f"diffs and reasons are left out: the report had {size} bytes; {report.error}"[:MAX_MESSAGE_CHARS]
     notable = [each for each in bare if each.outcome in (Outcome.CHANGED, Outcome.FAILED)]
-    for few in (notable, notable[: len(notable) // 16], []):
-        data = report.model_copy(update={"resources": few, "error": note}).model_dump_json().encode()
-        if len(data) <= MAX_REPORT_BYTES:
-            break
-    return data
+    for few in (bare, notable, notable[: len(notable) // 16]):
+        cut = report.model_copy(update={"resources": few, "error": note})
+        if _size(cut) <= MAX_REPORT_BYTES:
+            return cut
+    return report.model_copy(update={"resources": [], "error": note})
+
+
+def _size(report: Report) -> int:
+    return len(report.model_dump_json().encode())

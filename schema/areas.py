@@ -43,6 +43,9 @@ AREAS: Final = (
     AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),
     AreaInfo("traits", Family.FLEET, "What hosts say they are, and the inventory over it."),
     AreaInfo("runs", Family.FLEET, "What each convergence did on a host, resource by resource."),
+    AreaInfo(
+        "receipts", Family.EVIDENCE, "What hosts vouched for under their own keys, each run naming the one before."
+    ),
     AreaInfo("audit", Family.EVIDENCE, "Who did what: one hash chain."),
     AreaInfo("users", Family.ACCESS, "Accounts and their roles."),
     AreaInfo("tokens", Family.ACCESS, "API tokens, each owned by a user."),

@@ -51,6 +51,7 @@ _COMMANDS: Final = {
     "secrets": _Command("secrets", "app", _CONFIG),
     "envoys": _Command("envoys", "app", _FLEET),
     "runs": _Command("runs", "app", _FLEET),
+    "receipts": _Command("receipts", "receipts", _FLEET),
     "audit": _Command("audit", "app", _ACCESS),
     "users": _Command("users", "app", _ACCESS),
     "tokens": _Command("tokens", "app", _ACCESS),

@@ -17,6 +17,7 @@ from api.graphql.context import Ahead, Guard
 from api.graphql.envoys import EnvoyQueries
 from api.graphql.explanations import ExplanationQueries
 from api.graphql.previews import PreviewQueries
+from api.graphql.receipts import ReceiptQueries
 from api.graphql.revisions import RevisionQueries
 from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
@@ -26,7 +27,16 @@ CACHED_QUERIES: Final = 64
 
 
 @strawberry.type(description="What can be asked. Each field needs the permission that its REST twin needs.")
-class Query(TraceQueries, ExplanationQueries, PreviewQueries, EnvoyQueries, RunQueries, RevisionQueries, AuditQueries):
+class Query(
+    TraceQueries,
+    ExplanationQueries,
+    PreviewQueries,
+    EnvoyQueries,
+    RunQueries,
+    ReceiptQueries,
+    RevisionQueries,
+    AuditQueries,
+):
     """The root of every query."""
 
 

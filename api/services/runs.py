@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.services import envoys
+from api.services import envoys, receipts
 from api.services.work import Work
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
@@ -63,6 +63,7 @@ def record(work: Work, envoy_id: str, report: Report) -> Run | None:
         sequence=rows.next_sequence(work.session),
         resources=report.resources,
     )
+    receipts.keep(work, envoy_id, report)
     if not report.dry_run:
         envoy_rows.ran(
             work.session,

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schema.ids import Commit, Sha256
+from schema.protocol.signed import Signed
 from schema.time import Instant
 
 MAX_RESOURCES: Final = 20_000
@@ -94,3 +95,5 @@ class Report(Wire):
     stale: bool = False
     """The assignment had expired: the server has not been heard for long."""
     resources: list[ResourceReport] = Field(default=[], max_length=MAX_RESOURCES)
+    receipt: Signed | None = None
+    """A `schema.protocol.receipts.Receipt`, signed by the host."""

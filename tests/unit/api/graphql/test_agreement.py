@@ -58,6 +58,16 @@ PAIRS = {
         ],
         lambda body: [(item["convergence"], item["status"]) for item in body["envoys"]],
     ),
+    "receipts": Pair(
+        f'{{ receipts(envoy: "{HOST}") {{ hostname key nodes {{ number sha256 }} }} }}',
+        f"/api/v1/receipts?hostname={HOST}",
+        lambda data: list(data["receipts"].values()),
+        lambda body: [
+            body["hostname"],
+            body["key"],
+            [{"number": each["number"], "sha256": each["sha256"]} for each in body["receipts"]],
+        ],
+    ),
     "trace": Pair(
         f'{{ trace(hostname: "{HOST}") {{ matchPattern environment roles configcrates resourceCount }} }}',
         f"/api/v1/config/trace?hostname={HOST}",
