@@ -44,7 +44,7 @@ PIECES = (
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join))
 def test_a_comment_behind_a_template_changes_nothing(text: str) -> None:
-    behind = "{# which no template of plain paths has #}"
+    behind = "\n{# which no template of plain paths has #}"
     found = analyse(text, template=True)
     assert found.problems or found == analyse(text + behind, template=True)
 
