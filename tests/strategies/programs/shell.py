@@ -75,8 +75,7 @@ def _signal(host: MemoryHost, args: Sequence[str]) -> Ran:
     """A process named `deaf` hears of nothing but KILL."""
     for pid in args[1:]:
         if args[0] == "KILL" or not host.read(f"/proc/{pid}/cmdline").startswith(b"deaf"):
-            for name in ("cmdline", "status", "stat"):
-                host.remove(f"/proc/{pid}/{name}")
+            host.remove(f"/proc/{pid}/cmdline")
     return OK
 
 
