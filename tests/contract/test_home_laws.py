@@ -17,7 +17,7 @@ from schema.protocol.reports import Outcome
 from tests.contract.test_resource_laws import build, converge, plant, prepared, tree
 from tests.strategies import scenes
 
-TYPES = ("acl", "blockinfile", "directory", "file", "file_line", "hardlink", "ini", "json_file", "replace",
+TYPES = ("acl", "archive", "blockinfile", "directory", "file", "file_line", "hardlink", "ini", "json_file", "replace",
          "symlink", "toml_file", "yaml_file")  # fmt: skip
 EVERY_TYPE = pytest.mark.parametrize("name", TYPES)
 USER = 990 if os.geteuid() == 0 else os.geteuid()
