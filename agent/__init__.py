@@ -12,5 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+DEFAULT_STATE: Final = "/var/lib/vigo-agent"
+"""The state directory; here, since a supervisor must know of it without what reads it."""
 VERSION: Final = "0.1.0"
 """Of the distribution; written here because reading a distribution's metadata costs 20 ms at each start."""

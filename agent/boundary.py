@@ -186,14 +186,12 @@ class Collected(Wire):
 
 
 class Presented(Wire):
-    """What the envoy shows to its server, and whom it takes for that: all PEM, and the certificate's life."""
+    """What the envoy shows to its server, and whom it takes for that: all PEM."""
 
     gateway_url: str
     ca: str
     certificate: str
     key: str = Field(repr=False)
-    begins: Instant
-    ends: Instant
 
 
 class Installed(Wire):

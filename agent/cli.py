@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent import DEFAULT_STATE, VERSION
+from agent import DEFAULT_STATE, VERSION, sparing
 from schema.errors import Conflict, Fault, Invalid
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def command(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the answer is its exit code."""
     options = _parser().parse_args(arguments)
-    if options.act is _run:
-        return _run(options)
+    sparing.begin()
     act: Callable[[argparse.Namespace], int] = options.act
     return _answered(options, lambda: act(options))
 
@@ -170,17 +169,12 @@ def _run(options: argparse.Namespace) -> int:
     from agent import separation
 
     try:
-        ids = separation.ids(confined=options.root not in (None, Path("/")), wanted=not options.one_process)
+        ids = separation.ids(confined=not separation.whole(options.state), wanted=not options.one_process)
     except separation.Impossible as why:
-        together = str(why)
-        return _answered(options, lambda: _run_together(options, together))
+        return _run_together(options, str(why))
     from agent import supervisor
 
-    return supervisor.run(
-        ids,
-        lambda end, parent: _answered(options, lambda: _run_executor(options, ids, end, parent)),
-        verbose=options.verbose,
-    )
+    return supervisor.run(ids, lambda end, parent: _answered(options, lambda: _run_executor(options, ids, end, parent)))
 
 
 def _run_together(options: argparse.Namespace, why: str) -> int:
@@ -193,14 +187,11 @@ def _run_together(options: argparse.Namespace, why: str) -> int:
 
 
 def _run_executor(options: argparse.Namespace, ids: Ids, end: socket, parent: int) -> int:
-    state = _enrolled_state(options)
-    root = _root(options, state)
-    if root != Path("/"):
-        return _run_together(options, "it is confined to a directory")
     from agent import halves
 
+    state = _enrolled_state(options)
     with state.lock():
-        return halves.executor(end, state, root, parent=parent, link=ids.name)
+        return halves.executor(end, state, _root(options, state), parent=parent, link=ids.name)
 
 
 def _once(options: argparse.Namespace) -> int:

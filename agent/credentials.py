@@ -13,8 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from agent import keys, tls
-from agent.boundary import Presented
+from agent import keys
 from agent.enrol import AnswerUnusable, certificate_for, request
 from agent.state import Identity, State
 from schema.ids import sha256
@@ -27,26 +26,6 @@ class Credentials:
         self._state: Final = state
         self._identity = identity
         self._next: ec.EllipticCurvePrivateKey | None = None
-        state.settle(identity)
-
-    def presented(self) -> Presented:
-        """What a connection is opened with, another one after `install`.
-
-        Raises:
-            OSError: a file cannot be read, or the key is not the certificate's.
-            ValueError: no certificate.
-        """
-        ca, certificate, key = (self._state.file(name).read_text("ascii") for name in ("ca.pem", "cert.pem", "tls.key"))
-        tls.of_agent(ca, certificate, key)
-        shown = x509.load_pem_x509_certificates(certificate.encode())[0]
-        return Presented(
-            gateway_url=self._identity.gateway_url,
-            ca=ca,
-            certificate=certificate,
-            key=key,
-            begins=round(shown.not_valid_before_utc.timestamp() * 1e6),
-            ends=round(shown.not_valid_after_utc.timestamp() * 1e6),
-        )
 
     def request(self) -> str:
         """A certificate request (PEM) for a fresh TLS key, with the two keys that stay.
@@ -59,8 +38,8 @@ class Credentials:
         self._next = ec.generate_private_key(ec.SECP256R1())
         return request(self._next, receipts.public_key(), sealing.public_key())
 
-    def install(self, certificate: str) -> None:
-        """Present this certificate (PEM) from now on. Interrupted anywhere, it is the old one or the new.
+    def install(self, certificate: str) -> Identity:
+        """Present this certificate (PEM) from now on; the identity with it. Interrupted anywhere, it is old or new.
 
         Raises:
             AnswerUnusable: it is not for the key that was asked for, names somebody else, or is not of the pinned CA.
@@ -84,6 +63,7 @@ class Credentials:
         )
         self._state.save_renewal(files, identity)
         self._identity = identity
+        return identity
 
     def _issued(self, certificate: x509.Certificate) -> bool:
         for authority in x509.load_pem_x509_certificates(self._state.file("ca.pem").read_bytes()):

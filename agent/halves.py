@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from agent import VERSION, confinement, logs
+from agent import VERSION, confinement
 from agent.boundary import Notice
 from agent.errands import Errands
 from agent.separation import LOST, RESTART, Ids
@@ -106,9 +106,8 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
         near.finish(END_S)
 
 
-def link(end: socket.socket, ids: Ids, *, parent: int, verbose: bool) -> int:
+def link(end: socket.socket, ids: Ids, *, parent: int) -> int:
     """Be the link until somebody ends it; the exit code."""
-    logs.configure(verbose=verbose)
     _be_frugal()
     # All of it now: where only root may read the agent's own files, nothing can be loaded later.
     import asyncio

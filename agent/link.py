@@ -97,7 +97,7 @@ class Link:
         presented = Presented.model_validate_json(self._executor.present(b""))
         self._url = presented.gateway_url
         self._context = tls.of_agent(presented.ca, presented.certificate, presented.key)
-        self._begins, self._ends = presented.begins, presented.ends
+        self._begins, self._ends = tls.validity(presented.certificate)
 
     async def run(self, *, until_rest: bool = False) -> None:
         """Talk to the server until `stop`, or `until_rest`: until nothing is left to be said on either side.

@@ -6,13 +6,19 @@ Two are possible where the agent is root, keeps the machine itself and may becom
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from agent.hosts import confinement
+from agent import confinement
 
 USER: Final = "vigo-agent"
+LOST: Final = 1
+"""Exit code of a process that has lost the others."""
+RESTART: Final = 75
+"""EX_TEMPFAIL: nothing is wrong, and another process is to go on."""
 FIRST_UID: Final = 61_530
 """Of systemd's dynamic users (61184 to 65519), which no distribution gives away."""
 _CANDIDATES: Final = range(FIRST_UID, FIRST_UID + 32)
@@ -30,6 +36,14 @@ class Impossible(Exception):
     """This agent cannot be two processes; the message says why."""
 
 
+def whole(state: Path) -> bool:
+    """Whether the agent of this state keeps a whole machine; read without what reads it else, and so light."""
+    try:
+        return bool(json.loads((state / "identity.json").read_bytes())["root"] == "/")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def ids(*, confined: bool, wanted: bool = True) -> Ids:
     """As whom the link of this agent runs, if it is `wanted` to be another process.
 
@@ -39,7 +53,7 @@ def ids(*, confined: bool, wanted: bool = True) -> Ids:
     if not wanted:
         raise Impossible("--one-process was asked for")
     if confined:
-        raise Impossible("it is confined to a directory")
+        raise Impossible("it keeps a directory, not the whole machine")
     if os.geteuid() != 0:
         raise Impossible("it does not run as root")
     found = _user()

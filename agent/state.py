@@ -29,7 +29,6 @@ from schema.errors import Conflict, Fault, Invalid
 from schema.ids import EnvoyId, Hostname, Sha256, sha256
 from schema.time import Instant
 
-DEFAULT: Final = Path("/var/lib/vigo-agent")
 LOCK_PATIENCE_S: Final = 0.2
 """`owner` holds the lock for an instant: whoever wants it waits that out."""
 MAX_SMALL_FILE_BYTES: Final = 1024 * 1024

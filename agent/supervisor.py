@@ -1,8 +1,8 @@
 """The supervisor: forks executor and link, starts the link anew when it ends, ends with the executor.
 
 It keeps root and gives nothing up, since a filter cannot be taken off again: so it opens no socket, reads nothing that
-came from elsewhere, and starts those programs that need the network, when the executor says so
-(`agent.hosts.errands`). What both halves need is loaded here once and shared by all three.
+came from elsewhere, and starts those programs that need the network when the executor says so (`agent.errands`). What
+both halves need is loaded here: so that much of its memory is there once (docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -18,60 +18,59 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from agent import halves
-from agent.hosts import confinement, errands
-from agent.separation import Ids
-from agent.state import State
+from agent import confinement, errands
+from agent.separation import LOST, RESTART, Ids
 
 BACKOFF_BASE_S: Final = 1.0
 BACKOFF_CAP_S: Final = 60.0
 SETTLED_S: Final = 60.0
 """A link that lived this long was a good one."""
-SHARED: Final = ("subprocess", "agent.crossing", "agent.durable", "agent.hosts", "schema.protocol.messages")
+SHARED: Final = ("agent.boundary", "agent.core", "agent.crossing")
 END_S: Final = 3.0
-CRASHED: Final = 1
 
 _log: Final = logging.getLogger("vigo.supervisor")
 
+BeExecutor = Callable[[socket.socket, int], int]
+"""Is the executor, with its end of the channel to the supervisor and the supervisor's pid; answers the exit code."""
 
-def run(state: State, root: Path, ids: Ids) -> int:
+
+def run(ids: Ids, be_executor: BeExecutor) -> int:
     """Keep executor and link running until SIGTERM or SIGINT, or until the executor ends; the exit code.
 
-    The caller holds the lock of the state; both halves live no longer than that.
+    Args:
+        ids: as whom the link runs.
     """
     _load()
-    return _Supervisor(state, root, ids).run()
+    return _Supervisor(ids, be_executor).run()
 
 
 def _load() -> None:
-    """Load what both halves need, so that its memory is there once."""
     for name in SHARED:
         import_module(name)
-
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # no collection writes to what is shared
+    confinement.be_small()
+    confinement.give_back()
 
 
 class _Supervisor:
-    def __init__(self, state: State, root: Path, ids: Ids) -> None:
-        self._state: Final = state
-        self._root: Final = root
+    def __init__(self, ids: Ids, be_executor: BeExecutor) -> None:
         self._ids: Final = ids
+        self._be: Final = be_executor
         self._pid: Final = os.getpid()
         self._stopping = False
         self._executor = 0
         self._link = 0
         self._attempts = 0
         self._linked_at = 0.0
-        self._link_due: float | None = 0.0
+        self._link_due: float | None = None
         self._links = 0
         self._waking = (-1, -1)
         self._end, self._theirs = errands.channel()
-        self._runner: Final = errands.Runner(self._end)
+        self._runner: Final = errands.Runner(self._end, self._ready)
 
     def run(self) -> int:
         """See `run`."""
@@ -113,15 +112,19 @@ class _Supervisor:
 
     # the halves
 
+    def _ready(self) -> None:
+        self._link_due = 0.0
+
     def _be_executor(self) -> int:
-        # The lock of the state stays open: as long as there is an executor, no other agent begins.
         self._end.close()
         for descriptor in self._waking:
             os.close(descriptor)
-        return halves.executor(self._theirs, self._state, self._root, parent=self._pid, link=self._ids.name)
+        return self._be(self._theirs, self._pid)
 
     def _be_link(self, end: socket.socket) -> int:
         confinement.close_all_but((end.fileno(),))
+        from agent import halves
+
         return halves.link(end, self._ids, parent=self._pid)
 
     def _begin_link(self) -> None:
@@ -149,11 +152,12 @@ class _Supervisor:
         if self._stopping:
             return self._finish()
         self._end_halves()
-        if code == halves.RESTART:
+        if code == RESTART:
             _log.info("the executor begins anew")
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
-        _log.error("the executor ended (%d), and so does the agent", code)
-        return CRASHED
+        if code < 0:
+            _log.error("the executor was ended by signal %d, and the agent ends with it", -code)
+        return code if code >= 0 else LOST
 
     def _finish(self) -> int:
         self._end_halves()
@@ -178,7 +182,7 @@ class _Supervisor:
         if child:
             _codes.pop(child, None)
             return child
-        code = CRASHED
+        code = LOST
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
@@ -187,7 +191,8 @@ class _Supervisor:
         except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as a supervisor
             _log.exception("a half of the agent ended in a way that nobody foresaw")
         finally:
-            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
 
 

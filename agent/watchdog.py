@@ -1,8 +1,8 @@
 """The watchdog of one process: looks at its memory and processor time, says what is too much, ends it if need be.
 
-Memory above the soft limit is given back to the kernel; what is still above it after some looks ends the process in a
-quiet moment, so that another begins small, at most once an hour. The hard limits are the kernel's (`agent.halves`, and
-`MemoryMax` of the service). A process that computes without a pause is said, and left to work.
+What is free is given back to the kernel at each look. Memory that is above the soft limit after some looks ends the
+process in a quiet moment, so that another begins small, at most once an hour. The hard limits are the kernel's
+(`agent.halves`, and `MemoryMax` of the service). A process that computes without a pause is said, and left to work.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Final
 
-from agent.hosts import confinement
+from agent import confinement
 
 EVERY_S: Final = 60.0
+FIRST_S: Final = 10.0
+"""After the start, which takes more than what stays."""
 PATIENCE: Final = 3
 """Looks in a row above the soft limit, before it is enough."""
 MIN_LIFE_S: Final = 3_600.0
@@ -69,11 +71,10 @@ class Watchdog:
     def look(self) -> None:
         """Look once, and do what is to be done."""
         self._look_at_processor()
-        held = self._memory()
-        if held > self._soft_bytes:
+        if self._memory() > self._soft_bytes:
             gc.collect()
-            confinement.give_back()
-            held = self._memory()
+        confinement.give_back()
+        held = self._memory()
         if held <= self._soft_bytes:
             self._above = 0
             return
@@ -96,9 +97,10 @@ class Watchdog:
             _log.warning("%s has computed without a pause for %.0f minutes", self._name, BUSY_LOOKS * EVERY_S / 60)
 
     def _watch(self) -> None:
+        sleep(FIRST_S)
         while True:
-            sleep(EVERY_S)
             self.look()
+            sleep(EVERY_S)
 
 
 def _own_bytes() -> int:

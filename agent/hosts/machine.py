@@ -23,7 +23,7 @@ from agent.hosts.files import Files, candidate_of, keep_attributes
 from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:
-    from agent.hosts.errands import Errands
+    from agent.errands import Errands
     from agent.hosts.process import Identity, Start
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY

@@ -1,6 +1,6 @@
 """Run one program to its end: its own process group, bounded output, a clean environment, nothing inherited.
 
-`Child` is a program that this process has started itself; `agent.hosts.errands` has those that another starts for it.
+`Child` is a program that this process has started itself; `agent.errands` has those that another starts for it.
 Imported only when a program is run: `subprocess` costs more to import than a whole check of a thousand files.
 """
 

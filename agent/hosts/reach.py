@@ -1,7 +1,7 @@
 """Whether the programs that are started from here on may reach other machines.
 
 A resource type declares it (`ResourceType.needs_network`), the engine says it around the type's functions, and the
-host that starts a program asks. Where nothing is said, they may not: `agent.hosts.errands` starts those that may.
+host that starts a program asks. Where nothing is said, they may not: `agent.errands` starts those that may.
 """
 
 from __future__ import annotations

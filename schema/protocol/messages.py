@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter
 from schema.ids import Commit, Sha256
 from schema.protocol.desired import SealedSecrets
 from schema.protocol.reports import Report, ShortText, Wire
-from schema.protocol.signing import Signed
+from schema.protocol.signed import Signed
 from schema.time import Instant
 
 PROTOCOL: Final = 1

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 from enum import StrEnum
-from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pydantic import BaseModel, ConfigDict, Field
 
-from schema.ids import Sha256, sha256
-
-MAX_SIGNED_BYTES: Final = 4 * 1024 * 1024
+from schema.ids import sha256
+from schema.protocol.signed import MAX_SIGNED_BYTES as MAX_SIGNED_BYTES
+from schema.protocol.signed import Signed as Signed
 
 
 class Domain(StrEnum):
@@ -27,21 +25,6 @@ class Domain(StrEnum):
 
 class BadSignature(ValueError):
     """The bytes are not what the holder of the key signed for this purpose."""
-
-
-class Signed(BaseModel):
-    """Text that somebody signed. `body` is the signed text itself, to be parsed only after `verify`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    body: str = Field(max_length=MAX_SIGNED_BYTES)
-    key_id: Sha256
-    signature: str = Field(max_length=128)
-
-    @property
-    def sha256(self) -> str:
-        """The digest by which others refer to this text."""
-        return sha256(self.body.encode())
 
 
 def key_id(key: Ed25519PublicKey) -> str:

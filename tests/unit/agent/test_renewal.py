@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import durable
+from agent import durable, tls
 from agent import effects as fx
 from agent.credentials import Credentials
 from agent.enrol import AnswerUnusable
@@ -94,12 +94,10 @@ def test_what_is_not_answered_is_asked_again_and_what_was_not_asked_for_is_not_t
 def test_a_fresh_pair_is_taken_and_the_other_keys_stay(authority: Authority, signer: Signer, state: State) -> None:
     before = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
     credentials = Credentials(state, state.identity())
-    shown = credentials.presented()
     request = x509.load_pem_x509_csr(credentials.request().encode())
     assert request.is_signature_valid
     assert request.public_key() != x509.load_pem_x509_certificate(before["cert.pem"]).public_key()
     credentials.install(authority.agent(request.public_key(), signer.project, signer.envoy_id))
-    assert credentials.presented().certificate != shown.certificate
     after = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
     assert {name for name in IDENTITY_FILES if before[name] != after[name]} == {"cert.pem", "tls.key"}
     assert (
@@ -166,7 +164,8 @@ def test_interrupted_anywhere_the_identity_is_whole(
             pass
     reopened = State.open(state.path)
     identity = reopened.identity()  # as `vigo-agent status` reads it, beside a running agent
-    Credentials(reopened, identity).presented()  # loads certificate and key, which must belong together
+    reopened.settle(identity)
+    tls.of_agent(*(reopened.file(name).read_text() for name in ("ca.pem", "cert.pem", "tls.key")))
     assert reopened.identity() == identity
     assert not list(state.path.glob("*.next"))
 

@@ -27,7 +27,7 @@ _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _X32: Final = 0x40000000
 """From here on the numbers of the x32 calls of x86-64: the same calls by another name, refused whole."""
-_ARENA_MAX: Final = -8
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 _IO_PROCESS, _IO_BEST_EFFORT = 1, 2
 
 NICE: Final = 10
@@ -125,11 +125,15 @@ def be_patient(process: int = 0) -> None:
         _libc().syscall(calls.ioprio_set, _IO_PROCESS, process, _IO_BEST_EFFORT << 13 | 7)
 
 
-def be_small(arenas: int = 2) -> None:
-    """Keep the memory of threads together: glibc would give each its own arena, and return little of it."""
-    mallopt = getattr(_libc(), "mallopt", None)  # not in musl, which has one heap anyway
+def be_small() -> None:
+    """Keep the memory of threads together, and let what is large go back to the kernel as soon as it is free.
+
+    glibc would give each thread an arena of its own, and learn from the first large block to keep all others.
+    """
+    mallopt = getattr(_libc(), "mallopt", None)  # not in musl, which does both by itself
     if mallopt is not None:
-        mallopt(_ARENA_MAX, arenas)
+        mallopt(_ARENA_MAX, 2)
+        mallopt(_MMAP_THRESHOLD, 128 * 1024)
 
 
 def give_back() -> None:

@@ -5,14 +5,14 @@ nothing up. One socket carries both ways: a packet is one JSON object, with it t
 goes through pipes to who asked; the supervisor never reads it.
 
     executor → {"run": id, "argv", "env", "cwd", "ids": [uid, gid, groups] | null, "scope"} + stdin, stdout, stderr
-               {"end": id}
+               {"end": id} | {"ready": true}
     supervisor → {"started": id} | {"refused": id, "why"} | {"ended": id, "code"} | {"link": n} + a socket
 """
 
 from __future__ import annotations
 
+import errno
 import json
-import logging
 import os
 import signal
 import socket
@@ -22,8 +22,7 @@ from threading import Condition, Lock
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from agent.hosts import confinement
-from agent.hosts.host import HostFault
+from agent import confinement
 
 if TYPE_CHECKING:
     import subprocess
@@ -37,8 +36,6 @@ ANSWER_S: Final = 60.0
 SYSTEMD: Final = "/run/systemd/system"
 _SCOPE: Final = ("systemd-run", "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
-_log: Final = logging.getLogger("vigo.errands")
-
 
 def channel() -> tuple[socket.socket, socket.socket]:
     """Two ends: the supervisor's and the executor's."""
@@ -49,12 +46,11 @@ def send(end: socket.socket, packet: dict[str, Any], descriptors: tuple[int, ...
     """Send a packet.
 
     Raises:
-        HostFault: it is too long.
-        OSError: nobody is there.
+        OSError: it is too long, or nobody is there.
     """
     data = json.dumps(packet).encode()
     if len(data) > MAX_PACKET_BYTES:
-        raise HostFault(f"arguments and environment of more than {MAX_PACKET_BYTES} bytes")
+        raise OSError(errno.E2BIG, f"arguments and environment of more than {MAX_PACKET_BYTES} bytes")
     socket.send_fds(end, [data], list(descriptors))
 
 
@@ -127,15 +123,17 @@ class Errands:
         with self._lock:
             number, self._next = self._next, self._next + 1
             errand = self._running[number] = Errand(self, number, wants_input=wants_input)
+        from agent.hosts.host import HostFault  # not where the supervisor would load it
+
         packet = {"run": number, "argv": argv, "env": env, "cwd": cwd, "ids": ids, "scope": scope}
         try:
             self.tell(packet, errand.theirs)
             errand.begun()
-        except (OSError, HostFault) as error:
+        except OSError as error:
             with self._lock:
                 self._running.pop(number, None)
             errand.__exit__()
-            raise HostFault(f"cannot run {argv[0]}: {error}") from error
+            raise HostFault(f"cannot run {argv[0]}: {error.strerror or error}") from error
         finally:
             for descriptor in errand.theirs:
                 os.close(descriptor)
@@ -182,13 +180,13 @@ class Errand:
         """Wait until it has started.
 
         Raises:
-            HostFault: it cannot be.
+            OSError: it cannot be.
         """
         with self._told:
             if not self._told.wait_for(lambda: self._why is not None, ANSWER_S):
-                raise HostFault("nobody says whether it was started")
+                raise TimeoutError("nobody says whether it was started")
         if self._why:
-            raise HostFault(self._why)
+            raise OSError(errno.ENOEXEC, self._why)
 
     def poll(self) -> int | None:
         """See `Started`."""
@@ -209,10 +207,15 @@ class Errand:
 
 
 class Runner:
-    """The supervisor's end: starts what it is asked for, and says how that ended. For one thread, which has a loop."""
+    """The supervisor's end: starts what it is asked for, and says how that ended. For one thread, which has a loop.
 
-    def __init__(self, end: socket.socket) -> None:
+    Args:
+        ready: called when the executor says that it can serve a link.
+    """
+
+    def __init__(self, end: socket.socket, ready: Callable[[], None]) -> None:
         self._end: Final = end
+        self._ready: Final = ready
         self._running: Final[dict[int, subprocess.Popen[bytes]]] = {}
         self._ending: Final[dict[int, float]] = {}
         """When the last signal is due."""
@@ -225,7 +228,9 @@ class Runner:
             return False
         packet, descriptors = received
         try:
-            if "run" in packet:
+            if "ready" in packet:
+                self._ready()
+            elif "run" in packet:
                 self._run(packet, descriptors)
             elif packet.get("end") in self._running:
                 self._end_group(packet["end"], signal.SIGTERM)

@@ -1,0 +1,39 @@
+"""What an agent goes without: packages' metadata, and the parsers of e-mail and ZIP that the standard library reads it
+with, 4.5 MiB in each process.
+
+Pydantic asks for it at its start, to find plugins; an agent takes none, whatever is installed beside it. Whoever asks
+for anything else gets it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, Final
+
+_NAME: Final = "importlib.metadata"
+
+
+class _Late(ModuleType):
+    """`importlib.metadata`, of which no distribution has an entry point, loaded when it is asked for more."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "entry_points":
+            return _none
+        if name.startswith("__"):
+            raise AttributeError(name)
+        sys.modules.pop(_NAME, None)
+        return getattr(importlib.import_module(_NAME), name)
+
+
+def begin() -> None:
+    """From now on nothing loads it for plugins; without effect where it is loaded already."""
+    if _NAME not in sys.modules:
+        late = _Late(_NAME)
+        sys.modules[_NAME] = late
+        vars(importlib)["metadata"] = late
+
+
+def _none(**_: object) -> tuple[()]:
+    return ()

@@ -1,0 +1,26 @@
+"""What a signed text looks like; who only hands it on needs no cryptography for that. See `schema.protocol.signing`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.ids import Sha256, sha256
+
+MAX_SIGNED_BYTES: Final = 4 * 1024 * 1024
+
+
+class Signed(BaseModel):
+    """Text that somebody signed. `body` is the signed text itself, to be parsed only after `signing.verify`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    body: str = Field(max_length=MAX_SIGNED_BYTES)
+    key_id: Sha256
+    signature: str = Field(max_length=128)
+
+    @property
+    def sha256(self) -> str:
+        """The digest by which others refer to this text."""
+        return sha256(self.body.encode())
