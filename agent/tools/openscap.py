@@ -68,7 +68,7 @@ class _Reading:
             self._rule, self._result, self._waived = dict(attributes), "", False
         elif name == "override":
             self._waived = True
-        elif name == "score":
+        elif name == "score" and self.score is None:
             self.maximum = _number(attributes.get("maximum", "100")) or 100.0
 
     def end(self, name: str, text: str) -> None:

@@ -226,6 +226,8 @@ class Collector:
             if name in self._own:
                 found = {**found, **self._own[name]()}
             values, cut = bounded(found)
+        except KeyError as failure:
+            return {}, f"what it is read from lacks {failure}"
         except (OSError, HostFault, ValueError, LookupError) as failure:
             return {}, str(failure) or type(failure).__name__
         except Exception as failure:  # noqa: BLE001 - whatever a host holds, it costs one trait

@@ -83,25 +83,25 @@ def _rules(path: str, line: str, aliases: dict[str, list[str]]) -> Iterator[dict
     who, _, hosts = _COMMAS.sub(",", " ".join(left.split())).rpartition(" ")
     if not who:
         return
-    runas, tags = "root", ""
+    runas, nopasswd = "root", False
     grouped: dict[tuple[str, bool], list[str]] = {}
     for part in re.split(r"(?<!\\),(?![^(]*\))", right):
         found = _COMMAND.fullmatch(part.strip())
         if found is None:
             continue
         runas = found[1] if found[1] is not None else runas
-        tags = tags + found[2]
-        nopasswd = tags.rfind("NOPASSWD") > tags.rfind("PASSWD:") - 2 and "NOPASSWD" in tags
+        for tag in re.findall(r"\b(?:NO)?PASSWD\b", found[2]):
+            nopasswd = tag == "NOPASSWD"
         for command in _resolved(found[3].strip(), aliases):
             grouped.setdefault((runas.strip(), nopasswd), []).append(sources.masked(command))
     names = [name for each in who.split(",") for name in _resolved(each, aliases)]
-    for (as_whom, nopasswd), commands in grouped.items():
+    for (as_whom, unasked), commands in grouped.items():
         yield {
             "who": names,
             "hosts": [name for each in hosts.split(",") for name in _resolved(each, aliases)],
             "runas": as_whom,
             "commands": commands[:MAX_NAMES],
-            "nopasswd": nopasswd,
+            "nopasswd": unasked,
             "file": path,
         }
 
@@ -112,9 +112,9 @@ def _resolved(name: str, aliases: dict[str, list[str]]) -> list[str]:
     todo, seen = [name], set()
     while todo and len(found) < MAX_NAMES:
         each = todo.pop(0)
-        if each in aliases and each not in seen:
+        if each in aliases:
+            todo = [*(aliases[each] if each not in seen else []), *todo]
             seen.add(each)
-            todo = [*aliases[each], *todo]
         elif each:
             found.append(each)
     return found
