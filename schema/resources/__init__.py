@@ -41,6 +41,7 @@ NAMES: Final = (
     "ntp",
     "package",
     "password_policy",
+    "pip_package",
     "process",
     "reboot",
     "replace",
