@@ -13,6 +13,7 @@ from agent.hosts.memory import Program
 from tests.strategies.programs import (
     alternatives,
     apt,
+    executors,
     firewalls,
     inits,
     kernel,
@@ -23,6 +24,7 @@ from tests.strategies.programs import (
     shadow,
     shell,
     storage,
+    stores,
     systemd,
     systemd_tools,
 )
@@ -38,6 +40,7 @@ from tests.strategies.programs.systemd import UNITS as UNITS
 _FAMILIES = (
     alternatives,
     apt,
+    executors,
     firewalls,
     inits,
     kernel,
@@ -48,6 +51,7 @@ _FAMILIES = (
     shadow,
     shell,
     storage,
+    stores,
     systemd,
     systemd_tools,
 )
