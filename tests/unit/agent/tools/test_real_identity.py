@@ -16,7 +16,7 @@ from agent.hosts import RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
-from tests.strategies import keys
+from tests.strategies import certificates, keys
 from tests.strategies.machines import ACCOUNTS
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of root")
@@ -221,3 +221,39 @@ def test_nft_keeps_the_rules_in_a_network_of_its_own(tmp_path: Path) -> None:
         "ping",
     ]
     assert held[0].startswith("ip saddr 10.0.0.0/8 tcp dport 22 accept")
+
+
+_IN_A_STORE = """
+import sys
+from pathlib import Path
+from agent.hosts import RealHost
+from agent.resources import TYPES
+
+kind, host = TYPES["certificate"], RealHost(Path("/"))
+for spec in ({"content": sys.argv[1]}, {"content": sys.argv[1]}, {"state": "absent"}):
+    ready = kind.prepare(kind.spec.model_validate({"certificate": "vigo-test", **spec}), None)
+    host.memo.clear()
+    result = kind.converge(host, ready, dry_run=False)
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt").read_text()
+    print(result.outcome, result.error, sys.argv[1] in bundle)
+"""
+
+
+@as_root
+@pytest.mark.skipif(
+    shutil.which("update-ca-certificates") is None or not Path("/etc/debian_version").exists(),
+    reason="needs Debian's ca-certificates",
+)
+def test_a_certificate_is_trusted_by_debians_own_program(tmp_path: Path) -> None:
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "few").touch()  # of the system's certificates: hashing all of them takes seconds
+    places = {"own": "/usr/local/share/ca-certificates", "certs": "/etc/ssl/certs", "few": "/etc/ca-certificates.conf"}
+    mounts = " && ".join(f"mount --bind {tmp_path / name} {place}" for name, place in places.items())
+    if subprocess.run(["unshare", "--mount", "sh", "-c", mounts], check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount in a namespace of its own")
+    argv = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
+    argv += [sys.executable, "-c", _IN_A_STORE, certificates.CORP]
+    ran = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[4])
+    assert ran.stdout == "changed  True\nunchanged  True\nchanged  False\n"
+    assert not Path("/usr/local/share/ca-certificates/vigo-test.crt").exists()
