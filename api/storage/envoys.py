@@ -249,7 +249,7 @@ def hostnames(session: Session, project_id: str) -> list[str]:
         .where(EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None))
         .order_by(EnvoyRow.hostname)
     )
-    return list(session.exec(query).all())
+    return list(session.connection().execute(query).scalars())  # the mapper's own way takes twice as long
 
 
 def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:

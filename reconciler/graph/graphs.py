@@ -57,8 +57,9 @@ class Graph:
 
     def assign(self, hostnames: Iterable[str]) -> dict[str, str | None]:
         """Host name → id of its profile; None where no block matches. Depends on the names alone."""
-        match, order = self.matcher.match, self.order
-        return {name: None if (index := match(name)) is None else order[index].id for name in hostnames}
+        names, order = list(hostnames), self.order
+        found = zip(names, self.matcher.matches(names), strict=True)
+        return {name: None if index is None else order[index].id for name, index in found}
 
     def object(self, sha256: str) -> bytes | None:
         """The bytes of a crate object or of content that a catalog names; None for a digest that none does."""

@@ -77,6 +77,11 @@ class Matcher:
         found = self._known[hostname] = None if rank is None else bisect_left(self._ranks, rank)
         return found
 
+    def matches(self, hostnames: Iterable[str]) -> list[int | None]:
+        """What `match` says of each name, in order."""
+        known, match = self._known.get, self.match
+        return [found if (found := known(name, -1)) != -1 else match(name) for name in hostnames]
+
     def shadows(self) -> Iterator[tuple[int, int]]:
         """Pairs (pattern that can never apply, pattern that always applies in its stead), in order."""
         for rank in sorted(self._shadows):

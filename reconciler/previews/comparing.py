@@ -108,19 +108,20 @@ class Comparison:
             open_ = opened.get(id(asks))
             if open_ is None:
                 open_ = opened[id(asks)] = [index for index, ask in enumerate(asks) if jobs.needs_host(ask)]
-            fixed = [None if index in open_ else jobs.of_move(move, ask) for index, ask in enumerate(asks)]
+            numbers = [BEYOND if index in open_ else jobs.of_move(move, ask) for index, ask in enumerate(asks)]
             for names in [[name] for name in move.names] if open_ else [move.names]:
-                numbers = list(fixed)
                 for index in open_:
                     numbers[index] = jobs.of_host(move, asks[index], names[0], traits.get(names[0]))
-                final = tuple(number if number is not None else BEYOND for number in numbers)
+                final = tuple(numbers)
                 # Moves that change the same, of which nothing is rendered otherwise, are told together.
                 key = (id(move.static), id(asks), move.same_catalog, final)
-                if key not in groups:
-                    groups[key] = ((move, final), [])
-                groups[key][1].extend(names)
-                if groups[key][0][0] is not move:
-                    merged = groups[key][0][0]
+                group = groups.get(key)
+                if group is None:
+                    groups[key] = ((move, final), list(names))
+                    continue
+                group[1].extend(names)
+                merged = group[0][0]
+                if merged is not move:
                     merged.also[move.base, move.other] = None
         return groups
 

@@ -42,6 +42,9 @@ class Jobs:
         self._bytes = 0
         self._sides: Final[dict[tuple[Any, ...], Side]] = {}
         self._of_move: Final[dict[tuple[Any, ...], int]] = {}
+        self._quick: Final[dict[tuple[Any, ...], int]] = {}
+        """The same by identity of what is read: most blocks share what they inherit."""
+        self._alike: Final[dict[int, bool]] = {}
 
     def needs_host(self, ask: Ask) -> bool:
         """Whether what it comes to depends on more of a host than its profile."""
@@ -50,17 +53,22 @@ class Jobs:
 
     def of_move(self, move: Move, ask: Ask) -> int:
         """The number of the job for all hosts of a move."""
+        pair, one, two = ask.pair, move.base, move.other
+        at = id(pair)
+        alike = self._alike.get(at)
+        if alike is None:
+            alike = self._alike[at] = _reads_alike(pair)
+        same = alike and one is not None and two is not None and one.resolution is two.resolution
+        before = _ids_of(one, pair.base)
+        quick = (at, before, None if same else _ids_of(two, pair.other))
+        found = self._quick.get(quick)
+        if found is None:
+            found = self._quick[quick] = self._of(move, ask, same=same)
+        return found
+
+    def _of(self, move: Move, ask: Ask, *, same: bool) -> int:
         base, other = ask.pair.base, ask.pair.other
         before = self._keys(move.base, base)
-        same = (
-            base is not None
-            and other is not None
-            and base.var_keys == other.var_keys
-            and base.reads.host == other.reads.host
-            and move.base is not None
-            and move.other is not None
-            and move.base.resolution is move.other.resolution
-        )
         key = (id(ask.pair), before, before if same else self._keys(move.other, other))
         found = self._of_move.get(key)
         if found is None:
@@ -149,7 +157,7 @@ class Jobs:
             files=dict(written.files),
             scope={"vars": vars_, "host": host, "traits": {}},
         )
-        if secrets.find(vars_) or "secret:" in str((written.spec, written.foreach, written.template, written.when)):
+        if written.may_hold_secrets or ("secret:" in str(vars_) and secrets.find(vars_)):
             side["tainted"] = reading.tainted(written.when, written.foreach, written.spec, written.template, vars_)
         return side
 
@@ -175,6 +183,25 @@ class Jobs:
 
     def _is_overridden(self, path: Path) -> bool:
         return any(one[: len(path)] == path[: len(one)] for one in self._overrides)
+
+
+def _reads_alike(pair: ResourcePair) -> bool:
+    base, other = pair.base, pair.other
+    return (
+        base is not None
+        and other is not None
+        and base.var_keys == other.var_keys
+        and base.reads.host == other.reads.host
+    )
+
+
+def _ids_of(profile: Profile | None, written: Written | None) -> tuple[Any, ...]:
+    """What is the same object for profiles that have the same values of all that a resource reads; not the reverse."""
+    if profile is None or written is None:
+        return (None,)
+    resolution, names = profile.resolution, written.var_keys
+    values = (id(resolution.vars),) if names is None else tuple(map(id, map(resolution.vars.get, names)))
+    return (*values, resolution.environment, resolution.roles) if written.reads_profile else values
 
 
 def overridden(traits: Traits, overrides: Mapping[Path, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ All here is known without rendering and without asking what hosts are. One move 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
@@ -25,9 +26,9 @@ Membership = Literal["kept", "gained", "lost"]
 
 
 class Subject(NamedTuple):
-    """A host, or a match block that stands for hosts nobody has named, and its profile in both revisions."""
+    """Hosts, or match blocks that stand for hosts nobody has named, and their profile in both revisions."""
 
-    name: str
+    names: Sequence[str]
     base: Profile | None
     other: Profile | None
 
@@ -115,15 +116,17 @@ class Moves:
         self._asks: Final[dict[tuple[Any, ...], list[Ask]]] = {}
         self._statics: Final[dict[tuple[Any, ...], Static]] = {}
         self._vars: Final[dict[tuple[int, int], tuple[tuple[VarChange, ...], frozenset[str]]]] = {}
+        self._plain: Final[dict[int, tuple[list[Ask], Static]]] = {}
+        """Of blocks that resolve as before: what each difference of crates comes to."""
         groups: dict[tuple[int, int], tuple[Profile | None, Profile | None, list[str]]] = {}
-        for name, one, two in subjects:
-            self.total += 1
+        for names, one, two in subjects:
+            self.total += len(names)
             key = (id(one), id(two))
             if key not in groups:
                 groups[key] = (one, two, [])
-            groups[key][2].append(name)
-        for one, two, names in groups.values():
-            self._group(one, two, names)
+            groups[key][2].extend(names)
+        for one, two, of_both in groups.values():
+            self._group(one, two, of_both)
 
     def _group(self, base: Profile | None, other: Profile | None, names: list[str]) -> None:
         if base is None and other is None:
@@ -166,6 +169,13 @@ class Moves:
 
     def _kept(self, base: Profile, other: Profile, names: list[str], *, same: bool) -> Move:
         one, two = base.resolution, other.resolution
+        between = self._of_names(base, differs=not same) if one is two else None
+        if between is not None and not self._overrides:
+            plain = self._plain.get(id(between))
+            if plain is None:
+                asks = list(self._to_ask(between, base, other, _NONE, _NONE))
+                plain = self._plain[id(between)] = (asks, self._static(base, other, between, ()))
+            return Move(base, other, names, plain[1], plain[0], same_catalog=same)
         vars_: tuple[VarChange, ...] = ()
         keys = host = _NONE
         sides: tuple[Any, ...] = ()
@@ -174,18 +184,17 @@ class Moves:
             host = frozenset(what for what in ("environment", "roles") if getattr(one, what) != getattr(two, what))
             if host:
                 sides = (one.environment, two.environment, one.roles, two.roles)
-        between = self._of_names(base) if one is two else None
         between = between or self._between(base, other)
         crates = _sets(base, other) if keys or host or self._overrides else ()
         key = (id(between), *crates, keys, host)
-        asks = self._asks.get(key)
-        if asks is None:
-            asks = self._asks[key] = list(self._to_ask(between, base, other, keys, host))
+        asked = self._asks.get(key)
+        if asked is None:
+            asked = self._asks[key] = list(self._to_ask(between, base, other, keys, host))
         static_key = (id(between), id(vars_) if vars_ else 0, sides)
         static = self._statics.get(static_key)
         if static is None:
             static = self._statics[static_key] = self._static(base, other, between, vars_)
-        return Move(base, other, names, static, asks, same_catalog=same)
+        return Move(base, other, names, static, asked, same_catalog=same)
 
     def _static(self, base: Profile, other: Profile, between: _Crates, vars_: tuple[VarChange, ...]) -> Static:
         crates = [
@@ -256,12 +265,20 @@ class Moves:
     def _is_asked(self, crate: str) -> bool:
         return self._only is None or crate == self._only
 
-    def _of_names(self, profile: Profile) -> _Crates | None:
-        """How the crates of a block that resolves as before differ; None where their order may be another."""
+    def _of_names(self, profile: Profile, *, differs: bool) -> _Crates | None:
+        """How the crates of a block that resolves as before differ; None where their order may be another.
+
+        Args:
+            differs: whether its catalog does, so that one crate or another is known to.
+        """
         if self._changed is None:
             return None
-        crates, users = profile.resolution.crates, profile.resolution.usercrates
-        chosen = tuple([name for name, at, _ in self._changed if name in crates or (at and at in users)])
+        chosen: tuple[str, ...]
+        if len(self._changed) == 1 and differs:
+            chosen = (self._changed[0][0],)
+        else:
+            crates, users = profile.resolution.crates, profile.resolution.usercrates
+            chosen = tuple([name for name, at, _ in self._changed if name in crates or (at and at in users)])
         found = self._named.get(chosen)
         if found is None:
             known = {name: sides for name, _, sides in self._changed}
@@ -316,23 +333,24 @@ class Moves:
 
 
 def of_hosts(base: Graph, other: Graph, names: Iterable[str]) -> Iterator[Subject]:
-    """Hosts with their profiles in both graphs."""
-    same = base.matcher is other.matcher
-    match, order = base.matcher.match, base.order
-    for name in names:
-        index = match(name)
-        one = order[index] if index is not None else None
-        if same:
-            yield Subject(name, one, other.order[index] if index is not None else None)
-        else:
-            yield Subject(name, one, other.match(name))
+    """Hosts with their profiles in both graphs, those together that have the same."""
+    listed = list(names)
+    before = base.matcher.matches(listed)
+    after = before if base.matcher is other.matcher else other.matcher.matches(listed)
+    groups: defaultdict[tuple[int | None, int | None], list[str]] = defaultdict(list)
+    for name, places in zip(listed, zip(before, after, strict=True), strict=True):
+        groups[places].append(name)
+    for (was, now), found in groups.items():
+        yield Subject(
+            found, base.order[was] if was is not None else None, other.order[now] if now is not None else None
+        )
 
 
 def of_blocks(base: Graph, other: Graph) -> Iterator[Subject]:
     """Every match block that can apply, by its pattern, where no hosts are known."""
     one, two = _by_pattern(base), _by_pattern(other)
     for pattern in dict.fromkeys((*one, *two)):
-        yield Subject(pattern, one.get(pattern), two.get(pattern))
+        yield Subject((pattern,), one.get(pattern), two.get(pattern))
 
 
 def _by_pattern(graph: Graph) -> dict[str, Profile]:

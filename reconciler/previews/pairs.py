@@ -64,6 +64,16 @@ class Written:
             return None
         return tuple(each for name in sorted(self.reads.vars) for each in (name, name + APPEND))
 
+    @cached_property
+    def reads_profile(self) -> bool:
+        """Whether it reads the environment or roles of a host."""
+        return not self.reads.host.isdisjoint((ALL, "environment", "roles"))
+
+    @cached_property
+    def may_hold_secrets(self) -> bool:
+        """Whether a secret may be named in it."""
+        return "secret:" in str((self.spec, self.foreach, self.template, self.when))
+
     def means(self) -> tuple[Any, ...]:
         """All that decides what it is rendered to, beside what it reads."""
         files = {path: file["sha256"] for path, file in self.files.items()}

@@ -93,6 +93,8 @@ def test_the_index_finds_what_reading_every_pattern_finds(patterns: list[str], h
     for host in hosts:
         naive = next((at for at, each in enumerate(patterns) if fnmatch.fnmatchcase(host, each)), None)
         assert matcher.match(host) == naive
+    twice = [*hosts, *hosts]
+    assert Matcher([parse(each) for each in patterns]).matches(twice) == [matcher.match(host) for host in twice]
 
 
 @given(st.lists(globs | brackets, min_size=2, max_size=8), st.lists(names, min_size=1, max_size=20))
