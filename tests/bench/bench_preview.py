@@ -100,15 +100,8 @@ def _enrol(server: Server, hostnames: Sequence[str]) -> None:
         for name in hostnames:
             known = Known(id=new_id(), hostname=name, ed25519="0" * 64, x25519="0" * 64, enrolled_at=NOON)
             envoys.add(session, DEFAULT_PROJECT, known)
-            traits.put(
-                session,
-                DEFAULT_PROJECT,
-                known.id,
-                sha256="0" * 64,
-                collected_at=NOON,
-                received_at=NOON,
-                document=TRAITS,
-            )
+            said = traits.Kept(sha256="0" * 64, collected_at=NOON, document=TRAITS, errors="{}")
+            traits.put(session, DEFAULT_PROJECT, known.id, said, received_at=NOON)
 
     server.services.write_now(server.system, put)
 
