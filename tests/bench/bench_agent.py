@@ -22,6 +22,7 @@ from tests.factories.targets import Signer
 
 ROOT = Path(__file__).parents[2]
 FILES = 1_000
+SETTLED_S = 12.0
 REST_S = 30.0
 FOREVER = 4_000_000_000_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,7 +36,8 @@ def run() -> Iterable[Figure]:
 
 def _figures(place: Path) -> Iterable[Figure]:
     signer = Signer()
-    gateway = Gateway(Authority(), signer, place)
+    authority = Authority()
+    gateway = Gateway(authority, signer, place)
     managed = place / "managed"
     files = [
         {
@@ -50,7 +52,7 @@ def _figures(place: Path) -> Iterable[Figure]:
     ]
     folders = [{"name": f"d{n}", "type": "directory", "path": f"{managed}/{n}"} for n in range(FILES // 100)]
     gateway.target = signer.target([signer.crate("files", [*folders, *files])], expires=FOREVER)
-    state = enrolled(place / "state", gateway.authority, signer, gateway_url=gateway.url, root=Path("/"))
+    state = enrolled(place / "state", authority, signer, gateway_url=gateway.url, root=Path("/"))
     agent = subprocess.Popen(
         [sys.executable, "-m", "agent", "run", "--state", str(state.path)],
         cwd=ROOT,
@@ -60,7 +62,7 @@ def _figures(place: Path) -> Iterable[Figure]:
     )
     try:
         gateway.until(lambda: gateway.reports and gateway.traits, timeout_s=60.0)
-        time.sleep(5.0)
+        time.sleep(SETTLED_S)
         told = json.loads(state.file("processes.json").read_text())
         if told["together"]:
             processes = {"the one process": agent.pid}

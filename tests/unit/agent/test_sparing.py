@@ -1,0 +1,57 @@
+"""What an agent goes without is not loaded, and is there for whoever asks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def told(script: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_halves_load_no_metadata_and_a_link_no_cryptography_or_resources() -> None:
+    script = """
+import sys
+from agent import sparing
+sparing.begin()
+import agent.halves, agent.crossing, agent.link, agent.tls
+unwanted = ("zipfile", "cryptography", "agent.resources", "agent.converge", "agent.state", "schema.resources", "minijinja")
+print(*[name for name in unwanted if name in sys.modules])
+"""
+    assert told(script) == []
+
+
+def test_a_supervisor_loads_no_network() -> None:
+    script = """
+import sys
+from agent import sparing
+sparing.begin()
+from agent import supervisor
+supervisor._load()
+print(*[name for name in ("asyncio", "ssl", "websockets", "cryptography", "agent.state") if name in sys.modules])
+"""
+    assert told(script) == []
+
+
+def test_who_asks_for_metadata_gets_it() -> None:
+    script = """
+from agent import sparing
+sparing.begin()
+sparing.begin()
+import importlib.metadata
+from importlib.metadata import entry_points
+print(entry_points(group="pydantic"))
+from importlib.metadata import version
+print(version("pydantic").split(".")[0])
+import importlib.metadata as again
+print(len(list(again.distributions())) > 3, len(again.entry_points()) > 0)
+"""
+    assert told(script) == ["()", "2", "True", "True"]
