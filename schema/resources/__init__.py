@@ -39,6 +39,7 @@ NAMES: Final = (
     "kernel_parameter",
     "known_host",
     "limits",
+    "locale",
     "logrotate",
     "mount",
     "nonrepo_package",

@@ -10,7 +10,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.hosts.memory import Program
-from tests.strategies.programs import alternatives, apt, executors, fetching, firewalls, inits, kernel, loaders, network, packagers, python, readers, shadow, shell, storage, stores, systemd, systemd_tools
+from tests.strategies.programs import (
+    alternatives,
+    apt,
+    executors,
+    fetching,
+    firewalls,
+    inits,
+    kernel,
+    loaders,
+    locales,
+    network,
+    packagers,
+    python,
+    readers,
+    shadow,
+    shell,
+    storage,
+    stores,
+    systemd,
+    systemd_tools,
+)
 from tests.strategies.programs.apt import LISTS as LISTS
 from tests.strategies.programs.apt import MIRROR as MIRROR
 from tests.strategies.programs.apt import STATUS as STATUS
@@ -20,7 +40,27 @@ from tests.strategies.programs.shell import SCRIPTS as SCRIPTS
 from tests.strategies.programs.shell import scripts as scripts
 from tests.strategies.programs.systemd import UNITS as UNITS
 
-_FAMILIES = (alternatives, apt, executors, fetching, firewalls, inits, kernel, loaders, network, packagers, python, readers, shadow, shell, storage, stores, systemd, systemd_tools)
+_FAMILIES = (
+    alternatives,
+    apt,
+    executors,
+    fetching,
+    firewalls,
+    inits,
+    kernel,
+    loaders,
+    locales,
+    network,
+    packagers,
+    python,
+    readers,
+    shadow,
+    shell,
+    storage,
+    stores,
+    systemd,
+    systemd_tools,
+)
 ALL: dict[str, Program] = {name: program for family in _FAMILIES for name, program in family.PROGRAMS.items()}
 """Every program there is a model of."""
 
