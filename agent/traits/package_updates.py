@@ -33,7 +33,7 @@ class _Update(NamedTuple):
     security: bool | None = None
 
 
-class _Manager(NamedTuple):
+class _Asking(NamedTuple):
     name: str
     argv: list[str]
     codes: tuple[int, ...]
@@ -74,29 +74,29 @@ def _pacman(said: str) -> Iterable[tuple[str, _Update]]:
 
 
 _MANAGERS: Final = (
-    _Manager(
+    _Asking(
         "apt",
         ["apt-get", "--simulate", "--quiet", "--option=Debug::NoLocking=1", "dist-upgrade"],
         (0,),
         _apt,
         ("/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists/*Release"),
     ),
-    _Manager(
+    _Asking(
         "dnf",
         ["dnf", "--cacheonly", "--quiet", "check-update"],
         (0, 100),
         _dnf,
         ("/var/cache/dnf/*/repodata/repomd.xml", "/var/cache/libdnf5/*/repodata/repomd.xml"),
     ),
-    _Manager("apk", ["apk", "--no-network", "version", "-l", "<"], (0,), _apk, ("/var/cache/apk/APKINDEX.*",)),
-    _Manager(
+    _Asking("apk", ["apk", "--no-network", "version", "-l", "<"], (0,), _apk, ("/var/cache/apk/APKINDEX.*",)),
+    _Asking(
         "zypper",
         ["zypper", "--no-refresh", "--non-interactive", "--quiet", "list-updates"],
         (0,),
         _zypper,
         ("/var/cache/zypp/raw/*/repodata/repomd.xml",),
     ),
-    _Manager("pacman", ["pacman", "--query", "--upgrades"], (0, 1), _pacman, ("/var/lib/pacman/sync/*.db",)),
+    _Asking("pacman", ["pacman", "--query", "--upgrades"], (0, 1), _pacman, ("/var/lib/pacman/sync/*.db",)),
 )
 
 
@@ -121,7 +121,7 @@ def collect(host: Host) -> dict[str, Any]:
     return found
 
 
-def _asked(host: Host, manager: _Manager) -> dict[str, Any]:
+def _asked(host: Host, manager: _Asking) -> dict[str, Any]:
     ran: Ran = host.run(manager.argv, timeout_s=_TIMEOUT_S)
     if ran.code not in manager.codes:
         raise LookupError(f"{manager.argv[0]}: {ran.complaint}")

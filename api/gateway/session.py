@@ -91,6 +91,7 @@ async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message:
                     connection.catalog_held = report.catalog_sha256
                 connection.send(frames.ack(Ack(report_id=report.id)))
             case Traits() | TraitsDigests() | TraitsDelta():
+                gateway.count(message.type)
                 lacking = await gateway.fleet.traits(peer, message)
                 if lacking is None:
                     connection.send(frames.ack(Ack(traits_sha256=message.sha256)))
