@@ -28,7 +28,7 @@ from schema.expressions.predicates import TESTS
 from schema.expressions.statements import REFUSED
 from schema.expressions.vocabulary import INSTEAD
 from schema.resources import RESOURCES
-from schema.traits import TRAITS
+from schema.traits import SECTIONS, TRAITS
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 RESOURCE_DOCS: Final = DOCS / "resources"
@@ -84,7 +84,12 @@ def _traits() -> str:
         (f"`{path}`", str(info.type), "every host" if info.always else "some hosts", info.summary)
         for path, info in sorted(TRAITS.items())
     ]
-    return f"{NOTE}# Traits\n\n{_table(('path', 'type', 'on', 'is'), rows)}"
+    classes = [(f"`{name}`", str(each.cls), each.summary) for name, each in sorted(SECTIONS.items())]
+    return (
+        f"{NOTE}# Traits\n\nWhat a host says it is; [how they are collected and told](areas/traits.md).\n\n"
+        f"{_table(('trait', 'class', 'is'), classes)}\n"
+        f"## Paths\n\n{_table(('path', 'type', 'on', 'is'), rows)}"
+    )
 
 
 def _expressions() -> str:
