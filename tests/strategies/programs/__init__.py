@@ -13,6 +13,8 @@ from agent.hosts.memory import Program
 from tests.strategies.programs import (
     alternatives,
     apt,
+    audit,
+    containers,
     executors,
     fetching,
     firewalls,
@@ -43,6 +45,8 @@ from tests.strategies.programs.systemd import UNITS as UNITS
 _FAMILIES = (
     alternatives,
     apt,
+    audit,
+    containers,
     executors,
     fetching,
     firewalls,
