@@ -23,6 +23,7 @@ from schema.ids import sha256
 from schema.protocol.messages import (
     AGENT_MESSAGE,
     INLINE_OBJECT_BYTES,
+    TRAITS_DELTA,
     Ack,
     Apply,
     Hello,
@@ -33,6 +34,9 @@ from schema.protocol.messages import (
     ReportMessage,
     Target,
     Traits,
+    TraitsDelta,
+    TraitsDigests,
+    TraitsNeed,
     Welcome,
 )
 from schema.protocol.reports import Report, RunStatus, Trigger
@@ -125,7 +129,13 @@ class MemoryExecutor:
         value = {"load": {"one": self.rng.random()}, "os": {"family": "debian"}}
         body = json.dumps(value)
         message = Traits(sha256=sha256(body.encode()), collected_at=NOW, traits=value)
-        return Collected(sha256=message.sha256, stable_sha256="5" * 64, message=message.model_dump_json())
+        return Collected(
+            sha256=message.sha256,
+            stable_sha256="5" * 64,
+            message=message.model_dump_json(),
+            collected_at=NOW,
+            digests=dict.fromkeys(value, "0" * 64),
+        )
 
 
 class Server:
@@ -169,7 +179,15 @@ class Server:
                     and message.applied.assignment_sha256 == newest.assignment.sha256
                 ):
                     newest = None
-                return [Welcome(protocol=1, time=NOW, interval_s=900, heartbeat_s=30, target=newest).model_dump_json()]
+                welcome = Welcome(
+                    protocol=1,
+                    time=NOW,
+                    interval_s=900,
+                    heartbeat_s=30,
+                    capabilities=self.rng.choice([[], [TRAITS_DELTA]]),
+                    target=newest,
+                )
+                return [welcome.model_dump_json()]
             case Need():
                 had = [each for each in message.sha256 if each in self.signer.objects and each not in self.withheld]
                 return [
@@ -183,7 +201,9 @@ class Server:
                 if report.id not in self.reports:
                     self.reports.append(report.id)
                 return [Ack(report_id=report.id).model_dump_json()]
-            case Traits():
+            case TraitsDigests():
+                return [TraitsNeed(sha256=message.sha256, names=sorted(message.digests)).model_dump_json()]
+            case Traits() | TraitsDelta():
                 self.traits += 1
                 return [Ack(traits_sha256=message.sha256).model_dump_json()]
             case Refused():

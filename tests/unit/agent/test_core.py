@@ -13,7 +13,18 @@ from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Sto
 from agent.channel import Phase
 from agent.core import Core
 from agent.schedule import FREE_REPAIRS, MAX_DRIFT_DELAY_S, NoRuns, Schedule
-from schema.protocol.messages import AGENT_MESSAGE, MAX_FRAME_BYTES, MAX_NEED, Applied, Apply, Hello, Welcome
+from schema.protocol.messages import (
+    AGENT_MESSAGE,
+    MAX_FRAME_BYTES,
+    MAX_NEED,
+    TRAITS_DELTA,
+    Applied,
+    Apply,
+    Hello,
+    Traits,
+    TraitsNeed,
+    Welcome,
+)
 from schema.protocol.reports import Trigger
 from tests.factories.targets import NOW, Signer, raw
 
@@ -513,6 +524,30 @@ def test_traits_that_were_not_acknowledged_are_sent_on_the_next_connection() -> 
     driver.do(fx.Disconnected("gone"))
     driver.wait()
     assert [each.type for each in sent(driver.open())] == ["traits"]
+
+
+def test_a_server_that_takes_less_gets_digests_then_what_it_asks_for() -> None:
+    driver = Driver()
+    value = {"os": {"family": "debian"}, "cpu": {"count": 2}}
+    message = Traits(sha256="1" * 64, collected_at=NOW, traits=value, errors={"ports": "root's"})
+    whole = Collected(
+        sha256="1" * 64,
+        stable_sha256="a" * 64,
+        message=message.model_dump_json(),
+        collected_at=NOW,
+        digests={"os": "c" * 64, "cpu": "d" * 64},
+        errors=message.errors,
+    )
+    driver.do(fx.TraitsCollected(whole))
+    (digests,) = sent(driver.open(capabilities=[TRAITS_DELTA]))
+    assert (digests.type, digests.digests, digests.errors) == ("traits_digests", whole.digests, {"ports": "root's"})
+    assert sent(driver.do(fx.Frame(TraitsNeed(sha256="9" * 64, names=["os"]).model_dump_json()))) == []
+    need = fx.Frame(TraitsNeed(sha256="1" * 64, names=["os"]).model_dump_json())
+    (delta,) = sent(driver.do(need))
+    assert (delta.type, delta.traits, delta.kept) == ("traits_delta", {"os": {"family": "debian"}}, ["cpu"])
+    assert [each.type for each in sent(driver.do(need))] == ["traits"]
+    assert sent(driver.do(need)) == []
+    assert driver.do(traits_ack("1")) == [fx.KeepTraits("1" * 64, "a" * 64)]
 
 
 def test_volatile_traits_go_with_each_full_check() -> None:
