@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
@@ -69,3 +69,26 @@ PublicKey = Annotated[
     AfterValidator(_is_key),
 ]
 """A public key of SSH as its file has it: type, data and perhaps a comment."""
+
+PackageName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9._+])?(:[a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", max_length=128
+    ),
+]
+"""A name as the host's tool has it, with `:architecture` (apt) or `.architecture` (dnf, zypper) behind it where that
+matters; never a pattern, a file or an option."""
+
+ImageName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+        r"(@sha256:[0-9a-f]{64})?$",
+        max_length=512,
+    ),
+]
+"""`registry/path:tag`, or `@sha256:...` for exactly one image. Docker's registry and `latest` are meant where nothing
+is said; podman asks for the whole name."""
+
+ContainerRuntime = Literal["docker", "podman"]
+"""What runs containers."""

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from schema.resources.base import ResourceSpec
-from schema.resources.container_image import ImageName, Runtime
-from schema.shapes import AbsolutePath, OneOrMany
+from schema.shapes import AbsolutePath, ContainerRuntime, ImageName, OneOrMany
 
 Port = Annotated[
     str,
@@ -62,7 +61,7 @@ class ContainerSpec(ResourceSpec):
     """When the runtime starts it again by itself."""
     stop_timeout_s: int = Field(default=10, ge=0, le=3600)
     """How long it has to end by itself."""
-    runtime: Runtime | None = None
+    runtime: ContainerRuntime | None = None
     """Docker where the host has it, else podman, when not given."""
 
     @model_validator(mode="after")

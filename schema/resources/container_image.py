@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from schema.resources.base import ResourceSpec
-
-ImageName = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
-        r"(@sha256:[0-9a-f]{64})?$",
-        max_length=512,
-    ),
-]
-"""`registry/path:tag`, or `@sha256:...` for exactly one image. Docker's registry and `latest` are meant where nothing
-is said; podman asks for the whole name."""
-Runtime = Literal["docker", "podman"]
+from schema.shapes import ContainerRuntime, ImageName
 
 
 class ContainerImageSpec(ResourceSpec):
@@ -35,7 +24,7 @@ class ContainerImageSpec(ResourceSpec):
     state: Literal["present", "absent"] = "present"
     digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     """Of its manifest, as a registry shows it: the tag is made to name this image."""
-    runtime: Runtime | None = None
+    runtime: ContainerRuntime | None = None
     """Docker where the host has it, else podman, when not given."""
 
     @model_validator(mode="after")

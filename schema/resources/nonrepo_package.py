@@ -7,8 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from schema.resources.base import ResourceSpec
-from schema.resources.package import PackageName
-from schema.shapes import AbsolutePath
+from schema.shapes import AbsolutePath, PackageName
 
 
 class NonrepoPackageSpec(ResourceSpec):

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from schema.resources.base import ResourceSpec
-from schema.shapes import OneOrMany
-
-PackageName = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9._+])?(:[a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", max_length=128
-    ),
-]
-"""A name as the host's tool has it, with `:architecture` (apt) or `.architecture` (dnf, zypper) behind it where that
-matters; never a pattern, a file or an option."""
+from schema.shapes import OneOrMany, PackageName
 
 
 class PackageSpec(ResourceSpec):
