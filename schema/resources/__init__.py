@@ -49,6 +49,7 @@ NAMES: Final = (
     "notice",
     "ntp",
     "package",
+    "pam",
     "password_policy",
     "pip_package",
     "process",
