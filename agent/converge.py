@@ -17,8 +17,9 @@ from agent import cutting, removal, usercrates, users
 from agent.desired import Desired
 from agent.fights import Fights
 from agent.hosts import Host, HostFault, reach
-from agent.hosts.host import forget
+from agent.hosts.host import MANAGED, forget
 from agent.journal import Journal, JournalFull
+from agent.managed import Managed
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
@@ -76,6 +77,7 @@ def run(
     recorder = (undo or Undo(None)).begin(name, desired.assignment.commit, started)
     fights = fights or Fights(clock.monotonic)
     this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run)
+    host.memo[MANAGED] = Managed(plan, journal)
     for index in plan.order:
         this.step(index)
     if plan.usercrates:

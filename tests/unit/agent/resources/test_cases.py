@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.hosts.host import MANAGED
 from agent.resources import TYPES
 from schema.protocol.reports import Outcome
 from tests.strategies import machines, programs
@@ -41,6 +42,7 @@ def test_the_case_holds(path: Path) -> None:
         confined=case.get("confined", False),
         privileged=case.get("privileged", True),
     )
+    host.memo[MANAGED] = frozenset
     before = dict(host.nodes)
     tainted = case.get("tainted", False)
 
@@ -49,6 +51,7 @@ def test_the_case_holds(path: Path) -> None:
     assert host.nodes == before
     host.runs.clear()
     host.memo.clear()
+    host.memo[MANAGED] = frozenset
     result = kind.converge(host, prepared, dry_run=False, tainted=tainted)
 
     assert (result.outcome, result.error) == (Outcome(case["outcome"]), result.error), result
