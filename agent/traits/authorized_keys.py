@@ -41,7 +41,7 @@ def collect(host: Host) -> dict[str, Any]:
             try:
                 content = _content(host, account, path)
             except (OSError, HostFault):
-                hidden += 1
+                hidden += _there(host, path)
                 continue
             for line in sources.meaningful(content):
                 key = _key(line)
@@ -81,6 +81,14 @@ def _content(host: Host, account: Account, path: str) -> str:
     if theirs.lstat(path) is None:
         return ""
     return theirs.read(path, limit=1 << 20).decode("utf-8", "replace")
+
+
+def _there(host: Host, path: str) -> bool:
+    """Whether there may be something at a path that could not be read; /bin is a home of some, and a link."""
+    try:
+        return host.lstat(path) is not None
+    except (OSError, HostFault):
+        return True
 
 
 def _key(line: str) -> dict[str, Any] | None:

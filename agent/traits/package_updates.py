@@ -21,7 +21,7 @@ _DATABASES: Final = (
     "/lib/apk/db/installed",
 )
 """As old as the last change of what is installed."""
-_APT: Final = re.compile(r"Inst (\S+) \[([^]]+)\] \((\S+) (.*)\)(?: \[.*)?")
+_APT: Final = re.compile(r"([^/\s]+)/(\S+) (\S+) \S+ \[upgradable from: ([^]]+)\]")
 _APK: Final = re.compile(r"(\S+)-(\d\S*-r\d+)\s+<\s+(\S+).*")
 _PACMAN: Final = re.compile(r"(\S+) (\S+) -> (\S+).*")
 _DNF: Final = re.compile(r"(\S+)\.([a-z0-9_]+)\s+(\S+)\s+(\S+)")
@@ -45,7 +45,7 @@ class _Asking(NamedTuple):
 def _apt(said: str) -> Iterable[tuple[str, _Update]]:
     for found in map(_APT.fullmatch, said.splitlines()):
         if found is not None:
-            yield found[1], _Update(found[3], found[2], "security" in found[4].lower())
+            yield found[1], _Update(found[3], found[4], "security" in found[2])
 
 
 def _dnf(said: str) -> Iterable[tuple[str, _Update]]:
@@ -76,7 +76,7 @@ def _pacman(said: str) -> Iterable[tuple[str, _Update]]:
 _MANAGERS: Final = (
     _Asking(
         "apt",
-        ["apt-get", "--simulate", "--quiet", "--option=Debug::NoLocking=1", "dist-upgrade"],
+        ["apt", "list", "--upgradable", "-qq"],  # a third of what simulating the upgrade costs
         (0,),
         _apt,
         ("/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists/*Release"),
