@@ -31,7 +31,7 @@ _COMMANDS: Final = {
     "restart": ("rc-service", "--", "{}", "restart"),
     "reload-or-restart": ("rc-service", "--", "{}", "reload"),
     "enable": ("rc-update", "add", "{}", "default"),
-    "disable": ("rc-update", "--all", "del", "{}"),
+    "disable": ("rc-update", "del", "{}"),
 }
 
 
@@ -48,12 +48,7 @@ def load(host: Host, _names: Iterable[str]) -> None:
     ran = host.run(["rc-status", "--nocolor", "--servicelist"])
     if ran.code != 0:
         raise HostFault(f"rc-status: {ran.complaint}")
-    enabled = {
-        name
-        for level in (host.listdir(RUNLEVELS) if host.lstat(RUNLEVELS) is not None else ())
-        if (stat := host.lstat(f"{RUNLEVELS}/{level}")) is not None and stat.kind is Kind.DIRECTORY
-        for name in host.listdir(f"{RUNLEVELS}/{level}")
-    }
+    enabled = {name for names in _runlevels(host).values() for name in names}
     host.memo[_MEMO] = {
         found[1]: Unit(
             "loaded",
@@ -86,9 +81,23 @@ def act(host: Host, verb: str, *names: str) -> None:
     if verb not in _COMMANDS:
         raise HostFault(f"OpenRC has no {verb}")
     for name in names:
-        argv = [part.format(name) for part in _COMMANDS[verb]]
+        # rc-update fails for a runlevel that the service is not in, also with `--all`.
+        levels = _levels(host, name) if verb == "disable" else []
+        argv = [*(part.format(name) for part in _COMMANDS[verb]), *levels]
         ran = host.run(argv, timeout_s=TIMEOUT_S)
         if ran.code != 0 and verb == "reload-or-restart":  # a script that has no reload
             ran = host.run(["rc-service", "--", name, "restart"], timeout_s=TIMEOUT_S)
         if ran.code != 0:
             raise HostFault(f"{argv[0]} {verb} {name}: {ran.complaint}")
+
+
+def _runlevels(host: Host) -> dict[str, list[str]]:
+    return {
+        level: host.listdir(f"{RUNLEVELS}/{level}")
+        for level in (host.listdir(RUNLEVELS) if host.lstat(RUNLEVELS) is not None else ())
+        if (stat := host.lstat(f"{RUNLEVELS}/{level}")) is not None and stat.kind is Kind.DIRECTORY
+    }
+
+
+def _levels(host: Host, name: str) -> list[str]:
+    return [level for level, names in _runlevels(host).items() if name in names]

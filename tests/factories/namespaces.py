@@ -15,6 +15,9 @@ from typing import Any, Final
 
 import pytest
 
+from agent.hosts import RealHost
+from tests.roots import DEBIAN, Rooted
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SETUP: Final = """
 set -e
@@ -23,6 +26,28 @@ cp -a /etc "$1/etc"
 mount --bind "$1/etc" /etc
 mount -t tmpfs -o mode=755 run /run
 """
+
+
+_DEBIAN: Final = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs over "$1"
+mkdir "$1/upper" "$1/work" "$1/root" "$1/more"
+for each in "$3"/*.deb; do dpkg-deb -x "$each" "$1/unpacked"; done
+mkdir "$1/more/usr"
+for each in "$1"/unpacked/*; do
+    case "${each##*/}" in
+    bin | sbin | lib*) cp -a "$each" "$1/more/usr/" ;;
+    usr) cp -a "$each/." "$1/more/usr/" ;;
+    *) cp -a "$each" "$1/more/" ;;
+    esac
+done
+mount -t overlay -o "lowerdir=$1/more:$4,upperdir=$1/upper,workdir=$1/work" over "$1/root"
+cd "$1/root"
+mount -t proc proc proc
+mount -t tmpfs -o mode=755 run run
+"""
+DEBS: Final = ROOT / "build" / "roots" / "debs"
 
 
 def _possible() -> bool:
@@ -34,6 +59,10 @@ def _possible() -> bool:
         return False
 
 
+needs_debian: Final = pytest.mark.skipif(
+    not (_possible() and DEBIAN.is_dir() and DEBS.is_dir()),
+    reason="needs root, namespaces of its own, and what `just setup tests` has from Debian",
+)
 as_root: Final = pytest.mark.skipif(not _possible(), reason="needs root, and namespaces of its own")
 
 
@@ -57,12 +86,31 @@ def converge(where: Path, steps: Sequence[tuple[str, dict[str, Any]]], *, before
     return found
 
 
+def converge_in_debian(
+    where: Path, steps: Sequence[tuple[str, dict[str, Any]]], *, before: str = ""
+) -> list[dict[str, Any]]:
+    """Like `converge`, in the Debian of `tests.roots` with `DEBS` unpacked over it; `before` begins in its `/`."""
+    script = f'{_DEBIAN}{before}\ncd {ROOT}; "$2" -m tests.factories.namespaces "$1/root"'
+    arguments = [str(where), sys.executable, str(DEBS), str(DEBIAN)]
+    ran = subprocess.run(
+        ["unshare", "-mnpf", "--mount-proc", "/bin/sh", "-c", script, "sh", *arguments],
+        input=json.dumps(steps),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found: list[dict[str, Any]] = json.loads(ran.stdout.splitlines()[-1])
+    return found
+
+
 def _inside() -> None:
-    from agent.hosts import RealHost
     from agent.resources import TYPES
     from tests.strategies import machines
 
-    host, found = RealHost("/"), []
+    host: RealHost = Rooted(Path(sys.argv[1])) if len(sys.argv) > 1 else RealHost("/")
+    found = []
     for name, spec in json.load(sys.stdin):
         kind = TYPES[name]
         ready = kind.prepare(kind.spec.model_validate(spec), machines.sources({}))

@@ -48,8 +48,11 @@ def _rc_update(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
     if args[0] == "add":
         files.put(host, f"/etc/runlevels/{args[2]}/{args[1]}", "")
         return OK
-    for level in host.listdir("/etc/runlevels"):
-        host.remove(f"/etc/runlevels/{level}/{args[2]}")
+    assert args[0] == "del"
+    for level in args[2:]:
+        if host.lstat(f"/etc/runlevels/{level}/{args[1]}") is None:
+            return refuse(f"rc-update: service `{args[1]}' is not in the runlevel `{level}'")
+        host.remove(f"/etc/runlevels/{level}/{args[1]}")
     return OK
 
 
