@@ -8,6 +8,10 @@ from typing import Any
 from agent.tools import scans
 from agent.tools.scans import Finding, Scan
 
+_MALICIOUS = "MAL-"
+"""A package that is itself the attack: it has no score."""
+_BEST_KNOWN = ("CVE-", _MALICIOUS)
+
 
 def claims(document: dict[str, Any]) -> bool:
     """Whether a JSON document is of this kind."""
@@ -36,10 +40,11 @@ def _findings(package: Any) -> Iterator[Finding]:
         aliases = [scans.text(each) for each in scans.listing(group.get("aliases"))]
         known = [advisories[each] for each in ids if each in advisories]
         aliases += [scans.text(alias) for each in known for alias in scans.listing(each.get("aliases"))]
-        names = sorted({*ids, *aliases} - {""}, key=lambda name: (not name.startswith("CVE-"), name))
+        names = sorted({*ids, *aliases} - {""}, key=lambda name: (not name.startswith(_BEST_KNOWN), name))
         if not names:
             continue
         words = [scans.severity(scans.mapping(each.get("database_specific")).get("severity")) for each in known]
+        words += ["critical" for name in names if name.startswith(_MALICIOUS)]
         worst = min([*words, scans.severity_of_score(group.get("max_severity"))], key=scans.SEVERITIES.index)
         yield Finding(
             names[0],

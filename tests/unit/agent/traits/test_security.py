@@ -250,6 +250,16 @@ def test_results_of_each_scanner_together() -> None:
     assert "hunter2" not in json.dumps(found)
 
 
+def test_a_package_that_is_itself_the_attack_is_critical() -> None:
+    package = {
+        "package": {"name": "flot-axis", "version": "0.0.0", "ecosystem": "npm"},
+        "vulnerabilities": [{"id": "MAL-2023-1035", "aliases": ["GHSA-8348-2q94-ffjx"], "database_specific": {}}],
+        "groups": [{"ids": ["MAL-2023-1035"], "aliases": ["GHSA-8348-2q94-ffjx", "MAL-2023-1035"]}],
+    }
+    (finding,) = scanned({"x.json": json.dumps({"results": [{"packages": [package]}]})})["findings"]
+    assert (finding["id"], finding["severity"], finding["package"]) == ("MAL-2023-1035", "critical", "flot-axis")
+
+
 def test_arf_holds_the_same_result() -> None:
     (alone,), (within,) = (scanned({"a.xml": text})["scans"] for text in (XCCDF, ARF))
     assert {**alone, "file": ""} == {**within, "file": ""}
