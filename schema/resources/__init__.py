@@ -15,6 +15,7 @@ from schema.resources.base import ResourceSpec as ResourceSpec
 NAMES: Final = (
     "acl",
     "alternatives",
+    "apparmor",
     "archive",
     "auditd_rule",
     "banner",

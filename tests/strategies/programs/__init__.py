@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from agent.hosts.memory import Program
 from tests.strategies.programs import (
     alternatives,
+    apparmor,
     apt,
     audit,
     containers,
@@ -44,6 +45,7 @@ from tests.strategies.programs.systemd import UNITS as UNITS
 
 _FAMILIES = (
     alternatives,
+    apparmor,
     apt,
     audit,
     containers,
