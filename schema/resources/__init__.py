@@ -58,6 +58,7 @@ NAMES: Final = (
     "replace",
     "repository",
     "resolver",
+    "selinux",
     "service",
     "ssh_key",
     "sudoers",
