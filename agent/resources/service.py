@@ -122,6 +122,8 @@ SERVICE: Final = ResourceType(
     unsupported=unsupported,
     prefetch=prefetch,
     of_machine=True,
+    # What OpenRC and sysvinit start is a child of who asks for it, and would never get what that has given up.
+    needs_network=True,
 )
 
 

@@ -98,6 +98,19 @@ def paths(spec: SysctlSpec) -> Sequence[str]:
     return (path(spec),)
 
 
+def may_cut_off(spec: SysctlSpec) -> bool:
+    """See `ResourceType`: `net.ipv6.conf.all.disable_ipv6` and its like."""
+    return spec.live and dotted(spec).startswith("net.")
+
+
 SYSCTL: Final = ResourceType(
-    spec=SysctlSpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True, of_machine=True
+    spec=SysctlSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    paths=paths,
+    confinable=True,
+    of_machine=True,
+    may_cut_off=may_cut_off,
 )

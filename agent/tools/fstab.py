@@ -50,11 +50,18 @@ class Fstab(NamedTuple):
 
 
 def read(host: Host) -> Fstab:
-    """The table.
+    """The table, read once until the host changes.
 
     Raises:
         HostFault: it is no regular file.
     """
+    known: Fstab | None = host.memo.get(PATH)
+    if known is None:
+        known = host.memo[PATH] = _read(host)
+    return known
+
+
+def _read(host: Host) -> Fstab:
     stat = host.lstat(PATH)
     if stat is None:
         return Fstab(None, ())
