@@ -91,7 +91,9 @@ class KeysSpec(PartSpec):
             elif isinstance(value, float) and not isfinite(value):
                 raise ValueError("a number is finite")
             elif not (value is None or isinstance(value, str | int | float)):
-                raise ValueError(f"a value is text, a number, true, false, a list or a map, not a {type(value).__name__}")
+                raise ValueError(
+                    f"a value is text, a number, true, false, a list or a map, not a {type(value).__name__}"
+                )
         return self
 
 
