@@ -14,6 +14,7 @@ from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
     "acl",
+    "aide",
     "alternatives",
     "apparmor",
     "archive",
@@ -33,6 +34,7 @@ NAMES: Final = (
     "file",
     "file_line",
     "firewall",
+    "git",
     "group",
     "hardlink",
     "host_entry",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from agent.hosts.memory import Program
 from tests.strategies.programs import (
+    aide,
     alternatives,
     apparmor,
     apt,
@@ -19,6 +20,7 @@ from tests.strategies.programs import (
     executors,
     fetching,
     firewalls,
+    git,
     inits,
     kernel,
     loaders,
@@ -45,6 +47,7 @@ from tests.strategies.programs.shell import scripts as scripts
 from tests.strategies.programs.systemd import UNITS as UNITS
 
 _FAMILIES = (
+    aide,
     alternatives,
     apparmor,
     apt,
@@ -53,6 +56,7 @@ _FAMILIES = (
     executors,
     fetching,
     firewalls,
+    git,
     inits,
     kernel,
     loaders,
