@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
@@ -134,7 +134,11 @@ def _sure(flaw: Flaw, spec: Mapping[str, Any]) -> bool:
 
 def _go_together(model: type[ResourceSpec], spec: Mapping[str, Any], rules: Iterable[Callable[..., Any]]) -> list[Flaw]:
     """Run the rules over whole specs on values of which some are still templates: given, and equal to no fixed word."""
-    unvalidated = model.model_construct(**spec)
+    one_or_many = _lists(model)
+    shaped: dict[str, Any] = {
+        key: [value] if key in one_or_many and isinstance(value, str) else value for key, value in spec.items()
+    }
+    unvalidated = model.model_construct(**shaped)
     for rule in rules:
         try:
             rule(unvalidated)
@@ -145,6 +149,12 @@ def _go_together(model: type[ResourceSpec], spec: Mapping[str, Any], rules: Iter
         except AttributeError:  # a required parameter is not given, which has been said
             return []
     return []
+
+
+@cache
+def _lists(model: type[ResourceSpec]) -> frozenset[str]:
+    """Parameters of a type that are lists; one item may be written as it is."""
+    return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) is list)
 
 
 def _at(spec: Any, path: Path) -> Any:

@@ -1,0 +1,40 @@
+"""Parameters of resources, as far as they can be judged before they are rendered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.documents import resources
+
+
+@pytest.mark.parametrize(
+    ("package", "messages"),
+    [
+        ("{{ item }}", []),
+        (["{{ item }}", "nginx"], []),
+        (["{{ item }}", "{{ item }}"], ["a package is named twice"]),
+    ],
+)
+def test_one_template_is_a_list_of_one_to_the_rules_of_its_type(package: object, messages: list[str]) -> None:
+    crate = {"resources": [{"type": "package", "package": package}]}
+    assert [flaw.message for flaw in resources.check(crate)] == messages
+
+
+def test_what_is_deferred_is_found_however_deep() -> None:
+    assert resources.deferred({"a": [1, {"b": ["x", "{{ vars.c }}"]}]})
+    assert resources.deferred(["secret:a"])
+    assert not resources.deferred({"a": [1, None, True, {"b": ["{x}", "}}"]}]})
+
+
+def test_a_crate_loads_the_types_that_it_has_and_no_others() -> None:
+    text = (
+        "import sys; from reconciler.documents import resources;"
+        "assert not resources.check({'defaults': {'owner': 'root'}, 'resources': [{'type': 'file', 'path': '/a'}]});"
+        "print(*(name for name in sys.modules if name.startswith('schema.resources.')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True, timeout=60)
+    assert "schema.resources.file" in loaded.stdout.split()
+    assert "schema.resources.cron" not in loaded.stdout.split()
