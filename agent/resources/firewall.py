@@ -121,6 +121,7 @@ FIREWALL: Final = ResourceType(
     may_cut_off=may_cut_off,
     paths=paths,
     of_machine=True,
+    needs_network=True,  # ufw and firewalld call iptables, whose older form asks the kernel through a network socket
 )
 
 

@@ -107,7 +107,8 @@ class ResourceType(Generic[P, T]):
     paths: Callable[[P], Sequence[str]] = _nothing
     """Paths whose change means drift of this resource."""
     needs_network: bool = False
-    """Whether the programs that it runs have to reach other machines: a package manager, git."""
+    """Whether the programs that it runs open network sockets (a package manager, git, iptables), or start what does (a
+    service where no systemd starts it). Those of any other type cannot: `agent.hosts.reach`, `agent.errands`."""
     may_cut_off: Callable[[P], bool] = _never
     """Whether what it changes could cut the host off from its server: firewall, addresses, name resolution."""
     reread: Callable[[Host, P], None] | None = None
