@@ -14,10 +14,11 @@ from enum import Enum
 from typing import Any, Final
 
 from agent import cutting, removal, usercrates, users
+from agent.along import Along
 from agent.desired import Desired
 from agent.fights import Fights
 from agent.hosts import Host, HostFault, reach
-from agent.hosts.host import MANAGED, forget
+from agent.hosts.host import ALONG, MANAGED, forget
 from agent.journal import Journal, JournalFull
 from agent.managed import Managed
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
@@ -78,6 +79,7 @@ def run(
     fights = fights or Fights(clock.monotonic)
     this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run)
     host.memo[MANAGED] = Managed(plan, journal)
+    host.memo[ALONG] = this.along
     for index in plan.order:
         this.step(index)
     if plan.usercrates:
@@ -166,6 +168,7 @@ class _Run:
         self._fresh_debts: list[str] = []
         self._unsupported: Final[dict[str, str | None]] = {}
         self._seen: Final[set[str]] = set()
+        self.along: Final = Along(plan, blocked=self._blocked, may_change=self._may_change, promise=self._promise)
         self._unexpanded: Final[set[str]] = set()
         self._users_known = True
         self.owned: Final[dict[tuple[str, str], str]] = {}
@@ -247,6 +250,7 @@ class _Run:
             return _Fate.DONE
         for instance in instances:
             self._seen.add(instance.id)
+            self.along.at(index, instance.id)
             self._fresh_debts = []
             known = self._journal.entries.get(instance.id) == instance.entry
             result = self._instance(step, instance, known=known)
@@ -401,6 +405,17 @@ class _Run:
             if not self._dry_run:
                 self._journal.release(instance.id)
         return None
+
+    def _may_change(self, step: Step, instance: Instance) -> bool:
+        """Whether an instance whose turn has not come will be applied then, if it differs."""
+        held = instance.id in self._journal.holds or bool(self._fights.stands_back(instance.id))
+        passed = self._dry_run or step.resource.mode == "audit" or self._untouched(step)
+        return not (passed or held or not self.owned.keys().isdisjoint(instance.owns))
+
+    def _promise(self, step: Step) -> list[str]:
+        """Write down whom a step notifies. Answers those that were not owed before."""
+        targets = (self._plan.steps[target].resource for target in step.notifies)
+        return self._journal.owe([target.id for target in targets if target.on_notify_only])
 
     def _why_not(self, step: Step) -> str | None:
         """Why this type is skipped on this host."""

@@ -17,6 +17,8 @@ OUTPUT_CUT: Final = b"\n[... cut at 1 MiB]\n"
 MAX_PATH_CHARS: Final = 4096
 ONCE: Final = "once"
 """Key of the memo that a change does not clear: the set of what is done at most once in a run."""
+ALONG: Final = "along"
+"""Key of the memo, which a change does not clear: what comes right after a resource (`agent.along`)."""
 MANAGED: Final = "managed"
 """Another one: a function that gives all paths that resources of this run manage; see `agent.tools.purging`."""
 
@@ -263,7 +265,7 @@ class Host(Protocol):
 
 def forget(host: Host) -> None:
     """Clear the memo after a change: what was read before it may no longer be so."""
-    lasting = [(key, host.memo[key]) for key in (ONCE, MANAGED) if key in host.memo]
+    lasting = [(key, host.memo[key]) for key in (ONCE, ALONG, MANAGED) if key in host.memo]
     host.memo.clear()
     host.memo.update(lasting)
 

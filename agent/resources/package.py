@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agent.hosts import Host
-from agent.hosts.host import forget
+from agent.hosts import Host, HostFault
+from agent.hosts.host import ALONG, forget
 from agent.resources.types import Change, ResourceType
 from agent.tools import packages
-from agent.tools.packages import Package
+from agent.tools.packages import Backend, Package
 from schema.resources.package import PackageSpec
+
+if TYPE_CHECKING:
+    from agent.along import Along
 
 _GONE: Final = ("not-installed", "config-files")
 
@@ -31,6 +34,10 @@ def check(host: Host, spec: PackageSpec) -> PackageState:
     backend = packages.needed(host)
     backend.load(host, spec.package)
     found = {name: backend.package(host, name) for name in spec.package}
+    along: Along | None = host.memo.get(ALONG)
+    if along is not None and along.done:
+        # Installed along with another a moment ago: this is its turn, and its change.
+        found |= {name: along.done[name] for name in spec.package if name in along.done}
     upgrades, note = {}, ""
     if spec.state == "latest":
         installed = [name for name, package in found.items() if package.installed]
@@ -56,9 +63,9 @@ def apply(host: Host, spec: PackageSpec, state: PackageState) -> None:
         if there:
             backend.remove(host, there, purge=spec.state == "purged")
         return
-    wanted = {
-        name: spec.version for name, package in state.packages.items() if not package.installed or name in state.others
-    }
+    along: Along | None = host.memo.get(ALONG)
+    done = set() if along is None else {name for name in spec.package if along.done.pop(name, None) is not None}
+    wanted = {name: version for name, version in _wanted(spec, state).items() if name not in done}
     release = [
         name
         for name, package in state.packages.items()
@@ -71,7 +78,7 @@ def apply(host: Host, spec: PackageSpec, state: PackageState) -> None:
             forget(host)
             upgrades = backend.upgrades(host, [name for name in spec.package if name not in wanted])
     if wanted:
-        backend.install(host, wanted)
+        _install(host, backend, wanted)
     if upgrades:
         backend.upgrade(host, list(upgrades))
     if spec.hold:
@@ -113,6 +120,40 @@ PACKAGE: Final = ResourceType(
     of_machine=True,
     needs_network=True,
 )
+
+
+def _wanted(spec: PackageSpec, state: PackageState) -> dict[str, str | None]:
+    """What is to be installed, each with its version."""
+    return {
+        name: spec.version for name, package in state.packages.items() if not package.installed or name in state.others
+    }
+
+
+def _install(host: Host, backend: Backend, wanted: dict[str, str | None]) -> None:
+    """Install them in one transaction, with those that follow; where that fails, without."""
+    along: Along | None = host.memo.get(ALONG)
+    more: dict[str, str | None] = {}
+    if along is not None:
+        followers = along.followers()
+        backend.load(host, [name for follower in followers for name in follower.prepared.package])
+        for follower in followers:
+            spec: PackageSpec = follower.prepared
+            if spec.state not in ("present", "latest") or spec.hold is not None:
+                break
+            state = check(host, spec)
+            if new := {name: version for name, version in _wanted(spec, state).items() if name not in wanted}:
+                follower.promise()
+                more |= new
+                along.done.update((name, state.packages[name]) for name in new)
+    if along is not None and more:
+        try:
+            backend.install(host, {**wanted, **more})
+        except HostFault:
+            for name in more:
+                along.done.pop(name, None)
+        else:
+            return
+    backend.install(host, wanted)
 
 
 def _of_one(spec: PackageSpec, state: PackageState, name: str) -> list[Change]:
