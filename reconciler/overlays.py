@@ -8,7 +8,7 @@ below.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from itertools import chain
 from typing import Any, Final, Generic, NamedTuple, TypeVar, overload
 
@@ -288,8 +288,7 @@ class Layers(Generic[_K, _V]):
         """Write a value."""
         self.own[key] = value
 
-    def chosen(self, wanted: Callable[[_K], bool]) -> list[_V]:
-        """The values at the keys that are wanted."""
+    def values(self) -> list[_V]:
+        """All values."""
         own = self.own
-        below = [(key, value) for key, value in self.base.items() if wanted(key)]
-        return [value for key, value in own.items() if wanted(key)] + [value for key, value in below if key not in own]
+        return [*own.values(), *(value for key, value in self.base.items() if key not in own)]

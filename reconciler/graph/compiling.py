@@ -7,7 +7,7 @@ so what was made of nothing but those is taken over. A commit to one file costs 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakValueDictionary
@@ -133,7 +133,10 @@ class _Compile:
         self.found += library.diagnostics
         roles, changed_roles = roles_.read(documents, cache.roles)
         changed_names = _changed_names(names, cache.names)
-        self._check_shared(names, roles, anew=self.cold or bool(changed_names))
+        paths = None if self.cold or not _has_all(names, cache.names) else self.changed
+        if paths is not None and changed_names:
+            paths |= cache.about_shared.keys()  # what they name may be there now, or there is another hint
+        self._check_shared(names, roles, paths)
         self._check_work()
         changed_crates = _changed_crates(library, cache.library)
         blocks = self._blocks(
@@ -158,15 +161,20 @@ class _Compile:
 
     # what many hosts share
 
-    def _check_shared(self, names: references.Known, roles: RoleSet, *, anew: bool) -> None:
+    def _check_shared(self, names: references.Known, roles: RoleSet, paths: Collection[str] | None) -> None:
+        """Say what documents that many hosts share name that does not exist.
+
+        Args:
+            paths: of those about which something else may be wrong than was; None for all.
+        """
         documents, about = self.documents, self.cache.about_shared
-        if anew:
+        if paths is None:
             about.clear()
             shared = [document for kind in _SHARED for document in documents.of(kind)]
         else:
-            shared = [document for path in self.changed if (document := documents.by_path.get(path)) is not None]
-        for path in self.changed:
-            about.pop(path, None)
+            shared = [document for path in paths if (document := documents.by_path.get(path)) is not None]
+            for path in paths:
+                about.pop(path, None)
         for document in shared:
             if document.kind in _SHARED and (found := references.check(documents, document, names)):
                 about[document.path] = found
@@ -284,6 +292,14 @@ def _changed_names(now: references.Known, before: references.Known | None) -> fr
         return frozenset()
     both = ((now.crates, before.crates), (now.roles, before.roles), (now.usercrates, before.usercrates))
     return frozenset().union(*(set(one) ^ set(other) for one, other in both))
+
+
+def _has_all(now: references.Known, before: references.Known | None) -> bool:
+    """Whether no name of before is missing."""
+    return before is not None and (
+        now is before
+        or (now.crates >= before.crates and now.roles >= before.roles and now.usercrates >= before.usercrates)
+    )
 
 
 def _in_order(found: Sequence[Diagnostic]) -> list[Diagnostic]:
