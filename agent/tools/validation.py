@@ -11,6 +11,7 @@ from agent.hosts import Host, HostFault, Stat
 BACKUP_SUFFIX: Final = ".vigo-backup"
 NOT_RUN: Final = "validate is not run in a confined root"
 TIMEOUT_S: Final = 60.0
+_CHUNK: Final = 1024 * 1024
 
 
 def checker(host: Host, command: str | None) -> Callable[[str], None] | None:
@@ -26,12 +27,10 @@ def note(host: Host, command: str | None) -> str:
 
 
 def back_up(host: Host, path: str, stat: Stat) -> None:
-    """Keep a regular file as it is now, beside itself.
-
-    Raises:
-        HostFault: it is larger than may be read.
-    """
-    host.write(path + BACKUP_SUFFIX, host.read(path), mode=stat.mode, uid=stat.uid, gid=stat.gid)
+    """Keep a regular file as it is now, beside itself, however long it is."""
+    with host.stream(path) as opened:
+        pieces = iter(lambda: opened.read(_CHUNK), b"")
+        host.write(path + BACKUP_SUFFIX, pieces, mode=stat.mode, uid=stat.uid, gid=stat.gid)
 
 
 def _validate(host: Host, command: str, candidate: str) -> None:

@@ -12,16 +12,28 @@ from pydantic import ValidationError
 from schema.resources import RESOURCES
 
 LEAST: dict[str, dict[str, Any]] = {
+    "acl": {"path": "/srv/x", "users": {"ada": "r"}},
+    "archive": {"path": "/opt/x", "file": "/tmp/x.tar"},
+    "blockinfile": {"path": "/etc/hosts", "block": "x"},
+    "capability": {"path": "/usr/bin/x", "permitted": ["net_raw"]},
     "cron": {"job": "backup", "schedule": "0 3 * * *", "command": "true"},
     "directory": {"path": "/srv"},
+    "download": {"path": "/x", "url": "https://example.org/x", "sha256": "0" * 64},
     "exec": {"command": "true", "unless": "false"},
     "file": {"path": "/etc/motd"},
     "file_line": {"path": "/etc/hosts", "line": "127.0.0.1 localhost"},
+    "git": {"path": "/srv/x", "url": "https://example.org/x.git", "revision": "main"},
     "group": {"group": "ops"},
+    "hardlink": {"path": "/x", "target": "/y"},
+    "ini": {"path": "/x", "option": "a"},
+    "json_file": {"path": "/x", "set": {"a": 1}},
     "package": {"package": "nginx"},
+    "replace": {"path": "/x", "pattern": "a"},
     "service": {"service": "nginx"},
     "symlink": {"path": "/etc/localtime", "target": "/usr/share/zoneinfo/UTC"},
+    "toml_file": {"path": "/x", "set": {"a": 1}},
     "user": {"user": "ada"},
+    "yaml_file": {"path": "/x", "set": {"a": 1}},
 }
 
 

@@ -16,6 +16,7 @@ from agent.hosts import RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
+from tests.factories.servers import served
 from tests.strategies import machines
 
 DATA = bytes(range(256)) * 4000
@@ -144,6 +145,22 @@ def test_a_file_is_fetched_and_nothing_is_left_beside(web: Web, tmp_path: Path) 
     assert names(tmp_path) == ["x"]
     assert web.asked[0][1]["Authorization"] == "Bearer hush"
     assert "hush" not in result.diff
+
+
+def test_only_a_server_that_is_trusted_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/x").write_bytes(DATA)
+    with served(tmp_path / "web", tmp_path) as server:
+        kind = TYPES["download"]
+        spec = {"path": str(tmp_path / "x"), "url": f"{server.url}/x", "sha256": DIGEST}
+        host = RealHost("/")
+        refused = kind.converge(host, kind.spec.model_validate(spec), dry_run=False)
+        assert "its certificate is not trusted" in refused.error
+        assert server.asked == []
+        spec["ca_file"] = str(server.ca_file)
+        assert kind.converge(host, kind.spec.model_validate(spec), dry_run=False).outcome is Outcome.CHANGED
+        host.close()
+    assert (tmp_path / "x").read_bytes() == DATA
 
 
 def test_what_broke_off_is_gone_on_with(web: Web, tmp_path: Path) -> None:
