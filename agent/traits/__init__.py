@@ -172,10 +172,15 @@ class Collector:
         while waiting or running:
             while waiting and len(running) < lanes:
                 name = waiting.popleft()
-                running[name] = thread = Thread(
-                    target=self._one, args=(name, answers), name=f"trait {name}", daemon=True
-                )
-                thread.start()
+                thread = Thread(target=self._one, args=(name, answers), name=f"trait {name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has no more
+                    self._note(name, Known(self._clock(), {}, str(error), Cost()))
+                else:
+                    running[name] = thread
+            if not running:
+                continue
             try:
                 name, known = answers.get(timeout=max(0.0, min(PATIENCE_S, deadline - monotonic())))
             except Empty:

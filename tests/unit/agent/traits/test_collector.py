@@ -80,19 +80,26 @@ def test_one_that_hangs_is_given_up_and_left_alone_for_a_while() -> None:
     assert collector.collect().values["slow"] == {"late": True}
 
 
-def test_forty_that_hang_at_once_hold_up_nobody_beyond_the_time_of_one() -> None:
-    release, begun = threading.Event(), []
+def test_forty_that_wait_for_each_other_are_all_begun() -> None:
+    all_of_them = threading.Barrier(40)
 
-    def hangs(_: Any) -> dict[str, Any]:
-        begun.append(1)
-        release.wait(20)
-        return {}
+    def waits(_: Any) -> dict[str, Any]:
+        all_of_them.wait(15)
+        return {"a": 1}
 
-    collectors = {**{f"slow{n}": hangs for n in range(40)}, "good": lambda _: {"a": 1}}
-    traits = Collector(MemoryHost(), collectors=collectors, timeout_s=2.0).collect()
-    release.set()
-    assert traits.values == {"good": {"a": 1}}
-    assert len(traits.errors) == len(begun) == 40
+    collectors = {f"slow{n}": waits for n in range(40)}
+    traits = Collector(MemoryHost(), collectors=collectors, timeout_s=20.0).collect()
+    assert traits.errors == {}
+    assert len(traits.values) == 40
+
+
+def test_a_system_without_threads_costs_traits_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    traits = Collector(MemoryHost(), collectors={"a": lambda _: {}, "b": lambda _: {}}).collect()
+    assert traits.errors == {"a": "can't start new thread", "b": "can't start new thread"}
 
 
 def test_one_that_costs_too_much_keeps_its_last_value_and_is_left_alone_longer_each_time() -> None:
