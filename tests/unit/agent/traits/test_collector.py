@@ -12,6 +12,7 @@ import pytest
 
 from agent.hosts import MemoryHost, RealHost
 from agent.traits import COLLECTORS, MAX_ITEMS, Collector, Traits
+from agent.traits.budget import Cost, Pauses
 from agent.traits.sources import Partly
 
 
@@ -102,25 +103,37 @@ def test_a_system_without_threads_costs_traits_and_nothing_else(monkeypatch: pyt
     assert traits.errors == {"a": "can't start new thread", "b": "can't start new thread"}
 
 
-def test_one_that_costs_too_much_keeps_its_last_value_and_is_left_alone_longer_each_time() -> None:
+def test_one_that_costs_too_much_keeps_its_last_value_and_is_left_alone_for_a_while() -> None:
     now, calls = [0.0], []
 
     def burns(_: Any) -> dict[str, Any]:
         calls.append(1)
-        until = time.thread_time() + 0.55
+        until = time.thread_time() + (0.55 if len(calls) == 1 else 0.0)
         while time.thread_time() < until:
             pass
         return {"n": len(calls)}
 
     collector = Collector(MemoryHost(), collectors={"ports": burns}, clock=lambda: now[0])
-    for at, pause in ((0.0, "10 min"), (601.0, "20 min")):
+    for at in (0.0, 599.0):
         now[0] = at
         traits = collector.collect()
-        assert "of processor time, more than 0.5 s: read again in " + pause in traits.errors["ports"]
-    now[0] = 700.0
-    assert collector.recent(["ports"]).values == {"ports": {"n": 2}}
-    assert "read again in 20 min" in collector.collect().errors["ports"]
-    assert len(calls) == 2
+        assert traits.values == collector.recent(["ports"]).values == {"ports": {"n": 1}}
+        assert "of processor time, more than 0.5 s: read again in 10 min" in traits.errors["ports"]
+    now[0] = 601.0
+    traits = collector.collect()
+    assert (traits.values, traits.errors) == ({"ports": {"n": 2}}, {})
+
+
+def test_it_is_left_alone_longer_each_time_until_it_is_cheap_again() -> None:
+    pauses, now, said = Pauses(), 0.0, []
+    for _ in range(10):
+        said.append(pauses.judge("sysctl", Cost(wall_s=7.0), now).rpartition(" in ")[2])
+        assert pauses.holds("sysctl", now + 599)
+        now += 100_000
+    assert said == ["10 min", "20 min", "40 min", "80 min", "3 h", "5 h", "11 h", "21 h", "24 h", "24 h"]
+    assert pauses.judge("sysctl", Cost(wall_s=5.9, processor_s=1.4), now) == ""
+    assert pauses.judge("sysctl", Cost(processor_s=1.6), now).endswith("10 min")
+    assert not pauses.holds("os", now)
 
 
 def test_what_nobody_foresaw_costs_one_trait(caplog: pytest.LogCaptureFixture) -> None:
