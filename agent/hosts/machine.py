@@ -30,6 +30,8 @@ _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS: Final = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
 _CHUNK: Final = 1024 * 1024
+_KERNELS: Final = 64 * 1024
+"""As much as is asked of a file whose size the kernel does not say."""
 LONG_S: Final = 300.0
 """A program that may take this long, a package manager, is not to be ended with the agent."""
 _SINGLE_SYNCS: Final = 256
@@ -123,7 +125,9 @@ class Machine(Files, ABC):
                 raise HostFault(f"{path} is a {found.kind}, not a regular file")
             chunks = []
             left = limit + 1  # /proc says size 0: count what comes instead
-            while left > 0 and (chunk := os.read(fd, min(_CHUNK, left))):
+            # The kernel clears as much memory for a read of /proc/sys as it is asked for: 1 MiB takes a millisecond.
+            room = min(_CHUNK, max(found.size + 1, _KERNELS))
+            while left > 0 and (chunk := os.read(fd, min(room, left))):
                 chunks.append(chunk)
                 left -= len(chunk)
             if left <= 0:

@@ -17,6 +17,7 @@ from schema.resources.sysctl import SysctlSpec
 
 DIRECTORY: Final = "/etc/sysctl.d"
 LIVE: Final = "/proc/sys"
+_MAX_BYTES: Final = 64 * 1024
 
 
 class SysctlState(NamedTuple):
@@ -35,7 +36,7 @@ def check(host: Host, spec: SysctlSpec) -> SysctlState:
     if spec.state == "absent" or not spec.live or host.confined:
         return SysctlState(file, None, lacking=False, note=file.note)
     try:
-        live = host.read(live_path(spec)).decode("utf-8", "replace")
+        live = host.read(live_path(spec), limit=_MAX_BYTES).decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         note = f"this kernel has no {dotted(spec)}" if spec.optional else ""
         return SysctlState(file, None, lacking=True, note=note or file.note)

@@ -15,6 +15,7 @@ PROC: Final = "/proc"
 MAX_PROCESSES: Final = 65_536
 _MEMO: Final = "processes"
 _MAX_BYTES: Final = 4 * 1024 * 1024
+_USUAL_BYTES: Final = 16 * 1024
 # The shell's own `kill`: the program is not everywhere.
 _KILL: Final = 'signal=$1; shift; for each in "$@"; do kill -s "$signal" "$each" 2>/dev/null; done; exit 0'
 
@@ -70,11 +71,11 @@ def signal(host: Host, name: str, processes: Sequence[Process]) -> None:
 def _process(host: Host, pid: int) -> Process | None:
     """None for a thread of the kernel, and for one that has ended."""
     try:
-        arguments = host.read(f"{PROC}/{pid}/cmdline", limit=_MAX_BYTES)
+        arguments = _arguments(host, pid)
         if not arguments:
             return None
-        status = host.read(f"{PROC}/{pid}/status").decode("utf-8", "replace")
-        stat = host.read(f"{PROC}/{pid}/stat").decode("utf-8", "replace")
+        status = host.read(f"{PROC}/{pid}/status", limit=_USUAL_BYTES).decode("utf-8", "replace")
+        stat = host.read(f"{PROC}/{pid}/stat", limit=_USUAL_BYTES).decode("utf-8", "replace")
     except (OSError, HostFault):
         return None
     fields = dict(line.partition(":\t")[::2] for line in status.splitlines())
@@ -85,3 +86,10 @@ def _process(host: Host, pid: int) -> Process | None:
     words = tuple(arguments.decode("utf-8", "surrogateescape").rstrip("\0").split("\0"))
     uid = fields.get("Uid", "").split("\t")[1:2]  # the effective one
     return Process(pid, fields.get("Name", ""), words, int(uid[0]) if uid else -1, after[19])
+
+
+def _arguments(host: Host, pid: int) -> bytes:
+    try:
+        return host.read(f"{PROC}/{pid}/cmdline", limit=_USUAL_BYTES)
+    except HostFault:  # longer than most
+        return host.read(f"{PROC}/{pid}/cmdline", limit=_MAX_BYTES)
