@@ -315,7 +315,8 @@ def parse(source: bytes, kind: Kind) -> Parsed:
         model, found, kept = validate.judge(composed.data, MODELS[kind])
         if kind in _WITH_RESOURCES:
             found += resources.check(composed.data)
-        found += variables.check(kind, composed.data, secrets=variables.may_name_secrets(source))
+        if variables.may_be_wrong(source):
+            found += variables.check(kind, composed.data, secrets=variables.may_name_secrets(source))
         found += operators.check(kind, composed.data)
     else:
         model, kept = None, {}

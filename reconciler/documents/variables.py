@@ -14,6 +14,7 @@ from schema.secrets import REFERENCE
 
 _TEMPLATE: Final = re.compile(r"\{[{%][^}]*\b(?:vars|traits|host|item)\b")
 _WORD: Final = re.compile(r"secret:[^\s{}]+")
+_MARKS: Final = (b"+", b"secret:", b"{{", b"{%", b"\\")
 DYNAMIC_SECRET: Final = re.compile(r"secret:[A-Za-z0-9_./-]*\{[{%]")
 """A secret whose name would only be known after rendering."""
 
@@ -21,6 +22,11 @@ DYNAMIC_SECRET: Final = re.compile(r"secret:[A-Za-z0-9_./-]*\{[{%]")
 def may_name_secrets(source: bytes) -> bool:
     """Whether some text in a file may hold `secret:`, as it is or by escapes."""
     return b"secret:" in source or b"\\" in source
+
+
+def may_be_wrong(source: bytes) -> bool:
+    """Whether there is anything in a file that `check` could complain of: secrets, templates, appends, or escapes."""
+    return any(mark in source for mark in _MARKS)
 
 
 def check(kind: Kind, data: Any, *, secrets: bool = True) -> list[Flaw]:

@@ -15,6 +15,10 @@ _LOOP: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "cycle"}
 )
 _SAME_ITEMS: Final = frozenset({"sort", "unique", "reverse", "list", *TESTING})
+_PATHS: Final = (nodes.Name, nodes.Attribute, nodes.Item)
+_STEPS: Final = (nodes.Attribute, nodes.Item)
+_KEYS: Final = (str, int)
+"""What is asked for each node; a union would be made anew each time."""
 _PAIRS: Final = frozenset({"items", "dictsort"})
 
 
@@ -154,7 +158,7 @@ class Walk:
 
     def expression(self, node: nodes.Expression, *, guarded: bool = False) -> None:
         """Record all that the node asks for. `guarded`: its own absence is provided for."""
-        if isinstance(node, nodes.Name | nodes.Attribute | nodes.Item):
+        if isinstance(node, _PATHS):
             self._path_use(node, guarded)
         elif isinstance(node, nodes.Logic):
             before = self.facts
@@ -253,7 +257,7 @@ class Walk:
     def _written(self, node: nodes.Expression) -> tuple[nodes.Expression, Path]:
         """What a path begins with, and its keys as far as they are written out. Keys that are computed are recorded."""
         keys: list[nodes.Attribute | nodes.Item] = []
-        while isinstance(node, nodes.Attribute | nodes.Item):
+        while isinstance(node, _STEPS):
             keys.append(node)
             node = node.node
         written: list[str | int] = []
@@ -269,17 +273,17 @@ class Walk:
                 self.expression(step.key)
                 fixed = False
                 continue
-            if fixed and isinstance(key, str | int):
+            if fixed and isinstance(key, _KEYS):
                 written.append(key)
         return node, tuple(written)
 
     def path(self, node: nodes.Expression) -> _Stands | None:
         """The path that a node stands for, where all of it is written out, and how much of it may be absent."""
         keys: list[str | int] = []
-        while isinstance(node, nodes.Attribute | nodes.Item):
+        while isinstance(node, _STEPS):
             if isinstance(node, nodes.Attribute):
                 keys.append(node.name)
-            elif isinstance(node.key, nodes.Literal) and isinstance(node.key.value, str | int):
+            elif isinstance(node.key, nodes.Literal) and isinstance(node.key.value, _KEYS):
                 keys.append(node.key.value)
             else:
                 return None
@@ -310,15 +314,15 @@ class Walk:
             # 'nginx' in traits.packages
             if isinstance(node.first, nodes.Literal) and isinstance(node.first.value, str):
                 return self._fact(nodes.Item(node.at, node.rest[0][1], node.first))
-        elif isinstance(node, nodes.Name | nodes.Attribute | nodes.Item) and holds:
+        elif isinstance(node, _PATHS) and holds:
             return self._fact(node)
         return set()
 
     def _fact(self, node: nodes.Expression) -> set[Path]:
         keys: list[str | int] = []
-        while isinstance(node, nodes.Attribute | nodes.Item):
+        while isinstance(node, _STEPS):
             key = node.name if isinstance(node, nodes.Attribute) else getattr(node.key, "value", None)
-            if not isinstance(key, str | int):
+            if not isinstance(key, _KEYS):
                 return set()
             keys.append(key)
             node = node.node

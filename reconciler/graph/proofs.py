@@ -92,7 +92,7 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
         listed: the path that the text stands for, when it must be a list.
     """
     needs: list[Need] = []
-    objections = [*dynamic_secret(origin.text, origin)]
+    objections = [*dynamic_secret(origin.text, origin)] if "secret:" in origin.text else []
     objections += [
         Objection(_code(analysis, problem.message), origin, problem.line, problem.column, problem.message, problem.hint)
         for problem in analysis.problems
@@ -107,7 +107,7 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
             hint = nearest(word.name, RESOURCE_ROOTS) or "expressions begin with vars, traits, item or host"
         objections.append(Objection(code, origin, word.line, word.column, message, hint))
     for use in analysis.paths:
-        found = _resolved(use, items)
+        found = _resolved(use, items) if use.path[0] == "item" else use
         if found is None:
             continue
         if found.path[0] == "vars":
@@ -116,8 +116,9 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
                 needs.append(Need(found.path[1:], origin, use.line, use.column, provided, found.path == listed))
         elif (objection := _judge(found, origin, items)) is not None:
             objections.append(objection)
-    asked = (_unknown_trait(use, origin) for use in analysis.asked)
-    objections.extend(objection for objection in asked if objection is not None)
+    if analysis.asked:
+        asked = (_unknown_trait(use, origin) for use in analysis.asked)
+        objections.extend(objection for objection in asked if objection is not None)
     return Proof(needs, objections)
 
 

@@ -46,12 +46,13 @@ _ENDRAW: Final = re.compile(r"\{%(?P<sign>[-+]?)\s*endraw\s*(?:\+%\}|-%\}\s*|%\}
 _OUTPUT_END: Final = re.compile(r"-\}\}\s*|\}\}")
 _STATEMENT_END: Final = re.compile(r"\+%\}|-%\}\s*|%\}(?:\r?\n)?")
 _TOKEN: Final = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<float>(?<!\.)\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?[eE][+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*))
+    r"""\s*(?:
+        (?P<float>(?<!\.)\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?[eE][+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*))
       | (?P<integer>\d+(?:_\d+)*)
       | (?P<name>[^\W\d]\w*)
       | (?P<string>'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*")
-      | (?P<operator>//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,;])""",
+      | (?P<operator>//|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,;])
+      | (?P<last>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
 _NAMES: Final = r"""[ ]*
@@ -61,6 +62,8 @@ _NAMES: Final = r"""[ ]*
 _PATH: Final = re.compile(_NAMES, re.VERBOSE | re.ASCII)
 OUTPUT_OF_PATH: Final = re.compile(rf"\{{\{{{_NAMES}", re.VERBOSE | re.ASCII)
 """A tag that is an output of names and dots alone."""
+_ENDING: Final = frozenset("-+%}")
+"""What the end of a tag begins with."""
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
 _MARK: Final = re.compile(r"\{[{%#]")
 
@@ -143,22 +146,25 @@ def _tag(text: str, at: int, end: re.Pattern[str] | None, start: int) -> tuple[l
     open_brackets: list[str] = []
     length = len(text)
     while at < length:
-        if end is not None and not open_brackets and (closing := end.match(text, at)):
-            tokens.append(Token("end", "", at))
-            return tokens, closing.end()
         found = _TOKEN.match(text, at)
         if found is None:
+            at = length - len(text[at:].lstrip())
             raise ExpressionError(f"unexpected character {text[at]!r}", Kind.SYNTAX, at=at)
-        kind, value = found.lastgroup or "", found[0]
+        kind = found.lastgroup or ""
+        value, at = found[kind], found.start(kind)
         if kind == "operator":
+            if end is not None and not open_brackets and value in _ENDING and (closing := end.match(text, at)):
+                tokens.append(Token("end", "", at))
+                return tokens, closing.end()
             if closer := _CLOSER.get(value):
                 open_brackets.append(closer)
             elif value in (")", "]", "}") and (not open_brackets or open_brackets.pop() != value):
                 raise ExpressionError(f"unexpected {value!r}", Kind.SYNTAX, at=at)
-        if kind != "space":
-            tokens.append(Token(kind, value, at))
-            if len(tokens) > MAX_TOKENS:
-                raise ExpressionError(f"more than {MAX_TOKENS} words in a tag", Kind.LIMIT, at=start)
+        elif kind == "last":
+            break
+        tokens.append(Token(kind, value, at))
+        if len(tokens) > MAX_TOKENS:
+            raise ExpressionError(f"more than {MAX_TOKENS} words in a tag", Kind.LIMIT, at=start)
         at = found.end()
     if end is not None:
         raise ExpressionError("the tag has no end", Kind.SYNTAX, at=start)
