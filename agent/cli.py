@@ -179,11 +179,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_together(options: argparse.Namespace, why: str) -> int:
     from agent import daemon
+    from agent.separation import RESTART, begin_anew
 
     state = _enrolled_state(options)
     with state.lock():
-        daemon.run(state, _root(options, state), together=why)
-    return OK
+        code = daemon.run(state, _root(options, state), together=why)
+    if code == RESTART:
+        begin_anew()
+    return code
 
 
 def _run_executor(options: argparse.Namespace, ids: Ids, end: socket, parent: int) -> int:

@@ -30,7 +30,7 @@ _X32: Final = 0x40000000
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 _IO_PROCESS, _IO_BEST_EFFORT = 1, 2
 
-NICE: Final = 10
+NICE: Final = 5
 LOCAL: Final = (socket.AF_UNIX, socket.AF_NETLINK)
 """Families of sockets that reach nobody beyond this host: its own processes, and its kernel."""
 LINKED: Final = (*LOCAL, socket.AF_INET, socket.AF_INET6)

@@ -112,6 +112,11 @@ class Core:
         return self._channel.phase
 
     @property
+    def converging(self) -> bool:
+        """Whether a run is under way."""
+        return self._schedule.running
+
+    @property
     def at_rest(self) -> bool:
         """Connected, with all that the server has said dealt with and all that it should know told."""
         offered = self._offered > 0 or self._gathering is not None

@@ -8,21 +8,25 @@ import random
 from pathlib import Path
 from typing import Final
 
-from agent import VERSION
+from agent import VERSION, confinement
 from agent.clock import SystemClock
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.link import Link, link_to, until_stopped
 from agent.schedule import NoRuns
+from agent.separation import RESTART
 from agent.standing import Processes
 from agent.state import State
 from agent.watch import Watch, WatchedHost
+from agent.watchdog import Watchdog
+
+SOFT_BYTES: Final = 256 * 1024 * 1024
 
 _log: Final = logging.getLogger("vigo.agent")
 
 
-def run(state: State, root: Path, *, together: str) -> None:
-    """Stay connected and converge, until SIGTERM or SIGINT; then return within a second.
+def run(state: State, root: Path, *, together: str) -> int:
+    """Stay connected and converge, until SIGTERM or SIGINT; then return within a second. The exit code.
 
     Args:
         together: why this is done by one process.
@@ -31,6 +35,8 @@ def run(state: State, root: Path, *, together: str) -> None:
         NotEnrolled: the state has no identity.
         OSError: its files cannot be read.
     """
+    confinement.be_patient()
+    confinement.be_small()
     host = WatchedHost(root)
     links: list[Link] = []
 
@@ -51,11 +57,19 @@ def run(state: State, root: Path, *, together: str) -> None:
     state.write_model("processes.json", Processes(together=together), synced=False)
     _log.info("vigo-agent %s, %s, root %s", VERSION, executor.identity.hostname, root)
     _log.info("one process speaks to the network and changes the host: %s", together)
+    codes = [0]
+
+    def again() -> None:
+        codes[0] = RESTART
+        links[0].stop()
+
+    Watchdog("the agent", soft_bytes=SOFT_BYTES, idle=lambda: links[0].idle, ended=again).start()
     asyncio.run(until_stopped(links[0]))
     if watch is not None:
         watch.close()
     executor.close()
     _log.info("ended")
+    return codes[0]
 
 
 def exchange(executor: LocalExecutor, *, timeout_s: float) -> bool:

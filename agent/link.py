@@ -84,6 +84,11 @@ class Link:
         self._connected = False
         self._since = clock.now()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no run is under way."""
+        return not self._core.converging
+
     def drifted(self) -> None:
         """Tell the core that a managed path changed; may be called from any thread."""
         self._post(fx.Drifted())

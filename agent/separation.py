@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from agent import confinement
 
@@ -34,6 +35,11 @@ class Ids(NamedTuple):
 
 class Impossible(Exception):
     """This agent cannot be two processes; the message says why."""
+
+
+def begin_anew() -> NoReturn:
+    """Be another process of the same program and arguments, with nothing of this one but its number."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
 def whole(state: Path) -> bool:

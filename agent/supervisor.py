@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Final
 
 from agent import confinement, errands
-from agent.separation import LOST, RESTART, Ids
+from agent.separation import LOST, RESTART, Ids, begin_anew
 
 BACKOFF_BASE_S: Final = 1.0
 BACKOFF_CAP_S: Final = 60.0
@@ -154,7 +154,7 @@ class _Supervisor:
         self._end_halves()
         if code == RESTART:
             _log.info("the executor begins anew")
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+            begin_anew()
         if code < 0:
             _log.error("the executor was ended by signal %d, and the agent ends with it", -code)
         return code if code >= 0 else LOST
