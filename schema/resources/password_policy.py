@@ -18,7 +18,7 @@ class PasswordPolicySpec(ResourceSpec):
     IDENTITY: ClassVar[str] = "policy"
     OWNS: ClassVar[str | None] = "password policy"
 
-    policy: Literal["users", "everyone"] = "users"
+    policy: Literal["users", "everyone"]
     """Whom quality and locking hold for: all but root, or root too (`enforce_for_root`, `even_deny_root`)."""
 
     max_days: int | None = Field(default=None, ge=-1, le=99_999)

@@ -28,7 +28,8 @@ class ResolverSpec(ResourceSpec):
     IDENTITY: ClassVar[str] = "resolver"
     OWNS: ClassVar[str | None] = "resolver"
 
-    resolver: Literal["resolv.conf", "systemd-resolved"] = "resolv.conf"
+    resolver: Literal["resolv.conf", "systemd-resolved"]
+    """The file `/etc/resolv.conf`, or a file of its own for systemd-resolved."""
     nameservers: list[Nameserver] = Field(min_length=1, max_length=16)
     """In the order in which they are asked; the C library takes the first three of resolv.conf."""
     search: list[Domain] = Field(default=[], max_length=32)

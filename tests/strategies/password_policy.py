@@ -15,10 +15,13 @@ _NUMBERS = (
 
 CONTRASTS: dict[str, Contrast] = {
     "policy": vary({}, {"min_length": 12}, "policy", "users", "everyone"),
-    "umask": vary({}, {"max_days": 90}, "umask", "027", "022"),
-    "encrypt_method": vary({}, {"max_days": 90}, "encrypt_method", "SHA512", "YESCRYPT"),
-    "dictionary_check": vary({}, {"min_length": 12}, "dictionary_check", True, False),
-    **{field: vary({}, {"umask": "027"}, field, ..., 10 if field != "min_classes" else 3) for field in _NUMBERS},
+    "umask": vary({}, {"policy": "users", "max_days": 90}, "umask", "027", "022"),
+    "encrypt_method": vary({}, {"policy": "users", "max_days": 90}, "encrypt_method", "SHA512", "YESCRYPT"),
+    "dictionary_check": vary({}, {"policy": "users", "min_length": 12}, "dictionary_check", True, False),
+    **{
+        field: vary({}, {"policy": "users", "umask": "027"}, field, ..., 10 if field != "min_classes" else 3)
+        for field in _NUMBERS
+    },
 }
 _FILES = {
     "/etc/login.defs": st.sampled_from(
@@ -36,9 +39,8 @@ _FILES = {
 def scenes(draw: st.DrawFn) -> Scene:
     spec: dict[str, Any] = draw(
         st.fixed_dictionaries(
-            {"max_days": st.sampled_from([90, 365])},
+            {"max_days": st.sampled_from([90, 365]), "policy": st.sampled_from(["users", "everyone"])},
             optional={
-                "policy": st.sampled_from(["users", "everyone"]),
                 "umask": st.just("027"),
                 "min_length": st.sampled_from([9, 12]),
                 "min_digits": st.just(1),

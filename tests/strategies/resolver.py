@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from tests.strategies.programs.network import RESOLVED
 from tests.strategies.scenes import Contrast, Scene, nodes, vary
 
-_DNS = {"nameservers": ["10.0.0.1"]}
+_PLAIN = {"resolver": "resolv.conf"}
+_DNS = {**_PLAIN, "nameservers": ["10.0.0.1"]}
 _HERE = {RESOLVED: ""}
 
 CONTRASTS: dict[str, Contrast] = {
     "resolver": vary(_HERE, _DNS, "resolver", "resolv.conf", "systemd-resolved"),
-    "nameservers": vary(_HERE, {}, "nameservers", ["10.0.0.1"], ["10.0.0.2", "fd00::1"]),
+    "nameservers": vary(_HERE, _PLAIN, "nameservers", ["10.0.0.1"], ["10.0.0.2", "fd00::1"]),
     "search": vary(_HERE, _DNS, "search", [], ["example.com"]),
     "options": vary(_HERE, _DNS, "options", [], ["rotate"]),
     "takeover": vary({"/etc/resolv.conf": {"link": "../run/x"}}, _DNS, "takeover", False, True),
@@ -23,7 +24,10 @@ CONTRASTS: dict[str, Contrast] = {
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    spec: dict[str, Any] = {"nameservers": draw(st.sampled_from([["10.0.0.1"], ["10.0.0.2", "fe80::1%eth0"]]))}
+    spec: dict[str, Any] = {
+        "resolver": "resolv.conf",
+        "nameservers": draw(st.sampled_from([["10.0.0.1"], ["10.0.0.2", "fe80::1%eth0"]])),
+    }
     spec |= draw(st.fixed_dictionaries({}, optional={"search": st.sampled_from([["a.example"], ["~b.example", "c"]])}))
     if draw(st.booleans()):
         spec["resolver"] = "systemd-resolved"

@@ -10,26 +10,45 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schema.resources import RESOURCES
+from tests.strategies import keys
 
 LEAST: dict[str, dict[str, Any]] = {
     "acl": {"path": "/srv/x", "users": {"ada": "r"}},
+    "aide": {"aide": "app", "rules": ["/etc/app p"]},
+    "apparmor": {"apparmor": "usr.sbin.cupsd"},
     "archive": {"path": "/opt/x", "file": "/tmp/x.tar"},
+    "auditd_rule": {"auditd_rule": "identity", "rules": ["-w /etc/shadow -p wa"]},
+    "banner": {"banner": "motd", "content": "x"},
     "blockinfile": {"path": "/etc/hosts", "block": "x"},
     "capability": {"path": "/usr/bin/x", "permitted": ["net_raw"]},
+    "certificate": {"certificate": "corp", "content": "x"},
+    "certificate_request": {"path": "/etc/ssl/app.key"},
     "cron": {"job": "backup", "schedule": "0 3 * * *", "command": "true"},
     "directory": {"path": "/srv"},
     "download": {"path": "/x", "url": "https://example.org/x", "sha256": "0" * 64},
     "exec": {"command": "true", "unless": "false"},
     "file": {"path": "/etc/motd"},
     "file_line": {"path": "/etc/hosts", "line": "127.0.0.1 localhost"},
+    "firewall": {"rule": "web"},
     "git": {"path": "/srv/x", "url": "https://example.org/x.git", "revision": "main"},
     "group": {"group": "ops"},
     "hardlink": {"path": "/x", "target": "/y"},
+    "host_entry": {"host": "db", "address": "10.0.0.5"},
+    "hostname": {"hostname": "web01"},
     "ini": {"path": "/x", "option": "a"},
     "json_file": {"path": "/x", "set": {"a": 1}},
+    "known_host": {"host": "git", "key": keys.ONE},
+    "limits": {"limits": "app", "entries": ["* soft core 0"]},
+    "locale": {"locale": "en_GB.UTF-8"},
     "package": {"package": "nginx"},
+    "pam": {"module": "pam_umask.so", "service": "login", "facility": "session"},
+    "password_policy": {"policy": "users", "max_days": 365},
     "replace": {"path": "/x", "pattern": "a"},
+    "resolver": {"resolver": "resolv.conf", "nameservers": ["10.0.0.1"]},
+    "selinux": {"selinux": "mode", "kind": "mode", "value": "enforcing"},
     "service": {"service": "nginx"},
+    "ssh_key": {"key": keys.ONE},
+    "sudoers": {"sudoers": "deploy", "rules": ["deploy ALL=(ALL) ALL"]},
     "symlink": {"path": "/etc/localtime", "target": "/usr/share/zoneinfo/UTC"},
     "toml_file": {"path": "/x", "set": {"a": 1}},
     "user": {"user": "ada"},
@@ -65,7 +84,7 @@ def test_every_field_has_a_safe_default_or_is_needed(kind: str) -> None:
     made = RESOURCES[kind].model_validate(LEAST[kind])
     for name in ("force", "remove_home", "backup", "create", "refreshonly"):
         assert getattr(made, name, False) is False
-    assert getattr(made, "state", "present") in ("present", None)
+    assert getattr(made, "state", "present") in ("present", "enforce", None)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +117,7 @@ def test_every_field_has_a_safe_default_or_is_needed(kind: str) -> None:
         ("service", {"service": "a/b"}),
         ("service", {"service": "a b"}),
         ("service", {"state": "paused"}),
-        ("group", {"group": "Ops"}),
+        ("group", {"group": "o ps"}),
         ("group", {"group": "0ps"}),
         ("group", {"gid": -1}),
         ("group", {"gid": 2**32 - 1}),

@@ -1,0 +1,110 @@
+"""What the types of accounts, names, network and security refuse to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schema.resources import RESOURCES
+from tests.strategies import keys
+
+_PAM: dict[str, Any] = {"module": "pam_x.so", "service": "sshd", "facility": "auth"}
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("aide", {"aide": "a"}),
+    ("aide", {"aide": "../a", "rules": ["/a p"]}),
+    ("aide", {"aide": "a", "rules": ["/a p\n@@include /x"]}),
+    ("aide", {"aide": "a", "rules": ["/a p"], "schedule": "@daily root reboot\n"}),
+    ("apparmor", {"apparmor": "../passwd"}),
+    ("apparmor", {"apparmor": "disable/x"}),
+    ("auditd_rule", {"auditd_rule": "a"}),
+    ("auditd_rule", {"auditd_rule": "a.b", "rules": ["-w /a"]}),
+    ("auditd_rule", {"auditd_rule": "a", "rules": ["-D"]}),
+    ("auditd_rule", {"auditd_rule": "a", "rules": ["-w /a -k other"]}),
+    ("auditd_rule", {"auditd_rule": "a", "rules": ["-w /a\n-D"]}),
+    ("banner", {"banner": "passwd", "content": "x"}),
+    ("banner", {"banner": "motd"}),
+    ("banner", {"banner": "motd", "content": "x", "state": "absent"}),
+    ("certificate", {"certificate": "a"}),
+    ("certificate", {"certificate": "../a", "content": "x"}),
+    ("certificate", {"certificate": "a", "content": "x", "source": "files/x"}),
+    ("certificate_request", {"path": "a.key"}),
+    ("certificate_request", {"path": "/a.key", "algorithm": "rsa-1024"}),
+    ("certificate_request", {"path": "/a.key", "common_name": "a\nb"}),
+    ("firewall", {"rule": 'a" accept'}),
+    ("firewall", {"rule": "a", "ports": 443}),
+    ("firewall", {"rule": "a", "protocol": "tcp", "ports": 0}),
+    ("firewall", {"rule": "a", "protocol": "tcp", "ports": ["90-80"]}),
+    ("firewall", {"rule": "a", "protocol": "tcp", "ports": ["80, 90 } accept"]}),
+    ("firewall", {"rule": "a", "source": "10.0.0.1 accept"}),
+    ("firewall", {"rule": "a", "source": "10.0.0.0/8", "destination": "fd00::1"}),
+    ("firewall", {"rule": "a", "interface": 'lo"'}),
+    ("group", {"group": "root", "state": "absent"}),
+    ("group", {"group": "a", "members": ["a,b"]}),
+    ("host_entry", {"host": "a"}),
+    ("host_entry", {"host": "a b", "address": "10.0.0.1"}),
+    ("host_entry", {"host": "a", "address": "10.0.0.256"}),
+    ("host_entry", {"host": "a", "address": "10.0.0.1", "aliases": ["b\n1.2.3.4 c"]}),
+    ("hostname", {"hostname": "-a"}),
+    ("hostname", {"hostname": "a_b"}),
+    ("hostname", {"hostname": "a" * 65}),
+    ("known_host", {"host": "a"}),
+    ("known_host", {"host": "a,b", "key": keys.ONE}),
+    ("known_host", {"host": "a", "key": "ssh-ed25519 AAAA\na ssh-ed25519 BBBB"}),
+    ("known_host", {"host": "a", "key": keys.ONE.replace("ssh-ed25519", "ssh-rsa")}),
+    ("limits", {"limits": "a"}),
+    ("limits", {"limits": "a.conf", "entries": ["* soft core 0"]}),
+    ("limits", {"limits": "a", "entries": ["* soft coffee 0"]}),
+    ("limits", {"limits": "a", "entries": ["* soft core 0\n* hard core 0"]}),
+    ("locale", {"locale": "en_GB"}),
+    ("locale", {"locale": "en_GB.UTF-8 UTF-8"}),
+    ("locale", {"locale": "en_GB.UTF-8", "state": "absent", "default": True}),
+    ("locale", {"locale": "C.UTF-8", "state": "absent"}),
+    ("pam", {**_PAM, "module": "rm.so"}),
+    ("pam", {**_PAM, "service": "../shadow"}),
+    ("pam", {**_PAM, "control": "required pam_permit.so"}),
+    ("pam", {**_PAM, "arguments": ["a\nauth sufficient pam_permit.so"]}),
+    ("pam", {**_PAM, "arguments": ["a b"]}),
+    ("pam", {**_PAM, "above": "a", "below": "b"}),
+    ("pam", {**_PAM, "arguments": ["a"], "having": "b"}),
+    ("password_policy", {"policy": "users"}),
+    ("password_policy", {"policy": "users", "min_length": 5}),
+    ("password_policy", {"policy": "users", "umask": "0999"}),
+    ("resolver", {"resolver": "resolv.conf", "nameservers": []}),
+    ("resolver", {"resolver": "resolv.conf", "nameservers": ["10.0.0.1\noptions x"]}),
+    ("resolver", {"resolver": "resolv.conf", "nameservers": ["1"], "search": ["a b"]}),
+    ("resolver", {"resolver": "systemd-resolved", "nameservers": ["10.0.0.1"], "options": ["rotate"]}),
+    ("selinux", {"selinux": "mode", "kind": "mode", "value": "on"}),
+    ("selinux", {"selinux": "other", "kind": "mode", "value": "enforcing"}),
+    ("selinux", {"selinux": "a=1 b", "kind": "boolean", "value": "on"}),
+    ("selinux", {"selinux": "a", "kind": "boolean", "state": "absent"}),
+    ("selinux", {"selinux": "srv", "kind": "context", "value": "etc_t"}),
+    ("selinux", {"selinux": "/srv", "kind": "context", "value": "system_u:object_r:etc_t:s0"}),
+    ("ssh_key", {"key": "ssh-ed25519"}),
+    ("ssh_key", {"key": f"restrict {keys.ONE}"}),
+    ("ssh_key", {"key": f"{keys.ONE} a\n{keys.TWO}"}),
+    ("ssh_key", {"key": f"{keys.ONE[:-4]}!AAA"}),
+    ("ssh_key", {"key": keys.ONE, "options": ['command="a" "b"']}),
+    ("ssh_key", {"key": keys.ONE, "options": ["restrict,no-pty"]}),
+    ("ssh_key", {"key": keys.ONE, "comment": "a\nb"}),
+    ("ssh_key", {"key": keys.ONE, "state": "absent", "exclusive": True}),
+    ("sudoers", {"sudoers": "a"}),
+    ("sudoers", {"sudoers": "a.b", "rules": ["a ALL=ALL"]}),
+    ("sudoers", {"sudoers": "a~", "rules": ["a ALL=ALL"]}),
+    ("sudoers", {"sudoers": "../sudoers", "rules": ["a ALL=ALL"]}),
+    ("sudoers", {"sudoers": "a", "rules": ["a ALL=ALL\nb ALL=ALL"]}),
+    ("sudoers", {"sudoers": "a", "rules": ["a ALL=ALL, \\"]}),
+    ("sudoers", {"sudoers": "a", "rules": ["a ALL=ALL"], "content": "b ALL=ALL"}),
+    ("user", {"user": "root", "state": "absent"}),
+    ("user", {"user": "a", "expires": "2027-02-30"}),
+    ("user", {"user": "a", "expires": "tomorrow"}),
+    ("user", {"user": "a", "groups": ["a,b"]}),
+    ("user", {"user": "a", "locked": True, "password_hash": "!x"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "attributes"), REFUSED)
+def test_it_is_refused(kind: str, attributes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RESOURCES[kind].model_validate(attributes)
