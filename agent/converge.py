@@ -454,7 +454,8 @@ class _Run:
         risky = cutting.may_cut_off(step.kind, instance.prepared, instance.attributes)
         change = Changed(instance.id, step.resource.type, instance.digest, risky, tuple(acts))
         whose = None if step.crate.user is None else step.crate.user.account
-        return self._recorder.through(step.host, change, whose)
+        touches = step.kind.touches(step.host, instance.prepared)
+        return self._recorder.through(step.host, change, whose, touches=touches)
 
     def _cancel_debts(self) -> None:
         """What failed still differs: it will notify when it has changed."""

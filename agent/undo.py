@@ -156,8 +156,11 @@ class Recorder:
         self._resource = ""
         self._risky = False
 
-    def through(self, host: Host, change: Changed, user: Account | None) -> Host:
+    def through(self, host: Host, change: Changed, user: Account | None, *, touches: Sequence[str] = ()) -> Host:
         """The host, on which all that is done for this resource is taken down first.
+
+        Args:
+            touches: paths that programs are going to change.
 
         Raises:
             OSError: it cannot be taken down, and could cut the host off: it must not be done.
@@ -174,6 +177,8 @@ class Recorder:
                 raise
             _log.warning("what run %s replaces is not kept: %s", self._record.run, error.strerror or error)
             return host
+        for path in touches:
+            self._down(host, Key(path), user)
         recorded: Any = _Through(host, lambda method, *args: self._about_to(host, user, method, *args))
         return recorded  # type: ignore[no-any-return]  # it is the host in all else
 

@@ -111,6 +111,16 @@ def paths(_spec: FirewallSpec) -> Sequence[str]:
     return (nft.FILE,)
 
 
+def touches(host: Host, spec: FirewallSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return {"ufw": ufw.FILES, "firewalld": firewalld.files(host)}.get(_backend(host, spec), ())
+
+
+def reread(host: Host, spec: FirewallSpec) -> None:
+    """See `ResourceType`."""
+    {"ufw": ufw.reload, "firewalld": firewalld.reload, "nftables": nft.reload}[_backend(host, spec)](host)
+
+
 FIREWALL: Final = ResourceType(
     spec=FirewallSpec,
     check=check,
@@ -119,6 +129,8 @@ FIREWALL: Final = ResourceType(
     action=action,
     unsupported=unsupported,
     may_cut_off=may_cut_off,
+    touches=touches,
+    reread=reread,
     paths=paths,
     of_machine=True,
     needs_network=True,  # ufw and firewalld call iptables, whose older form asks the kernel through a network socket

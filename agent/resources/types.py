@@ -78,6 +78,10 @@ def _nothing(_spec: Any) -> Sequence[str]:
     return ()
 
 
+def _none_of(_host: Host, _spec: Any) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResourceType(Generic[P, T]):
     """One kind of thing on a host, and how it is made so.
@@ -111,6 +115,8 @@ class ResourceType(Generic[P, T]):
     service where no systemd starts it). Those of any other type cannot: `agent.hosts.reach`, `agent.errands`."""
     may_cut_off: Callable[[P], bool] = _never
     """Whether what it changes could cut the host off from its server: firewall, addresses, name resolution."""
+    touches: Callable[[Host, P], Sequence[str]] = _none_of
+    """Paths that its programs change, beside what it changes itself: kept before, so that they can be put back."""
     reread: Callable[[Host, P], None] | None = None
     """Makes what runs follow the files that an undo has put back; None where nothing has to."""
 

@@ -13,6 +13,8 @@ from agent.tools import owned_file
 from schema.resources.firewall import FirewallSpec
 
 RECORD: Final = "/etc/firewalld/vigo.rules"
+ZONES: Final = "/etc/firewalld/zones"
+MAX_ZONES: Final = 200
 RUNNING: Final = "/run/firewalld"
 TIMEOUT_S: Final = 120.0
 _LISTED: Final = "firewalld rules"
@@ -104,6 +106,22 @@ def put(host: Host, name: str, found: Known, desired: Sequence[str]) -> None:
         if rule in found.now:
             _run(host, f"--remove-rich-rule={rule}")
     _write(host, [*others, *((name, rule) for rule in desired)])
+
+
+def files(host: Host) -> Sequence[str]:
+    """Where firewalld writes down what is permanent: the zones that somebody has changed, and its default one."""
+    there = host.listdir(ZONES) if host.lstat(ZONES) is not None else []
+    names = dict.fromkeys([*(name for name in there if name.endswith(".xml")), "public.xml"])
+    return [f"{ZONES}/{name}" for name in names][:MAX_ZONES]
+
+
+def reload(host: Host) -> None:
+    """Make what is in force follow the files.
+
+    Raises:
+        HostFault: firewalld refuses.
+    """
+    _run(host, "--reload")
 
 
 def _write(host: Host, record: Sequence[tuple[str, str]]) -> None:

@@ -119,6 +119,20 @@ def put(host: Host, found: Saved, after: Sequence[Rule]) -> None:
     _run(host, "-f", FILE)
 
 
+def reload(host: Host) -> None:
+    """Make the table what the file says; remove it where there is none.
+
+    Raises:
+        HostFault: nft refuses.
+    """
+    if host.lstat(FILE) is not None:
+        _run(host, "-f", FILE)
+        return
+    ran = host.run(["nft", "-f", "-"], input=f"table {TABLE}\ndelete table {TABLE}\n".encode(), timeout_s=TIMEOUT_S)
+    if ran.code != 0:
+        raise HostFault(f"nft: {ran.complaint}")
+
+
 def script(after: Sequence[Rule]) -> bytes:
     """The file: the first two lines make the table, so that the second can remove it whether or not it was there."""
     lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]

@@ -12,6 +12,8 @@ from schema.ids import sha256
 from schema.resources.firewall import FirewallSpec
 
 CONFIG: Final = "/etc/ufw/ufw.conf"
+FILES: Final = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
+"""Where ufw writes down what was added."""
 TIMEOUT_S: Final = 120.0
 _ADDED: Final = "ufw added"
 _TAG: Final = re.compile(r"^vigo:([^:]+):[0-9a-f]{12}$")
@@ -85,6 +87,15 @@ def put(host: Host, held: Sequence[Added], desired: Sequence[Added]) -> None:
     for rule in held:
         if rule.tag not in wanted:
             _run(host, "--force", "delete", *rule.words)
+
+
+def reload(host: Host) -> None:
+    """Make what is in force follow the files.
+
+    Raises:
+        HostFault: ufw refuses.
+    """
+    _run(host, "reload")
 
 
 def _run(host: Host, *words: str) -> None:

@@ -27,14 +27,14 @@ def reads(run: Sequence[str]) -> bool:
     )
 
 
-def _nft(host: MemoryHost, args: Sequence[str], _input: bytes) -> Ran:
+def _nft(host: MemoryHost, args: Sequence[str], stdin: bytes) -> Ran:
     table = "".join(f"{line}\n" for line in files.lines(host, NFT))
     if list(args) == ["list", "tables", "inet"]:
         return Ran(0, b"table inet filter\n" + (b"table inet vigo\n" if table else b""), b"")
     if list(args) == ["list", "table", "inet", "vigo"]:
         return Ran(0, table.encode(), b"")
     try:
-        text = host.read(args[-1]).decode()
+        text = (stdin if args[-1] == "-" else host.read(args[-1])).decode()
     except (OSError, HostFault) as error:
         return refuse(str(error))
     if "invalid" in text:

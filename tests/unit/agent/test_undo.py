@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent import reverting
 from agent import undo as module
 from agent.hosts import Host
 from agent.undo import MAX_RUNS, RECORD, WRITING, Changed, Undo, restore
+from schema.protocol.reports import Trigger
 from tests.strategies import machines, programs
 from tests.strategies.catalogs import crate, state
 from tests.strategies.runs import Fleet, outcomes
@@ -197,6 +199,31 @@ def test_the_kernels_files_and_extended_attributes_are_put_back_as_such(fleet: F
     (record,) = fleet.undo.runs()
     assert [each.error for each in restore(fleet.undo, record, fleet.host)] == ["", ""]
     assert (fleet.host.read("/proc/sys/x"), fleet.host.attribute("/old", "user.note")) == (b"0\n", None)
+
+
+def test_a_firewall_that_cut_the_host_off_is_as_it_was_also_in_the_kernel(fleet: Fleet) -> None:
+    rule = {"name": "ssh", "type": "firewall", "rule": "ssh", "protocol": "tcp", "ports": ["22"], "backend": "nftables"}
+    desired = state(crate("web", [rule]))
+    machines._plant(fleet.host, "/etc/nftables.conf", "flush ruleset\n")
+    for gone in ("ufw", "firewall-cmd"):
+        fleet.host.programs.pop(gone)
+    fleet.undo.connected = True
+    before = dict(fleet.host.nodes)
+    assert outcomes(fleet.run(desired)) == {"web/ssh": "changed"}
+    assert fleet.undo.doubt() == "connected"
+    names = reverting.unconfirmed(fleet.undo, fleet.host, fleet.journal)
+    assert names == ["web/ssh"]
+    report = fleet.run(desired, trigger=Trigger.REVERT)
+    reverting.reread(desired, names)
+    assert report.resources[0].error.startswith("put back: the server could not be reached after it was changed")
+    after = {
+        path: node
+        for path, node in fleet.host.nodes.items()
+        if not path.startswith("/model") and path != "/etc/nftables"
+    }
+    assert after == before
+    assert fleet.host.run(["nft", "list", "tables", "inet"]).text == "table inet filter\n"
+    assert (fleet.undo.doubt(), outcomes(fleet.run(desired))) == ("", {"web/ssh": "failed"})
 
 
 def module_hold(digest: str) -> Any:
