@@ -10,12 +10,18 @@ import json
 import os
 import signal
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from agent import separation
+from agent.state import IDENTITY_FILES
+from schema.protocol.messages import RENEW
 from tests.e2e.site import Agent, Process, Site, until
+from tests.factories.agents import enrolled
+from tests.factories.gateway import Authority, Gateway
+from tests.factories.targets import Signer
 
 HOST = "web01.example.com"
 
@@ -204,6 +210,27 @@ def zombie(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return of_status(pid, "State")[0] == "Z"
     return True
+
+
+@needs_two
+def test_a_certificate_is_renewed_across_the_boundary(tmp_path: Path) -> None:
+    authority, signer = Authority(), Signer()
+    gateway = Gateway(authority, signer, tmp_path, capabilities=[RENEW])
+    state = enrolled(
+        tmp_path / "state", authority, signer, gateway_url=gateway.url, root=Path("/"), left=timedelta(days=9)
+    )
+    before = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
+    agent = Process("renewing", ["-m", "agent", "run", "--state", str(state.path)], tmp_path / "log")
+    try:
+        gateway.until(lambda: len(gateway.shown) == 2, timeout_s=30.0)
+        after = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
+        assert {name for name in IDENTITY_FILES if before[name] != after[name]} == {"cert.pem", "tls.key"}
+        state.identity()
+        assert {state.file(name).stat().st_uid for name in IDENTITY_FILES} == {0}
+    finally:
+        agent.end()
+        gateway.close()
+    assert "is renewed" in (tmp_path / "log").read_text()
 
 
 def test_as_one_process_it_does_the_same_and_says_so(site: Site, place: Path) -> None:
