@@ -23,7 +23,7 @@ class SudoersSpec(ResourceSpec):
     state: Literal["present", "absent"] = "present"
     rules: list[SudoRule] = Field(default=[], max_length=1000)
     """Lines of sudoers(5): `deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart app`."""
-    content: str | None = Field(default=None, pattern=r"^[^\x00]*$")
+    content: str | None = Field(default=None, pattern=r"^[^\x00]*$", max_length=64 * 1024)
     """The whole text, instead of rules; may be a template."""
 
     @model_validator(mode="after")
