@@ -42,7 +42,7 @@ def running(host: Host) -> bool:
 
 
 def rules(spec: FirewallSpec) -> list[str]:
-    """What a resource comes to, as `Rich_Rule` of firewalld writes it: one for each pair of addresses and port.
+    """What a resource comes to, as `Rich_Rule` of firewalld writes it: one for each pair of addresses and port, sorted.
 
     Raises:
         HostFault: a zone of firewalld has no words for it.
@@ -65,7 +65,7 @@ def rules(spec: FirewallSpec) -> list[str]:
             order = [f'priority="{spec.order}"'] if spec.order else []
             words = ["rule", *order, *family, *addresses, each, _VERDICTS[spec.action]]
             found.append(" ".join(word for word in words if word))
-    return found
+    return sorted(set(found))
 
 
 def known(host: Host) -> Known:

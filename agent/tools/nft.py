@@ -64,7 +64,7 @@ def rules(spec: FirewallSpec) -> list[Rule]:
     common = [f'{name} "{spec.interface}"'] if spec.interface else []
     last = []
     if spec.ports:
-        last = [f"{spec.protocol} dport {{ {', '.join(spec.ports)} }}"]
+        last = [f"{spec.protocol} dport {{ {', '.join(dict.fromkeys(spec.ports))} }}"]
     elif spec.protocol == "icmp":
         last = ["meta l4proto { icmp, ipv6-icmp }"]
     elif spec.protocol != "any":
@@ -157,7 +157,7 @@ def _families(spec: FirewallSpec) -> Iterator[list[str]]:
     for six, word in ((False, "ip"), (True, "ip6")):
         said, lacking = [], False
         for key, networks in (("saddr", spec.source), ("daddr", spec.destination)):
-            mine = [network for network in networks if (":" in network) == six]
+            mine = [network for network in dict.fromkeys(networks) if (":" in network) == six]
             lacking = lacking or bool(networks and not mine)
             if mine:
                 said.append(f"{word} {key} {{ {', '.join(mine)} }}")

@@ -34,14 +34,14 @@ def scenes(draw: st.DrawFn) -> Scene:
     spec["protocol"] = draw(st.sampled_from(["any", "tcp", "udp", "icmp"]))
     optional: dict[str, st.SearchStrategy[Any]] = {
         "action": st.sampled_from(["allow", "deny", "reject"]),
-        "source": st.sampled_from([["10.0.0.0/8"], ["10.0.0.1", "fd00::/8"]]),
+        "source": st.sampled_from([["10.0.0.0/8"], ["fd00::/8", "10.0.0.9", "10.0.0.1", "10.0.0.9"]]),
         "destination": st.sampled_from([["10.0.0.2"], ["10.0.0.3", "fd00::3"]]),
         "order": st.sampled_from([0, 999]),
         "direction": st.sampled_from(["in", "out"]),
         "interface": st.just("eth0"),
     }
     if spec["protocol"] in ("tcp", "udp"):
-        optional["ports"] = st.sampled_from([443, [80, "8000-8010"]])
+        optional["ports"] = st.sampled_from([[80, 443, 80], [443, "8000-8010"]])
     spec |= draw(st.fixed_dictionaries({}, optional=optional))
     paths: dict[str, Any] = draw(st.sampled_from([{}, {}, {}, _UFW, _FIREWALLD]))
     rule = 'tcp dport { 1 } accept comment "vigo:7:{}:0123456789ab"'
