@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from agent.desired import Desired
-from agent.hosts import Host, HostFault
+from agent.hosts import Host, HostFault, reach
 from agent.journal import Hold, Journal
 from agent.resources.types import ResourceFailed
 from agent.undo import Record, Restored, Undo, restore
@@ -74,7 +74,8 @@ def reread(desired: Desired, names: Iterable[str]) -> None:
     for step in desired.plan.steps:
         for instance in step.instances or ():
             if instance.id in wanted and not instance.error and step.kind is not None and step.kind.reread is not None:
-                _reread(instance.id, step.kind.reread, step.host, instance.prepared)
+                with reach.declared(step.kind.needs_network):
+                    _reread(instance.id, step.kind.reread, step.host, instance.prepared)
 
 
 def _reread(name: str, act: Callable[[Host, Any], None], host: Host, prepared: Any) -> None:

@@ -23,10 +23,10 @@ from tests.factories.agents import enrolled
 from tests.factories.gateway import Authority, Gateway
 from tests.factories.targets import Signer
 
-HOST = "web01.example.com"
+FIRST, SECOND, THIRD = (f"web0{number}.example.com" for number in (1, 2, 3))
 
 
-def whole_machine(site: Site, hostname: str = HOST, *options: str) -> Agent:
+def whole_machine(site: Site, hostname: str, *options: str) -> Agent:
     """An agent whose root is the machine's: what it manages lies in the site's own directory all the same."""
     agent = site.agent(hostname)
     agent.root = Path("/")
@@ -108,7 +108,8 @@ def place(tmp_path: Path) -> Path:
 
 
 @needs_two
-def test_each_half_has_given_up_what_the_other_is_for(site: Site, place: Path) -> None:
+def test_each_half_has_given_up_what_the_other_is_for(shared_site: Site, place: Path) -> None:
+    site = shared_site
     tries = "python3 -c 'import socket; socket.socket()' 2>/dev/null && echo open > {0} || echo shut > {0}"
     more = f"""
   - name: declared
@@ -124,7 +125,7 @@ def test_each_half_has_given_up_what_the_other_is_for(site: Site, place: Path) -
     depends_on: [dir]
 """
     commit = site.commit(crate(place, "hello", more), "a managed directory")
-    web = whole_machine(site)
+    web = whole_machine(site, FIRST)
     site.converged(web, commit)
     assert (place / "motd").read_text() == "hello\n"
     assert (place / "declared").read_text() == "open\n"
@@ -170,9 +171,10 @@ def holds(memory: Path, pid: int, needle: bytes) -> bool:
 
 
 @needs_two
-def test_a_killed_link_costs_nothing_and_a_killed_executor_ends_both(site: Site, place: Path) -> None:
+def test_a_killed_link_costs_nothing_and_a_killed_executor_ends_both(shared_site: Site, place: Path) -> None:
+    site = shared_site
     commit = site.commit(crate(place, "one"), "one")
-    web = whole_machine(site)
+    web = whole_machine(site, SECOND)
     site.converged(web, commit)
     executor, link = halves(web)
     slow = f"""
@@ -189,8 +191,8 @@ def test_a_killed_link_costs_nothing_and_a_killed_executor_ends_both(site: Site,
     (place / "go").touch()
     site.converged(web, commit)
     assert (place / "done").read_text() == "done\n"
-    assert [run["status"] for run in site.runs(HOST)][:1] == ["converged"]
-    applied = [run for run in site.runs(HOST) if run["commit"] == commit and run["trigger"] == "apply"]
+    assert [run["status"] for run in site.runs(SECOND)][:1] == ["converged"]
+    applied = [run for run in site.runs(SECOND) if run["commit"] == commit and run["trigger"] == "apply"]
     assert len(applied) == 1
     assert halves(web)[0] == executor
 
@@ -233,9 +235,10 @@ def test_a_certificate_is_renewed_across_the_boundary(tmp_path: Path) -> None:
     assert "is renewed" in (tmp_path / "log").read_text()
 
 
-def test_as_one_process_it_does_the_same_and_says_so(site: Site, place: Path) -> None:
+def test_as_one_process_it_does_the_same_and_says_so(shared_site: Site, place: Path) -> None:
+    site = shared_site
     commit = site.commit(crate(place, "hello"), "a managed directory")
-    web = whole_machine(site, HOST, "--one-process")
+    web = whole_machine(site, THIRD, "--one-process")
     site.converged(web, commit)
     assert (place / "motd").read_text() == "hello\n"
     assert "one process" in web.call("status").stdout
