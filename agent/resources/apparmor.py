@@ -36,8 +36,10 @@ def check(host: Host, spec: ApparmorSpec) -> ApparmorState:
     if stat is None or stat.kind is not Kind.FILE:
         return ApparmorState(boot, (), known=False)
     text = host.read(path(spec)).decode("utf-8", "replace")
-    loaded = apparmor_parser.loaded(host)
-    modes = dict.fromkeys(loaded.get(name, "disabled") for name in apparmor_parser.names(text))
+    loaded, names = apparmor_parser.loaded(host), apparmor_parser.names(text)
+    if not names:
+        raise ResourceFailed(f"{path(spec)} names no profile")
+    modes = dict.fromkeys(loaded.get(name, "disabled") for name in names)
     return ApparmorState(boot, tuple(sorted(modes)), known=True, flagged=apparmor_parser.complains(text))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from schema.resources.base import ResourceSpec
 from schema.shapes import AbsolutePath, FileMode, OneOrMany
@@ -39,3 +39,9 @@ class CertificateRequestSpec(ResourceSpec):
     certificate: AbsolutePath | None = None
     """Where the certificate will be: a report says so when it ends soon."""
     warn_days: int = Field(default=30, ge=0, le=36_500)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.path in (self.request, self.certificate):
+            raise ValueError("key, request and certificate are files of their own")
+        return self

@@ -30,6 +30,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("certificate", {"certificate": "../a", "content": "x"}),
     ("certificate", {"certificate": "a", "content": "x", "source": "files/x"}),
     ("certificate_request", {"path": "a.key"}),
+    ("certificate_request", {"path": "/a.key", "request": "/a.key"}),
     ("certificate_request", {"path": "/a.key", "algorithm": "rsa-1024"}),
     ("certificate_request", {"path": "/a.key", "common_name": "a\nb"}),
     ("firewall", {"rule": 'a" accept'}),
