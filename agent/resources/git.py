@@ -16,6 +16,8 @@ from agent.tools.git import Repository
 from schema.resources.git import GitSpec
 
 _LOCKS: Final = ("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock")
+_UNDER_WAY: Final = "vigo-checkout"
+"""Holds the commit that is being checked out where nothing was changed before."""
 _MAX_SHOWN: Final = 10
 _OTHERS_WRITE: Final = 0o022
 
@@ -83,7 +85,12 @@ def apply(host: Host, spec: GitSpec, state: GitState) -> None:
     for lock in _LOCKS:
         host.remove(f"{spec.path}/.git/{lock}")
     git.fetch(host, repository, spec.revision, state.commit)
-    git.checkout(host, repository, state.commit, force=not spec.keep_local)
+    mark = f"{spec.path}/.git/{_UNDER_WAY}"
+    force = not spec.keep_local or _nothing_to_keep(host, repository, state, mark)
+    if spec.keep_local and force:
+        host.write(mark, state.commit.encode(), mode=0o600, uid=uid)
+    git.checkout(host, repository, state.commit, force=force)
+    host.remove(mark)
 
 
 def action(_spec: GitSpec, state: GitState) -> str:
@@ -106,6 +113,14 @@ GIT: Final = ResourceType(
     unsupported=unsupported,
     needs_network=True,
 )
+
+
+def _nothing_to_keep(host: Host, repository: Repository, state: GitState, mark: str) -> bool:
+    """Whether no file was changed but by a checkout of this very commit that a kill broke off."""
+    if state.head is None or not git.changed(host, repository):
+        return True
+    found = host.lstat(mark)
+    return found is not None and found.kind is Kind.FILE and host.read(mark) == state.commit.encode()
 
 
 def _repository(spec: GitSpec) -> Repository:

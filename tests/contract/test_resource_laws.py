@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from agent.hosts import Host, Kind, MemoryHost, RealHost
+from agent.hosts import Host, Kind, MemoryHost, RealHost, posix_acl
 from agent.hosts.host import MANAGED
+from agent.hosts.memory import Node
 from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
@@ -149,10 +150,10 @@ def test_a_real_directory_comes_out_as_the_machine_of_memory_says(
         for path, node in memory.nodes.items():
             # All is its own, and it can enter its own directories.
             mode = node.mode | (0o700 if node.kind is Kind.DIRECTORY else 0)
-            memory.nodes[path] = replace(node, mode=mode, uid=0, gid=0)
+            memory.nodes[path] = replace(node, mode=mode, uid=0, gid=0, attributes=_unprivileged(node, mode))
     plant(root, memory)
     real = RealHost(root)
-    ready = prepared(name, scene.spec)
+    ready = prepared(name, scene.spec if privileged or name != "directory" else _enterable(scene.spec))
     for dry_run in (True, False, False):
         expected = converge(name, memory, ready, dry_run=dry_run)
         observed = converge(name, real, ready, dry_run=dry_run)
@@ -180,6 +181,20 @@ class Noting(MemoryHost):
     def run(self, argv: Any, **options: Any) -> Any:
         self.asked.append((list(argv), options))
         return super().run(argv, **options)
+
+
+def _unprivileged(node: Node, mode: int) -> dict[str, bytes]:
+    """What an ordinary user can give: no capabilities, and a list that says what the mode says."""
+    held = {name: value for name, value in node.attributes.items() if not name.startswith("security.")}
+    if listed := held.get(posix_acl.ACCESS):
+        held[posix_acl.ACCESS] = posix_acl.dump(posix_acl.with_mode(posix_acl.parse(listed), mode))
+    return held
+
+
+def _enterable(spec: dict[str, Any]) -> dict[str, Any]:
+    """Its owner can enter each directory, which an ordinary user, unlike root, must."""
+    modes = {field: f"{int(spec[field], 8) | 0o700:04o}" for field in ("mode", "dir_mode") if spec.get(field)}
+    return {**spec, **modes}
 
 
 def plant(root: Path, memory: MemoryHost) -> None:
