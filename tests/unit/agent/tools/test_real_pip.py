@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.hosts import RealHost
+from agent.hosts import Ran, RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
 
@@ -57,9 +59,17 @@ def test_a_package_in_an_environment_from_the_beginning_to_the_end(index: Path, 
     assert converge(package="vigo-tiny", state="absent", **here).diff == "state: 2.0 → absent"
 
 
+class Plain(RealHost):
+    """This machine, without what it tells pip of indexes."""
+
+    def run(self, argv: Sequence[str], **options: Any) -> Ran:
+        options["env"] = {**(options.get("env") or {}), "PIP_CONFIG_FILE": os.devnull}
+        return super().run(argv, **options)
+
+
 def converge(**spec: Any) -> Converged:
     """Where it succeeds, what is applied has been checked again."""
-    kind, host = TYPES["pip_package"], RealHost("/")
+    kind, host = TYPES["pip_package"], Plain("/")
     result: Converged = kind.converge(host, kind.spec.model_validate(spec), dry_run=False)
     host.close()
     return result
