@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.hosts import Account, RealHost
+from agent.hosts import Account, Kind, RealHost
 from agent.tools.validation import BACKUP_SUFFIX
 from schema.protocol.reports import Outcome
-from tests.contract.test_resource_laws import build, converge, plant, prepared, tree
+from tests.contract.test_resource_laws import build, converge, enterable, plant, prepared, tree
 from tests.strategies import scenes
 
 TYPES = ("acl", "archive", "blockinfile", "directory", "file", "file_line", "hardlink", "ini", "json_file", "replace",
@@ -44,6 +45,11 @@ def test_what_is_outside_the_home_never_changes_and_a_second_call_does_nothing(
     scene = drawn(data, name)
     root = tmp_path_factory.mktemp("root")
     memory = build(scene, confined=True, privileged=os.geteuid() == 0)
+    if os.geteuid() != 0:
+        for path, node in memory.nodes.items():
+            if node.kind is Kind.DIRECTORY:
+                memory.nodes[path] = replace(node, mode=node.mode | 0o700)
+        scene = scene if name != "directory" else scene._replace(spec=enterable(scene.spec))
     plant(root, memory)
     if os.geteuid() == 0:
         os.chown(root / "d", USER, 991)

@@ -153,7 +153,7 @@ def test_a_real_directory_comes_out_as_the_machine_of_memory_says(
             memory.nodes[path] = replace(node, mode=mode, uid=0, gid=0, attributes=_unprivileged(node, mode))
     plant(root, memory)
     real = RealHost(root)
-    ready = prepared(name, scene.spec if privileged or name != "directory" else _enterable(scene.spec))
+    ready = prepared(name, scene.spec if privileged or name != "directory" else enterable(scene.spec))
     for dry_run in (True, False, False):
         expected = converge(name, memory, ready, dry_run=dry_run)
         observed = converge(name, real, ready, dry_run=dry_run)
@@ -191,7 +191,7 @@ def _unprivileged(node: Node, mode: int) -> dict[str, bytes]:
     return held
 
 
-def _enterable(spec: dict[str, Any]) -> dict[str, Any]:
+def enterable(spec: dict[str, Any]) -> dict[str, Any]:
     """Its owner can enter each directory, which an ordinary user, unlike root, must."""
     modes = {field: f"{int(spec[field], 8) | 0o700:04o}" for field in ("mode", "dir_mode") if spec.get(field)}
     return {**spec, **modes}
