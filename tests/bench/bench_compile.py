@@ -274,6 +274,7 @@ def _own(what: str, place: Path, made: Generated) -> dict[str, Any]:
 def _measure(what: str, place: Path, names: Path) -> dict[str, Any]:
     kept = place.with_suffix(".kept")
     hostnames = names.read_text().split("\n")
+    repository.open(place)  # loads what a server has loaded before it compiles: `process_s` has that, too
     begun = (time.process_time(), time.perf_counter())
     opened = repository.open(place)
     tree = opened.tree(opened.resolve("HEAD"))
