@@ -156,11 +156,12 @@ class GlobIndex:
             key = tail[-length:]
             if (found := own.get(key)) is not None or (base and (found := base.get(key)) is not None):
                 yield found
-        grams = self._grams
-        if grams.own or grams.base:
+        own, base = self._grams.own, self._grams.base
+        if own or base:
             for text in texts:
                 for start in range(len(text) - GRAM + 1):
-                    if found := grams.get(text[start : start + GRAM]):
+                    key = text[start : start + GRAM]
+                    if (found := own.get(key)) is not None or (base and (found := base.get(key)) is not None):
                         yield found
         if self.rest:
             yield self.rest
