@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from agent import durable
 from agent.hosts import Account
+from agent.keeping import KEY, Keeping
 
 FILE: Final = "journal.jsonl"
 ORIGINALS: Final = "originals"
@@ -178,8 +179,7 @@ class Journal:
         """The bytes of a file that was kept; None when they are no longer there."""
         if self._directory is None:
             return self._memory.get(digest)
-        data = durable.read(self._directory / ORIGINALS / digest, MAX_ORIGINAL_BYTES)
-        return data if data is not None and hashlib.sha256(data).hexdigest() == digest else None
+        return self._keeping().load(digest, self._directory / ORIGINALS)
 
     def flush(self) -> None:
         """Write what a run has changed; nothing is written by a run that changed nothing.
@@ -305,8 +305,8 @@ class Journal:
     def _keep(self, content: bytes) -> str:
         if len(content) > MAX_ORIGINAL_BYTES:
             raise JournalFull(f"a file of more than {MAX_ORIGINAL_BYTES} bytes is not kept for a revert")
-        digest = hashlib.sha256(content).hexdigest()
         if self._directory is None:
+            digest = hashlib.sha256(content).hexdigest()
             self._memory[digest] = content
             return digest
         directory = self._directory / ORIGINALS
@@ -314,8 +314,11 @@ class Journal:
         held = sum(path.stat().st_size for path in directory.iterdir())
         if held + len(content) > MAX_ORIGINALS_BYTES:
             raise JournalFull(f"more than {MAX_ORIGINALS_BYTES} bytes are kept for reverts already")
-        durable.write(directory / digest, content)
-        return digest
+        return self._keeping().keep(content, directory)
+
+    def _keeping(self) -> Keeping:
+        assert self._directory is not None
+        return Keeping(self._directory / ORIGINALS, limit=MAX_ORIGINAL_BYTES)
 
     def _collect(self) -> None:
         """Remove originals that nothing refers to."""
@@ -323,7 +326,7 @@ class Journal:
         directory = self._directory / ORIGINALS
         if not directory.is_dir():
             return
-        live = {origin.get("sha256") for origin in self.origins.values()}
+        live = {KEY, *(origin.get("sha256") for origin in self.origins.values())}
         for path in directory.iterdir():
             if path.name not in live:
                 durable.remove(path)

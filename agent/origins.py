@@ -1,9 +1,9 @@
 """What stood at a path before it was changed: taken down, and put back.
 
 An origin is a small map that can be written as JSON: `kind` (of `agent.hosts.Kind`, `absent`, or `unknown` where it
-could not be kept), `mode`, `uid`, `gid`, for a link `target`, for a file `sha256` of the content, which is kept apart.
-Of one extended attribute it is `attribute` with its `name`, of a file of the kernel's `kernel`: both have no more than
-a content.
+could not be kept), `mode`, `uid`, `gid`, for a link `target`, for a file `sha256`: what the content is kept under,
+apart. Of one extended attribute it is `attribute` with its `name`, of a file of the kernel's `kernel`: both have no
+more than a content.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ A record of a resource that could cut the host off is durable, and marked unconf
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from agent import durable, origins
 from agent.hosts import Account, Host, HostFault, Kind
+from agent.keeping import Keeping
 from agent.origins import KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
 
@@ -90,12 +90,13 @@ class Undo:
 
     def __init__(self, state: Path | None) -> None:
         self._directory: Final = None if state is None else state / DIRECTORY
+        self._kept: Final = None if self._directory is None else Keeping(self._directory, limit=MAX_CONTENT_BYTES)
         self.connected = False
         """Whether the server is reached as the next run begins."""
 
     def begin(self, run: str, commit: str, at: int) -> Recorder:
         """Record a run; nothing is written until it changes something."""
-        return Recorder(self._directory, Record(run, commit, at), connected=self.connected)
+        return Recorder(self._directory, self._kept, Record(run, commit, at), connected=self.connected)
 
     def runs(self) -> list[Record]:
         """All that is recorded, the newest first; what cannot be read is left out."""
@@ -110,10 +111,13 @@ class Undo:
 
     def content(self, run: str, digest: str) -> bytes | None:
         """What a path held, by digest; None when it is no longer kept whole."""
-        if self._directory is None or len(digest) != 64 or not digest.isalnum():
+        if self._directory is None or self._kept is None:
             return None
-        data = durable.read(self._directory / run / digest, MAX_CONTENT_BYTES)
-        return data if data is not None and hashlib.sha256(data).hexdigest() == digest else None
+        return self._kept.load(digest, self._directory / run)
+
+    def fingerprint(self, host: Host, path: str) -> tuple[Any, ...] | None:
+        """What is at a path, comparable with what a record says; None where that cannot be said."""
+        return None if self._kept is None else _fingerprint(host, path, self._kept)
 
     def unconfirmed(self) -> list[str]:
         """Runs after which nobody has reached the server yet, the newest first."""
@@ -145,8 +149,11 @@ class Undo:
 class Recorder:
     """Takes down what one run is about to replace. `through` is the host to change things through."""
 
-    def __init__(self, directory: Path | None, record: Record, *, connected: bool = False) -> None:
+    def __init__(
+        self, directory: Path | None, kept: Keeping | None, record: Record, *, connected: bool = False
+    ) -> None:
         self._all: Final = directory
+        self._kept: Final = kept
         self._directory: Final = None if directory is None else directory / record.run
         self._record: Final = record
         self._connected: Final = connected
@@ -190,7 +197,7 @@ class Recorder:
             lines = []
             for each in self._record.replaced:
                 whose = host if each.user is None else host.as_user(each.user)
-                if (left := fingerprint(whose, each.path)) is not None:
+                if self._kept is not None and (left := _fingerprint(whose, each.path, self._kept)) is not None:
                     lines.append({"a": each.path, "s": left})
             self._append(lines)
         except OSError as error:
@@ -259,12 +266,9 @@ class Recorder:
     def _keep(self, content: bytes) -> str:
         self._begin()
         assert self._directory is not None
-        digest = hashlib.sha256(content).hexdigest()
-        path = self._directory / digest
-        if not path.exists():
-            durable.write(path, content, synced=self._risky)
-            self._bytes += len(content)
-        return digest
+        assert self._kept is not None
+        self._bytes += len(content)
+        return self._kept.keep(content, self._directory, synced=self._risky)
 
     def _prune(self) -> None:
         assert self._all is not None
@@ -322,7 +326,8 @@ def restore(
             continue
         try:
             whose = host if each.user is None else host.as_user(each.user)
-            error = _objection(whose, each, None if force else record.left.get(each.path))
+            now = undo.fingerprint(whose, each.path)
+            error = _objection(each, None if force else record.left.get(each.path), now)
             if not error and not dry_run:
                 origins.put_back(whose, each.path, each.origin, lambda digest: undo.content(record.run, digest))
         except (ResourceFailed, HostFault, OSError) as fault:
@@ -331,17 +336,16 @@ def restore(
     return done
 
 
-def _objection(host: Host, replaced: Replaced, left: tuple[Any, ...] | None) -> str:
-    """Why a path is not put back."""
-    if left is not None and fingerprint(host, replaced.path) != left:
+def _objection(replaced: Replaced, left: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str:
+    """Why a path is not put back, that the run left so and that is so now."""
+    if left is not None and now != left:
         return "it has changed since that run: it is kept (--force puts it back all the same)"
     if replaced.origin.get("kind") == UNKNOWN:
         return "what was there before was not kept: it was too large, or no file"
     return ""
 
 
-def fingerprint(host: Host, path: str) -> tuple[Any, ...] | None:
-    """What is at a path, as far as an undo must know; None where that cannot be said."""
+def _fingerprint(host: Host, path: str, kept: Keeping) -> tuple[Any, ...] | None:
     try:
         stat = host.lstat(path)
         if stat is None:
@@ -349,7 +353,7 @@ def fingerprint(host: Host, path: str) -> tuple[Any, ...] | None:
         whose = (stat.kind.value, stat.mode, stat.uid, stat.gid)
         if stat.kind is Kind.FILE:
             found = host.fingerprint(path, stat.size)
-            return (*whose, found[1] if found is not None else None)
+            return (*whose, kept.name(found[1].encode()) if found is not None and found[1] is not None else None)
         return (*whose, host.readlink(path)) if stat.kind is Kind.SYMLINK else whose
     except (HostFault, OSError):
         return None

@@ -139,7 +139,10 @@ def test_it_is_written_anew_when_little_of_it_is_live(tmp_path: Path) -> None:
         first.reached("a/x", ENTRY._replace(digest=str(number)))
     first.flush()
     assert len(written(tmp_path)) == 3
-    assert [path.read_bytes() for path in (tmp_path / journals.ORIGINALS).iterdir()] == [b"kept"]
+    kept = str(first.origins["/kept"]["sha256"])
+    assert {path.name for path in (tmp_path / journals.ORIGINALS).iterdir()} == {kept, "key"}
+    assert first.original(kept) == b"kept"
+    assert b"kept" not in (tmp_path / journals.ORIGINALS / kept).read_bytes()
     first.reached("a/y", ENTRY)
     first.flush()
     first.close()
@@ -193,7 +196,8 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     assert modes == {
         journals.FILE: 0o600,
         journals.ORIGINALS: 0o700,
-        next(iter(modes.keys() - {journals.FILE, journals.ORIGINALS})): 0o600,
+        "key": 0o600,
+        next(iter(modes.keys() - {journals.FILE, journals.ORIGINALS, "key"})): 0o600,
     }
     first.close()
 
