@@ -23,7 +23,7 @@ from tests.unit.reconciler.importing.inventories import said
 TRAITS: dict[str, Any] = {
     "network": {"fqdn": "web01.example.com"},
     "os": {"family": "debian"},
-    "packages": {"nginx": "1.22", "libssl3": "3.0", "libc6:i386": "2.36", "Odd_Name": "1", "vigo-agent": "1"},
+    "packages": {"nginx": "1.22", "libssl3": "3.0", "libc6:i386": "2.36", "odd=name": "1", "vigo-agent": "1"},
     "services": {
         "nginx": {"state": "running", "enabled": True},
         "backup": {"state": "stopped", "enabled": True},
@@ -82,7 +82,7 @@ def test_packages_are_those_that_were_asked_for() -> None:
     assert [each["package"] for each in resources(proposed(), "packages")] == ["libc6:i386", "nginx"]
     everything = proposed(packages=Packages.ALL)
     assert [each["package"] for each in resources(everything, "packages")] == ["libc6:i386", "libssl3", "nginx"]
-    assert "package Odd_Name" in said(everything)
+    assert "package odd=name" in said(everything)
     assert "configcrates/web01/web01-packages.vgo" not in proposed(packages=Packages.NONE).crates
     unknown = proposed(NOTHING)
     assert [each["package"] for each in resources(unknown, "packages")] == ["libc6:i386", "libssl3", "nginx"]
