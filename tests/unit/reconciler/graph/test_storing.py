@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -185,6 +186,7 @@ def test_nothing_is_kept_in_somebody_elses_home(tmp_path: Path, monkeypatch: pyt
 def test_a_command_keeps_what_took_long_and_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storing, "MAX_KEPT", 2)
     now = tree(FILES.files)
+    monkeypatch.setattr(storing, "_WORTHWHILE_S", math.inf)
     assert storing.compile_at(tmp_path / "quick", tree({})).graph is not None
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(storing, "_WORTHWHILE_S", 0.0)
