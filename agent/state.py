@@ -130,8 +130,8 @@ class State:
                 time.sleep(0.02)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            for directory in (self.path, self.path / "objects", self.path / "spool"):
-                for unfinished in directory.glob(f"{durable.ASIDE}*"):
+            for where in ("", "objects/", "spool/", "originals/", "undo/", "undo/*/"):
+                for unfinished in self.path.glob(f"{where}{durable.ASIDE}*"):
                     unfinished.unlink(missing_ok=True)
             yield
         finally:

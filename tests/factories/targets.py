@@ -18,6 +18,7 @@ from schema.protocol.signing import Domain, Signed, sign
 from schema.time import DAY, SECOND, to_rfc3339
 
 NOW = 1_795_000_000 * SECOND
+_OF_THE_ENGINE = frozenset({"name", "type", "notify", "on_notify_only", "on_removal"})
 ENVOY = "0198f000-0000-7000-8000-000000000001"
 
 
@@ -41,18 +42,19 @@ class Signer:
         return {"sha256": digest, "size": len(data)}
 
     def crate(self, name: str, resources: Sequence[Mapping[str, Any]] = (), **more: Any) -> dict[str, Any]:
-        """A crate object; each of `resources` is `{name, type, **spec}`."""
+        """A crate object; each of `resources` is `{name, type, **spec}`, with `on_removal`, `notify` (names of the same
+        crate) and `on_notify_only` where they differ from the usual."""
         compiled = [
             {
                 "id": f"{name}/{each['name']}",
                 "type": each["type"],
-                "spec": {key: value for key, value in each.items() if key not in ("name", "type")},
+                "spec": {key: value for key, value in each.items() if key not in _OF_THE_ENGINE},
                 "when": None,
                 "foreach": None,
                 "requires": [],
-                "notify": [],
-                "on_notify_only": False,
-                "on_removal": "keep",
+                "notify": [f"{name}/{target}" for target in each.get("notify", ())],
+                "on_notify_only": each.get("on_notify_only", False),
+                "on_removal": each.get("on_removal", "keep"),
                 "mode": "enforce",
                 "file": f"configcrates/{name}.vgo",
                 "line": 1,

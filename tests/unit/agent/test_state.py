@@ -98,8 +98,10 @@ def test_the_lock_of_a_killed_agent_is_free(tmp_path: Path) -> None:
 
 def test_what_was_never_finished_is_cleared_away(tmp_path: Path) -> None:
     state = State.open(tmp_path / "state")
-    leftovers = [state.file(".new-target.json"), state.file("objects") / ".new-x", state.file("spool") / ".new-y"]
+    names = ["", "objects", "spool", "originals", "undo", "undo/0198f000"]
+    leftovers = [state.path / name / ".new-x" for name in names]
     for path in leftovers:
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_bytes(b"half")
     with state.lock():
         assert not any(path.exists() for path in leftovers)
