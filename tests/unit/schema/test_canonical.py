@@ -151,3 +151,17 @@ def test_what_json_cannot_say_has_no_canonical_form(value: Any) -> None:
 )
 def test_the_examples_of_the_standard_hold(value: Any, data: bytes) -> None:
     assert canonical.dumps(value) == data
+
+
+@given(JSON | st.integers(-(2**60), 2**60) | st.dictionaries(TEXT, st.integers(-(2**60), 2**60)))
+def test_the_quick_way_to_read_takes_what_the_slow_one_takes_and_nothing_else(value: Any) -> None:
+    ways = [(plain, by_key) for plain in (True, False) for by_key in (True, False)]
+    for plain, by_key in ways:
+        data = json.dumps(value, ensure_ascii=plain, sort_keys=by_key, separators=(",", ":")).encode()
+        whole = json.loads(data, parse_int=lambda digits: int(digits) if abs(int(digits)) < 2**53 else float(digits))
+        try:
+            read = canonical.loads(data)
+        except NotCanonical:
+            assert canonical.dumps(whole) != data
+        else:
+            assert canonical.dumps(read) == canonical.dumps(whole) == data
