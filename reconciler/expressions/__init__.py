@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
+from reconciler.expressions import plain
 from reconciler.expressions.uses import EACH as EACH
 from reconciler.expressions.uses import RESOURCE_ROOTS as RESOURCE_ROOTS
 from reconciler.expressions.uses import TASK_ROOTS as TASK_ROOTS
@@ -26,10 +27,7 @@ from reconciler.expressions.walk import Walk
 from schema.expressions.errors import ExpressionError
 from schema.expressions.grammar import parse_expression
 from schema.expressions.statements import parse_template
-from schema.expressions.tokens import OUTPUT_OF_PATH, has_tags
-
-MAX_PLAIN: Final = 100
-"""Tags of a template that is read in the quick way: the line of each is counted from the text's beginning."""
+from schema.expressions.tokens import has_tags
 
 
 @lru_cache(maxsize=32_768)
@@ -49,7 +47,7 @@ def analyse(
     if template:
         if not has_tags(text):
             return Analysis()
-        if not given and (found := _of_plain_paths(text, roots)) is not None:
+        if (found := plain.analyse(text, roots, given)) is not None:
             return found
     walk = Walk([0, *(found.end() for found in re.finditer("\n", text))], roots, given)
     try:
@@ -75,22 +73,6 @@ def analyse(
         problems=tuple(walk.problems),
         proves=proves,
     )
-
-
-def _of_plain_paths(text: str, roots: frozenset[str]) -> Analysis | None:
-    """The analysis of a template whose tags are known paths and nothing else, as most are; None of any other."""
-    tags = list(OUTPUT_OF_PATH.finditer(text))
-    if len(tags) > MAX_PLAIN or not len(tags) == text.count("{{") == text.count("{") - len(tags):
-        return None
-    uses: list[PathUse] = []
-    for tag in tags:
-        names = tag[1]
-        path = tuple(names.split("."))
-        if path[0] not in roots or "__" in names:
-            return None
-        at = tag.end(1) - len(path[-1])
-        uses.append(PathUse(path, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)))
-    return Analysis(tuple(uses))
 
 
 def analyse_value(

@@ -55,13 +55,10 @@ _TOKEN: Final = re.compile(
       | (?P<last>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
-_NAMES: Final = r"""[ ]*
-        (?!(?:[Tt]rue|[Ff]alse|[Nn]one|and|or|not|if|else|in|is)\b)
-        (?P<path>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15})
-        [ ]*\}\}"""
-_PATH: Final = re.compile(_NAMES, re.VERBOSE | re.ASCII)
-OUTPUT_OF_PATH: Final = re.compile(rf"\{{\{{{_NAMES}", re.VERBOSE | re.ASCII)
-"""A tag that is an output of names and dots alone."""
+PATH: Final = r"""(?!(?:[Tt]rue|[Ff]alse|[Nn]one|and|or|not|if|else|in|is)\b)
+        [A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15}"""
+"""Names and dots alone; a pattern that is verbose, of ASCII."""
+_PATH: Final = re.compile(rf"[ ]*(?P<path>{PATH})[ ]*\}}\}}", re.VERBOSE | re.ASCII)
 _ENDING: Final = frozenset("-+%}")
 """What the end of a tag begins with."""
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
