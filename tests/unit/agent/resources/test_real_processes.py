@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,9 @@ def name() -> str:
 @pytest.fixture
 def sleeper(name: str) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([name, "60"], executable="/bin/sleep") as process:
+        # Popen returns while the kernel is still laying out the new program, which has no arguments till then.
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.001)
         yield process
         with suppress(ProcessLookupError):
             process.kill()
