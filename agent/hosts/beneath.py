@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import platform
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from agent.hosts.host import HostFault, components
@@ -25,7 +28,8 @@ _MAX_LINKS: Final = 40
 _ALWAYS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
 _STEP: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _PARENT: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC  # a link as the last one is ELOOP, so that it is walked
-_CREATED_MODE: Final = 0o755
+CREATED_MODE: Final = 0o755
+_IN_THE_WAY: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 class Way(Protocol):
@@ -34,6 +38,34 @@ class Way(Protocol):
     def open(self, path: str, flags: int) -> int: ...
     def parent(self, path: str, *, create: bool = False) -> tuple[int, str]: ...
     def close(self) -> None: ...
+
+
+def candidate_of(name: str) -> str:
+    """Where the new one is made ready: the same each time, so that the leftover of a kill is found again."""
+    return f".vigo-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.tmp"
+
+
+def make(parent: int, name: str, settle: Callable[[int], None]) -> int | None:
+    """Make a directory that gets its name when `settle` has given it owner and mode: a kill leaves no half of one.
+
+    Returns it, open to be read; None where there is something of that name by now.
+    """
+    candidate = candidate_of(name)
+    with suppress(FileNotFoundError):
+        os.rmdir(candidate, dir_fd=parent)
+    os.mkdir(candidate, 0o700, dir_fd=parent)
+    made = os.open(candidate, os.O_RDONLY | os.O_DIRECTORY | _ALWAYS, dir_fd=parent)
+    try:
+        settle(made)
+        os.rename(candidate, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except BaseException as error:
+        os.close(made)
+        with suppress(OSError):
+            os.rmdir(candidate, dir_fd=parent)
+        if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
+            return None
+        raise
+    return made
 
 
 class _OpenHow(ctypes.Structure):
@@ -166,13 +198,7 @@ class Beneath:
 
     @staticmethod
     def _make(here: int, part: str) -> int:
-        try:
-            os.mkdir(part, 0o700, dir_fd=here)
-            made = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _ALWAYS, dir_fd=here)
-        except FileExistsError:
-            return os.open(part, _STEP, dir_fd=here)
-        try:
-            os.fchmod(made, _CREATED_MODE)
-        finally:
-            os.close(made)
+        fresh = make(here, part, lambda made: os.fchmod(made, CREATED_MODE))
+        if fresh is not None:
+            os.close(fresh)
         return os.open(part, _STEP, dir_fd=here)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import stat
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
-from agent.hosts.beneath import Way
+from agent.hosts.beneath import Way, candidate_of
 from agent.hosts.host import HostFault
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
@@ -53,6 +52,23 @@ class Files:
             finally:
                 os.close(fd)
         return os.path.samestat(*found)
+
+    def signatures(self, paths: Iterable[str]) -> Iterator[tuple[int, ...] | None]:
+        """See `Host`. The directory is opened beneath the root once, and each name in it looked at from there."""
+        here, parent = "", -1
+        try:
+            for path in paths:
+                folder, _, name = path.rpartition("/")
+                if folder != here or parent < 0:
+                    if parent >= 0:
+                        os.close(parent)
+                    here, parent = folder, -1
+                    with suppress(OSError, HostFault):
+                        parent, name = self._beneath.parent(path)
+                yield None if parent < 0 or name in ("", ".", "..") else _signature(name, parent)
+        finally:
+            if parent >= 0:
+                os.close(parent)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[BinaryIO]:
@@ -149,9 +165,12 @@ class Files:
         """Refuse a second name where somebody could lead us to what is not theirs."""
 
 
-def candidate_of(name: str) -> str:
-    """Where the new one is made ready: the same each time, so that the leftover of a kill is found again."""
-    return f".vigo-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.tmp"
+def _signature(name: str, parent: int) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_ctime_ns, found.st_mtime_ns, *found[:7]
 
 
 def keep_attributes(name: str, parent: int, fd: int) -> None:

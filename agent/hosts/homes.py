@@ -16,7 +16,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.hosts.beneath import Beneath
+from agent.hosts.beneath import CREATED_MODE, Beneath, make
 from agent.hosts.host import Account, Host, HostFault, Ran, components
 from agent.hosts.machine import Machine, vet_fresh
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _ALWAYS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
 _STEP: Final = os.O_PATH | _ALWAYS
 _UP: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_CREATED_MODE: Final = 0o755
 _AT_EMPTY_PATH: Final = 0x1000
 _MAX_DEPTH: Final = 256
 
@@ -132,20 +131,14 @@ class Home:
             os.close(here)
 
     def _make(self, here: int, part: str, shown: str) -> int:
-        try:
-            os.mkdir(part, 0o700, dir_fd=here)
-        except FileExistsError:
-            return os.open(part, _STEP, dir_fd=here)
-        made = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _ALWAYS, dir_fd=here)
-        try:
+        def settle(made: int) -> None:
             vet_fresh(made, shown)
             if os.geteuid() == 0:
                 os.fchown(made, self._account.uid, self._account.gid)
-            os.fchmod(made, _CREATED_MODE)
-        except BaseException:
-            os.close(made)
-            raise
-        return made
+            os.fchmod(made, CREATED_MODE)
+
+        fresh = make(here, part, settle)
+        return os.open(part, _STEP, dir_fd=here) if fresh is None else fresh
 
 
 class UserHost(Machine):

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent.hosts import reach
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
-from agent.hosts.beneath import Way
-from agent.hosts.files import Files, candidate_of, keep_attributes
+from agent.hosts.beneath import Way, candidate_of
+from agent.hosts.files import Files, keep_attributes
 from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:

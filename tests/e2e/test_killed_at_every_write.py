@@ -8,6 +8,9 @@ run of the tests; each of them in `just soak`.
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from agent.hosts import RealHost
 from schema.protocol.messages import Target
 from schema.protocol.reports import RunStatus, Trigger
 from schema.time import DAY
+from tests.factories import namespaces
 from tests.factories.agents import enrolled
 from tests.factories.archives import tar
 from tests.factories.gateway import Authority
@@ -103,6 +107,22 @@ def target(signer: Signer, generation: int, wanted: Sequence[Mapping[str, Any]])
     )
 
 
+def begun(where: Path, generation: Sequence[Mapping[str, Any]]) -> None:
+    """A machine with an agent that has just been enrolled, and what its server offers."""
+    signer = Signer()
+    state = where / "given" / "state"
+    enrolled(state, Authority(), signer, gateway_url="wss://localhost:1/agent/v1", root=Path("/"))
+    offered(where, signer, target(signer, 1, generation), generation)
+
+
+def offered(where: Path, signer: Signer, wanted: Target, resources: Sequence[Mapping[str, Any]]) -> None:
+    (where / "target").write_bytes(raw(wanted))
+    (where / "objects").mkdir()
+    for digest, data in signer.objects.items():
+        (where / "objects" / digest).write_bytes(data)
+    (where / "types").write_text(json.dumps(sorted({each["type"] for each in resources})))
+
+
 def prepared(where: Path, generations: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     """A host that the first target is in force on, and what is needed to go on to the second."""
     root = where / "work" / "root"
@@ -119,11 +139,7 @@ def prepared(where: Path, generations: Sequence[Sequence[Mapping[str, Any]]]) ->
     assert report.status is RunStatus.CONVERGED, [each for each in report.resources if each.error]
     executor.keep(report)
     executor.close()
-    (where / "target").write_bytes(raw(target(signer, 2, generations[1])))
-    (where / "objects").mkdir()
-    for digest, data in signer.objects.items():
-        (where / "objects" / digest).write_bytes(data)
-    (where / "types").write_text(json.dumps(sorted({each["type"] for each in generations[1]})))
+    offered(where, signer, target(signer, 2, generations[1]), generations[1])
     (where / "work").rename(where / "given")
 
 
@@ -142,7 +158,103 @@ def test_a_run_over_files_killed_at_any_write_is_finished_by_the_next(tmp_path: 
     with killing(tmp_path) as lives:
         points = lives.points()
         assert len(points) > 200
-        tried = chosen(points, 24)
+        tried = chosen(points, 14)
         found = {point: lives.killed_at(point) for point in tried}
     assert {f"{name} {number}": told.complaints for (name, number), told in found.items() if told.complaints} == {}
     assert all(told.ended == 9 for told in found.values())
+
+
+NAMESPACE = """
+set -e
+mount --make-rprivate /
+for each in /run /var/log /var/mail /var/spool; do mount -t tmpfs -o mode=755 none "$each"; done
+shift
+exec "$@"
+"""
+COPIED = [
+    "alternatives",
+    "default",
+    "login.defs",
+    "nsswitch.conf",
+    "pam.conf",
+    "pam.d",
+    "security",
+    "skel",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "sysctl.conf",
+    "sysctl.d",
+    "sudoers",
+    "sudoers.d",
+    "debian_version",
+    "os-release",
+    "modprobe.d",
+    "cron.d",
+    "localtime",
+    "timezone",
+    "mtab",
+]
+
+
+def machine(root: Path) -> None:
+    """What of this machine its programs need, and accounts of its own."""
+    etc = root / "etc"
+    for path in (etc, root / "srv" / "app", root / "home"):
+        path.mkdir(parents=True)
+    for name in COPIED:
+        if os.path.lexists(f"/etc/{name}"):
+            subprocess.run(["cp", "-a", f"/etc/{name}", str(etc)], check=True)
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\nold:x:1900:1900::/srv:/bin/sh\n")
+    (etc / "shadow").write_text("root:*:19000:0:99999:7:::\nold:!:19000:0:99999:7:::\n")
+    (etc / "group").write_text("root:x:0:\nadm:x:4:old\nold:x:1900:\n")
+    (etc / "gshadow").write_text("root:*::\nadm:*::old\nold:!::\n")
+    for name in ("shadow", "gshadow"):
+        (etc / name).chmod(0o600)
+    (etc / "hosts").write_text("127.0.0.1 localhost\n")
+    (etc / "fstab").write_text("# by hand\n")
+    (etc / "hostname").write_text("before\n")
+    shutil.copy("/bin/true", root / "srv/app/server")
+
+
+def of_a_machine() -> list[dict[str, Any]]:
+    """Resources that programs and the kernel have a part in."""
+    return [
+        {"name": "team", "type": "group", "group": "team", "gid": 1700},
+        {"name": "jane", "type": "user", "user": "jane", "uid": 1701, "group": "team", "groups": ["adm"], "shell": "/bin/sh"},
+        {"name": "gone", "type": "user", "user": "old", "state": "absent"},
+        {"name": "key", "type": "ssh_key", "user": "jane", "key": KEY},
+        {"name": "host", "type": "known_host", "user": "jane", "host": "git.example.com", "key": KEY.rpartition(" ")[0]},
+        {"name": "rights", "type": "sudoers", "sudoers": "team", "rules": ["%team ALL=(root) NOPASSWD: /bin/true"]},
+        {"name": "forward", "type": "sysctl", "key": "net.ipv4.ip_forward", "value": "1"},
+        {"name": "db", "type": "host_entry", "host": "db.internal", "address": "10.0.0.5"},
+        {"name": "name", "type": "hostname", "hostname": "after"},
+        {"name": "scratch", "type": "mount", "path": "/srv/scratch", "device": "tmpfs", "fstype": "tmpfs", "options": ["size=1m"]},
+        {"name": "low", "type": "capability", "path": "/srv/app/server", "permitted": ["net_bind_service"]},
+        {"name": "logs", "type": "acl", "path": "/srv/app", "groups": {"adm": "r-x"}},
+        {"name": "limits", "type": "limits", "limits": "90-app", "entries": ["@team soft nofile 1024"]},
+        {"name": "ssh", "type": "firewall", "rule": "ssh", "protocol": "tcp", "ports": 22},
+        {"name": "conf", "type": "file", "path": "/srv/app/conf", "content": "new\n", "owner": "jane", "group": "team",
+         "mode": "0640", "notify": ["load"]},
+        {"name": "load", "type": "exec", "command": "cp /srv/app/conf /srv/app/loaded", "refreshonly": True, "on_notify_only": True},
+    ]  # fmt: skip
+
+
+@needs_strace
+@namespaces.as_root
+def test_a_run_of_programs_killed_at_any_write_is_finished_by_the_next(tmp_path: Path) -> None:
+    machine(tmp_path / "given" / "root")
+    begun(tmp_path, of_a_machine())
+    settings = Settings(
+        bound=["/etc", "/srv", "/home"],
+        shared=r"^/etc/(passwd|shadow|group|gshadow|subuid|subgid|fstab)|^/home|^/srv|^/etc/sysctl|^kernel",
+        unstable=UNSTABLE + r"|^/etc/[a-z]+\.(lock|\d+)$",
+        reset="echo 0 >/proc/sys/net/ipv4/ip_forward; hostname before; nft flush ruleset 2>/dev/null || true",
+        live="cat /proc/sys/net/ipv4/ip_forward; hostname; nft list ruleset 2>/dev/null; grep -c ' /srv/scratch ' /proc/mounts; :",
+    )
+    (tmp_path / "settings").write_text(json.dumps(settings))
+    with killing(tmp_path, namespace=NAMESPACE) as lives:
+        points = lives.points()
+        assert len(points) > 100
+        found = {point: lives.killed_at(point) for point in chosen(points, 3)}
+    assert {f"{name} {number}": told.complaints for (name, number), told in found.items() if told.complaints} == {}

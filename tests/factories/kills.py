@@ -54,6 +54,10 @@ class Settings(NamedTuple):
     """Pattern of paths that several resources change, or one in several steps: these may be between before and after."""
     unstable: str
     """Pattern of paths that differ between two runs that did the same."""
+    reset: str = ":"
+    """Shell script that puts the kernel back to where it was before a life."""
+    live: str = ":"
+    """Shell script that prints what the kernel holds."""
 
 
 class Told(NamedTuple):
@@ -249,6 +253,7 @@ class _Lives:
         for path in self.settings.bound:
             subprocess.run(["mount", "--rbind", str(self.work / "root" / path[1:]), path], check=True)
         self._bound = True
+        subprocess.run(["sh", "-c", self.settings.reset], check=True)
 
     def snapshot(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -259,6 +264,9 @@ class _Lives:
                 shown = path[len(str(top)) :]
                 if not self._unstable.search(shown):
                     found[shown] = _described(path)
+        kernel = subprocess.run(["sh", "-c", self.settings.live], capture_output=True, text=True, check=True)
+        for number, line in enumerate(kernel.stdout.splitlines()):
+            found[f"kernel {number}"] = line
         return found
 
 
@@ -302,8 +310,12 @@ def _remembered(state: Path) -> Any:
 
     journal = Journal(state, look=True)
     try:
-        entries = {name: list(entry) for name, entry in journal.entries.items()}
-        return [entries, {path: dict(origin) for path, origin in journal.origins.items()}, sorted(journal.owed)]
+        entries = {name: [bool(entry.digest), *entry[1:]] for name, entry in journal.entries.items()}
+        origins = {}
+        for path, origin in journal.origins.items():
+            kept = {"content": repr(journal.original(origin["sha256"]))} if "sha256" in origin else {}
+            origins[path] = {**origin, **kept, "sha256": ""}
+        return [entries, origins, sorted(journal.owed)]
     finally:
         journal.close()
 
