@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from agent.hosts import Host, HostFault, Kind
+from agent.hosts import Host, HostFault, Kind, Stat
 from agent.tools.difference import Change
 
 VERSION: Final = 1
@@ -45,11 +45,7 @@ def vet(host: Host, program: str) -> None:
         # A link says nothing of who may change what it leads to.
         if stat.kind is Kind.SYMLINK and place == program:
             raise HostFault(f"{place} is a symbolic link: name the executor itself")
-        if (
-            stat.kind is not Kind.SYMLINK
-            and (stat.uid != 0 or stat.mode & 0o022)
-            and not _is_sticky(stat.mode, stat.kind)
-        ):
+        if stat.kind is not Kind.SYMLINK and (stat.uid != 0 or stat.mode & 0o022) and not _is_sticky(stat):
             raise HostFault(f"{place} can be changed by others than root: it is not run")
     if stat is None or stat.kind is not Kind.FILE or not stat.mode & 0o111:
         raise HostFault(f"{program} is no program")
@@ -119,6 +115,6 @@ def _shown(value: Any) -> str | None:
     return (value if isinstance(value, str) else json.dumps(value))[:MAX_TEXT]
 
 
-def _is_sticky(mode: int, kind: Kind) -> bool:
-    """A directory like /tmp: what root has made in it nobody else can replace."""
-    return kind is Kind.DIRECTORY and bool(mode & 0o1000)
+def _is_sticky(stat: Stat) -> bool:
+    """A directory of root's like /tmp: what root has made in it nobody else can replace."""
+    return stat.kind is Kind.DIRECTORY and stat.uid == 0 and bool(stat.mode & 0o1000)
