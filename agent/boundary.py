@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol
 from pydantic import Field
 
 from schema.ids import Sha256
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import Applied
 from schema.protocol.reports import Wire
 from schema.time import Instant
@@ -76,6 +77,10 @@ class Executor(Protocol):
         """`Installed`: whether this certificate (PEM) is the one that was asked for, and is durable now."""
         ...
 
+    def update(self, manifest: bytes) -> bytes:
+        """`Updated`: become the agent that this signed manifest names. Never while a run is under way."""
+        ...
+
     def remember(self, remembered: bytes) -> bytes:
         """Keep a `Remembered`, for people to look at and for the link's next life. Answers nothing."""
         ...
@@ -122,6 +127,8 @@ class Standing(Wire):
     """What a person should look at: damaged state, a full disk."""
     traits: KeptTraits | None = None
     """Of the link's last life."""
+    build: AgentBuild | None = None
+    """What is installed, where that can be replaced."""
     unconfirmed: Literal["", "connected", "alone"] = ""
     """Whether a change that could cut the host off waits to be confirmed, and how it was with the server before it."""
 
@@ -198,6 +205,18 @@ class Installed(Wire):
     """What became of a certificate."""
 
     ok: bool
+    message: str = ""
+
+
+class Updated(Wire):
+    """What became of an update. `incomplete`: good, but its bytes are not at hand; ask again when they are. `switched`:
+    it is in force, and the agent begins anew."""
+
+    outcome: Literal["refused", "incomplete", "switched"]
+    version: str = ""
+    sha256: str = ""
+    """Of what is lacking."""
+    code: str = ""
     message: str = ""
 
 

@@ -1,4 +1,4 @@
-"""`vigo-agent`: enrol, run, once, status, dry-run, owned, undo, release, traits.
+"""`vigo-agent`: enrol, run, once, status, dry-run, owned, undo, release, traits, service, place.
 
 Exit codes: 0 done, 1 something failed (a resource, the server, the disk), 2 wrong use or an unusable state, 3 a
 conflict (an agent runs already, an identity is there already). Each command imports what it needs when it runs: `once`
@@ -35,12 +35,20 @@ TOKEN_VARIABLE: Final = "VIGO_TOKEN"  # noqa: S105 - its name, not a token
 FETCH_TIMEOUT_S: Final = 60.0
 TELL_TIMEOUT_S: Final = 15.0
 MAX_TOKEN_BYTES: Final = 1024
+DEFAULT_HOME: Final = "/opt/vigo-agent"
+_HOME_HELP: Final = f"where the agent is installed ({DEFAULT_HOME})"
 
 
 class WrongRoot(Invalid):
     """The root is no directory, or not the one that the agent was enrolled for."""
 
     code = "agent.root"
+
+
+class WrongHome(Invalid):
+    """An agent cannot be installed there, or is not."""
+
+    code = "agent.home"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,6 +140,19 @@ def _parser() -> argparse.ArgumentParser:
     traits.add_argument("--json", action="store_true", help="print JSON, for `vigo import host --traits`")
     traits.add_argument("name", nargs="*", metavar="NAME", help="of a trait: memory, ports ... ; without any: all")
     traits.set_defaults(act=_traits)
+
+    service = commands.add_parser("service", help="print what has this host's service manager keep the agent")
+    service.add_argument("what", choices=["systemd", "openrc", "sysvinit", "sysusers"], help="for which")
+    service.add_argument("--home", type=Path, default=Path(DEFAULT_HOME), metavar="DIR", help=_HOME_HELP)
+    service.add_argument("-v", "--verbose", action="store_true", help="log more")
+    service.set_defaults(act=_service)
+
+    place = commands.add_parser("place", help="put an unpacked version in force; what the bootstrap script does")
+    place.add_argument("version", metavar="NAME", help="its directory below `versions`")
+    place.add_argument("--sequence", type=int, required=True, metavar="N", help="of its signed manifest")
+    place.add_argument("--home", type=Path, default=Path(DEFAULT_HOME), metavar="DIR", help=_HOME_HELP)
+    place.add_argument("-v", "--verbose", action="store_true", help="log more")
+    place.set_defaults(act=_place)
     return parser
 
 
@@ -283,6 +304,39 @@ def _traits(options: argparse.Namespace) -> int:
         print(f"vigo-agent: {complaint}", file=sys.stderr)
     print(painted.text)
     return ERROR if painted.lacking else OK
+
+
+def _service(options: argparse.Namespace) -> int:
+    from agent import service_files
+
+    program = f"{options.home}/launch"
+    texts: dict[str, Callable[[], str]] = {
+        "systemd": lambda: service_files.systemd_unit(program),
+        "openrc": lambda: service_files.openrc_script(program),
+        "sysvinit": lambda: service_files.sysvinit_script(program),
+        "sysusers": lambda: service_files.SYSUSERS,
+    }
+    sys.stdout.write(_plain(texts[options.what]))
+    return OK
+
+
+def _place(options: argparse.Namespace) -> int:
+    from agent import durable, service_files
+    from agent.installation import Installation
+
+    home: Path = options.home
+    if "/" in options.version or not (home / "versions" / options.version).is_dir():
+        raise WrongHome(f"there is no version {options.version} in {home}")
+    durable.write(home / "launch", _plain(lambda: service_files.launcher(str(home))).encode(), mode=0o755)
+    Installation(home).put_in_force(options.version, options.sequence, trial=False)
+    return OK
+
+
+def _plain(text: Callable[[], str]) -> str:
+    try:
+        return text()
+    except ValueError as error:
+        raise WrongHome(str(error)) from error
 
 
 def _enrolled_state(options: argparse.Namespace) -> State:

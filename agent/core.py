@@ -42,18 +42,21 @@ from agent.effects import (
     Started,
     Tick,
     TraitsCollected,
+    UpdateJudged,
 )
 from agent.gathering import Gathering
 from agent.outbox import Outbox
 from agent.probation import AFTER_START_S, Probation
 from agent.renewal import Renewal
 from agent.schedule import Schedule
+from agent.successor import Successor
 from agent.telling import Telling
 from schema.protocol.messages import (
     MAX_FRAME_BYTES,
     PROTOCOL,
     SERVER_MESSAGE,
     TRAITS_DELTA,
+    UPDATE,
     Ack,
     Apply,
     ErrorMessage,
@@ -64,6 +67,7 @@ from schema.protocol.messages import (
     ServerMessage,
     Target,
     TraitsNeed,
+    Update,
     Welcome,
 )
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
@@ -99,6 +103,7 @@ class Core:
         self._traits: Final = Telling(kept_traits)
         self._renewal: Final = Renewal(random)
         self._probation: Final = Probation()
+        self._successor: Final = Successor()
         self._gathering: Gathering | None = None
         self._standing = Standing()
         self._bad_frames = 0
@@ -143,9 +148,13 @@ class Core:
             case Offered(target, verdict):
                 return self._judged(target, verdict, now)
             case ObjectStored(stored):
+                if (ours := self._successor.stored(stored)) is not None:
+                    return ours
                 return self._gathered(self._gathering.stored(stored, now), now) if self._gathering else []
             case Converged(ran):
                 return self._ran(ran, now)
+            case UpdateJudged(manifest, updated):
+                return self._successor.judged(manifest, updated)
             case Drifted():
                 self._request(Trigger.DRIFT, now)
                 return []
@@ -201,17 +210,19 @@ class Core:
         self._bad_frames, self._told = 0, ""
         hello = Hello(
             protocols=[PROTOCOL],
-            capabilities=list(CAPABILITIES),
+            capabilities=[*CAPABILITIES, *([UPDATE] if self._standing.build is not None else [])],
             agent_version=self._version,
             applied=self._standing.applied,
             traits_sha256=self._traits.acknowledged,
             dropped_reports=self._standing.dropped_reports,
+            build=self._standing.build,
         )
         return [Send(hello.model_dump_json())]
 
     def _disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
         self._outbox.closed()
         self._traits.closed()
+        self._successor.closed()
         if self._gathering is not None:
             self._gathering.pause()
         return self._channel.disconnected(reason, retry_after_s, now)
@@ -264,6 +275,8 @@ class Core:
                 return self._gathered(self._gathering.received(message, now), now) if self._gathering else []
             case Renewed():
                 return self._renewal.renewed(message)
+            case Update():
+                return self._successor.offered(message)
             case TraitsNeed():
                 return self._traits.needed(message)
             case Ack(report_id=report_id, traits_sha256=traits_sha256):

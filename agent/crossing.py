@@ -57,6 +57,7 @@ CALLS: Final[Mapping[str, _Call]] = {
     "remember": _Call(11, 64 * _KIB),
     "confirm": _Call(12, 0),
     "put_back": _Call(13, 0, "runs"),
+    "update": _Call(14, 16 * _KIB, "runs"),
 }
 _BY_NUMBER: Final = {call.number: name for name, call in CALLS.items()}
 LANES: Final = tuple(dict.fromkeys(call.lane for call in CALLS.values()))
@@ -117,6 +118,7 @@ class Far:
     remember = partialmethod(_call, "remember")
     confirm = partialmethod(_call, "confirm")
     put_back = partialmethod(_call, "put_back")
+    update = partialmethod(_call, "update")
 
     def _read(self) -> None:
         with suppress(OSError):

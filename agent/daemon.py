@@ -12,6 +12,7 @@ from agent import VERSION, confinement
 from agent.clock import SystemClock
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
+from agent.installation import Installation
 from agent.link import Link, link_to, until_stopped
 from agent.schedule import NoRuns
 from agent.separation import RESTART
@@ -51,7 +52,13 @@ def run(state: State, root: Path, *, together: str) -> int:
         _log.warning("drift is seen by the full check only: %s", error.strerror or error)
         watch = None
     executor = LocalExecutor(
-        state, host, RealHost(root), clock=SystemClock(), followed=watch.follow if watch is not None else None
+        state,
+        host,
+        RealHost(root),
+        clock=SystemClock(),
+        followed=watch.follow if watch is not None else None,
+        installation=Installation.here(),
+        begin_anew=lambda: again(),
     )
     links.append(link_to(executor))
     state.write_model("processes.json", Processes(together=together), synced=False)

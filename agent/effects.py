@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Verdict
+from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Updated, Verdict
 from schema.protocol.reports import Trigger
 
 # events
@@ -70,6 +70,13 @@ class ReportsRead(NamedTuple):
     spooled: Spooled
 
 
+class UpdateJudged(NamedTuple):
+    """The executor has judged an update."""
+
+    manifest: bytes
+    updated: Updated
+
+
 class Drifted(NamedTuple):
     """The kernel saw a managed path change."""
 
@@ -102,6 +109,7 @@ Event = (
     | Offered
     | ObjectStored
     | Converged
+    | UpdateJudged
     | TraitsCollected
     | ReportsRead
     | Drifted
@@ -158,6 +166,12 @@ class Converge(NamedTuple):
     trigger: Trigger
     connected: bool = False
     """Whether the server is reached as it begins."""
+
+
+class OfferUpdate(NamedTuple):
+    """Hand a signed manifest to the executor, behind the run that is under way; answered by `UpdateJudged`."""
+
+    manifest: bytes
 
 
 class Confirm(NamedTuple):
@@ -232,6 +246,7 @@ Effect = (
     | Store
     | Fetch
     | Converge
+    | OfferUpdate
     | Confirm
     | PutBack
     | CollectTraits

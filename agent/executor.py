@@ -37,7 +37,8 @@ from agent.hosts import Host
 from agent.journal import Journal
 from agent.objects import ObjectMissing, ObjectStore
 from agent.receipts import Receipts
-from agent.reporting import fitting
+from agent.replacing import Replacing
+from agent.reporting import fitting, gist, notable
 from agent.spool import Spool
 from agent.standing import LastRun
 from agent.state import State
@@ -47,15 +48,21 @@ from agent.witness import KernelWitness
 from schema.errors import Fault
 from schema.ids import new_id, sha256
 from schema.protocol.messages import Traits
-from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger
+from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger, Wire
 from schema.time import Clock
 
 if TYPE_CHECKING:
     from agent.credentials import Credentials
+    from agent.installation import Installation
 
+REREAD_S: Final = 4 * 3600.0
+"""At least this often a full check reads every file again, whatever its stat says."""
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
 PLACE_DIGITS: Final = 20
+
+_ROUTINE: Final = frozenset({Trigger.INTERVAL, Trigger.APPLY, Trigger.DRIFT})
+"""Runs that nobody asked for by hand: they may believe a stat (`agent.unmoved`)."""
 
 _log: Final = logging.getLogger("vigo.executor")
 
@@ -66,6 +73,7 @@ class LocalExecutor:
     Args:
         host: what to converge; `traits_host` is read at the same time from other threads.
         followed: told after each run which paths are managed.
+        installation: what this agent can be replaced in, if it can; `begin_anew` ends it in favour of another.
 
     Raises:
         NotEnrolled, KeyUnreadable: the state has no whole identity.
@@ -80,6 +88,8 @@ class LocalExecutor:
         clock: Clock,
         ids: Callable[[], str] = new_id,
         followed: Callable[[frozenset[str]], None] | None = None,
+        installation: Installation | None = None,
+        begin_anew: Callable[[], None] = lambda: None,
     ) -> None:
         self._state: Final = state
         self._host: Final = host
@@ -112,6 +122,8 @@ class LocalExecutor:
             keys.sealing(state.file("x25519.key")),
         )
         self._acceptance: Final = Acceptance(trust, self._floor())
+        doubt = self._undo.doubt
+        self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, doubt)
         self._resume()
 
     @cached_property
@@ -146,6 +158,7 @@ class LocalExecutor:
             problem="; ".join(filter(None, (self.problem, self.spool.problem))),
             traits=self._state.read_model("traits.json", KeptTraits),
             unconfirmed=self._undo.doubt(),
+            build=self._replacing.build,
         )
         return _encoded(standing)
 
@@ -188,7 +201,7 @@ class LocalExecutor:
         """See `Executor`."""
         digest = sha256(data)
         with self._lock:
-            size = self._wanted.get(digest)
+            size = (self._wanted | self._replacing.wanted).get(digest)
         if size != len(data):
             here = not self._objects.missing({digest: len(data)})
             return _encoded(Stored(sha256=digest, ok=here, message="" if here else "nothing lacks these bytes"))
@@ -224,6 +237,10 @@ class LocalExecutor:
             return self._ran(Trigger.REVERT, then=lambda desired: reverting.reread(desired, names))
 
         return self._concluded(act)
+
+    def update(self, manifest: bytes) -> bytes:
+        """See `Executor`."""
+        return _encoded(self._replacing.update(manifest))
 
     def collect(self, _: bytes = b"") -> bytes:
         """See `Executor`."""
@@ -284,6 +301,7 @@ class LocalExecutor:
         try:
             told = Remembered.model_validate_json(remembered)
             if told.link is not None:
+                self._replacing.heard(connected=told.link.connected)
                 self._state.write_model("link.json", told.link, synced=False)
             if told.traits is not None:
                 self._state.write_model("traits.json", told.traits, synced=False)
@@ -378,7 +396,7 @@ class LocalExecutor:
 
     def _concluded(self, act: Callable[[], Ran]) -> bytes:
         try:
-            return _encoded(act())
+            return _encoded(act() if not self._replacing.leaving else Ran())
         except OSError as error:
             _log.exception("a run could not be concluded")
             return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
@@ -397,7 +415,7 @@ class LocalExecutor:
         told = trigger is not Trigger.DRIFT or not self._same(report)
         if told:
             self.keep(report)
-            self._last = _gist(report)
+            self._last = gist(report)
         if changed:
             self._traits.forget()
         self._settle(report)
@@ -413,7 +431,7 @@ class LocalExecutor:
 
     def _same(self, report: Report) -> bool:
         """Whether a look at drift found all just as the last report says: then there is nothing to tell."""
-        return self._last == _gist(report) and not any(_notable(each.outcome) for each in report.resources)
+        return self._last == gist(report) and not any(notable(each.outcome) for each in report.resources)
 
     def _settle(self, report: Report) -> None:
         """After a run: watch what is managed now, and let go of objects that nothing names any more."""
@@ -424,7 +442,7 @@ class LocalExecutor:
             return
         if self._swept != accepted.assignment_sha256:
             with self._lock:
-                keep = accepted.objects.keys() | self._wanted.keys()
+                keep = accepted.objects.keys() | self._wanted.keys() | self._replacing.wanted.keys()
             self._objects.collect(keep)
             self._swept = accepted.assignment_sha256
 
@@ -477,18 +495,10 @@ class LocalExecutor:
             self.problem = f"the target that was kept is not applied ({refusal.code}): {refusal.message}"
 
 
-def _notable(outcome: Outcome) -> bool:
-    return outcome in (Outcome.CHANGED, Outcome.FAILED)
-
-
-def _gist(report: Report) -> tuple[object, ...]:
-    return report.assignment_sha256, report.status, report.error, report.stale
-
-
 def _place(text: bytes) -> int:
     """A place in the spool; before all of them, where the text is none."""
     return int(text) if text.isdigit() and len(text) <= PLACE_DIGITS else 0
 
 
-def _encoded(answer: Standing | Verdict | Stored | Ran | Collected | Spooled | Presented | Installed) -> bytes:
+def _encoded(answer: Wire) -> bytes:
     return answer.model_dump_json().encode()

@@ -69,6 +69,7 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     from agent.crossing import Near
     from agent.executor import LocalExecutor
     from agent.hosts import RealHost
+    from agent.installation import Installation
     from agent.standing import Processes
     from agent.watch import Watch, WatchedHost
 
@@ -87,7 +88,13 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
         _log.warning("drift is seen by the full check only: %s", error.strerror or error)
         watch = None
     local = LocalExecutor(
-        state, host, traits_host, clock=SystemClock(), followed=watch.follow if watch is not None else None
+        state,
+        host,
+        traits_host,
+        clock=SystemClock(),
+        followed=watch.follow if watch is not None else None,
+        installation=Installation.here(),
+        begin_anew=_restart,
     )
     near = Near(local)
     errands = Errands(end, near.attach)

@@ -34,6 +34,7 @@ from agent.boundary import (
     Spooled,
     Standing,
     Stored,
+    Updated,
     Verdict,
 )
 from agent.clock import SystemClock
@@ -174,6 +175,8 @@ class Link:
             case fx.Converge(trigger, connected):
                 reason = f"{trigger} {CONNECTED}" if connected else str(trigger)
                 self._ask(self._runs, lambda: _ran(executor.converge(reason.encode())), _not_run)
+            case fx.OfferUpdate(manifest):
+                self._ask(self._runs, lambda: _updated(executor, manifest), lambda said: _not_updated(manifest, said))
             case fx.PutBack():
                 self._ask(self._runs, lambda: _ran(executor.put_back(b"")), _not_run)
             case fx.Confirm():
@@ -395,6 +398,14 @@ def _confirm(executor: Executor) -> None:
 
 def _not_run(said: str) -> fx.Event:
     return fx.Converged(Ran(status="failed", error=said))
+
+
+def _updated(executor: Executor, manifest: bytes) -> fx.Event:
+    return fx.UpdateJudged(manifest, Updated.model_validate_json(executor.update(manifest)))
+
+
+def _not_updated(manifest: bytes, said: str) -> fx.Event:
+    return fx.UpdateJudged(manifest, Updated(outcome="refused", code="internal", message=said))
 
 
 def _collected(executor: Executor) -> fx.Event:

@@ -114,3 +114,13 @@ def fitting(report: Report) -> Report:
 
 def _size(report: Report) -> int:
     return len(report.model_dump_json().encode())
+
+
+def notable(outcome: Outcome) -> bool:
+    """Whether a person would want to know."""
+    return outcome in (Outcome.CHANGED, Outcome.FAILED)
+
+
+def gist(report: Report) -> tuple[object, ...]:
+    """What of a report says whether a look at drift found all as it was."""
+    return report.assignment_sha256, report.status, report.error, report.stale

@@ -18,6 +18,10 @@ from agent import confinement
 USER: Final = "vigo-agent"
 LOST: Final = 1
 """Exit code of a process that has lost the others."""
+HOME_VARIABLE: Final = "VIGO_AGENT_HOME"
+"""Set by the launcher: where this agent is installed (`agent.installation`)."""
+TRIAL_VARIABLE: Final = "VIGO_AGENT_TRIAL"
+"""Set by the launcher while it waits for a version on trial."""
 RESTART: Final = 75
 """EX_TEMPFAIL: nothing is wrong, and another process is to go on."""
 FIRST_UID: Final = 61_530
@@ -38,7 +42,16 @@ class Impossible(Exception):
 
 
 def begin_anew() -> NoReturn:
-    """Be another process of the same program and arguments, with nothing of this one but its number."""
+    """Be another process of the same program and arguments, with nothing of this one but its number.
+
+    An installed agent is started by its launcher, which may know of another version by now; a launcher that waits for
+    what it has on trial goes on itself.
+    """
+    if TRIAL_VARIABLE in os.environ:
+        os._exit(RESTART)
+    launcher = os.environ.get(HOME_VARIABLE, "") + "/launch"
+    if os.access(launcher, os.X_OK):
+        os.execv(launcher, [launcher, *sys.argv[1:]])  # noqa: S606 - ourselves
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 

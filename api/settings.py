@@ -6,6 +6,7 @@ Every default is the safe value. Nothing else in the server reads the environmen
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +61,10 @@ class Settings(BaseSettings):
     """Memory of one password check. OWASP's choice of 12 MiB, 3 passes and 1 lane: as strong as 46 MiB and 1 pass, and
     an unauthenticated request stays under 16 MiB."""
     argon2_passes: int = Field(default=3, ge=1)
+
+    agent_update: Literal["auto", "off"] = "off"
+    """Whether agents are offered newer builds of themselves: `auto` offers each the newest that `vigo agent build` made
+    for its platform."""
 
     public_metrics: bool = False
     """Whether `/metrics` answers others than loopback without a token."""

@@ -56,6 +56,7 @@ _COMMANDS: Final = {
     "users": _Command("users", "app", _ACCESS),
     "tokens": _Command("tokens", "app", _ACCESS),
     "serve": _Command("serve", "serve", _SERVICE),
+    "agent": _Command("agent", "app", _SERVICE),
     "demo": _Command("demo.command", "demo", _SERVICE),
     "doctor": _Command("doctor", "doctor", _SERVICE),
 }

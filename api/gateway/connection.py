@@ -22,7 +22,9 @@ from websockets.server import ServerProtocol
 
 from api.gateway import limits
 from api.gateway.frames import Frame, fragments
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import MAX_FRAME_BYTES, PATH
+from schema.protocol.signed import Signed
 
 if TYPE_CHECKING:
     from api.gateway.fleet import Peer
@@ -65,12 +67,14 @@ class Connection(asyncio.Protocol):
         "_working",
         "address",
         "agent_version",
+        "build",
         "catalog_held",
         "connected_at",
         "greeted",
         "heard_at",
         "latest",
         "number",
+        "offered",
         "peer",
     )
 
@@ -80,6 +84,8 @@ class Connection(asyncio.Protocol):
         self.peer: Peer | None = None
         self.greeted = False
         self.agent_version = ""
+        self.build: AgentBuild | None = None
+        self.offered: Signed | None = None
         self.catalog_held: str | None = None
         self.latest: Target | None = None
         self.number = 0

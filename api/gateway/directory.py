@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from api.gateway.fleet import Peer, Sighting
 from api.services import assignments, enrolment, envoys, runs, traits
+from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
 from api.services.work import Actor, Work
 from reconciler.loop import events
 from reconciler.ports import Order
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
+from schema.protocol.signed import Signed
 
 SYSTEM: Final = Actor.system("gateway")
 
@@ -131,6 +135,16 @@ class Directory:
     async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object that the catalog names."""
         return await self._catalogs.object_bytes(catalog_sha256, sha256)
+
+    def update_for(self, build: AgentBuild) -> Signed | None:
+        """The newest build for this agent's platform, where the server may offer it."""
+        found = self._services.own.get("bootstrap") if self._services.settings.agent_update == "auto" else None
+        return found.successor(build) if isinstance(found, Bootstrap) else None
+
+    async def artifact(self, sha256: str) -> bytes | None:
+        """The bytes of a build of the agent."""
+        found = self._services.own.get("bootstrap")
+        return await asyncio.to_thread(found.artifact, sha256) if isinstance(found, Bootstrap) else None
 
     async def seen(self, sightings: list[Sighting]) -> None:
         """Remember when agents were heard last, all in one unit of work."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from api.services.catalogs import Target
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
+from schema.protocol.signed import Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class Fleet(Protocol):
 
     async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object that the catalog names."""
+        ...
+
+    def update_for(self, build: AgentBuild) -> Signed | None:
+        """The manifest of what an agent of this build is to become; None: it stays. Asked at each heartbeat."""
+        ...
+
+    async def artifact(self, sha256: str) -> bytes | None:
+        """The bytes of a build of the agent."""
         ...
 
     async def seen(self, sightings: list[Sighting]) -> None:

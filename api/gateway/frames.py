@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from api.gateway import limits
-from schema.protocol.messages import Ack, ErrorMessage, Renewed, TraitsNeed, Welcome
+from schema.protocol.messages import Ack, ErrorMessage, Renewed, TraitsNeed, Update, Welcome
 
 Pieces = Sequence[bytes]
 
@@ -46,6 +46,11 @@ def traits_need(message: TraitsNeed) -> Frame:
 
 def renewed(message: Renewed) -> Frame:
     """The agent's next certificate."""
+    return Frame((message.model_dump_json().encode(),))
+
+
+def update(message: Update) -> Frame:
+    """What an agent is to become."""
     return Frame((message.model_dump_json().encode(),))
 
 

@@ -237,6 +237,8 @@ class Gateway:
 
     async def object_for(self, peer: Peer, sha256: str) -> bytes | None:
         """The bytes of an object, if the envoy's own catalog names it."""
+        if (artifact := await self.fleet.artifact(sha256)) is not None:
+            return artifact
         try:
             target = await self.fleet.target(peer)
         except Fault:
@@ -301,6 +303,7 @@ class Gateway:
             else:
                 connection.ping()
                 self.saw(connection)
+                session.offer_update(self, connection)
 
     async def _write_sightings(self) -> None:
         if not self._sightings:

@@ -22,6 +22,7 @@ from schema.protocol.messages import (
     PROTOCOL,
     RENEW,
     TRAITS_DELTA,
+    UPDATE,
     Ack,
     AgentMessage,
     ErrorMessage,
@@ -35,6 +36,7 @@ from schema.protocol.messages import (
     TraitsDelta,
     TraitsDigests,
     TraitsNeed,
+    Update,
     Welcome,
 )
 from schema.protocol.reports import Report, RunStatus
@@ -78,6 +80,17 @@ def offer(connection: Connection, target: Target) -> None:
     connection.tell_news()
     if connection.greeted:
         connection.send(frames.apply(_pieces(connection, target)))
+
+
+def offer_update(gateway: Gateway, connection: Connection) -> None:
+    """Tell an agent what it is to become, if it is to become anything; each manifest once a connection."""
+    if connection.build is None or not connection.greeted:
+        return
+    signed = gateway.fleet.update_for(connection.build)
+    if signed is not None and signed != connection.offered:
+        connection.offered = signed
+        gateway.count("updates_offered")
+        connection.send(frames.update(Update(manifest=signed)))
 
 
 async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message: AgentMessage) -> None:
@@ -126,6 +139,9 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
         _refuse(connection, "protocol", f"this server speaks protocols {MIN_PROTOCOL} to {PROTOCOL}")
         return
     connection.agent_version = hello.agent_version
+    connection.build = hello.build if UPDATE in hello.capabilities else None
+    if hello.build is not None and hello.build.returned:
+        gateway.note("envoy.update_returned", peer, peer.envoy_id, {"version": hello.build.returned})
     if hello.applied is not None:
         connection.catalog_held = hello.applied.catalog_sha256
     # Registered first: a target that is pushed while this one is being read is not missed.
@@ -142,6 +158,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     if gateway.is_current(connection):
         _welcome(gateway, connection, hello, protocol=max(spoken))
         await _compare_traits(gateway, connection, peer, hello)
+        offer_update(gateway, connection)
 
 
 def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field
@@ -13,11 +14,15 @@ from api.services.work import Work
 from schema.access import Permission
 from schema.bootstrap import AgentRelease
 from schema.envoys import TokenCreate, TokenMade
+from schema.ids import Sha256
+from schema.protocol.artifacts import PYTHON_PATTERN
 from schema.protocol.enrolment import Enrol, Enrolled
 
 area = Area("bootstrap")
 
 System = Annotated[str, Field(max_length=32)]
+Libc = Annotated[str, Field(pattern=r"^(glibc|musl)(-\d{1,3}\.\d{1,3})?$")]
+Python = Annotated[str, Field(pattern=PYTHON_PATTERN)]
 
 
 @area("GET", "/bootstrap", Permission.PUBLIC, closed_by="public_bootstrap", content_type="text/x-shellscript")
@@ -33,6 +38,38 @@ async def install_script(call: Call) -> Response:
 async def ca_certificate(call: Call) -> Response:
     """The CA certificate of this server, PEM. An enrolment token names its digest."""
     return Response(bootstrap.of(call.app).ca_pem, media_type="application/x-pem-file")
+
+
+@area(
+    "GET",
+    "/bootstrap/release/{os}/{arch}",
+    Permission.PUBLIC,
+    raises=[bootstrap.AgentNotFound],
+    closed_by="public_bootstrap",
+    content_type="text/plain",
+)
+async def bootstrap_release(
+    call: Call, os: System, arch: System, libc: Libc = "glibc", python: Python = ""
+) -> Response:
+    """What to install on such a host, in three lines for a shell: file name, signature (base64), signed manifest."""
+    name, signed = await asyncio.to_thread(bootstrap.of(call.app).installable, os, arch, libc, python)
+    return Response(f"{name}\n{signed.signature}\n{signed.body}\n", media_type="text/plain")
+
+
+@area(
+    "GET",
+    "/bootstrap/artifact/{sha256}",
+    Permission.PUBLIC,
+    raises=[bootstrap.AgentNotFound],
+    closed_by="public_bootstrap",
+    content_type="application/octet-stream",
+)
+async def bootstrap_artifact(call: Call, sha256: Sha256) -> Response:
+    """A build of the agent, by the digest in its manifest."""
+    data = await asyncio.to_thread(bootstrap.of(call.app).artifact, sha256)
+    if data is None:
+        raise bootstrap.AgentNotFound("there is no agent of this digest")
+    return Response(data, media_type="application/octet-stream")
 
 
 @area(

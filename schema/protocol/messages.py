@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from schema.ids import Commit, Sha256
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.desired import SealedSecrets
 from schema.protocol.reports import Report, ShortText, Wire
 from schema.protocol.signed import Signed
@@ -31,6 +32,8 @@ TRAITS_DELTA: Final = "traits-delta"
 """Capability of a server: it takes `traits_digests` and `traits_delta`; to any other, `traits` is sent whole. Of an
 agent: it may be told `traits_need`."""
 MAX_TRAITS: Final = 256
+UPDATE: Final = "update"
+"""Capability of an agent: it takes `update`."""
 
 
 class Applied(Wire):
@@ -58,6 +61,8 @@ class Hello(Wire):
     """Of the traits last acknowledged."""
     dropped_reports: int = Field(default=0, ge=0)
     """How many reports the agent has had to drop since it was enrolled, its spool being full."""
+    build: AgentBuild | None = None
+    """What is installed, where that can be replaced by `update`."""
 
 
 class Need(Wire):
@@ -204,6 +209,15 @@ class Renewed(Wire):
     """PEM: the agent's certificate, then any intermediates."""
 
 
+class Update(Wire):
+    """An agent to become, if it is one for this host and newer. Its bytes are an object of the manifest's digest, to be
+    fetched by HTTPS. Sent only to an agent that has the capability."""
+
+    type: Literal["update"] = "update"
+    manifest: Signed
+    """A `schema.protocol.artifacts.Manifest`, signed for `vigo-agent-artifact-v1`."""
+
+
 class ErrorMessage(Wire):
     """Something the receiver did wrong; `fatal` means that the connection closes."""
 
@@ -217,7 +231,7 @@ AgentMessage = Annotated[
     Hello | Need | ReportMessage | Traits | TraitsDigests | TraitsDelta | Refused | Renew, Field(discriminator="type")
 ]
 ServerMessage = Annotated[
-    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | ErrorMessage, Field(discriminator="type")
+    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | ErrorMessage, Field(discriminator="type")
 ]
 
 AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage)

@@ -100,7 +100,7 @@ def test_the_script_brings_a_host_from_nothing_to_converged_and_trusts_nothing_u
     forged.mkdir()
     real = subprocess.run(["sh", "-c", "command -v curl"], capture_output=True, text=True, check=True).stdout.strip()
     (forged / "curl").write_text(
-        f'#!/bin/sh\n{real} "$@" || exit\nfor last; do :; done\ncase $last in *download*)\n'
+        f'#!/bin/sh\n{real} "$@" || exit\nfor last; do :; done\ncase $last in *artifact*)\n'
         'while [ "$1" != -o ]; do shift; done; printf x >> "$2";; esac\n'
     )
     (forged / "curl").chmod(0o755)

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from api.services.bootstrap.artifacts import Artifact, build
+from api.services.bootstrap.builds import Builds, sign
 from api.services.pki import Pki, keyfiles
 from schema import canonical
 from schema.bootstrap import AgentRelease
 from schema.errors import NotFound, Unavailable
 from schema.protocol import signing
+from schema.protocol.artifacts import AgentBuild, Kind, Manifest, Platform, numbers
 from schema.protocol.messages import PATH
+from schema.protocol.signed import Signed
 from schema.protocol.signing import Domain
 
 if TYPE_CHECKING:
     from api.services.container import Services
 
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?")
+_MACHINE: Final = re.compile(r"[a-z0-9_]{1,16}")
+_MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+OLDEST_PYTHON: Final = (3, 11)
 ARCHITECTURES: Final = frozenset({"any", "amd64", "x86_64", "arm64", "aarch64"})
 
 
@@ -38,9 +44,10 @@ class NotReady(Unavailable):
 class Bootstrap:
     """What a fresh host is given. Made once, at start."""
 
-    def __init__(self, artifact: Artifact, authority: Pki) -> None:
+    def __init__(self, artifact: Artifact, authority: Pki, directory: Path | None = None) -> None:
         self._artifact = artifact
         self._authority = authority
+        self._builds = Builds(directory, authority.signing_key) if directory is not None else None
 
     @classmethod
     def open(cls, directory: Path, authority: Pki) -> Bootstrap:
@@ -52,7 +59,7 @@ class Bootstrap:
         artifact = build()
         keyfiles.make_private(directory)
         keyfiles.replace(directory / artifact.name, artifact.data)
-        return cls(artifact, authority)
+        return cls(artifact, authority, directory)
 
     @property
     def file_name(self) -> str:
@@ -106,6 +113,52 @@ class Bootstrap:
         """
         _check(system, architecture)
         return self._artifact.data
+
+    def installable(self, system: str, architecture: str, libc: str, python: str) -> tuple[str, Signed]:
+        """What to install on a host: the name to save it under, and its signed manifest.
+
+        A build for its very Python; else one that brings its own; else, where its Python is new enough, the wheel.
+
+        Args:
+            libc: `glibc-2.36`, or `musl`; `python`: `3.11`, or empty.
+
+        Raises:
+            AgentNotFound
+        """
+        name, _, libc_version = libc.partition("-")
+        machine = _MACHINES.get(architecture, architecture)
+        new_enough = bool(python) and numbers(python) >= OLDEST_PYTHON
+        if system != "linux" or name not in ("glibc", "musl") or not _MACHINE.fullmatch(machine):
+            raise AgentNotFound("there is an agent for linux, with glibc or musl")
+        for kind, needs in ((Kind.ZIPAPP, python), (Kind.SELF_CONTAINED, "")):
+            if self._builds is None or (kind is Kind.ZIPAPP and not new_enough):
+                continue
+            platform = Platform(kind=kind, arch=machine, libc="glibc" if name == "glibc" else "musl", python=needs)
+            if (found := self._builds.newest(platform, libc_version)) is not None:
+                return found.path.name, found.signed
+        if not new_enough:
+            raise AgentNotFound("no agent is built for this host; `vigo agent build --self-contained` makes one")
+        manifest = Manifest(
+            kind=Kind.WHEEL,
+            arch="any",
+            libc="any",
+            version=self._artifact.version,
+            sequence=0,
+            sha256=self._artifact.sha256,
+            size=len(self._artifact.data),
+        )
+        return self._artifact.name, sign(manifest, self._authority.signing_key)
+
+    def successor(self, build: AgentBuild) -> Signed | None:
+        """The manifest of a newer build than an agent has, for the same platform."""
+        found = self._builds.newest(build, build.libc_version, above=build.sequence) if self._builds else None
+        return found.signed if found is not None else None
+
+    def artifact(self, sha256: str) -> bytes | None:
+        """The bytes of a build, or of the wheel, by digest."""
+        if sha256 == self._artifact.sha256:
+            return self._artifact.data
+        return self._builds.data(sha256) if self._builds is not None else None
 
     def script(self, server_url: str) -> str:
         """The script that installs and enrols an agent of this server. `server_url` is ours, never a caller's."""

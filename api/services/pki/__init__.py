@@ -16,6 +16,7 @@ from api.services.pki.authority import (
     PkiBroken,
     ServerCertificate,
     read_identity,
+    read_signing_key,
 )
 from api.services.pki.requests import AgentRequest, BadRequest, read_request
 
@@ -30,4 +31,5 @@ __all__ = [
     "ServerCertificate",
     "read_identity",
     "read_request",
+    "read_signing_key",
 ]

@@ -302,6 +302,18 @@ def _names(names: Sequence[str]) -> list[x509.GeneralName]:
     return found
 
 
+def read_signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
+    """The key that signs catalogs, assignments and artifacts, of an authority that is there already.
+
+    Raises:
+        FileNotFoundError, PermissionError, KeyExposed, PkiBroken
+    """
+    key = _load_key(path, keyfiles.read(path))
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise PkiBroken(f"{path} is not an Ed25519 key")
+    return key
+
+
 def _load_key(path: Path, pem: bytes) -> object:
     try:
         return serialization.load_pem_private_key(pem, password=None)

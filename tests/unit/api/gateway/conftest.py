@@ -29,8 +29,10 @@ from api.services.pki import Pki
 from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
+from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
+from schema.protocol.signed import Signed
 
 
 class WallClock:
@@ -68,6 +70,9 @@ class MemoryFleet:
         self.shown: list[str] = []
         self.renewals: list[tuple[str, str]] = []
         self.awaited = False
+        self.update: Signed | None = None
+        self.update_sequence = 0
+        self.artifacts: dict[str, bytes] = {}
         self.comings: list[tuple[str, str, int]] = []
         self.raising: Fault | Exception | None = None
         self.pace: Callable[[], Awaitable[None]] | None = None
@@ -128,6 +133,12 @@ class MemoryFleet:
 
     async def object_bytes(self, catalog_sha256: str, digest: str) -> bytes | None:
         return self.stored.get(digest)
+
+    def update_for(self, build: AgentBuild) -> Signed | None:
+        return self.update if self.update is not None and build.sequence < self.update_sequence else None
+
+    async def artifact(self, digest: str) -> bytes | None:
+        return self.artifacts.get(digest)
 
     async def seen(self, sightings: list[Sighting]) -> None:
         self.sightings += sightings
