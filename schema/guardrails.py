@@ -27,8 +27,9 @@ AGENT_NAMES: Final = frozenset({"vigo", "vigo-agent", "vigo-executor"})
 """Of packages, services, processes and users."""
 
 _UNIT_FILES: Final = re.compile(r"/(systemd/system|init\.d|conf\.d)/vigo(-agent|-executor)?(\.service(\.d)?)?(/|$)")
-_PATH_KEYS: Final = ("path", "dest", "destination", "directory")
-_NAME_KEYS: Final = ("service", "unit", "timer", "package", "packages", "process", "user", "group")
+_PATH_KEYS: Final = frozenset({"path", "dest", "destination", "directory"})
+_NAME_KEYS: Final = frozenset({"service", "unit", "timer", "package", "packages", "process", "user", "group"})
+_JUDGED: Final = frozenset({*_PATH_KEYS, *_NAME_KEYS, "command"})
 _ENDS_NAMES: Final = frozenset({"absent", "purged", "stopped", "restarted", "masked", "killed"})
 _MAX_COMMAND_CHARS: Final = 64 * 1024
 _SYSTEM: Final = frozenset(
@@ -39,7 +40,7 @@ _SYSTEM: Final = frozenset(
 )
 _DISK: Final = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme|mmcblk|md|dm-|mapper/|disk/)")
 _FORK_BOMB: Final = re.compile(r"(\S+)\s*\(\)\s*\{\s*\1\s*\|\s*\1\s*&")
-_SUSPECT: Final = re.compile(r"""rm|ch(?:mod|own|grp)|dd|shred|vigo|/dev/|\)\s*\{|['"\\]""")
+_SUSPECT: Final = ("rm", "chmod", "chown", "chgrp", "dd", "shred", "vigo", "/dev/", "{", "'", '"', "\\")
 """Without any of these in it a command is nothing that is known here: its words stand in it as they are."""
 _INIT: Final = frozenset({"systemctl", "service", "rc-service"})
 _STOPS: Final = frozenset({"stop", "disable", "mask", "kill"})
@@ -54,25 +55,38 @@ def objection(attributes: Mapping[str, Any], *, own: Sequence[str] = ()) -> str:
     Args:
         own: more paths that are the agent's, as it runs here.
     """
-    for key in _PATH_KEYS:
-        path = attributes.get(key)
-        if not isinstance(path, str) or not path.startswith("/"):
+    for key, value in attributes.items():
+        if key not in _JUDGED:
             continue
-        path = normal(path)
-        if is_agents(path, own):
-            return f"{path} is the agent's own: a mistake there would cut the host off"
-        sweeps = attributes.get("purge") or (attributes.get("force") and attributes.get("state") == "absent")
-        if sweeps and holds_agents(path, own):
-            return f"{path} holds what is the agent's own: to remove it would cut the host off"
-    for key in _NAME_KEYS:
-        for name in _texts(attributes[key]) if key in attributes else ():
-            if "vigo" not in name or _plain(name) not in AGENT_NAMES:
-                continue
-            if key in ("package", "packages") or _is_named(key, attributes):
-                return f"{name} is the agent's own: a mistake there would cut the host off"
-    command = attributes.get("command")
-    if isinstance(command, str) and (why := dangerous(command)):
-        return f"the command {why}"
+        if key in _PATH_KEYS:
+            why = _about_path(value, attributes, own) if isinstance(value, str) and value.startswith("/") else ""
+        elif key == "command":
+            why = f"the command {why}" if isinstance(value, str) and (why := dangerous(value)) else ""
+        else:
+            why = "" if isinstance(value, str) and "vigo" not in value else _about_names(key, value, attributes)
+        if why:
+            return why
+    return ""
+
+
+def _about_path(path: str, attributes: Mapping[str, Any], own: Sequence[str]) -> str:
+    sweeps = attributes.get("purge") or (attributes.get("force") and attributes.get("state") == "absent")
+    if not (sweeps or own or "vigo" in path):
+        return ""
+    path = normal(path)
+    if is_agents(path, own):
+        return f"{path} is the agent's own: a mistake there would cut the host off"
+    if sweeps and holds_agents(path, own):
+        return f"{path} holds what is the agent's own: to remove it would cut the host off"
+    return ""
+
+
+def _about_names(key: str, value: Any, attributes: Mapping[str, Any]) -> str:
+    for name in _texts(value):
+        if "vigo" not in name or _plain(name) not in AGENT_NAMES:
+            continue
+        if key in ("package", "packages") or _is_named(key, attributes):
+            return f"{name} is the agent's own: a mistake there would cut the host off"
     return ""
 
 
@@ -102,7 +116,7 @@ def dangerous(command: str) -> str:
 
     It catches mistakes, not malice: a shell has a thousand ways to hide what it does.
     """
-    if _SUSPECT.search(command) is None:
+    if not any([text in command for text in _SUSPECT]):  # noqa: C419 - a generator takes thrice the time
         return ""
     if _FORK_BOMB.search(command[:_MAX_COMMAND_CHARS]):
         return "is a fork bomb"

@@ -107,15 +107,16 @@ def _check_one(resource: Mapping[str, Any], defaults: Mapping[str, Any]) -> list
     given = {key: value for key, value in resource.items() if key not in COMMON}
     spec = specification(kind, given, defaults)
     model = RESOURCES[kind]
-    waits = deferred(spec)
-    found: list[Flaw] = []
     try:
         model.__pydantic_validator__.validate_python(spec, strict=True)
     except ValidationError as error:
+        waits = deferred(spec)
         found = [flaw for flaw in flaws.of(error, spec, model, "resource", COMMON) if not waits or _sure(flaw, spec)]
-    if waits and not found and (rules := _rules(model)):
-        found = _go_together(model, spec, rules)
-    return found
+        # What is wrong until it is rendered has kept the rules over whole specs from being asked.
+        if waits and not found and (rules := _rules(model)):
+            return _go_together(model, spec, rules)
+        return found
+    return []
 
 
 @cache

@@ -23,6 +23,7 @@ from reconciler.expressions.uses import Path as Path
 from reconciler.expressions.uses import PathUse as PathUse
 from reconciler.expressions.uses import Problem as Problem
 from reconciler.expressions.uses import Word as Word
+from reconciler.expressions.uses import dotted as dotted
 from reconciler.expressions.walk import Walk
 from schema.expressions.errors import ExpressionError
 from schema.expressions.grammar import parse_expression

@@ -21,6 +21,11 @@ Path = tuple[str | int, ...]
 """`("vars", "vhosts", EACH, "name")`: root first."""
 
 
+def dotted(path: Path) -> str:
+    """A path as people write it."""
+    return ".".join(map(str, path)).replace(f".{EACH}", EACH)
+
+
 class PathUse(NamedTuple):
     """One place that asks for a path. Lines and columns count from 1, within the text."""
 
@@ -40,7 +45,7 @@ class PathUse(NamedTuple):
     @property
     def dotted(self) -> str:
         """The path as people write it."""
-        return ".".join(map(str, self.path)).replace(f".{EACH}", EACH)
+        return dotted(self.path)
 
 
 class Problem(NamedTuple):

@@ -80,6 +80,7 @@ class _Entry(NamedTuple):
     name: str
     spec: dict[str, Any]
     model: type[ResourceSpec]
+    notify_only: bool
 
 
 def compile_crate(document: Document, marks: Callable[[], Marks]) -> Crate:
@@ -105,6 +106,11 @@ class _Compiler:
         self.sources: Final[list[Source]] = []
         self.users: Final = UserRules(model) if isinstance(model, Usercrate) else None
         """Of a usercrate, what is asked of it beyond other crates."""
+        self.roots: Final = proofs.roots_for(None, per_user=self.users is not None)
+        self.item_roots: Final = proofs.roots_for(_ANY_ITEMS, per_user=self.users is not None)
+        """Under a `foreach`."""
+        self.prefix: Final = f"{'' if self.users is None else USERCRATE_PREFIX}{self.name}/"
+        """Of the ids of its resources."""
 
     def compile(self) -> Crate:
         entries = self._entries()
@@ -116,7 +122,7 @@ class _Compiler:
         for entry, node in zip(entries, nodes, strict=True):
             self._read_expressions(entry, crate_given)
             compiled.append(self._compiled(entry, node))
-            owned.extend(self._owned(entry))
+            owned += self._owned(entry)
         self._refuse_double(owned)
         plain: dict[str, Any] = {"format": CRATE_FORMAT, "name": self.name, "resources": compiled}
         if self.model.when is not None:
@@ -150,15 +156,14 @@ class _Compiler:
                 continue
             spec = specification(resource.type, resource.model_extra or {}, self.model.defaults)
             name = resource.name or identity(model, spec) or f"{resource.type}[{index}]"
-            entries.append(_Entry(index, resource, name, spec, model))
+            entries.append(_Entry(index, resource, name, spec, model, model.notify_only(spec)))
         return entries
 
     # order
 
     def _nodes(self, entries: Sequence[_Entry]) -> list[Node]:
         """The resources as a graph: references resolved, cycles and what nothing runs refused."""
-        prefix = f"{self._prefix}{self.name}/"
-        nodes = [Node(prefix + entry.name) for entry in entries]
+        nodes = [Node(self.prefix + entry.name) for entry in entries]
         by_name: dict[str, Node] = {}
         for entry, node in zip(entries, nodes, strict=True):
             if by_name.setdefault(entry.name, node) is not node:
@@ -174,7 +179,7 @@ class _Compiler:
         if not in_order:
             self._refuse_cycles(entries, nodes, notifiers)
         for entry, node in zip(entries, nodes, strict=True):
-            if id(node) not in notifiers and entry.model.notify_only(entry.spec):
+            if entry.notify_only and id(node) not in notifiers:
                 message = f"{entry.name} runs only when notified, and nothing notifies it"
                 hint = f"notify: [{entry.name}] in what changes it, or subscribes here"
                 self._complain("idempotency.never-notified", self._path(entry), message, hint)
@@ -236,16 +241,14 @@ class _Compiler:
             if isinstance(value, str)
         }
 
-    @property
-    def _prefix(self) -> str:
-        return "" if self.users is None else USERCRATE_PREFIX
-
     # expressions
 
     def _read_expressions(self, entry: _Entry, crate_given: frozenset[expressions.Path]) -> None:
         resource = entry.resource
         items: Items | None = None
-        given = self._condition(resource.when, self._path(entry, "when"), crate_given)
+        given = crate_given
+        if resource.when is not None:
+            given = self._condition(resource.when, self._path(entry, "when"), crate_given)
         if resource.foreach is not None:
             items = proofs.items_of(resource.foreach)
             if isinstance(resource.foreach, str):
@@ -254,25 +257,22 @@ class _Compiler:
                 self._templates(resource.foreach, self._path(entry, "foreach"), None, given)
         for key, value in entry.spec.items():
             if type(value) is str:
-                if "{" not in value and key != "source":
-                    continue
-            elif type(value) is not list and type(value) is not dict:
-                continue
-            where = self._where(entry, key)
-            if key == "source" and isinstance(value, str):
-                self._source(value, where, items, given)
-            else:
-                self._templates(value, where, items, given)
+                if key == "source":
+                    self._source(value, self._where(entry, key), items, given)
+                elif "{" in value:
+                    self._templates(value, self._where(entry, key), items, given)
+            elif type(value) is list or type(value) is dict:
+                self._templates(value, self._where(entry, key), items, given)
 
     def _templates(
         self, value: Any, where: DocumentPath, items: Items | None, given: frozenset[expressions.Path]
     ) -> None:
-        roots = self._roots(items)
+        roots = self.roots if items is None else self.item_roots
         for below, analysis in expressions.analyse_value(value, roots=roots, given=given):
             self._take(proofs.of(analysis, Origin((*where, *below), _at(value, below)), items=items))
 
     def _foreach(self, entry: _Entry, text: str, items: Items, given: frozenset[expressions.Path]) -> None:
-        analysis = expressions.analyse(text, template=False, roots=self._roots(None), given=given)
+        analysis = expressions.analyse(text, template=False, roots=self.roots, given=given)
         listed = items.path[:-1] if items.path is not None and items.path[-1] == EACH else None
         plain_path = listed if listed is not None and len(analysis.paths) == 1 and not analysis.filters else None
         self._take(proofs.of(analysis, Origin(self._path(entry, "foreach"), text), listed=plain_path))
@@ -283,7 +283,7 @@ class _Compiler:
         """Read a `when`, which is asked once, before any `foreach`; what is known to be there where it holds."""
         if text is None:
             return given
-        analysis = expressions.analyse(text, template=False, roots=self._roots(None), given=given)
+        analysis = expressions.analyse(text, template=False, roots=self.roots, given=given)
         self._take(proofs.of(analysis, Origin(where, text)))
         return given | analysis.proves
 
@@ -294,22 +294,21 @@ class _Compiler:
         else:
             self.sources.append(Source(path, where, items, given, self.users is not None))
 
-    def _roots(self, items: Items | None) -> frozenset[str]:
-        return proofs.roots_for(items, per_user=self.users is not None)
-
     def _take(self, proof: proofs.Proof) -> None:
         self.needs.extend(proof.needs)
-        self.found.extend(objection_at(objection, self.document, self.marks()) for objection in proof.objections)
+        for objection in proof.objections:
+            self.found.append(objection_at(objection, self.document, self.marks()))
 
     # what comes out
 
     def _compiled(self, entry: _Entry, node: Node) -> dict[str, Any]:
         resource = entry.resource
+        parsed = self.document.parsed
         found: dict[str, Any] = {"id": node.id, "type": resource.type, "spec": entry.spec, "file": self.document.path}
-        lines = self.document.parsed.item_lines.get("resources", ())
+        lines = parsed.item_lines.get("resources", ())
         index: str | int = entry.number
-        if self.document.parsed.kept:
-            _, index = original(("resources", index), self.document.parsed.kept)
+        if parsed.kept:
+            _, index = original(("resources", index), parsed.kept)
         if isinstance(index, int) and index < len(lines):
             found["line"] = lines[index]
         if resource.when is not None:
@@ -320,7 +319,7 @@ class _Compiler:
             found["requires"] = list(dict.fromkeys(each.id for each in node.requires))
         if node.notify:
             found["notify"] = list(dict.fromkeys(each.id for each in node.notify))
-        if entry.model.notify_only(entry.spec):
+        if entry.notify_only:
             found["on_notify_only"] = True
         if resource.on_removal != "keep":
             found["on_removal"] = resource.on_removal
@@ -333,28 +332,24 @@ class _Compiler:
             message = f"what a {entry.resource.type} replaces is not remembered, so it cannot be put back"
             hint = f"revert is for {able}; report or keep is for all"
             self._complain("resource.not-revertible", self._path(entry, "on_removal"), message, hint)
-        return [owned for thing in identities(model, entry.spec) for owned in self._owned_thing(entry, model, thing)]
-
-    def _owned_thing(self, entry: _Entry, model: type[ResourceSpec], thing: str) -> list[Owned]:
+        spec, owned = entry.spec, []
         where = self._where(entry, model.IDENTITY)
-        if model.IDENTITY == "path":
-            thing = plain_path(thing)
-        self._guard(entry, thing, where)
-        if self.users is not None and (objection := self.users.objection(entry.resource, entry.spec, thing)):
-            code, key, message, hint = objection
-            self._complain(code, self._where(entry, key), message, hint)
-        if model.OWNS is None:
-            return []
-        if entry.resource.foreach is not None and "item" in thing:
-            thing = f"{thing} for each of {entry.resource.foreach}"
-        condition = (self.users.condition() if self.users else self.model.when, entry.resource.when)
-        return [Owned(model.OWNS, thing, condition, f"{self._prefix}{self.name}/{entry.name}", where)]
-
-    def _guard(self, entry: _Entry, thing: str, where: DocumentPath) -> None:
-        kind = entry.model.IDENTITY
-        # The thing as it is known for this profile; the other attributes as they are written.
-        if why := guardrails.objection({**entry.spec, kind: thing}):
-            self._complain("resource.guardrail", where, why, "the agent is updated by the server")
+        for written in identities(model, spec):
+            thing = plain_path(written) if model.IDENTITY == "path" else written
+            # The thing as it is known for this profile; the other attributes as they are written.
+            guarded = spec if spec[model.IDENTITY] is thing else {**spec, model.IDENTITY: thing}
+            if why := guardrails.objection(guarded):
+                self._complain("resource.guardrail", where, why, "the agent is updated by the server")
+            if self.users is not None and (objection := self.users.objection(entry.resource, spec, thing)):
+                code, key, message, hint = objection
+                self._complain(code, self._where(entry, key), message, hint)
+            if model.OWNS is None:
+                continue
+            if entry.resource.foreach is not None and "item" in thing:
+                thing = f"{thing} for each of {entry.resource.foreach}"
+            condition = (self.users.condition() if self.users else self.model.when, entry.resource.when)
+            owned.append(Owned(model.OWNS, thing, condition, self.prefix + entry.name, where))
+        return owned
 
     def _refuse_double(self, owned: Sequence[Owned]) -> None:
         for second, first in doubly_owned(owned):
@@ -374,6 +369,9 @@ class _Compiler:
     def _complain(self, code: str, where: DocumentPath, message: str, hint: str = "") -> None:
         mark = self.marks().value(original(where, self.document.parsed.kept))
         self.found.append(diagnostic(code, self.document.path, mark.line, mark.column, message, hint))
+
+
+_ANY_ITEMS: Final = Items()
 
 
 def plain_path(path: str) -> str:

@@ -125,8 +125,11 @@ def link(
         proof = _prove(source, delivered.text)
         needs += proof.needs
         found += [objection_at(objection, crate.document, _NO_MARKS) for objection in proof.objections]
-    outer = _unique([need for need in needs if need.path[0] not in crate.vars])
-    proven = _unique([need for need in needs if need.path[0] in crate.vars])
+    outer: list[Need] = []
+    proven: list[Need] = []
+    own = crate.vars
+    for need in _unique(needs):
+        (proven if need.path[0] in own else outer).append(need)
     # Those that hold for the crate's own vars still can break under stronger ones, if they lead on from there.
     inner = [need for need in proven if len(need.path) > 1 or need.listed]
     unmet_alone = tuple(failing(proven, settle(crate.vars))) if proven else ()
@@ -165,7 +168,7 @@ def reference(crate: Crate, requires: Sequence[str]) -> bytes:
     """The canonical bytes of a `CrateRef`."""
     return b'{"name":%b,"requires":%b,"sha256":"%b","size":%d}' % (
         encoding.text(crate.name),
-        encoding.dumps(list(requires)),
+        encoding.dumps(list(requires)) if requires else b"[]",
         crate.sha256.encode(),
         len(crate.body),
     )

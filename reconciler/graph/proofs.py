@@ -7,6 +7,7 @@ a list of needs, which every profile that has the crate must meet.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from reconciler import expressions
@@ -14,13 +15,14 @@ from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path as DocumentPath
 from reconciler.documents.resources import deferred
 from reconciler.documents.variables import DYNAMIC_SECRET
-from reconciler.expressions import EACH, RESOURCE_ROOTS, USER_ROOTS, Analysis, Path, PathUse
+from reconciler.expressions import EACH, RESOURCE_ROOTS, USER_ROOTS, Analysis, Path, PathUse, dotted
 from schema import traits
 from schema.traits import TraitType
 
 HOST_NAMES: Final = ("environment", "hostname", "roles")
 USER_NAMES: Final = ("gid", "group", "home", "name", "shell", "uid")
 _NO_ITEM: Final = RESOURCE_ROOTS - {"item"}
+_NO_ITEM_OF_USERS: Final = USER_ROOTS - {"item"}
 _DECLARED: Final = frozenset(
     tuple(path.split(".")[:depth]) for path in traits.TRAITS for depth in range(1, path.count(".") + 2)
 )
@@ -52,7 +54,7 @@ class Need(NamedTuple):
     @property
     def dotted(self) -> str:
         """As people write it."""
-        return ".".join(("vars", *map(str, self.path))).replace(f".{EACH}", EACH)
+        return dotted(("vars", *self.path))
 
 
 class Objection(NamedTuple):
@@ -84,7 +86,9 @@ class Items(NamedTuple):
     """The list itself, when it is written out."""
 
 
-def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed: Path | None = None) -> Proof:
+def of(  # noqa: C901 - calls would take the time
+    analysis: Analysis, origin: Origin, *, items: Items | None = None, listed: Path | None = None
+) -> Proof:
     """What an analysed text needs and what is wrong with it.
 
     Args:
@@ -93,10 +97,9 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
     """
     needs: list[Need] = []
     objections = [*dynamic_secret(origin.text, origin)] if "secret:" in origin.text else []
-    objections += [
-        Objection(_code(analysis, problem.message), origin, problem.line, problem.column, problem.message, problem.hint)
-        for problem in analysis.problems
-    ]
+    for problem in analysis.problems:
+        code = _code(analysis, problem.message)
+        objections.append(Objection(code, origin, problem.line, problem.column, problem.message, problem.hint))
     for word in analysis.unknown:
         if word.name == "item":
             message, hint, code = "there is no item here", "item is the element of a foreach", "expression.item"
@@ -110,15 +113,19 @@ def of(analysis: Analysis, origin: Origin, *, items: Items | None = None, listed
         found = _resolved(use, items) if use.path[0] == "item" else use
         if found is None:
             continue
-        if found.path[0] == "vars":
-            if len(found.path) > max(found.provided, 1):
-                provided = max(found.provided - 1, 0)
-                needs.append(Need(found.path[1:], origin, use.line, use.column, provided, found.path == listed))
+        path, line, column, provided = found
+        if path[0] == "vars":
+            if len(path) > provided and len(path) > 1:
+                below = provided - 1 if provided else 0
+                needs.append(Need(path[1:], origin, line, column, below, path == listed))
+        elif path[0] == "traits":
+            if (about := _about_trait(path, provided)) is not None:
+                objections.append(_object(about[0], found, origin, *about[1:]))
         elif (objection := _judge(found, origin, items)) is not None:
             objections.append(objection)
     if analysis.asked:
-        asked = (_unknown_trait(use, origin) for use in analysis.asked)
-        objections.extend(objection for objection in asked if objection is not None)
+        unknown = ((use, about) for use in analysis.asked if (about := _unknown_trait(use.path)) is not None)
+        objections += [_object(about[0], use, origin, *about[1:]) for use, about in unknown]
     return Proof(needs, objections)
 
 
@@ -146,8 +153,9 @@ def items_of(foreach: str | Sequence[Any]) -> Items:
 
 def roots_for(items: Items | None, *, per_user: bool = False) -> frozenset[str]:
     """The names that expressions may begin with; `per_user`: in a usercrate."""
-    roots = USER_ROOTS if per_user else RESOURCE_ROOTS
-    return roots - {"item"} if items is None else roots
+    if items is None:
+        return _NO_ITEM_OF_USERS if per_user else _NO_ITEM
+    return USER_ROOTS if per_user else RESOURCE_ROOTS
 
 
 def missing(value: Any, path: Sequence[str | int], provided: int = 0) -> bool:
@@ -212,8 +220,6 @@ def _resolved(use: PathUse, items: Items | None) -> PathUse | None:
 
 def _judge(use: PathUse, origin: Origin, items: Items | None) -> Objection | None:
     root, rest = use.path[0], use.path[1:]
-    if root == "traits":
-        return _unknown_trait(use, origin) or _optional_trait(use, origin)
     if root == "host" and rest and rest[0] not in HOST_NAMES and not use.guarded:
         hint = nearest(str(rest[0]), HOST_NAMES) or "host has hostname, environment and roles"
         return _object("expression.unknown-name", use, origin, f"host has no {rest[0]}", hint)
@@ -227,24 +233,34 @@ def _judge(use: PathUse, origin: Origin, items: Items | None) -> Objection | Non
     return None
 
 
-def _unknown_trait(use: PathUse, origin: Origin) -> Objection | None:
-    path = _declared(use.path[1:])
-    if not path or traits.lookup(path) is not None:
+_About = tuple[str, str, str] | None
+"""Code, message and hint."""
+
+
+@lru_cache(maxsize=4_096)
+def _about_trait(path: Path, provided: int) -> _About:
+    """What is wrong with asking for a path below `traits`, wherever that is done."""
+    return _unknown_trait(path) or _optional_trait(path, provided)
+
+
+def _unknown_trait(path: Path) -> _About:
+    declared = _declared(path[1:])
+    if not declared or traits.lookup(declared) is not None:
         return None
-    near = traits.nearest([str(part) for part in path])
+    near = traits.nearest([str(part) for part in declared])
     hint = f"did you mean traits.{near}?" if near else ""
-    return _object("expression.unknown-trait", use, origin, f"no host has {use.dotted}", hint)
+    return "expression.unknown-trait", f"no host has {dotted(path)}", hint
 
 
-def _optional_trait(use: PathUse, origin: Origin) -> Objection | None:
-    optional = [at for at in _optional_parts(use.path[1:]) if at + 1 >= use.provided]
+def _optional_trait(path: Path, provided: int) -> _About:
+    optional = [at for at in _optional_parts(path[1:]) if at + 1 >= provided]
     if not optional:
         return None
-    asked = ".".join(map(str, use.path[1 : optional[0] + 2]))
-    hint = f"write {use.dotted} | default(...)"
-    if isinstance(use.path[optional[0] + 1], str):
+    asked = ".".join(map(str, path[1 : optional[0] + 2]))
+    hint = f"write {dotted(path)} | default(...)"
+    if isinstance(path[optional[0] + 1], str):
         hint += f", or ask has_trait('{asked}') first"
-    return _object("expression.optional-trait", use, origin, f"not every host has {use.dotted}", hint)
+    return "expression.optional-trait", f"not every host has {dotted(path)}", hint
 
 
 def _optional_parts(path: Path) -> list[int]:

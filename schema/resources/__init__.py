@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from schema.resources.base import ResourceSpec as ResourceSpec
 
@@ -93,6 +93,10 @@ class _Registry(Mapping[str, type[ResourceSpec]]):
             module = import_module(f"{__name__}.{name}")
             found = self._loaded[name] = getattr(module, "".join(map(str.capitalize, name.split("_"))) + "Spec")
         return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The type of a name, or something else."""
+        return self._loaded.get(name) or super().get(name, default)
 
     def __contains__(self, name: object) -> bool:
         return name in _KNOWN
