@@ -75,10 +75,10 @@ install_build() {
 }
 
 install_wheel() {
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || die "Python's venv is needed (Debian: apt install python3-venv)"
-    "$python" -m venv "$prefix"
+    "$python" -I -c 'import ensurepip, venv' 2>/dev/null || die "Python's venv is needed (Debian: apt install python3-venv)"
+    "$python" -I -m venv "$prefix"
     mv "$work/agent" "$work/$file"
-    "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "$work/$file"
+    "$prefix/bin/python" -I -m pip install --quiet --disable-pip-version-check --upgrade "$work/$file"
     agent=$prefix/bin/vigo-agent
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$agent" >"$prefix/launch"
     chmod 755 "$prefix/launch"
