@@ -25,6 +25,7 @@ from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
 from agent.undo import Changed, Recorder, Undo
+from agent.unmoved import UNMOVED
 from schema.expressions import ExpressionError
 from schema.protocol.desired import CompiledResource
 from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
@@ -56,16 +57,17 @@ def run(
     undo: Undo | None = None,
     fights: Fights | None = None,
     touched: frozenset[str] | None = None,
+    believing: bool = False,
 ) -> Report:
     """Converge the host, or with `dry_run` say what that would change; nothing is written then, not even the journal.
 
     Args:
         traits: of the host, collected just now; or what collects those of these names (`*`: all), asked once.
         ids: makes the report's id.
-        undo: where what is replaced is kept.
-        fights: what is known of fights, from run to run.
+        undo, fights: where what is replaced is kept; what is known of fights, from run to run.
         touched: only what one of these paths is drift of is checked, and what the last run did not leave as desired;
             the report says of all else what the last one said. None: everything is checked.
+        believing: what has the stat that it had when it was last read is not read again, see `agent.unmoved`.
     """
     started, begun = clock.now(), clock.monotonic()
     host.memo.clear()
@@ -80,6 +82,8 @@ def run(
     this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run)
     host.memo[MANAGED] = Managed(plan, journal)
     host.memo[ALONG] = this.along
+    if believing:
+        plan.unmoved.look(host, plan.steps)
     for index in plan.order:
         this.step(index)
     if plan.usercrates:
@@ -207,6 +211,9 @@ class _Run:
     def step(self, index: int) -> None:
         """Converge one resource with all its items."""
         step = self._plan.steps[index]
+        if index in self._host.memo.get(UNMOVED, ()) and not (step.conditional or self._fates):
+            self._pass_by(step, step.instances or ())
+            return
         name, begun = step.resource.id, self._monotonic()
         self._seen.add(name)
         self._plan.functions.host = step.crate.host
@@ -270,25 +277,21 @@ class _Run:
                 fate = _Fate.FAILED
                 self._cancel_debts()
         step.calm = calm
+        self._plan.unmoved.learn(index, calm=calm and not changed)
         if changed:
             self._notified.update(step.notifies)
         if act and fate is _Fate.DONE and not self._dry_run:
             self._journal.paid(step.resource.id)
         return fate
 
-    # whether it is looked at at all
-
     def _untouched(self, step: Step) -> bool:
         """Whether only what was touched is looked at, and this was not: it is as the last run left it."""
-        return (
-            self._touched is not None
-            and step.calm
-            and step.fresh
-            and not step.clocked
-            and self._touched.isdisjoint(step.paths)
-        )
+        if self._touched is None or step.clocked:
+            return False
+        return step.calm and step.fresh and self._touched.isdisjoint(step.paths)
 
     def _pass_by(self, step: Step, instances: Sequence[Instance]) -> None:
+        self._seen.add(step.resource.id)
         for instance in instances:
             self._seen.add(instance.id)
             for thing in instance.owns:
@@ -414,8 +417,11 @@ class _Run:
 
     def _promise(self, step: Step) -> list[str]:
         """Write down whom a step notifies. Answers those that were not owed before."""
+        return self._journal.owe(self._acts(step))
+
+    def _acts(self, step: Step) -> list[str]:
         targets = (self._plan.steps[target].resource for target in step.notifies)
-        return self._journal.owe([target.id for target in targets if target.on_notify_only])
+        return [target.id for target in targets if target.on_notify_only]
 
     def _why_not(self, step: Step) -> str | None:
         """Why this type is skipped on this host."""
@@ -445,8 +451,7 @@ class _Run:
             self._journal.reached(instance.id, instance.entry._replace(digest=""))
             if instance.path not in self._journal.origins:
                 removal.remember(step.host, self._journal, instance.path, whole=False)
-        targets = (self._plan.steps[target].resource for target in step.notifies)
-        acts = [target.id for target in targets if target.on_notify_only]
+        acts = self._acts(step)
         self._fresh_debts = self._journal.owe(acts)
         if step.resource.on_notify_only:
             return step.host
@@ -474,18 +479,16 @@ class _Run:
         if result.outcome in (Outcome.UNCHANGED, Outcome.CHANGED):
             self._journal.reached(instance.id, instance.entry)
 
-    # what goes wrong
-
     def _skip(self, step: Step, reason: str, begun: float) -> None:
-        self._unexpanded.add(step.resource.id)
-        skipped = Converged(Outcome.SKIPPED, reason=reason)
-        self._reporting.add(step.resource, step.resource.id, skipped, self._since(begun))
+        self._whole(step, Converged(Outcome.SKIPPED, reason=reason), begun)
 
     def _fail(self, step: Step, error: str, begun: float) -> _Fate:
-        self._unexpanded.add(step.resource.id)
-        failed = Converged(Outcome.FAILED, error=error)
-        self._reporting.add(step.resource, step.resource.id, failed, self._since(begun))
+        self._whole(step, Converged(Outcome.FAILED, error=error), begun)
         return _Fate.FAILED
+
+    def _whole(self, step: Step, result: Converged, begun: float) -> None:
+        self._unexpanded.add(step.resource.id)
+        self._reporting.add(step.resource, step.resource.id, result, self._since(begun))
 
     def _bug(self, name: str, error: Exception) -> str:
         """Log an exception that nobody foresaw, whole but for secrets."""

@@ -44,6 +44,7 @@ from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
 from agent.undo import Restored, Undo
+from agent.unmoved import Belief
 from agent.witness import KernelWitness
 from schema.errors import Fault
 from schema.ids import new_id, sha256
@@ -55,14 +56,9 @@ if TYPE_CHECKING:
     from agent.credentials import Credentials
     from agent.installation import Installation
 
-REREAD_S: Final = 4 * 3600.0
-"""At least this often a full check reads every file again, whatever its stat says."""
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
 PLACE_DIGITS: Final = 20
-
-_ROUTINE: Final = frozenset({Trigger.INTERVAL, Trigger.APPLY, Trigger.DRIFT})
-"""Runs that nobody asked for by hand: they may believe a stat (`agent.unmoved`)."""
 
 _log: Final = logging.getLogger("vigo.executor")
 
@@ -111,6 +107,7 @@ class LocalExecutor:
         """Managed paths that changed since the last run; None: nobody knows which."""
         self._wanted: dict[str, int] = {}
         self._absent: set[str] = set()
+        self._belief: Final = Belief(clock.monotonic)
         self._desired: tuple[str, Desired] | None = None
         self._swept = ""
         self._last: tuple[object, ...] = ()
@@ -366,6 +363,7 @@ class LocalExecutor:
             undo=self._undo,
             fights=self._fights,
             touched=touched,
+            believing=touched is None and self._belief.holds(trigger),
         )
 
     def touch(self, paths: frozenset[str] | None) -> None:
@@ -476,8 +474,6 @@ class LocalExecutor:
         except ObjectMissing:
             self._absent.add(digest)
             raise
-
-    # at the start
 
     def _floor(self) -> Floor | None:
         floor = self._state.read_model("floor.json", Floor)

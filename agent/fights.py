@@ -75,8 +75,7 @@ class Fights:
     def stands_back(self, resource: str) -> str:
         """Why this resource is not repaired now, for a person; empty when it may be."""
         bout = self._bouts.get(resource)
-        now = self._monotonic()
-        if bout is None or now >= bout.again_at:
+        if bout is None or (now := self._monotonic()) >= bout.again_at:
             return ""
         who = self._witness.seen(bout.path)
         by = f"by {who}" if who else "by something else"

@@ -26,6 +26,7 @@ from agent.journal import Entry, Journal
 from agent.masking import Mask
 from agent.resources import TYPES
 from agent.resources.types import Content, ResourceFailed, ResourceType
+from agent.unmoved import Unmoved
 from agent.usercrates import Usercrates
 from agent.users import User
 from agent.uses import ANYTHING, Uses
@@ -129,6 +130,7 @@ class Plan:
         self.renderer: Final = Renderer(self.functions)
         self.unchanged: Final[dict[str, ResourceReport]] = {}
         """See `agent.reporting`."""
+        self.unmoved: Final = Unmoved()
         self._desired: Final = desired
         self._binding: Final = Binding(desired.secrets)
         self._own: Final = () if host.confined else (*journal.places, str(Path(__file__).parent))

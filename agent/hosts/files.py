@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
 from agent.hosts.beneath import Way, candidate_of
-from agent.hosts.host import HostFault
+from agent.hosts.host import HostFault, Signature
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _RENAME_EXCHANGE: Final = 2
@@ -53,7 +53,7 @@ class Files:
                 os.close(fd)
         return os.path.samestat(*found)
 
-    def signatures(self, paths: Iterable[str]) -> Iterator[tuple[int, ...] | None]:
+    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
         """See `Host`. The directory is opened beneath the root once, and each name in it looked at from there."""
         here, parent = "", -1
         try:
@@ -65,7 +65,15 @@ class Files:
                     here, parent = folder, -1
                     with suppress(OSError, HostFault):
                         parent, name = self._beneath.parent(path)
-                yield None if parent < 0 or name in ("", ".", "..") else _signature(name, parent)
+                if parent < 0 or name in ("", ".", ".."):
+                    yield None
+                    continue
+                try:
+                    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                except OSError:
+                    yield None
+                else:
+                    yield Signature(found.st_ctime_ns, found.st_mtime_ns, found[:7])
         finally:
             if parent >= 0:
                 os.close(parent)
@@ -163,14 +171,6 @@ class Files:
 
     def _may_link(self, path: str, target: str, found: os.stat_result) -> None:
         """Refuse a second name where somebody could lead us to what is not theirs."""
-
-
-def _signature(name: str, parent: int) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except OSError:
-        return None
-    return found.st_ctime_ns, found.st_mtime_ns, *found[:7]
 
 
 def keep_attributes(name: str, parent: int, fd: int) -> None:

@@ -6,7 +6,7 @@ a symbolic link; each writing method is atomic (done or not done) unless it says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol
@@ -69,6 +69,15 @@ class Ran(NamedTuple):
         return f"{how}: {tail}" if tail else how
 
 
+class Signature(NamedTuple):
+    """What changes whenever something at a path does."""
+
+    changed_ns: int
+    modified_ns: int
+    rest: tuple[int, ...]
+    """Mode, inode, device, links, uid, gid and size."""
+
+
 class Account(NamedTuple):
     """A user, as far as the host layer must know one."""
 
@@ -125,6 +134,13 @@ class Host(Protocol):
 
     def stream(self, path: str) -> AbstractContextManager[BinaryIO]:
         """A regular file of any length, open to read and seek; what has no part in it raises as `read` does."""
+        ...
+
+    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
+        """For each path what changes whenever it does (`agent.unmoved`); None where that cannot be said, or nothing is.
+
+        Many at once, one after the other as they are asked for; each is cheaper next to one of the same directory.
+        """
         ...
 
     def same(self, path: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 from agent.hosts import posix_acl
 from agent.hosts.accounts import FileAccounts
-from agent.hosts.host import MAX_READ_BYTES, Account, HostFault, Kind, Ran, Stat, components
+from agent.hosts.host import MAX_READ_BYTES, Account, HostFault, Kind, Ran, Signature, Stat, components
 
 Program = Callable[["MemoryHost", Sequence[str], bytes], Ran]
 """A program of a memory machine: gets the machine, its arguments and its standard input; writes to the machine."""
@@ -134,6 +134,10 @@ class MemoryHost:
         if len(node.data) > limit:
             raise HostFault(f"{path} is larger than {limit} bytes")
         return node.data
+
+    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
+        """See `Host`: it keeps no times."""
+        return (None for _ in paths)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[BinaryIO]:

@@ -16,6 +16,7 @@ from agent.resources.types import Change, Content, ResourceFailed, ResourceType,
 from agent.tools import ownership, validation
 from agent.tools.difference import MAX_SHOWN_BYTES
 from agent.tools.ownership import Ownership
+from agent.unmoved import Rests
 from schema.ids import sha256
 from schema.resources.file import FileSpec
 
@@ -145,6 +146,11 @@ def paths(file: ManagedFile) -> Sequence[str]:
     return (file.path,)
 
 
+def rests(file: ManagedFile) -> Rests | None:
+    """See `ResourceType`."""
+    return Rests((file.path,), file.spec.owner, file.spec.group) if file.spec.state == "present" else None
+
+
 FILE: Final = ResourceType(
     spec=FileSpec,
     prepare=prepare,
@@ -153,6 +159,7 @@ FILE: Final = ResourceType(
     apply=apply,
     action=action,
     paths=paths,
+    rests=rests,
     confinable=True,
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from agent.hosts import Host, HostFault
 from agent.hosts.host import forget
@@ -16,6 +16,9 @@ from agent.tools.difference import Change as Change
 from agent.tools.difference import describe
 from schema.protocol.reports import Outcome
 from schema.resources import ResourceSpec
+
+if TYPE_CHECKING:
+    from agent.unmoved import Rests
 
 
 class ResourceFailed(Exception):
@@ -110,6 +113,8 @@ class ResourceType(Generic[P, T]):
     """Whether it is something to be done (restart), not a state that can be verified afterwards."""
     paths: Callable[[P], Sequence[str]] = _nothing
     """Paths whose change means drift of this resource."""
+    rests: Callable[[P], Rests | None] | None = None
+    """What alone decides what `check` finds, where that shows in a stat; None of what depends on more."""
     needs_network: bool = False
     """Whether the programs that it runs open network sockets (a package manager, git, iptables), or start what does (a
     service where no systemd starts it). Those of any other type cannot: `agent.hosts.reach`, `agent.errands`."""
