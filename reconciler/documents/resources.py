@@ -22,6 +22,7 @@ from schema.resources import RESOURCES, ResourceSpec
 
 COMMON: Final = frozenset(Resource.model_fields)
 """Keys that a resource of any type may carry."""
+_AUDIT: Final = "`audit: true` has the host say where it differs, and change nothing; `mode` is that of files"
 
 
 @cache
@@ -112,6 +113,8 @@ def _check_one(resource: Mapping[str, Any], defaults: Mapping[str, Any]) -> list
     except ValidationError as error:
         waits = deferred(spec)
         found = [flaw for flaw in flaws.of(error, spec, model, "resource", COMMON) if not waits or _sure(flaw, spec)]
+        if given.get("mode") in ("audit", "enforce"):
+            found = [flaw._replace(hint=_AUDIT) if flaw.path == ("mode",) else flaw for flaw in found]
         # What is wrong until it is rendered has kept the rules over whole specs from being asked.
         if waits and not found and (rules := _rules(model)):
             return _go_together(model, spec, rules)

@@ -323,6 +323,8 @@ class _Compiler:
             found["on_notify_only"] = True
         if resource.on_removal != "keep":
             found["on_removal"] = resource.on_removal
+        if resource.audit:
+            found["mode"] = "audit"
         return found
 
     def _owned(self, entry: _Entry) -> list[Owned]:

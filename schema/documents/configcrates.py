@@ -25,6 +25,8 @@ class Resource(BaseModel):
     notify: OneOrMany[str] = Field(default_factory=list)
     subscribes: OneOrMany[str] = Field(default_factory=list)
     on_removal: Literal["keep", "report", "revert"] = "keep"
+    audit: bool = False
+    """Drift is reported and never repaired."""
 
 
 class Configcrate(Document):

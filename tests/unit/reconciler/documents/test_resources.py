@@ -23,6 +23,14 @@ def test_one_template_is_a_list_of_one_to_the_rules_of_its_type(package: object,
     assert [flaw.message for flaw in resources.check(crate)] == messages
 
 
+@pytest.mark.parametrize("kind", ["sysctl", "file"])
+def test_who_writes_a_mode_of_an_agent_is_told_the_word_for_it(kind: str) -> None:
+    given = {"sysctl": {"key": "net.ipv4.ip_forward", "value": "1"}, "file": {"path": "/etc/motd"}}[kind]
+    (flaw,) = resources.check({"resources": [{"type": kind, **given, "mode": "audit"}]})
+    assert flaw.path == ("resources", 0, "mode")
+    assert "audit: true" in flaw.hint
+
+
 def test_what_is_deferred_is_found_however_deep() -> None:
     assert resources.deferred({"a": [1, {"b": ["x", "{{ vars.c }}"]}]})
     assert resources.deferred(["secret:a"])

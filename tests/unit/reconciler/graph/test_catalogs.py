@@ -110,6 +110,14 @@ def test_a_crate_object_says_all_that_a_host_needs(compiled: Compile) -> None:
     assert {each.file for each in crate.resources} == {"configcrates/web.vgo"}
 
 
+@pytest.mark.parametrize(("key", "mode"), [("", "enforce"), ("audit: false", "enforce"), ("audit: true", "audit")])
+def test_what_is_only_to_be_reported_is_signed_as_such(compiled: Compile, key: str, mode: str) -> None:
+    text = f"name: web\nresources:\n- type: file\n  path: /etc/motd\n  mode: '0644'\n  {key}\n"
+    whole = compiled({**FILES, "configcrates/web.vgo": text})
+    crate = CrateObject.model_validate(canonical.loads(whole.crates["web"].crate.body))
+    assert [each.mode for each in crate.resources] == [mode]
+
+
 def test_a_catalog_is_canonical_and_names_what_it_needs(compiled: Compile) -> None:
     whole = compiled(FILES)
     profile = whole.profiles["x.vgo#a.example.com"]
