@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 from typing import Any
 
+from agent import https
+from agent.hosts import RealHost
+from agent.hosts.host import MAX_OUTPUT_BYTES
+from agent.objects import MAX_OBJECT_BYTES
+from agent.tls import trusting_nobody
+from agent.tools import archives
+from agent.tools.archives import Asked, Bounds, Refused
 from reconciler import expressions, graph, repository
 from reconciler.documents import formatting, marks
 from reconciler.documents.compose import compose
@@ -119,3 +128,36 @@ def _indexed(place: str) -> str:
 def analysed(name: str) -> Any:
     """Judge one of the bombs as the compiler does: how many problems."""
     return len(expressions.analyse(BOMBS[name], template=True).problems)
+
+
+def talked(seconds: str) -> Any:
+    """Run a program that says things without end: whether it was ended, and what it said was cut."""
+    host = RealHost("/")
+    try:
+        ran = host.run(["/bin/sh", "-c", "while :; do head -c 10000000 /dev/zero; done"], timeout_s=float(seconds))
+    finally:
+        host.close()
+    return [ran.timed_out, len(ran.stdout) <= MAX_OUTPUT_BYTES + 100]
+
+
+def answered(url: str) -> Any:
+    """Ask a server that never stops talking."""
+    try:
+        return len(https.request(url, trusting_nobody(), limit=MAX_OBJECT_BYTES // 4).body)
+    except https.NoAnswer as fault:
+        return fault.message.partition(": ")[2]
+
+
+def unpacked(place: str) -> Any:
+    """Read an archive to its end, as `archive` does: how many members, or why not."""
+    data = Path(place).read_bytes()
+    bounds, asked = Bounds(256 * 1024 * 1024, 20_000, 100), Asked(0, links=False, setuid=False)
+    try:
+        found = 0
+        for member in archives.members(io.BytesIO(data), len(data), bounds, asked):
+            found += 1
+            for _ in member.data:
+                pass
+    except Refused as refusal:
+        return str(refusal)
+    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from pathlib import Path
 
 from tests.e2e.site import Site, until
 
@@ -40,6 +42,17 @@ def test_a_revoked_agent_is_cut_off_and_stays_so(shared_site: Site) -> None:
     assert new["id"] != old["id"]
     assert {run["envoy_id"] for run in site.runs(new["id"])} == {new["id"]}
     assert {run["envoy_id"] for run in site.runs(old["id"])} == {old["id"]}
+
+
+def test_a_server_listens_twice_and_an_agent_never(shared_site: Site) -> None:
+    """There is no door for insiders: nothing of a worker, a metric or a debugger is reached by another port."""
+    site = shared_site
+    web = site.agent("web05.example.com").joined()
+    site.converged(web)
+    assert site.server is not None
+    assert web.process is not None
+    assert len(_listening(site.server.pid)) == 2
+    assert _listening(web.process.pid) == set()
 
 
 def test_of_two_agents_with_one_identity_one_is_connected(shared_site: Site) -> None:
@@ -85,3 +98,28 @@ def test_a_host_enrolled_anew_replaces_the_old_one_only_when_told_to(shared_site
 def _metric(site: Site, name: str) -> float:
     text = site.ask("GET", "/metrics").text
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+def _listening(pid: int) -> set[str]:
+    """Sockets, of the Internet or with a name, on which a process or one below it waits for others."""
+    family = {pid}
+    for status in [*Path("/proc").glob("[0-9]*/stat")] * 3:  # grandchildren may come first
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) in family:
+                family.add(int(status.parent.name))
+    held = set()
+    for each in family:
+        with contextlib.suppress(OSError):
+            for link in Path(f"/proc/{each}/fd").iterdir():
+                held.add(str(link.readlink()))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in held:
+                found.add(fields[1])
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[5] == "01" and int(fields[3], 16) & 0x10000 and f"socket:[{fields[6]}]" in held:
+            found.add(fields[-1])
+    return found
