@@ -211,7 +211,7 @@ def _role(snapshot: Snapshot, name: str) -> Iterator[str]:
         yield entry.description
     yield ""
     included = [each for each in snapshot.roles.closures.get(name, ()) if each != name]
-    crates = [crate for crate, _ in snapshot.roles.expand((name,)).crates]
+    crates = list(snapshot.roles.expand((name,)).crates)
     for label, found in (("Includes", included), ("Crates", crates), ("Vars", entry.vars)):
         if found:
             yield f"- {label}: {_listed(found)}"

@@ -26,7 +26,7 @@ def may_name_secrets(source: bytes) -> bool:
 
 def may_be_wrong(source: bytes) -> bool:
     """Whether there is anything in a file that `check` could complain of: secrets, templates, appends, or escapes."""
-    return any(mark in source for mark in _MARKS)
+    return any([mark in source for mark in _MARKS])  # noqa: C419 - a generator takes twice the time
 
 
 def check(kind: Kind, data: Any, *, secrets: bool = True) -> list[Flaw]:

@@ -34,7 +34,10 @@ def text(value: str) -> bytes:
 
 def joined_map(pieces: Mapping[str, bytes]) -> bytes:
     """The canonical bytes of a map, of which each key is given with the canonical bytes of itself and its value."""
-    return b"{" + b",".join([pieces[key] for key in _sorted(pieces)]) + b"}"
+    joined = b",".join([pieces[key] for key in sorted(pieces)])
+    if not joined.isascii():
+        joined = b",".join([pieces[key] for key in sorted(pieces, key=_utf_16)])
+    return b"{%b}" % joined
 
 
 def pair(key: str, value: bytes) -> bytes:
@@ -47,7 +50,6 @@ def joined_list(pieces: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(pieces) + b"]"
 
 
-def _sorted(keys: Iterable[str]) -> list[str]:
-    """RFC 8785, 3.2.3: by UTF-16 code units, which for ASCII is the order of characters."""
-    listed = list(keys)
-    return sorted(listed) if "".join(listed).isascii() else sorted(listed, key=lambda key: key.encode("utf-16-be"))
+def _utf_16(key: str) -> bytes:
+    """RFC 8785, 3.2.3: keys stand by UTF-16 code units, which for ASCII is the order of characters."""
+    return key.encode("utf-16-be")

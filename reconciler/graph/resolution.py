@@ -49,10 +49,11 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
     environment = scope.environment(block.environment) if block.environment is not None else None
 
     crates = dict(scope.crates)
-    for brought in (expansion.crates, environment.crates if environment is not None else ()):
-        for name, label in brought:
-            if name not in crates:
-                crates[name] = label
+    for brought in (expansion.crates, environment.crates) if environment is not None else (expansion.crates,):
+        if crates.keys().isdisjoint(brought):
+            crates.update(brought)
+        else:
+            crates = {**crates, **brought, **crates}  # each stays where it came first, with that label
     for name in block.configcrates:
         crates.setdefault(name, MATCH_BLOCK)
     for excluded in (scope.excluded, block.exclude_configcrates, environment.excluded if environment else ()):
@@ -83,7 +84,7 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         simple,
         layers,
         scope,
-        tuple(_blamed(layers, clash) for clash in clashes),
+        tuple([_blamed(layers, clash) for clash in clashes]),
         scope.whole and document.parsed.whole and (roles.whole or not listed),
         _usercrates(block, scope) if block.usercrates or scope.usercrates else _NO_USERCRATES,
     )

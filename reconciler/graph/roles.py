@@ -15,8 +15,8 @@ from schema.merging import merge
 class Expansion(NamedTuple):
     """What a list of roles brings."""
 
-    crates: tuple[tuple[str, str], ...]
-    """Crate, label: `role:` and the listed role that brought it."""
+    crates: Mapping[str, str]
+    """Crate → label: `role:` and the listed role that brought it."""
     layers: tuple[Layer, ...]
     vars: dict[str, Any]
     simple: bool = True
@@ -25,7 +25,7 @@ class Expansion(NamedTuple):
     """Paths of appends to what is no list."""
 
 
-EMPTY: Final = Expansion((), (), {})
+EMPTY: Final = Expansion({}, (), {})
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class RoleSet:
                 if entry.vars:
                     layers.append(Layer(label, self.document, ("roles", name, "vars"), entry.vars))
                     merged = merge(merged, entry.vars, clashes)
-        return Expansion(tuple(crates.items()), tuple(layers), merged, is_simple(layers, merged), tuple(clashes))
+        return Expansion(crates, tuple(layers), merged, is_simple(layers, merged), tuple(clashes))
 
 
 def read(documents: Documents, before: RoleSet | None) -> tuple[RoleSet, frozenset[str]]:

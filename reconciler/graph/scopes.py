@@ -31,8 +31,8 @@ class Layer(NamedTuple):
 class EnvironmentChain(NamedTuple):
     """One environment as a scope sees it, put together from the root down."""
 
-    crates: tuple[tuple[str, str], ...]
-    """Crate, label."""
+    crates: Mapping[str, str]
+    """Crate → label."""
     excluded: frozenset[str]
     layers: tuple[Layer, ...]
     vars: dict[str, Any]
@@ -127,7 +127,10 @@ def is_simple(layers: Iterable[Layer], vars_: Mapping[str, Any]) -> bool:
 
 def appends(vars_: Mapping[str, Any]) -> bool:
     """Whether something in vars is appended to what is weaker than they are."""
-    return any(key.endswith(APPEND) or (type(value) is dict and appends(value)) for key, value in vars_.items())
+    for key, value in vars_.items():  # noqa: SIM110 - a generator takes twice the time
+        if key.endswith(APPEND) or (type(value) is dict and appends(value)):
+            return True
+    return False
 
 
 def unique(names: Iterable[str]) -> tuple[str, ...]:
@@ -202,5 +205,5 @@ def _environment(documents: Iterable[Document], name: str) -> EnvironmentChain |
     if not found:
         return None
     return EnvironmentChain(
-        tuple(crates.items()), frozenset(excluded), tuple(layers), merged, is_simple(layers, merged), tuple(clashes)
+        crates, frozenset(excluded), tuple(layers), merged, is_simple(layers, merged), tuple(clashes)
     )

@@ -187,9 +187,7 @@ def _subdirectories(directories: set[str]) -> Mapping[str, list[str]]:
 def _directory(graph: Graph, directory: str, document: Document | None, scope: Scope) -> TreeNode:
     level = document.parsed.model if document is not None else None
     own = level if isinstance(level, Inherited) else Inherited()
-    crates = dict.fromkeys(
-        (*(name for name, _ in scope.crates), *(n for n, _ in graph.roles.expand(scope.roles).crates))
-    )
+    crates = dict.fromkeys((*(name for name, _ in scope.crates), *graph.roles.expand(scope.roles).crates))
     return TreeNode(
         dir=directory,
         file=_file(document) if document is not None else "",

@@ -144,7 +144,7 @@ def _replaces(below: Any, key: str, value: Any) -> bool:
 def _roles(graph: Graph, profile: Profile) -> Iterator[RoleExpansion]:
     for role in profile.roles:
         closure = graph.roles.closures.get(role, ())
-        crates = [name for name, _ in graph.roles.expand((role,)).crates]
+        crates = list(graph.roles.expand((role,)).crates)
         yield RoleExpansion(role=role, includes=[each for each in closure if each != role], configcrates=crates)
 
 
