@@ -63,7 +63,11 @@ def read(path: Path, limit: int) -> bytes | None:
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        data = file.read(limit + 1)
+        # A read of `limit` bytes would take as much memory before it finds how few there are.
+        expected = min(os.fstat(descriptor).st_size, limit)
+        data = file.read(expected + 1)
+        if len(data) > expected:
+            data += file.read(limit + 1 - len(data))
     if len(data) > limit:
         raise OSError(f"{path} is longer than {limit} bytes")
     return data

@@ -93,7 +93,7 @@ def test_without_memory_it_ends_and_what_it_began_is_finished_with_memory(tmp_pa
     """The limit is on addresses, of which Python takes what it needs to start: most of these end early, some late."""
     host = Host(tmp_path, SMALL)
     whole = {f"etc/few/{number}": f"{number}\n" * 100_000 for number in range(8)}
-    for limit in (64, 96, 112, 160):
+    for limit in (48, 60, 66, 72):
         host.once(limit=limit * MIB)
         for name, text in host.files().items():
             assert whole[name] == text, name
