@@ -43,6 +43,7 @@ from schema.time import Clock
 MAX_ITEMS: Final = 10_000
 TEMPLATE_SUFFIX: Final = ".j2"
 NO_ENTRY: Final = Entry("", "", "", "")
+_ENCODED: Final = json.JSONEncoder(sort_keys=True, default=str).encode
 _UNKNOWN_TEMPLATE: Final = Uses(ANYTHING, ANYTHING, ANYTHING)
 
 
@@ -284,7 +285,7 @@ class Plan:
         except ExpressionError as error:
             unasked = unaskable(error, self.host)
             return Instance(name, error=self.mask(str(error)), skipped=error.message if unasked else "")
-        payload = json.dumps([step.resource.type, attributes, contents], sort_keys=True, default=str).encode()
+        payload = _ENCODED([step.resource.type, attributes, contents]).encode()
         digest = self._digest(payload)
         path = owned[0][1] if owned and owned[0][0] == "path" else ""
         whose = None if step.crate.user is None else step.crate.user.account

@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -39,6 +40,7 @@ _TWO_NAMES: Final = frozenset({"rename", "exchange"})
 WRITING: Final = _PATHS | _TWO_NAMES | {"poke", "set_attribute"}
 """Methods of a host that change what stands at their first argument; with two names, also at the other one."""
 
+_ENCODED: Final = json.JSONEncoder(separators=(",", ":")).encode
 _log: Final = logging.getLogger("vigo.undo")
 
 
@@ -158,6 +160,8 @@ class Recorder:
         self._record: Final = record
         self._connected: Final = connected
         self._seen: Final[set[Key]] = set()
+        self._ahead: Final[list[dict[str, Any]]] = []
+        """Who sets out to change something: written with the first thing that is changed, in one go."""
         self._file: int | None = None
         self._bytes = 0
         self._resource = ""
@@ -176,7 +180,10 @@ class Recorder:
             return host
         self._resource, self._risky = change.resource, change.risky
         try:
-            self._append([{"r": list(change[:4]), "n": list(change.acts)}])
+            self._begin()
+            self._ahead.append({"r": list(change[:4]), "n": list(change.acts)})
+            if change.risky or len(self._ahead) > 1:
+                self._append([])
             if change.risky:
                 durable.write(self._directory / UNCONFIRMED, b"1" if self._connected else b"")
         except OSError as error:
@@ -209,9 +216,12 @@ class Recorder:
 
     # private
 
-    def _about_to(self, host: Host, user: Account | None, method: str, path: str, *args: Any) -> None:
-        """Before a change: take down what it replaces, once."""
-        if method == "set_attribute":
+    def _about_to(self, host: Host, user: Account | None, method: str, path: Any, *args: Any) -> None:
+        """Before a change: take down what it replaces, once; before a program, who runs it."""
+        if method == "run":
+            with suppress(OSError):  # of what could cut the host off it is written by now
+                self._append([])
+        elif method == "set_attribute":
             self._down(host, Key(path, args[0]), user)
         elif method == "poke":
             self._down(host, Key(path, KERNEL), user)
@@ -256,7 +266,8 @@ class Recorder:
     def _append(self, lines: Sequence[dict[str, Any]]) -> None:
         self._begin()
         assert self._file is not None
-        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+        text = "".join(_ENCODED(line) + "\n" for line in (*self._ahead, *lines))
+        self._ahead.clear()
         view = memoryview(text.encode())
         while view:
             view = view[os.write(self._file, view) :]
@@ -288,7 +299,7 @@ class _Through:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._host, name)
-        if name not in WRITING:
+        if name not in WRITING and name != "run":
             return method
 
         def told(*args: Any, **options: Any) -> Any:

@@ -23,6 +23,7 @@ AGENT_PATHS: Final = (
     "/var/lib/vigo-agent",
 )
 """Of the agent and of the server: they may be one host."""
+_AGENT_PREFIXES: Final = tuple(f"{path}/" for path in AGENT_PATHS)
 AGENT_NAMES: Final = frozenset({"vigo", "vigo-agent", "vigo-executor"})
 """Of packages, services, processes and users."""
 
@@ -101,9 +102,10 @@ def is_agents(path: str, own: Sequence[str] = ()) -> bool:
     """Whether a normal path is the agent's or the server's."""
     if not own and "vigo" not in path:
         return False
-    return any(path == each or path.startswith(f"{each}/") for each in (*AGENT_PATHS, *own)) or bool(
-        _UNIT_FILES.search(path)
-    )
+    here = f"{path}/"
+    if here.startswith(_AGENT_PREFIXES) or any(here.startswith(f"{each}/") for each in own):
+        return True
+    return "vigo" in path and bool(_UNIT_FILES.search(path))
 
 
 def holds_agents(path: str, own: Sequence[str] = ()) -> bool:

@@ -279,9 +279,9 @@ class Host(Protocol):
         ...
 
 
-def forget(host: Host) -> None:
-    """Clear the memo after a change: what was read before it may no longer be so."""
-    lasting = [(key, host.memo[key]) for key in (ONCE, ALONG, MANAGED) if key in host.memo]
+def forget(host: Host, *, but: Iterable[object] = ()) -> None:
+    """Clear the memo after a change: what was read before it may no longer be so, `but` for these."""
+    lasting = [(key, host.memo[key]) for key in (ONCE, ALONG, MANAGED, *but) if key in host.memo]
     host.memo.clear()
     host.memo.update(lasting)
 

@@ -146,6 +146,12 @@ def paths(file: ManagedFile) -> Sequence[str]:
     return (file.path,)
 
 
+def leaves(file: ManagedFile) -> Sequence[object]:
+    """See `ResourceType`: a file elsewhere gives no account another id."""
+    names = (file.spec.owner, file.spec.group)
+    return () if file.path.startswith("/etc/") or file.spec.validate_ else ((Ownership, *names),)
+
+
 def rests(file: ManagedFile) -> Rests | None:
     """See `ResourceType`."""
     return Rests((file.path,), file.spec.owner, file.spec.group) if file.spec.state == "present" else None
@@ -159,6 +165,7 @@ FILE: Final = ResourceType(
     apply=apply,
     action=action,
     paths=paths,
+    leaves=leaves,
     rests=rests,
     confinable=True,
 )

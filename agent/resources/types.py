@@ -113,6 +113,8 @@ class ResourceType(Generic[P, T]):
     """Whether it is something to be done (restart), not a state that can be verified afterwards."""
     paths: Callable[[P], Sequence[str]] = _nothing
     """Paths whose change means drift of this resource."""
+    leaves: Callable[[P], Sequence[object]] = _nothing
+    """What is in the host's memo and cannot be otherwise after a change of this."""
     rests: Callable[[P], Rests | None] | None = None
     """What alone decides what `check` finds, where that shows in a stat; None of what depends on more."""
     needs_network: bool = False
@@ -166,7 +168,7 @@ class ResourceType(Generic[P, T]):
         try:
             self.apply(through, prepared, state)
         finally:
-            forget(host)
+            forget(host, but=self.leaves(prepared))
         if self.is_act(prepared):
             return
         if left := self.diff(prepared, self.check(host, prepared)):

@@ -65,7 +65,10 @@ def _content(change: Change, *, tainted: bool) -> str:
     old, new = (text.splitlines() for text in texts if text is not None)
     if max(len(old), len(new)) > _MAX_LINES:
         return f"{change.field}: {len(old)} lines → {len(new)} lines"
-    lines = list(unified_diff(old, new, lineterm="", n=3))[2:]
+    if new and not old:  # what is new needs no comparison
+        lines = [f"@@ -0,0 +1{f',{len(new)}' if len(new) > 1 else ''} @@", *(f"+{line}" for line in new)]
+    else:
+        lines = list(unified_diff(old, new, lineterm="", n=3))[2:]
     if tainted:
         lines = [f"-{MASK}" if line.startswith("-") else line for line in lines]
     if not lines:
