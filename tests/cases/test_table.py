@@ -124,3 +124,10 @@ def test_every_test_of_a_case_is_in_its_row() -> None:
             if found and f"{name}::{test}" not in named[found[1]]:
                 lacking.append(f"{name}::{test}")
     assert lacking == []
+
+
+def test_what_ends_an_agent_is_shown_by_files_that_are_there() -> None:
+    section = PAGE.read_text().partition("## An agent that is ended")[2].partition("\n## ")[0]
+    named = re.findall(r"`([\w/]+\.py)`", section)
+    assert len(named) >= 8
+    assert [name for name in named if not (TESTS / name).is_file()] == []

@@ -251,7 +251,7 @@ def test_a_run_of_programs_killed_at_any_write_is_finished_by_the_next(tmp_path:
     begun(tmp_path, of_a_machine())
     settings = Settings(
         bound=["/etc", "/srv", "/home"],
-        shared=r"^/etc/(passwd|shadow|group|gshadow|subuid|subgid|fstab)|^/home|^/srv|^/etc/sysctl|^kernel",
+        shared=r"^/etc/(passwd|shadow|group|gshadow|subuid|subgid|fstab|hosts)|^/home|^/srv|^/etc/sysctl|^kernel",
         unstable=UNSTABLE + r"|^/etc/[a-z]+\.(lock|\d+)$",
         reset="echo 0 >/proc/sys/net/ipv4/ip_forward; hostname before; nft flush ruleset 2>/dev/null || true",
         live="cat /proc/sys/net/ipv4/ip_forward; hostname; nft list ruleset 2>/dev/null; grep -c ' /srv/scratch ' /proc/mounts; :",
