@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler.graph import encoding
 from reconciler.graph.crates import Owned, doubly_owned
@@ -89,6 +89,64 @@ def make(chosen: tuple[Linked, ...], contested: frozenset[Linked] | None = None)
         sum(counts),
         tuple(dict(chain.from_iterable(asked.values())).values()),
         frozenset(chain.from_iterable(inner_keys)),
+        any(unmet),
+    )
+
+
+class Part(NamedTuple):
+    """Crates that many sets have together, in one place of each: all that is the same for each of those."""
+
+    linked: tuple[Linked, ...]
+    references: bytes
+    content: Mapping[str, bytes]
+    secrets: frozenset[str]
+    resource_count: int
+    asked: Mapping[str, Sequence[tuple[str, Need]]]
+    inner_keys: frozenset[str]
+    is_unmet: bool
+    is_free: bool
+    """Whether none of them depends on another crate, or may own what another crate owns."""
+
+
+def part(linked: tuple[Linked, ...], contested: frozenset[Linked]) -> Part:
+    """What some crates bring to each set that has them."""
+    shares = [each.share for each in linked]
+    return Part(
+        linked,
+        b",".join([share.reference for share in shares]),
+        dict(chain.from_iterable([share.content for share in shares])),
+        frozenset(chain.from_iterable([share.secrets for share in shares])),
+        sum([share.resource_count for share in shares]),
+        {share.asks: share.outer for share in shares},
+        frozenset(chain.from_iterable([share.inner_keys for share in shares])),
+        any([share.is_unmet for share in shares]),  # noqa: C419
+        contested.isdisjoint(linked) and not any(share.depends_on for share in shares),
+    )
+
+
+def joined(parts: Sequence[Part], linked: tuple[Linked, ...]) -> CrateSet:
+    """The set that free parts make which have no crate in common, the same as `make` gives.
+
+    Args:
+        linked: their crates, in order.
+    """
+    content: dict[str, bytes] = {}
+    asked: dict[str, Sequence[tuple[str, Need]]] = {}
+    for each in parts:
+        content.update(each.content)
+        asked.update(each.asked)
+    _, references, _, secrets, counts, _, inner_keys, unmet, _ = zip(*parts, strict=True)
+    return CrateSet(
+        linked,
+        _NO_NAMES,
+        (),
+        (),
+        b"[%b]" % b",".join(filter(None, references)),
+        encoding.joined_map(content),
+        _NO_NAMES.union(*secrets),
+        sum(counts),
+        tuple(dict(chain.from_iterable(asked.values())).values()),
+        _NO_NAMES.union(*inner_keys),
         any(unmet),
     )
 

@@ -12,6 +12,7 @@ from reconciler.documents import Document
 from reconciler.documents.complaints import nearest
 from reconciler.documents.marks import Path
 from reconciler.graph import crate_sets, encoding, proofs
+from reconciler.graph import resolution as resolution_
 from reconciler.graph.crate_sets import CrateSet
 from reconciler.graph.linking import Linked, failing, unmet, unmet_within
 from reconciler.graph.patterns import Pattern
@@ -131,6 +132,8 @@ class Profiles:
         self._contested: Final = crate_sets.contested(linked.values()) if cold else None
         self._usercrates: Final = usercrates
         self._known_sets: Final = sets
+        self._parts: Final[dict[int, tuple[object, crate_sets.Part]]] = {}
+        """Id of what names them, which is kept so that no other gets that id → crates that go together."""
         self._bodies: Final[dict[str, bytes]] = {}
         self._held = 0
 
@@ -142,7 +145,9 @@ class Profiles:
 
     def make(self, id_: str, pattern: Pattern, document: Document, index: int, resolution: Resolution) -> Profile:
         """The profile of a resolved block, with what is wrong with it."""
-        crates = self._crate_set(resolution.crates, self._linked, None)
+        crates = self._joined(resolution.parts) if self._contested is not None and resolution.parts else None
+        if crates is None:
+            crates = self._crate_set(resolution.crates, self._linked, None)
         return self._profile(id_, pattern, document, index, resolution, crates)
 
     def _profile(
@@ -182,6 +187,25 @@ class Profiles:
             findings,
             usercrates,
         )
+
+    def _joined(self, named: Sequence[resolution_.Part]) -> CrateSet | None:
+        """The set of crates that come in parts; None where a part is not free."""
+        parts = [self._part(each) for each in named]
+        if not all([each.is_free for each in parts]):  # noqa: C419 - a generator takes twice the time
+            return None
+        chosen = tuple([linked for each in parts for linked in each.linked])
+        found = self._known_sets.get(chosen)
+        if found is None:
+            found = self._known_sets[chosen] = crate_sets.joined(parts, chosen)
+        return found
+
+    def _part(self, named: resolution_.Part) -> crate_sets.Part:
+        kept = self._parts.get(id(named))
+        if kept is None:
+            assert self._contested is not None
+            chosen = tuple([linked for name in dict(named) if (linked := self._linked.get(name)) is not None])
+            kept = self._parts[id(named)] = (named, crate_sets.part(chosen, self._contested))
+        return kept[1]
 
     def _crate_set(self, names: Iterable[str], known: Mapping[str, Linked], before: CrateSet | None) -> CrateSet:
         chosen = tuple([linked for name in names if (linked := known.get(name)) is not None])

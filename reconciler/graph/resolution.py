@@ -12,13 +12,16 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.documents import Document
 from reconciler.documents.marks import Path
-from reconciler.graph.roles import RoleSet
-from reconciler.graph.scopes import Layer, Scope, appends, unique
+from reconciler.graph.roles import Expansion, RoleSet
+from reconciler.graph.scopes import EnvironmentChain, Layer, Scope, appends, unique
 from schema.documents.leaves import MatchBlock
 from schema.merging import merge, merge_closed
 
 MATCH_BLOCK: Final = "match-block"
 _NO_USERCRATES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+Part = Mapping[str, str] | tuple[tuple[str, str], ...]
 
 
 class Resolution(NamedTuple):
@@ -40,6 +43,8 @@ class Resolution(NamedTuple):
     """Whether every document behind it is sound."""
     usercrates: Mapping[str, str]
     """Usercrate → label of its one source, in order: inherited, then the block's own. Nothing excludes one."""
+    parts: tuple[Part, ...]
+    """Crates with their labels that are shared with other blocks, where `crates` is these and nothing else."""
 
 
 def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, roles: RoleSet) -> Resolution:
@@ -48,19 +53,7 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
     expansion = roles.expand(listed)
     environment = scope.environment(block.environment) if block.environment is not None else None
 
-    crates = dict(scope.crates)
-    for brought in (expansion.crates, environment.crates) if environment is not None else (expansion.crates,):
-        if crates.keys().isdisjoint(brought):
-            crates.update(brought)
-        else:
-            crates = {**crates, **brought, **crates}  # each stays where it came first, with that label
-    for name in block.configcrates:
-        crates.setdefault(name, MATCH_BLOCK)
-    for excluded in (scope.excluded, block.exclude_configcrates, environment.excluded if environment else ()):
-        if excluded:
-            for name in excluded:
-                crates.pop(name, None)
-
+    crates, parts = _crates(block, scope, expansion, environment)
     layers = scope.layers + expansion.layers
     clashes: list[tuple[str, ...]] = [*scope.conflicts, *expansion.conflicts]
     simple = scope.simple and expansion.simple and (environment is None or environment.simple)
@@ -87,7 +80,30 @@ def resolve(document: Document, index: int, block: MatchBlock, scope: Scope, rol
         tuple([_blamed(layers, clash) for clash in clashes]),
         scope.whole and document.parsed.whole and (roles.whole or not listed),
         _usercrates(block, scope) if block.usercrates or scope.usercrates else _NO_USERCRATES,
+        parts,
     )
+
+
+def _crates(
+    block: MatchBlock, scope: Scope, expansion: Expansion, environment: EnvironmentChain | None
+) -> tuple[Mapping[str, str], tuple[Part, ...]]:
+    """Crates with their labels, and the parts that they are."""
+    parts: tuple[Part, ...] = (scope.crates, expansion.crates)
+    if environment is not None:
+        parts = (*parts, environment.crates)
+    crates = dict(scope.crates)
+    for part in parts[1:]:
+        if crates.keys().isdisjoint(part):
+            crates.update(part)
+        else:
+            crates = {**crates, **dict(part), **crates}  # each stays where it came first, with that label
+    for name in block.configcrates:
+        crates.setdefault(name, MATCH_BLOCK)
+    for excluded in (scope.excluded, block.exclude_configcrates, environment.excluded if environment else ()):
+        for name in excluded:
+            crates.pop(name, None)
+    whole = not block.configcrates and len(crates) == sum(map(len, parts))
+    return crates, parts if whole else ()
 
 
 def _usercrates(block: MatchBlock, scope: Scope) -> Mapping[str, str]:
