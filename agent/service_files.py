@@ -209,7 +209,7 @@ try_out() {{
             if [ "$waited" -ge "$window" ]; then
                 say "the server has not greeted it within $window s"
                 kill -TERM "$child" 2>/dev/null
-                (sleep 20; kill -KILL "$child" 2>/dev/null) &
+                (sleep 20; kill -KILL "$child") >/dev/null 2>&1 &
                 killer=$!
                 await
                 kill "$killer" 2>/dev/null
@@ -224,10 +224,8 @@ try_out() {{
             [ ! -e "$home/trial" ] || count "$starts"
             exit "$code"
         fi
-        if [ ! -e "$home/trial" ]; then
-            [ "$code" -ne {restart} ] || exec "$0" "$@"
-            exit "$code"
-        fi
+        [ "$code" -ne {restart} ] || exec "$home/launch" "$@"
+        [ -e "$home/trial" ] || exit "$code"
         say "it ended with $code before the server greeted it"
     done
     trap - TERM INT HUP
@@ -238,7 +236,7 @@ count() {{ echo "$1" >"$home/.new-trial" && mv -f "$home/.new-trial" "$home/tria
 keep() {{
     trap end TERM INT HUP
     while [ -z "$ended" ]; do
-        "$0" "$@" &
+        "$home/launch" "$@" &
         child=$!
         await
         # 2: not enrolled, or the state cannot be trusted. Another start would say the same.

@@ -109,7 +109,7 @@ def self_contained(source: Path, out: Path) -> tuple[Path, Manifest]:
         work = Path(folder)
         sources, dependencies = _sources(source, work), _dependencies(source, wanted, work)
         (work / "entry.py").write_text(_ENTRY)
-        command = [*_module("PyInstaller"), "--noconfirm", "--onedir", "--name", "vigo-agent", "--log-level", "WARN"]
+        command = [*_module("PyInstaller"), "--noconfirm", "--onedir", "--strip", "--name", "vigo-agent"]
         command += ["--distpath", str(work / "dist"), "--workpath", str(work / "work"), "--specpath", str(work)]
         for package in PACKAGES:
             command += ["--collect-submodules", package]

@@ -28,8 +28,8 @@ from api.services.catalogs import Target
 from api.services.pki import Pki
 from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
-from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
 from schema.protocol.artifacts import AgentBuild
+from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
 from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
