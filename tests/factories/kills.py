@@ -8,7 +8,7 @@ the n-th of one kind; a program that it started is followed too. `WHERE` holds, 
     target      what the server offers; `objects` holds what that names
     settings    of `Settings`, as JSON
 
-It answers each line `{"point": [CALL, N] | null}` with a line of `Told`.
+It answers each line `{"point": [CALL, N] | null, "fault": FAULT}` with a line of `Told`; FAULT is what strace injects.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ import stat
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -40,6 +41,7 @@ _CHANGING: Final = (
     "utimensat,sethostname"
 )
 """System calls; not every machine has each of them."""
+KILL: Final = "signal=KILL"
 _PR_SET_PTRACER: Final = 0x59616D61
 _ANYBODY: Final = 2**64 - 1
 _PATIENCE_S: Final = 60.0
@@ -84,19 +86,19 @@ class Killing:
         """Every call of a life that is not killed."""
         return [(str(name), int(number)) for name, number in self._ask(None)]
 
-    def killed_at(self, point: tuple[str, int]) -> Told:
-        """A life that ends before this call, and what the next ones make of it."""
-        return Told(*self._ask(point))
+    def killed_at(self, point: tuple[str, int], fault: str = KILL) -> Told:
+        """A life that ends before this call, or in which it fails, and what the next ones make of it."""
+        return Told(*self._ask(point, fault))
 
     def close(self) -> None:
         """End it."""
         self._process.communicate(timeout=_PATIENCE_S)
         self._log.close()
 
-    def _ask(self, point: tuple[str, int] | None) -> Any:
+    def _ask(self, point: tuple[str, int] | None, fault: str = KILL) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"point": point}) + "\n")
+        self._process.stdin.write(json.dumps({"point": point, "fault": fault}) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
@@ -156,6 +158,9 @@ class _Lives:
         assert ended == 0, (self.where / "said").read_text()
         assert self.report()["status"] == "converged", self.report()
         self.after, self.remembered = self.snapshot(), _remembered(self.work / "state")
+        for name in (self.where / "modules").read_text().splitlines():
+            with suppress(Exception):  # what one life has loaded the others need not
+                import_module(name)
         counted: Counter[str] = Counter()
         for line in log.read_text().splitlines():
             found = re.match(r"(\d+) +(\w+)\(", line)
@@ -163,10 +168,10 @@ class _Lives:
                 counted[found[2]] += 1
         return [(name, number) for name, many in sorted(counted.items()) for number in range(1, many + 1)]
 
-    def killed_at(self, call: str, number: int) -> Told:
+    def killed_at(self, call: str, number: int, fault: str) -> Told:
         self.reset()
         complaints: list[str] = []
-        _, ended = self.live(["-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={number}"])
+        _, ended = self.live(["-o", "/dev/null", "-e", f"inject={call}:{fault}:when={number}"])
         for path, found in self.snapshot().items():
             if found not in (self.before.get(path), self.after.get(path)) and not self._between(path):
                 complaints.append(f"{path} is {found}: neither {self.before.get(path)} nor {self.after.get(path)}")
@@ -236,6 +241,8 @@ class _Lives:
                 os.kill(os.getpid(), signal.SIGSTOP)
             code = _lived(self.work / "state", self.where)
             sys.stdout.flush()
+            if not self.after:
+                (self.where / "modules").write_text("\n".join(sys.modules))
         except BaseException as error:
             os.write(2, f"{type(error).__name__}: {error}".encode())
             os._exit(90)
@@ -377,9 +384,10 @@ def main() -> None:
     where = Path(sys.argv[1])
     _load(json.loads((where / "types").read_text()))
     lives = _Lives(where)
-    answers: Callable[[Any], Any] = lambda point: lives.killed_at(*point) if point else lives.reference()  # noqa: E731
     for line in sys.stdin:
-        print(json.dumps(answers(json.loads(line)["point"])), flush=True)
+        asked = json.loads(line)
+        answer = lives.killed_at(*asked["point"], asked["fault"]) if asked["point"] else lives.reference()
+        print(json.dumps(answer), flush=True)
 
 
 def _load(types: Sequence[str]) -> None:
