@@ -219,6 +219,7 @@ def _run_executor(options: argparse.Namespace, ids: Ids, end: socket, parent: in
 
 
 def _once(options: argparse.Namespace) -> int:
+    sparing.garbage()
     from schema.protocol.reports import Trigger
 
     state = _enrolled_state(options)
@@ -235,6 +236,7 @@ def _once(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace) -> int:
+    sparing.garbage()
     from schema.protocol.reports import Trigger
 
     state = _enrolled_state(options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from schema.ids import Commit, Sha256
 from schema.protocol.artifacts import AgentBuild
@@ -234,5 +234,7 @@ ServerMessage = Annotated[
     Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | ErrorMessage, Field(discriminator="type")
 ]
 
-AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage)
-SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
+# Made when the first message comes: not every process speaks, and an agent that runs once does not.
+_LATE: Final = ConfigDict(defer_build=True)
+AGENT_MESSAGE: Final[TypeAdapter[AgentMessage]] = TypeAdapter(AgentMessage, config=_LATE)
+SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage, config=_LATE)
