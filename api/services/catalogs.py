@@ -17,10 +17,9 @@ from typing import Final, Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reconciler.ports import Assigned
-from schema.protocol import signing
 from schema.protocol.desired import Catalog
 from schema.protocol.messages import INLINE_OBJECT_BYTES, ObjectData
-from schema.protocol.signing import Domain
+from schema.protocol.signing import Domain, Signer
 
 ENCODED_BYTES: Final = 64 * 1024 * 1024
 """How much of encoded objects is kept at hand; what was used longest ago goes first."""
@@ -89,12 +88,12 @@ class SignedCatalog:
     sha256: str
     graph: Graph = field(repr=False)
     profile: Profile = field(repr=False)
-    key: Ed25519PrivateKey = field(repr=False)
+    signer: Signer = field(repr=False)
 
     @cached_property
     def json(self) -> bytes:
         """JSON of the signed catalog. Ed25519 gives the same signature each time."""
-        return signing.sign(self.key, Domain.CATALOG, self.profile.catalog_body).model_dump_json().encode()
+        return self.signer.sign(Domain.CATALOG, self.profile.catalog_body).model_dump_json().encode()
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
@@ -109,7 +108,7 @@ class SignedCatalog:
 
     def within(self, graph: Graph, profile: Profile) -> SignedCatalog:
         """The same catalog in another graph; what is known of it is not computed again."""
-        made = SignedCatalog(self.sha256, graph, profile, self.key)
+        made = SignedCatalog(self.sha256, graph, profile, self.signer)
         made.__dict__.update({name: self.__dict__[name] for name in _KEPT if name in self.__dict__})
         return made
 
@@ -121,7 +120,7 @@ class Catalogs:
     """The catalogs at hand. Used from the event loop's thread; `sign` alone may run in another."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = key
+        self._signer = Signer(key)
         self._current: dict[str, SignedCatalog] = {}
         self._previous: dict[str, SignedCatalog] = {}
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
@@ -136,7 +135,7 @@ class Catalogs:
                 continue
             known = self._current.get(sha256)
             if known is None:
-                made[sha256] = SignedCatalog(sha256, graph, profile, self._key)
+                made[sha256] = SignedCatalog(sha256, graph, profile, self._signer)
             elif known.profile is profile:
                 known.graph = graph  # which has the same objects, and does not keep the one before alive
                 made[sha256] = known

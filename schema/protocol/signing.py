@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from enum import StrEnum
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -34,10 +35,20 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 def sign(key: Ed25519PrivateKey, domain: Domain, body: bytes) -> Signed:
     """`body`, signed for one purpose. `body` is UTF-8 text, canonical JSON in every use here."""
-    signature = key.sign(_message(domain, body))
-    return Signed(
-        body=body.decode(), key_id=key_id(key.public_key()), signature=base64.b64encode(signature).decode("ascii")
-    )
+    return Signer(key).sign(domain, body)
+
+
+class Signer:
+    """Signs many texts with one key, of which the id is computed once."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key: Final = key
+        self._key_id: Final = key_id(key.public_key())
+
+    def sign(self, domain: Domain, body: bytes) -> Signed:
+        """As `sign`."""
+        signature = base64.b64encode(self._key.sign(_message(domain, body))).decode("ascii")
+        return Signed(body=body.decode(), key_id=self._key_id, signature=signature)
 
 
 def verify(key: Ed25519PublicKey, domain: Domain, signed: Signed) -> bytes:
