@@ -16,6 +16,7 @@ KEPT: Final = "kept by traits"
 """Key of the memo: what is there outlives a collection."""
 MAX_NAMES: Final = 100_000
 SETTINGS: Final = "/etc/vigo-agent/traits.toml"
+_SETTINGS: Final = {("security_scan", "directory"): str, ("certificates", "directories"): list}
 _MAX_LINKS: Final = 16
 
 
@@ -118,16 +119,31 @@ def meaningful(content: str, comments: str = "#") -> Iterator[str]:
 
 
 def settings(host: Host) -> dict[str, Any]:
-    """What an operator has set for traits: `SETTINGS`, empty where there is none or where it is no TOML."""
+    """What an operator has set for traits: `SETTINGS`, empty where there is none.
+
+    Raises:
+        HostFault: it is no TOML, or sets what no trait knows.
+    """
     content = readable(host, SETTINGS)
     if not content:
         return {}
     import tomllib
 
     try:
-        return tomllib.loads(content)
+        found = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise HostFault(f"{SETTINGS}: {error}") from error
+    for table, values in found.items():
+        for key, value in values.items() if isinstance(values, dict) else [("", values)]:
+            paths = [value] if _SETTINGS.get((table, key)) is str else value
+            if (table, key) not in _SETTINGS or not isinstance(paths, list) or not all(map(_is_absolute, paths)):
+                named, known = f"{table}.{key}".rstrip("."), ", ".join(sorted(map(".".join, _SETTINGS)))
+                raise HostFault(f"{SETTINGS}: {named} is no setting, or no absolute path (known: {known})")
+    return found
+
+
+def _is_absolute(path: object) -> bool:
+    return isinstance(path, str) and path.startswith("/")
 
 
 def needed(content: str | None, path: str) -> str:

@@ -329,9 +329,22 @@ def test_parameters_are_named_as_sysctl_names_them() -> None:
     assert found == {"net.ipv4.ip_forward": "1", "kernel.printk": "4 4 1 7"}
 
 
-def test_a_settings_file_that_is_no_toml_is_said_so() -> None:
-    with pytest.raises(HostFault, match=r"traits\.toml"):
-        sources.settings(host({sources.SETTINGS: "= nothing"}))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("= nothing", "Invalid statement"),
+        ("[security_scans]\ndirectory = '/srv'", "security_scans.directory is no setting"),
+        ("[security_scan]\ndir = '/srv'", "security_scan.dir is no setting"),
+        ("[security_scan]\ndirectory = 'scans'", "security_scan.directory is no setting, or no absolute path"),
+        ("[certificates]\ndirectories = '/srv/tls'", "certificates.directories is no setting"),
+        ("[certificates]\ndirectories = ['/srv/tls', 5]", "certificates.directories is no setting"),
+        ("security_scan = 5", "security_scan is no setting"),
+    ],
+)
+def test_settings_that_mean_nothing_are_said_to(text: str, said: str) -> None:
+    with pytest.raises(HostFault, match=r"traits\.toml") as caught:
+        sources.settings(host({sources.SETTINGS: text}))
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_certificates_and_when_they_end() -> None:
             "/etc/nginx/ssl/huge.crt": "-----BEGIN CERTIFICATE-----" + "A" * 300_000,
             "/etc/pki/tls/certs/ca-bundle.crt": "-----BEGIN CERTIFICATE-----\n",
             "/srv/own/deep/c.pem": certificate("c.example.com", 10),
-            sources.SETTINGS: '[certificates]\ndirectories = ["/srv/own", "relative", 3]\n',
+            sources.SETTINGS: '[certificates]\ndirectories = ["/srv/own"]\n',
         },
         links={"/etc/letsencrypt/live/a/cert.pem": "../../archive/a/cert1.pem"},
     )
