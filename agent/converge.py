@@ -92,11 +92,10 @@ def run(
         plan, host, journal, reporting, kept=this.is_kept, owned=this.owned, settled=this.settled, dry_run=dry_run
     )
     error = "" if dry_run else _conclude(plan, journal)
-    recorder.conclude(host)
+    recorder.conclude(host, changed=lambda: any(each.outcome is Outcome.CHANGED for each in reporting.resources))
     if reporting.left_out:
         error = f"{reporting.left_out} resources beyond {MAX_RESOURCES} are neither applied nor reported; {error}"
     host.memo.clear()
-    failed = bool(error) or reporting.failed
     return Report(
         id=name,
         assignment_sha256=desired.assignment_sha256,
@@ -109,7 +108,7 @@ def run(
         started=started,
         finished=clock.now(),
         duration_us=int((clock.monotonic() - begun) * 1_000_000),
-        status=RunStatus.FAILED if failed else RunStatus.CONVERGED,
+        status=RunStatus.FAILED if error or reporting.failed else RunStatus.CONVERGED,
         error=error,
         stale=started > desired.assignment.expires,
         resources=reporting.resources,
@@ -376,6 +375,8 @@ class _Run:
                 tainted=bool(step.secrets),
                 before=lambda: self._before(step, instance),
             )
+        if result.outcome is Outcome.FAILED:
+            self._recorder.failed(instance.id)
         if result.diff and self._plan.mask.has_short(step.secrets):
             result = result._replace(diff="(not shown: it may hold a secret too short to be masked)")
         if fight and result.outcome is Outcome.CHANGED:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 OK: Final = 0
 ERROR: Final = 1
-_BEFORE: Final = {"absent": "nothing", "unknown": "something that was not kept"}
+_BEFORE: Final = {
+    "absent": "nothing",
+    "unknown": "something that was not kept",
+    "kernel": "what the kernel had",
+    "attribute": "what the attribute was",
+}
 
 
 class UnknownRun(NotFound):
@@ -87,9 +92,11 @@ def undo(options: argparse.Namespace, state: State, executor: LocalExecutor) -> 
             print(plain(f"  {each.path}  {each.error or 'as it was before'}"))
         for change in record.changed:
             if change.resource not in {each.resource for each in record.replaced}:
-                print(plain(f"  {change.resource}  a {change.type} cannot be put back by itself; it is held as it is"))
-        print(f"{len(record.changed)} resources are held: {UNTIL}")
+                print(plain(f"  {change.resource}  no path is kept for it alone ({change.type}); it is held as it is"))
+        print(f"{len(record.changed)} resources are held; each {UNTIL.removeprefix('it ')}")
     fine = report is None or report.status is not RunStatus.FAILED or _only_held(report)
+    if report is not None and not fine:
+        print(plain(f"vigo-agent: the run that followed has failed: {_whose_fault(report)}"), file=sys.stderr)
     return OK if fine and not failed else ERROR
 
 
@@ -109,6 +116,13 @@ def _only_held(report: Report) -> bool:
     """Whether nothing failed but what is held: that is what was asked for."""
     failed = [each.error for each in report.resources if each.outcome is Outcome.FAILED]
     return not report.error and all(error.startswith(UNDONE) for error in failed)
+
+
+def _whose_fault(report: Report) -> str:
+    failed = [each for each in report.resources if each.outcome is Outcome.FAILED and not each.error.startswith(UNDONE)]
+    said = [f"{each.id} ({each.error})" for each in failed[:3]]
+    more = [f"{len(failed) - len(said)} more"] if len(failed) > len(said) else []
+    return "; ".join([*filter(None, [report.error]), *said, *more])
 
 
 def _named(records: Undo, name: str) -> Record:

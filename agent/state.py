@@ -126,7 +126,10 @@ class State:
             while not _flock(descriptor, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                    raise AlreadyRunning(f"another agent (pid {owner or 'unknown'}) uses {self.path}")
+                    raise AlreadyRunning(
+                        f"another agent (pid {owner or 'unknown'}) uses {self.path}; stop it first, "
+                        "as by `systemctl stop vigo-agent`"
+                    )
                 time.sleep(0.02)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

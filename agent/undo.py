@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, NamedTuple
 from agent import durable, origins
 from agent.hosts import Account, Host, HostFault, Kind
 from agent.keeping import Keeping
-from agent.origins import KERNEL, UNKNOWN, Origin
+from agent.origins import ABSENT, KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
 
 DIRECTORY: Final = "undo"
@@ -196,9 +196,25 @@ class Recorder:
         recorded: Any = _Through(host, lambda method, *args: self._about_to(host, user, method, *args))
         return recorded  # type: ignore[no-any-return]  # it is the host in all else
 
-    def conclude(self, host: Host) -> None:
-        """The run has ended: note how each path was left, and let the oldest records go."""
+    def failed(self, resource: str) -> None:
+        """A resource has failed: what it only set out to do is not taken down."""
+        if self._ahead and self._ahead[-1]["r"][0] == resource:
+            self._ahead.pop()
+
+    def conclude(self, host: Host, *, changed: Callable[[], bool] = lambda: True) -> None:
+        """The run has ended: note how each path was left, and let the oldest records go.
+
+        Args:
+            changed: whether anything was brought to what is desired. Where nothing was, and no path is other than it
+                was, there is nothing to undo, and no record: one resource that fails in each run would push out those
+                of others.
+        """
         if self._file is None or self._directory is None:
+            return
+        if not changed() and not (self._directory / UNCONFIRMED).exists() and self._is_as_before(host):
+            os.close(self._file)
+            self._file = None
+            shutil.rmtree(self._directory, ignore_errors=True)
             return
         try:
             lines = []
@@ -215,6 +231,14 @@ class Recorder:
         self._prune()
 
     # private
+
+    def _is_as_before(self, host: Host) -> bool:
+        """Whether nothing stands where something was about to be made; of more than that nothing is told."""
+        for each in self._record.replaced:
+            whose = host if each.user is None else host.as_user(each.user)
+            if each.origin["kind"] != ABSENT or whose.lstat(each.path) is not None:
+                return False
+        return True
 
     def _about_to(self, host: Host, user: Account | None, method: str, path: Any, *args: Any) -> None:
         """Before a change: take down what it replaces, once; before a program, who runs it."""

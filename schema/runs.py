@@ -17,6 +17,8 @@ class Run(BaseModel):
     """One run on one host, without its resources."""
 
     id: str
+    report_id: str
+    """What the host itself calls it, as `vigo-agent undo` does."""
     envoy_id: EnvoyId
     hostname: Hostname
     trigger: Trigger

@@ -39,6 +39,7 @@ class ResourceReportType:
 @strawberry.type(name="Run", description="One convergence of one host.")
 class RunType:
     id: str
+    report_id: str
     envoy_id: str
     hostname: str
     trigger: Trigger

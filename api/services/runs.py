@@ -59,7 +59,6 @@ def record(work: Work, envoy_id: str, report: Report) -> Run | None:
         work.session,
         work.project_id,
         run,
-        report_id=_clean(report.id),
         sequence=rows.next_sequence(work.session),
         resources=report.resources,
     )
@@ -119,6 +118,7 @@ def _run(work: Work, envoy_id: str, report: Report) -> Run:
     outcomes = [resource.outcome for resource in report.resources]
     return Run(
         id=new_id(),
+        report_id=_clean(report.id),
         envoy_id=envoy_id,
         hostname=work.actor.name,
         trigger=report.trigger,

@@ -69,9 +69,7 @@ def next_sequence(session: Session) -> int:
     return int(last or 0) + 1
 
 
-def add(
-    session: Session, project_id: str, run: Run, *, report_id: str, sequence: int, resources: list[ResourceReport]
-) -> None:
+def add(session: Session, project_id: str, run: Run, *, sequence: int, resources: list[ResourceReport]) -> None:
     """Store a run, and drop the envoy's oldest beyond `KEEP`."""
     session.add(
         RunRow(
@@ -79,7 +77,7 @@ def add(
             sequence=sequence,
             id=run.id,
             envoy_id=run.envoy_id,
-            report_id=report_id,
+            report_id=run.report_id,
             trigger=run.trigger.value,
             status=run.status.value,
             commit_id=run.commit,
@@ -160,6 +158,7 @@ def page(
 def _model(row: Any, hostname: str) -> Run:
     return Run(
         id=row.id,
+        report_id=row.report_id,
         envoy_id=row.envoy_id,
         hostname=hostname,
         trigger=Trigger(row.trigger),

@@ -47,6 +47,16 @@ def test_a_run_that_changed_nothing_leaves_no_record(fleet: Fleet, tmp_path: Pat
     assert fleet.undo.runs() == []
 
 
+def test_what_only_failed_pushes_no_run_out_and_is_not_held(fleet: Fleet) -> None:
+    bad = file("no/such/place")
+    lost = {"name": "lost", "type": "replace", "path": "/link", "pattern": "a", "replacement": "b"}
+    fleet.run(state(crate("web", [bad, lost])))
+    assert fleet.undo.runs() == []
+    fleet.run(state(crate("web", [bad, file("old"), lost]), generation=2))
+    (record,) = fleet.undo.runs()
+    assert "web/old" in [each.resource for each in record.changed]
+
+
 def test_what_a_run_replaced_is_put_back_whatever_type_replaced_it(fleet: Fleet) -> None:
     before = dict(fleet.host.nodes)
     resources = [

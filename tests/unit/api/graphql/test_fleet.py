@@ -41,7 +41,7 @@ def fleet(services: Services) -> Iterator[dict[str, str]]:
         for status in (RunStatus.CONVERGED, RunStatus.FAILED):
             run = a_run(ids[HOSTS[0]], HOSTS[0], status)
             sequence = run_rows.next_sequence(session)
-            run_rows.add(session, DEFAULT_PROJECT, run, report_id=run.id, sequence=sequence, resources=RESOURCES)
+            run_rows.add(session, DEFAULT_PROJECT, run, sequence=sequence, resources=RESOURCES)
             last = LastRun(
                 run_id=run.id,
                 started_at=run.started,
@@ -73,7 +73,8 @@ RESOURCES = [
 
 def a_run(envoy_id: str, hostname: str, status: RunStatus) -> Run:
     return Run(
-        id=new_id(), envoy_id=envoy_id, hostname=hostname, trigger=Trigger.APPLY, status=status, commit="a" * 40, epoch=0,
+        id=new_id(), report_id=new_id(), envoy_id=envoy_id, hostname=hostname, trigger=Trigger.APPLY, status=status,
+        commit="a" * 40, epoch=0,
         generation=1, catalog_sha256="c" * 64, assignment_sha256="d" * 64, dry_run=False, stale=False, started=2_000_000,
         finished=3_000_000, received_at=3_000_001, duration_us=1_000_000, total=3, unchanged=0, changed=1, failed=1,
         skipped=1, corrective=0,
