@@ -176,7 +176,7 @@ def _make_environment(artifact: Path, place: Path) -> None:
     scratch = place.with_name(f"{place.name}.pex")
     python = str(getattr(sys, "_base_executable", "") or sys.executable)
     env = process.environment({"PEX_TOOLS": "1", "PEX_ROOT": str(scratch), "PEX_IGNORE_RCFILES": "1"}, None)
-    argv = [python, "-I", str(artifact), "venv", "--compile", str(place)]
+    argv = [python, "-I", str(artifact), "venv", str(place)]
     try:
         ran = process.run(argv, stdin=b"", timeout_s=UNPACK_TIMEOUT_S, env=env, cwd="/", identity=None)
     finally:

@@ -107,16 +107,16 @@ def self_contained(source: Path, out: Path) -> tuple[Path, Manifest]:
     target = out / f"vigo-agent-{version}-self-contained-{wanted.libc}-{wanted.arch}.tar.gz"
     with TemporaryDirectory(prefix="vigo-build-") as folder:
         work = Path(folder)
-        sources, dependencies = _sources(source, work), _dependencies(source, wanted, work)
+        sources, python = _sources(source, work), _environment(source, work)
         (work / "entry.py").write_text(_ENTRY)
-        command = [*_module("PyInstaller"), "--noconfirm", "--onedir", "--strip", "--name", "vigo-agent"]
+        command = [python, "-m", "PyInstaller", "--noconfirm", "--onedir", "--strip", "--name", "vigo-agent"]
         command += ["--distpath", str(work / "dist"), "--workpath", str(work / "work"), "--specpath", str(work)]
         for package in PACKAGES:
             command += ["--collect-submodules", package]
         # `download` hands its child the text of this module.
         command += ["--add-data", f"{sources}/agent/tools/fetching.py:agent/tools", "--exclude-module", "tkinter"]
         environment = {
-            "PYTHONPATH": f"{sources}:{dependencies}",
+            "PYTHONPATH": str(sources),
             "PYTHONHASHSEED": "1",
             "PYINSTALLER_CONFIG_DIR": str(work / "config"),
         }
@@ -182,10 +182,7 @@ def _sources(source: Path, work: Path) -> Path:
 
 def _dependencies(source: Path, wanted: For, work: Path) -> Path:
     """What the lock file names for an agent, in a directory; each file was checked by the lock file's hash."""
-    listed, place = work / "requirements.txt", work / "dependencies"
-    export = ["export", "--project", str(source), "--frozen", "--no-dev", "--extra", "documents", "--quiet"]
-    export += ["--no-emit-project", "--no-annotate", "--no-header", "--output-file", str(listed)]
-    _run([*_module("uv"), *export], {}, cwd=work)
+    listed, place = _listed(source, work, "documents"), work / "dependencies"
     install = ["pip", "install", "--quiet", "--target", str(place), "--require-hashes", "--no-deps", "--only-binary"]
     install += [":all:", "--python-version", wanted.python, "--no-config", "--link-mode", "copy"]
     install += ["--python-platform", _PLATFORMS[wanted.libc].format(arch=wanted.arch), "-r", str(listed)]
@@ -194,6 +191,27 @@ def _dependencies(source: Path, wanted: For, work: Path) -> Path:
     for leftover in (*place.glob("*.dist-info/RECORD"), *place.glob("*.dist-info/direct_url.json"), place / ".lock"):
         leftover.unlink(missing_ok=True)  # names what was removed
     return place
+
+
+def _environment(source: Path, work: Path) -> str:
+    """A Python with the same, and PyInstaller: with no more in reach, no more is packed."""
+    listed, place = _listed(source, work, "documents", "build"), work / "environment"
+    base = str(getattr(sys, "_base_executable", "") or sys.executable)
+    _run([*_module("uv"), "venv", "--quiet", "--no-config", "--python", base, str(place)], {}, cwd=work)
+    python = str(place / "bin" / "python")
+    install = ["pip", "install", "--quiet", "--python", python, "--require-hashes", "--no-deps", "--no-config"]
+    _run([*_module("uv"), *install, "-r", str(listed)], {}, cwd=work)
+    return python
+
+
+def _listed(source: Path, work: Path, *extras: str) -> Path:
+    """What the lock file names, with hashes, as requirements."""
+    listed = work / "requirements.txt"
+    export = ["export", "--project", str(source), "--frozen", "--no-dev", "--quiet", "--no-emit-project"]
+    export += ["--no-annotate", "--no-header", "--output-file", str(listed)]
+    export += [word for extra in extras for word in ("--extra", extra)]
+    _run([*_module("uv"), *export], {}, cwd=work)
+    return listed
 
 
 def _tar(folder: Path, target: Path) -> None:

@@ -175,3 +175,32 @@ def status(prefix: Path) -> str:
         [str(prefix / "launch"), "status", "--state", str(prefix.with_name("state"))],
         capture_output=True, text=True, timeout=30,
     ).stdout  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_self_contained_build_is_installed_where_no_python_is_wanted(site: Site) -> None:
+    """Half a minute of processor time to build; the same script, unpacking and enrolment otherwise."""
+    folder = site.path / "self-contained"
+    done = subprocess.run(
+        [sys.executable, "-m", "api", "agent", "build", "--self-contained", "--data-dir", str(site.data)],
+        capture_output=True, text=True, cwd=ROOT, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    prefix = folder / "opt"
+    folder.mkdir()
+    hostname = "web09.example.com"
+    (folder / "host").mkdir()
+    installed = bootstrap(site, prefix, site.token(hostname), VIGO_PYTHON="none", VIGO_ROOT=str(folder / "host"))
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    program = prefix / "current" / "vigo-agent"
+    assert program.read_bytes()[:4] == b"\x7fELF"
+    ran = subprocess.run(
+        [str(prefix / "launch"), "once", "--fetch", "--state", str(folder / "state")],
+        capture_output=True, text=True, timeout=60, cwd="/",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    # Every resource type is in it, and what is a Python for its children.
+    asked = "import importlib; from schema.resources import NAMES; from agent.tools import fetch; fetch._source();"
+    asked += " [importlib.import_module(f'{side}.resources.{name}') for name in NAMES for side in ('agent', 'schema')]"
+    checked = subprocess.run([str(program), "-I", "-S", "-c", asked], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stderr

@@ -63,7 +63,7 @@ install_build() {
     chmod 755 "$prefix" "$prefix/versions"
     rm -rf "$place"
     if [ "$kind" = zipapp ]; then
-        PEX_TOOLS=1 PEX_ROOT="$work/pex" "$python" -I "$work/agent" venv --compile "$place"
+        PEX_TOOLS=1 PEX_ROOT="$work/pex" "$python" -I "$work/agent" venv "$place"
         set -- "$place/bin/python" -I -m agent
     else
         mkdir "$place"
