@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,12 +53,12 @@ class Leaves:
         documents = self._documents
         found: list[Diagnostic] = []
         made: list[Profile] = []
-        uses: set[str] = set(scope.excluded)
+        uses: list[Iterable[str]] = [scope.excluded]
         reusable = _reusable(before, document, scope, changed)
         counted: dict[str, int] = {}
         model = document.parsed.model
         for index, block in enumerate(model.envoys if isinstance(model, Leaf) else ()):
-            uses.update(block.roles, block.configcrates, block.exclude_configcrates, block.usercrates)
+            uses += (block.roles, block.configcrates, block.exclude_configcrates, block.usercrates)
             try:
                 pattern = parse_pattern(block.match)
             except BadPattern as error:
@@ -70,13 +70,15 @@ class Leaves:
             if profile is None:
                 resolution = resolve(document, index, block, scope, self._roles)
                 profile = self._profiles.make(id_, pattern, document, index, resolution)
-            uses.update(profile.resolution.crates, profile.resolution.roles, profile.crates.depends_on)
-            if profile.resolution.usercrates:
-                uses.update(profile.resolution.usercrates, profile.usercrates.depends_on)
+            brought = profile.resolution
+            uses += (brought.crates, brought.roles, profile.crates.depends_on)
+            if brought.usercrates:
+                uses += (brought.usercrates, profile.usercrates.depends_on)
             made.append(profile)
         found += references.check(documents, document, self._names)
         found += references.check_environments(documents, document, scope)
-        return LeafResult(document, scope, frozenset(uses), made, found, any(each.findings for each in made))
+        lacking = any([each.findings for each in made])  # noqa: C419 - a generator takes twice the time
+        return LeafResult(document, scope, frozenset().union(*uses), made, found, lacking)
 
     def remake(self, before: LeafResult, changed: frozenset[str]) -> LeafResult:
         """What a leaf gives when nothing it means has changed but the content of some crates."""
