@@ -1,7 +1,7 @@
 """Which resources could cut the host off from its server, so that a change of them has to be confirmed.
 
 A type says it of what it manages (`ResourceType.may_cut_off`); a file says it by its path, a service by its name,
-whatever type manages them.
+whatever type manages them, as a whole or a part: a line of `/etc/hosts`, a drop-in of `sshd`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _SERVICES: Final = frozenset(
 def may_cut_off(kind: ResourceType[Any, Any], prepared: Any, attributes: Mapping[str, Any]) -> bool:
     """Whether the agent might not reach its server after a change of this resource."""
     path = attributes.get("path")
-    service = attributes.get("service")
+    services = [each for name in ("service", "unit") if isinstance(each := attributes.get(name), str)]
     return (
         (isinstance(path, str) and bool(_PATHS.match(path)))
-        or (isinstance(service, str) and service.removesuffix(".service") in _SERVICES)
+        or any(each.partition(".service")[0] in _SERVICES for each in services)
         or kind.may_cut_off(prepared)
+        or any(map(_PATHS.match, kind.paths(prepared)))
     )
