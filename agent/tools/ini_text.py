@@ -49,8 +49,7 @@ def _read_option(line: str, at: int, section: str, options: list[Option]) -> Non
     indent = line[: len(line) - len(line.lstrip())]
     if options and options[-1].end == at and options[-1].section == section and len(indent) > len(options[-1].indent):
         last = options[-1]
-        value = f"{last.value or ''}\n{line.strip()}"
-        options[-1] = last._replace(value=value, end=at + 1)
+        options[-1] = last._replace(value=f"{last.value or ''}\n{line.strip()}", end=at + 1)
         return
     if found := _OPTION.match(line):
         value = None if found[4] is None else found[4].strip()

@@ -18,8 +18,8 @@ class AlternativesSpec(ResourceSpec):
 
     alternative: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=128)
     state: Literal["selected", "auto", "absent"] = "selected"
-    """`selected`: `path` is the one, whatever else is installed. `auto`: the one with the highest priority is. `absent`:
-    `path` is no longer among them."""
+    """`selected`: `path` is the one, whatever else is installed. `auto`: the one with the highest priority is.
+    `absent`: `path` is no longer among them."""
     path: AbsolutePath | None = Field(default=None, pattern=r"^/[^\n]*$")
     """One alternative."""
     link: AbsolutePath | None = Field(default=None, pattern=r"^/[^\n]*$")
