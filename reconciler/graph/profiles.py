@@ -238,14 +238,14 @@ class Profiles:
             more = b'"usercrates":%b,' % usercrates.encoded_crates
         if b"secret:" in encoded_vars:
             names = names | secrets.find(catalog_vars)
-        named = tuple(sorted(names))
+        named = tuple(sorted(names)) if names else ()
         body = b'{"content":%b,"crates":%b,"environment":%b,"format":%d,"roles":%b,"secrets":%b,%b"vars":%b}' % (
             content,
             crates.encoded_crates,
             encoding.text(resolution.environment),
             CATALOG_FORMAT,
             encoding.dumps(resolution.roles, plain=True),
-            encoding.dumps(named, plain=True),
+            encoding.dumps(named, plain=True) if named else b"[]",
             more,
             encoded_vars,
         )
