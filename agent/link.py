@@ -279,7 +279,8 @@ class Link:
             async for data in socket:
                 await self._turn.acquire()
                 self._post(fx.Frame(data))
-            reason = f"closed by the server: {socket.close_code} {socket.close_reason or ''}".rstrip()
+            who = "closed by the server:" if socket.protocol.close_rcvd_then_sent else "closed by this agent:"
+            reason = f"{who} {socket.close_code} {socket.close_reason or ''}".rstrip()
         except InvalidStatus as error:
             reason, retry_after_s = f"the server answers {error.response.status_code}", _retry_after(error)
         except ConnectionClosed as error:
