@@ -45,6 +45,22 @@ def remember(host: Host, journal: Journal, path: str, *, whole: bool) -> None:
         raise ResourceFailed(f"on_removal: revert cannot be kept: {error}") from error
 
 
+def claim(host: Host, journal: Journal, resource: str, entry: Entry, path: str) -> None:
+    """Write down, before a resource is changed for the first time, that it is ours and whether something stood there.
+
+    Raises:
+        OSError: that could not be written down; the next run tries again.
+    """
+    journal.reached(resource, entry._replace(digest=""))
+    if path in journal.origins:
+        return
+    try:
+        remember(host, journal, path, whole=False)
+    except OSError:
+        journal.forget(resource)
+        raise
+
+
 def run(
     plan: Plan,
     host: Host,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -539,6 +540,26 @@ def test_a_change_whose_notification_cannot_be_written_down_is_not_made(tmp_path
     report = fleet.run(state(crate("web", [file("a", notify="reload"), handler()])))
     assert by_id(report, "web/a").error == "No space left on device"
     assert machines.describe(fleet.host, "/a") is None
+
+
+def test_a_change_whose_origin_cannot_be_written_down_is_not_made_and_is_a_first_one_later(tmp_path: Any) -> None:
+    class Full(Journal):
+        full = True
+
+        def remember_origin(self, path: str, origin: Mapping[str, Any], content: bytes | None = None) -> None:
+            if self.full:
+                raise OSError(28, "No space left on device")
+            super().remember_origin(path, origin, content)
+
+    journal = Full(None)
+    fleet = Fleet(journal=journal)
+    desired = state(crate("web", [file("a")]))
+    assert by_id(fleet.run(desired), "web/a").error == "No space left on device"
+    assert machines.describe(fleet.host, "/a") is None
+    assert journal.entries == {}
+    journal.full = False
+    assert outcomes(fleet.run(desired)) == {"web/a": "changed"}
+    assert journal.origins == {"/a": {"kind": "absent"}}
 
 
 # audit, drift
