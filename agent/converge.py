@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from agent import cutting, removal, usercrates, users
+from agent import cutting, glance, removal, usercrates, users
 from agent.along import Along
 from agent.desired import Desired
 from agent.fights import Fights
@@ -25,7 +25,6 @@ from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
 from agent.undo import Changed, Recorder, Undo
-from agent.unmoved import UNMOVED
 from schema.expressions import ExpressionError
 from schema.protocol.desired import CompiledResource
 from schema.protocol.reports import MAX_RESOURCES, Outcome, Report, RunStatus, Trigger
@@ -210,10 +209,11 @@ class _Run:
     def step(self, index: int) -> None:
         """Converge one resource with all its items."""
         step = self._plan.steps[index]
-        if index in self._host.memo.get(UNMOVED, ()) and not (step.conditional or self._fates):
-            self._pass_by(step, step.instances or ())
-            return
         name, begun = step.resource.id, self._monotonic()
+        sure = not (step.conditional or self._fates or self._reporting.full)
+        if sure and glance.is_right(index, self._plan, self._journal, reading=self._touched is None):
+            self._pass_by(step, step.instances or (), begun)
+            return
         self._seen.add(name)
         self._plan.functions.host = step.crate.host
         fate = _Fate.DONE
@@ -252,7 +252,7 @@ class _Run:
         fate, changed, calm = _Fate.DONE, False, not act
         instances = self._plan.instances(step)
         if self._untouched(step):
-            self._pass_by(step, instances)
+            self._pass_by(step, instances, begun)
             return _Fate.DONE
         for instance in instances:
             self._seen.add(instance.id)
@@ -289,15 +289,14 @@ class _Run:
             return False
         return step.calm and step.fresh and self._touched.isdisjoint(step.paths)
 
-    def _pass_by(self, step: Step, instances: Sequence[Instance]) -> None:
+    def _pass_by(self, step: Step, instances: Sequence[Instance], begun: float) -> None:
         self._seen.add(step.resource.id)
+        duration_us = self._since(begun)
         for instance in instances:
             self._seen.add(instance.id)
             for thing in instance.owns:
                 self.owned.setdefault(thing, instance.id)
-            self._reporting.unchanged(step.resource, instance.id, 0)
-
-    # whether it runs at all
+            self._reporting.unchanged(step.resource, instance.id, duration_us)
 
     def _blocked(self, step: Step) -> str:
         for other in step.requires:
@@ -342,8 +341,6 @@ class _Run:
         if not self._dry_run:
             for name in (step.resource.id, *(instance.id for instance in step.instances or ())):
                 self._journal.set_aside(name)
-
-    # one instance
 
     def _instance(self, step: Step, instance: Instance, *, known: bool) -> Converged:
         try:
@@ -433,8 +430,6 @@ class _Run:
             self._unsupported[name] = None if reason is None else f"{name} {reason}"
         return self._unsupported[name]
 
-    # what is remembered
-
     def _remember(self, step: Step, instance: Instance) -> None:
         """What must be known of a path before it is looked at."""
         entry = self._journal.entries.get(instance.id)
@@ -449,7 +444,9 @@ class _Run:
     def _before(self, step: Step, instance: Instance) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
         if instance.path and instance.id not in self._journal.entries:
-            removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)
+            self._journal.reached(instance.id, instance.entry._replace(digest=""))
+            if instance.path not in self._journal.origins:
+                removal.remember(step.host, self._journal, instance.path, whole=False)
         acts = self._acts(step)
         self._fresh_debts = self._journal.owe(acts)
         if step.resource.on_notify_only:

@@ -16,7 +16,7 @@ MAX_TEXT_CHARS: Final = 1024 * 1024
 """Of all diffs, errors and reasons of one report."""
 _LEFT_CHARS: Final = 120
 """Of each, once that is used up."""
-_ROUNDED_US: Final = 20
+_ROUNDED_US: Final = 50
 _CUT: Final = " [...]"
 
 

@@ -73,8 +73,9 @@ def check(host: Host, file: ManagedFile) -> FileState:
         return FileState(None, desired=desired, note=_note(host, file, desired, rewritten=True))
     stat, digest = found
     if file.content is None or digest == file.content.sha256 or file.spec.state == "absent":
-        names = ownership.names(host, desired, stat) if file.owned else ("", "")
-        return FileState(stat, digest, desired=desired, names=names, note=desired.note)
+        same = not file.owned or (desired.uid == stat.uid and desired.gid == stat.gid)
+        names = ("", "") if same else ownership.names(host, desired, stat)
+        return FileState(stat, digest, None, desired, names, desired.note)
     shown = stat.kind is Kind.FILE and stat.size <= MAX_SHOWN_BYTES and not file.spec.sensitive
     return FileState(
         stat,

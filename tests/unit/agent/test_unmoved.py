@@ -187,3 +187,32 @@ def test_routine_runs_believe_and_every_few_hours_one_reads_everything() -> None
     assert [belief.holds(each) for each in (Trigger.APPLY, Trigger.DRIFT, Trigger.START)] == [True, True, False]
     now[0] = REREAD_S
     assert [belief.holds(each) for each in (Trigger.INTERVAL, Trigger.INTERVAL)] == [False, True]
+
+
+def test_a_glance_is_enough_for_what_is_right_and_never_for_what_is_not(host: Counting) -> None:
+    run = runner(host)
+    run()
+    report, read = run(believing=False)
+    assert read == ["/etc/f0", "/etc/f1", "/etc/f2"]
+    assert {each.outcome for each in report.resources} == {Outcome.UNCHANGED}
+    (host.root / "etc/f1").write_text("x\n")
+    report, _ = run(believing=False)
+    assert [each.outcome for each in report.resources] == [Outcome.UNCHANGED, Outcome.CHANGED, Outcome.UNCHANGED]
+    assert [each.corrective for each in report.resources] == [False, True, False]
+    (host.root / "etc/f2").unlink()
+    (host.root / "etc/f2").mkdir()
+    report, _ = run(believing=False)
+    assert [each.outcome for each in report.resources] == [Outcome.UNCHANGED, Outcome.UNCHANGED, Outcome.FAILED]
+    assert "is a directory" in report.resources[2].error
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_account_that_a_file_of_the_same_run_made_is_known_to_the_next_file(host: Counting) -> None:
+    (host.root / "etc/passwd").write_text("web:x:1200:1200::/:/bin/sh\n")
+    wanted = [
+        {"name": "before", "type": "file", "path": "/srv/a", "content": "a\n", "owner": "web"},
+        {"name": "accounts", "type": "file", "path": "/etc/passwd", "content": "web:x:1300:1300::/:/bin/sh\n"},
+        {"name": "after", "type": "file", "path": "/srv/b", "content": "b\n", "owner": "web"},
+    ]
+    runner(host, catalogs.state(catalogs.crate("base", wanted)))()
+    assert [(host.root / f"srv/{name}").stat().st_uid for name in "ab"] == [1200, 1300]
