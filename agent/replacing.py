@@ -53,6 +53,8 @@ class Replacing:
         self._begin_anew: Final = begin_anew
         self._doubt: Final = doubt
         self.build: Final[AgentBuild | None] = installation.build() if installation is not None else None
+        if self.build is not None and self.build.returned:
+            _log.warning("%s did not check in, and was taken back", self.build.returned)
         self.wanted: dict[str, int] = {}
         """Digest → size in bytes of what is to be stored for an update."""
         self.leaving = False

@@ -14,13 +14,13 @@ from api.services.work import Work
 from schema.access import Permission
 from schema.bootstrap import AgentRelease
 from schema.envoys import TokenCreate, TokenMade
-from schema.ids import Sha256
 from schema.protocol.artifacts import PYTHON_PATTERN
 from schema.protocol.enrolment import Enrol, Enrolled
 
 area = Area("bootstrap")
 
 System = Annotated[str, Field(max_length=32)]
+Digest = Annotated[str, Field(max_length=64)]
 Libc = Annotated[str, Field(pattern=r"^(glibc|musl)(-\d{1,3}\.\d{1,3})?$")]
 Python = Annotated[str, Field(pattern=PYTHON_PATTERN)]
 
@@ -64,7 +64,7 @@ async def bootstrap_release(
     closed_by="public_bootstrap",
     content_type="application/octet-stream",
 )
-async def bootstrap_artifact(call: Call, sha256: Sha256) -> Response:
+async def bootstrap_artifact(call: Call, sha256: Digest) -> Response:
     """A build of the agent, by the digest in its manifest."""
     data = await asyncio.to_thread(bootstrap.of(call.app).artifact, sha256)
     if data is None:

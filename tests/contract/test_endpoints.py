@@ -22,6 +22,7 @@ from sqlmodel import Session
 from api.http import openapi
 from api.http.areas import OPEN, Endpoint
 from api.rest import areas
+from api.services import bootstrap
 from api.storage.rows import Row
 from schema.access import Permission, Role, allows
 from schema.areas import AREAS
@@ -88,6 +89,7 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     """An address of the endpoint at which there is something."""
     values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password"}
     values["id"] = server.envoy_id
+    values["sha256"] = bootstrap.of(server.services).artifact_sha256
     if endpoint.name == "revoke_token":
         values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
     elif endpoint.name == "revoke_envoy":
@@ -341,6 +343,7 @@ def test_every_public_endpoint_is_one_that_the_rulings_name() -> None:
     public = {endpoint.path for endpoint in ENDPOINTS if endpoint.permission is Permission.PUBLIC}
     assert public == {
         "/healthz", "/bootstrap", "/bootstrap/agent/{os}/{arch}", "/bootstrap/ca.pem", "/api/v1/agent/latest",
+        "/bootstrap/artifact/{sha256}", "/bootstrap/release/{os}/{arch}",
         "/api/v1/agent/download/{os}/{arch}", "/api/v1/agent/signing-key", "/api/v1/fleet/pubkeys",
     }  # fmt: skip
     for endpoint in ENDPOINTS:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent import separation
+from api.cli import packing
+from api.services.bootstrap import publish
+from api.services.pki import Pki
 from tests.e2e.site import BASE, ROOT, Site, until
 from tests.factories import builds
 
@@ -74,7 +78,8 @@ def offered(site: Site, build: Path) -> None:
     """A build is there when the server starts anew: agents are told as they come back, not at some heartbeat."""
     assert site.server is not None
     site.server.end()
-    sign(site, build)
+    pki = Pki.open(site.data / "pki", now=time.time_ns() // 1000)
+    publish(site.data / "artifacts", build, packing.draft_of(build.name), pki.signing_key, now=time.time_ns() // 1000)
     site.start()
 
 

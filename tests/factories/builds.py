@@ -53,11 +53,11 @@ def variant(build: Path, folder: Path, version: str, **replaced: tuple[str, str]
 
 
 def _rewrite(build: Path, file: IO[bytes], words: dict[str, tuple[str, str]]) -> None:
-    with zipfile.ZipFile(build) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+    with zipfile.ZipFile(build) as source, zipfile.ZipFile(file, "w") as target:
         for entry in source.infolist():
             data = source.read(entry)
             if entry.filename in words:
                 before, after = (word.encode() for word in words[entry.filename])
                 assert before in data
                 data = data.replace(before, after, 1)
-            target.writestr(entry, data)
+            target.writestr(entry.filename, data)  # not compressed: that takes longer than all else here

@@ -67,6 +67,11 @@ class Bootstrap:
         return self._artifact.name
 
     @property
+    def artifact_sha256(self) -> str:
+        """Of the package."""
+        return self._artifact.sha256
+
+    @property
     def ca_pem(self) -> str:
         """The certificate that everything else here is trusted by."""
         return self._authority.ca_pem

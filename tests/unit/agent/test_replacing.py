@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent import VERSION
 from agent.boundary import Updated
+from agent.crossing import CALLS
 from agent.installation import Installation
 from agent.objects import ObjectStore
 from agent.replacing import Replacing
@@ -160,6 +161,11 @@ def test_an_artifact_that_is_signed_and_none_changes_nothing_and_leaves_nothing(
     assert not bench.replacing.leaving
     progress = bench.installation.progress()
     assert (progress.current, progress.on_trial, progress.floor) == ("old", False, 10)
+
+
+def test_it_waits_for_the_run_that_is_under_way() -> None:
+    """One lane does one thing after the other, whatever a link asks for."""
+    assert CALLS["update"].lane == CALLS["converge"].lane == CALLS["put_back"].lane
 
 
 def test_an_agent_that_was_installed_otherwise_takes_none(tmp_path: Path) -> None:

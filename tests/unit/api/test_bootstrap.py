@@ -8,13 +8,19 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from api.cli import packing
+from api.gateway.directory import Directory
 from api.services import bootstrap
+from api.services.bootstrap import Bootstrap
+from api.services.catalogs import Catalogs
 from schema import canonical
 from schema.access import Role
+from schema.protocol.artifacts import AgentBuild, Kind
 from schema.protocol.enrolment import EnrolmentToken
 from schema.protocol.signing import Domain, Signed, key_id, verify
 from tests.fleet import HOST, FleetServer, request
@@ -136,7 +142,77 @@ def test_bootstrap_can_be_closed(tmp_path_factory: pytest.TempPathFactory) -> No
     )
     try:
         for path in ("/bootstrap", "/bootstrap/ca.pem", "/bootstrap/agent/linux/amd64", "/api/v1/agent/latest",
+                     "/bootstrap/release/linux/x86_64", f"/bootstrap/artifact/{'0' * 64}",
                      "/api/v1/agent/download/linux/amd64", "/api/v1/agent/signing-key", "/api/v1/fleet/pubkeys"):  # fmt: skip
             assert closed.get(path).status_code == 404
     finally:
         closed.close()
+
+
+def test_a_host_is_told_of_the_build_for_it_else_of_one_with_a_python_else_of_the_wheel(
+    server: FleetServer, tmp_path: Path
+) -> None:
+    made = Bootstrap(bootstrap.build(), server.services.pki, tmp_path / "out")
+    before, server.services.own["bootstrap"] = server.services.own["bootstrap"], made
+    key = server.services.pki.signing_key
+
+    def add(name: str) -> str:
+        artifact = tmp_path / name
+        artifact.write_bytes(name.encode())
+        return bootstrap.publish(tmp_path / "out", artifact, packing.draft_of(name), key, now=1).manifest.sha256
+
+    def told(**query: str) -> tuple[int, str]:
+        answer = server.get("/bootstrap/release/linux/x86_64", params=query)
+        if answer.status_code != 200:
+            return answer.status_code, ""
+        name, signature, body = answer.text.rstrip("\n").split("\n")
+        signed = Signed(body=body, key_id=key_id(key.public_key()), signature=signature)
+        about = canonical.loads(verify(key.public_key(), Domain.ARTIFACT, signed))
+        data = server.get(f"/bootstrap/artifact/{about['sha256']}").content
+        assert hashlib.sha256(data).hexdigest() == about["sha256"]
+        return 200, name
+
+    try:
+        wheel = made.file_name
+        assert told(libc="glibc-2.36", python="3.11") == (200, wheel)
+        assert told(libc="glibc-2.36", python="3.9") == (404, "")
+        assert told(libc="glibc-2.36") == (404, "")
+        own = "vigo-agent-1.0.0-self-contained-glibc-x86_64.tar.gz"
+        add(own)
+        assert told(libc="glibc-2.36", python="3.9") == (200, own)
+        assert told(libc="glibc-2.36") == (200, own)
+        zipapp = "vigo-agent-1.0.0-cp311-glibc-x86_64.pyz"
+        add(zipapp)
+        assert told(libc="glibc-2.36", python="3.11") == (200, zipapp)
+        assert told(libc="glibc-2.17", python="3.11") == (200, own)  # older than what the zipapp's wheels are for
+        assert told(libc="glibc-2.36", python="3.12") == (200, own)
+        assert told(libc="musl", python="3.11") == (200, wheel)
+        for query in ({"libc": "uclibc"}, {"python": "3.11;"}, {"python": "2.7"}):
+            assert told(**query)[0] == 400
+        assert server.get("/bootstrap/release/plan9/x86_64").status_code == 404
+        assert server.get("/bootstrap/release/linux/..%2fx").status_code in {400, 404}
+        assert server.get(f"/bootstrap/artifact/{'0' * 64}").status_code == 404
+    finally:
+        server.services.own["bootstrap"] = before
+
+
+@pytest.mark.parametrize(("setting", "offered"), [("auto", True), ("off", False)])
+def test_agents_are_offered_builds_only_where_that_is_set(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, setting: str, offered: bool
+) -> None:
+    server = FleetServer(tmp_path_factory.mktemp("update"), settings={"agent_update": setting})
+    try:
+        key = server.services.pki.signing_key
+        artifact = tmp_path / "vigo-agent-1.0.0-cp311-glibc-x86_64.pyz"
+        artifact.write_bytes(b"x")
+        bootstrap.publish(tmp_path / "out", artifact, packing.draft_of(artifact.name), key, now=1)
+        server.services.own["bootstrap"] = Bootstrap(bootstrap.build(), server.services.pki, tmp_path / "out")
+        directory = Directory(server.services, Catalogs(key), tell=lambda _: None, stalled=lambda _: "")
+        agent = AgentBuild(
+            kind=Kind.ZIPAPP, arch="x86_64", libc="glibc", libc_version="2.36", python="3.11", sequence=0
+        )
+        assert (directory.update_for(agent) is not None) is offered
+        assert directory.update_for(agent.model_copy(update={"sequence": 1})) is None
+        assert directory.update_for(agent.model_copy(update={"arch": "aarch64"})) is None
+    finally:
+        server.close()
