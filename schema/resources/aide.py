@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from schema.crontabs import Schedule
 from schema.resources.base import ResourceSpec
 
-_FIELD: Final = r"[0-9*/,A-Za-z-]+"
 AideLine = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]+$", max_length=2000)]
 """One line of aide.conf(5)."""
 
@@ -26,7 +26,7 @@ class AideSpec(ResourceSpec):
     """`/etc/app p+u+g+sha256`, `!/var/cache/app`."""
     init: bool = False
     """Make the database where there is none: it reads all files that are watched, which may take long."""
-    schedule: str = Field(default="", pattern=rf"^(|@[a-z]+|{_FIELD}( +{_FIELD}){{4}})$")
+    schedule: Schedule = ""
     """When to check, as crontab(5) has it; root gets the mail. Empty: no check of ours."""
 
     @model_validator(mode="after")

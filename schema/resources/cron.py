@@ -6,13 +6,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from schema.crontabs import Schedule
 from schema.resources.base import ResourceSpec
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 VariableValue = Annotated[str, StringConstraints(pattern=r"^([^\n\"]*|[^\n']*)$")]
 """One line that does not hold both kinds of quotes: crontab(5) has no escape."""
-
-_FIELD = r"[0-9*/,A-Za-z-]+"
 
 
 class CronSpec(ResourceSpec):
@@ -23,7 +22,7 @@ class CronSpec(ResourceSpec):
 
     job: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)
     state: Literal["present", "absent"] = "present"
-    schedule: str = Field(default="", pattern=rf"^(|@[a-z]+|{_FIELD}( +{_FIELD}){{4}})$")
+    schedule: Schedule = ""
     """Five fields of crontab(5), or `@daily` and its like."""
     command: str = Field(default="", pattern=r"^[^\n]*$")
     """One line for the user's shell; `%` means nothing special."""
