@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import agents, peer_files
-from tests.bench.figures import Figure, best
+from tests.bench.figures import Figure, best, cpu
 from tests.bench.peer_files import Peer
 
 FILES: Final = 1_000
@@ -57,6 +57,7 @@ class _Files:
         once = [sys.executable, "-m", "agent", "once", "--state", str(state)]
         agents.timed(once, self._env)  # once, so that all modules are compiled
         first, first_inside, synced, again = [], [], [], []
+        ours_cpu, peer_cpu = [], []
         for _ in range(ROUNDS):
             without_sync = [sys.executable, "-m", "tests.bench.inside", str(self._anew()), "once"]
             first.append(agents.timed(without_sync, self._env))
@@ -72,8 +73,10 @@ class _Files:
         agents.timed(once, self._env)
         for _ in range(ROUNDS):
             again.append(agents.timed(once, self._env))
+            ours_cpu.append(cpu(lambda: agents.timed(once, self._env), times=1))
             if cf_agent is not None:
                 peer_again.append(best(cf_agent, times=1))
+                peer_cpu.append(cpu(cf_agent, times=1))
         if cf_agent is not None:
             peer_files.check(cf_agent.files, FILES)
         missing = "" if cf_agent else f"{peer} is not installed"
@@ -110,6 +113,14 @@ class _Files:
             peer_value=min(peer_again, default=0.0) * 1e3 or None,
             ratio_target=0.7,
             note="vigo-agent once: all read and hashed, a signed report",
+        )
+        yield Figure(
+            name=f"{FILES} files, nothing to do, whole process: processor",
+            value=min(ours_cpu) * 1e3,
+            unit="ms",
+            peer=missing or peer,
+            peer_value=min(peer_cpu, default=0.0) * 1e3 or None,
+            note="user and kernel; what a loaded machine changes least",
         )
         yield from self._copied(min(first), min(again))
         yield from self._others(min(first), min(again))
@@ -246,5 +257,5 @@ def _both(peer: Peer, count: int) -> tuple[float, float]:
 
 def _drawn(counts: tuple[int, ...], few: float, more: float) -> float:
     """What all would take, by what each further one takes."""
-    each = (more - few) / (counts[1] - counts[0])
+    each = max(0.0, more - few) / (counts[1] - counts[0])
     return more + each * (FILES - counts[1])
