@@ -229,7 +229,14 @@ def _users(
             "home": user.get("home") or None,
             "shell": user.get("shell") or None,
         }
-        attributes = {"type": "user", "user": name, **{key: each for key, each in fields.items() if each is not None}}
+        # Most people have a group of their name, and that has the name of a resource already.
+        called = {"name": f"user-{name}"} if name in proposed else {}
+        attributes = {
+            "type": "user",
+            **called,
+            "user": name,
+            **{key: each for key, each in fields.items() if each is not None},
+        }
         waits = sorted(proposed & {each for each in (group, *groups) if each})
         found = _resource(notes, f"user {name}", attributes)
         if found is not None:

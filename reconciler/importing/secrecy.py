@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _WORDS: Final = (
-    "password|passwd|passphrase|pass|pwd|secret|secrets|token|api_?key|access_?key|private_?key|secret_?key|"
+    "password|passwd|passphrase|pass|pwd|pw|secret|secrets|token|api_?key|access_?key|private_?key|secret_?key|"
     "encryption_?key|signing_?key|auth_?key|credential|credentials|client_?secret|psk|salt"
 )
 _KEY: Final = re.compile(rf"(?:^|[_.-])(?:{_WORDS})(?:_?(?:hash|value|text|string))?$", re.IGNORECASE)
@@ -50,6 +50,7 @@ _PATHS: Final = re.compile(
     | /id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk)$
     | /(?:\.pgpass|\.netrc|\.my\.cnf|\.git-credentials|\.htpasswd|htpasswd|\.env|\.vault_pass(?:\.txt)?)$
     | /\.(?:aws|gnupg|docker|kube)/
+    | /[^/]*(?:secret|credential)[^/]*$ | /[^/]+\.env$
     | /secring\.gpg$ | \.(?:key|pfx|p12|jks|keystore|keytab|kdbx|ppk)$
     """
 )

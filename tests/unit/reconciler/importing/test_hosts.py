@@ -106,6 +106,7 @@ def test_users_are_people_with_their_groups_before_them() -> None:
         {"type": "group", "group": "jane", "gid": 1000},
         {"type": "group", "group": "team", "gid": 1005},
         {
+            "name": "user-jane",
             "type": "user",
             "user": "jane",
             "uid": 1000,
@@ -309,6 +310,9 @@ def test_an_inventory_is_read_through_links_until_they_go_round(tmp_path: Path) 
         ("/etc/login.defs", "PASS_MAX_DAYS 99999", False),
         ("/etc/nsswitch.conf", "passwd: files\nshadow: files", False),
         ("/etc/wireguard/wg0.conf", "[Interface]", True),
+        ("/srv/app/secret.env", "A=b", True),
+        ("/srv/app/production.env", "A=b", True),
+        ("/srv/app/conf", "PW=hunter2", True),
         ("/etc/motd", "hello", False),
     ],
 )
