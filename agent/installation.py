@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -92,6 +91,8 @@ class Installation:
             Unpackable: nothing has changed.
             OSError: no space; nothing has changed but the floor.
         """
+        import shutil  # and bz2 and lzma with it: not for an agent that merely runs
+
         name = version_name(manifest)
         place = self.home / "versions" / name
         shutil.rmtree(place, ignore_errors=True)
@@ -138,6 +139,8 @@ class Installation:
             return sys.maxsize  # what was tried is not known: nothing is newer
 
     def _prune(self) -> None:
+        import shutil
+
         keep = {self._named("current"), self._named("previous")}
         for each in (self.home / "versions").iterdir():
             if each.name not in keep:
@@ -171,6 +174,8 @@ def unpack(artifact: Path, place: Path, manifest: Manifest) -> None:
 
 def _make_environment(artifact: Path, place: Path) -> None:
     """A PEX's own tool makes a virtual environment of it, in which nothing of the PEX runs any more."""
+    import shutil
+
     from agent.hosts import process
 
     scratch = place.with_name(f"{place.name}.pex")
@@ -186,6 +191,7 @@ def _make_environment(artifact: Path, place: Path) -> None:
 
 
 def _untar(artifact: Path, place: Path) -> None:
+    import shutil
     import tarfile
 
     total = count = 0
