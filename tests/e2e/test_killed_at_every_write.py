@@ -228,10 +228,13 @@ def machine(root: Path) -> None:
 
 
 def of_a_machine() -> list[dict[str, Any]]:
-    """Resources that programs and the kernel have a part in."""
+    """Resources that programs and the kernel have a part in. The home is ours: what useradd(8) leaves of one when it is
+    killed itself is its own, see docs/hostile-input.md."""
     return [
         {"name": "team", "type": "group", "group": "team", "gid": 1700},
-        {"name": "jane", "type": "user", "user": "jane", "uid": 1701, "group": "team", "groups": ["adm"], "shell": "/bin/sh"},
+        {"name": "jane", "type": "user", "user": "jane", "uid": 1701, "group": "team", "groups": ["adm"],
+         "shell": "/bin/sh", "create_home": False},
+        {"name": "home", "type": "directory", "path": "/home/jane", "owner": "jane", "group": "team", "mode": "0700"},
         {"name": "gone", "type": "user", "user": "old", "state": "absent"},
         {"name": "key", "type": "ssh_key", "user": "jane", "key": KEY},
         {"name": "host", "type": "known_host", "user": "jane", "host": "git.example.com", "key": KEY.rpartition(" ")[0]},
