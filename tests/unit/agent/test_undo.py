@@ -240,3 +240,19 @@ def module_hold(digest: str) -> Any:
     from agent.journal import Hold
 
     return Hold(digest, "undone by an operator")
+
+
+def test_who_runs_a_program_is_written_down_before_it_runs(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    record = tmp_path / "undo" / "run" / RECORD
+
+    def program(_host: Host, _args: Any, _input: bytes) -> Any:
+        seen.append(record.read_bytes())
+        return programs.OK
+
+    host = machines.machine({}, {"tool": program})
+    recorder = Undo(tmp_path).begin("run", "c" * 40, 1)
+    for name in ("web/a", "web/b"):
+        recorder.through(host, Changed(name, "exec", "d"), None).run(["tool"])
+    recorder.conclude(host)
+    assert [name in text for name, text in zip((b"web/a", b"web/b"), seen, strict=True)] == [True, True]
