@@ -83,6 +83,8 @@ def _link(found: AgentStatus) -> str:
     skew = f", clocks differ by {found.link.skew_s:.0f} s" if abs(found.link.skew_s) > 5 else ""
     if found.link.connected:
         return f"connected since {to_rfc3339(found.link.since)}{skew}"
+    if found.pid is None:
+        return f"not connected: {found.link.reason}"
     return f"not connected since {to_rfc3339(found.link.since)}: {found.link.reason}{skew}"
 
 

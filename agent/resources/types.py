@@ -6,6 +6,7 @@ conditions or notifications: that is `agent.converge`.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -167,6 +168,11 @@ class ResourceType(Generic[P, T]):
     def _make_so(self, host: Host, through: Host, prepared: P, state: T) -> None:
         try:
             self.apply(through, prepared, state)
+        except FileNotFoundError as error:
+            above = posixpath.dirname(getattr(prepared, "path", "") or "/")
+            if host.lstat(above) is not None:
+                raise
+            raise ResourceFailed(f"{above} is not there; a `directory` resource before this one makes it") from error
         finally:
             forget(host, but=self.leaves(prepared))
         if self.is_act(prepared):

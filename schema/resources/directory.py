@@ -25,6 +25,7 @@ class DirectorySpec(ResourceSpec):
     path: AbsolutePath
     state: Literal["present", "absent"] = "present"
     mode: FileMode | None = None
+    """Left as it is when not given; a directory that is new gets 0755."""
     owner: str | None = None
     """A name or a number. In a confined root one that it does not know, or that we may not set, is not managed."""
     group: str | None = None

@@ -137,7 +137,7 @@ def test_a_failed_resource_skips_what_depends_on_it_and_nothing_else(fleet: Flee
         "beside/g": "changed",
     }
     assert report.status is RunStatus.FAILED
-    assert by_id(report, "web/bad").error == "/no/bad: No such file or directory"
+    assert by_id(report, "web/bad").error == "/no is not there; a `directory` resource before this one makes it"
     assert by_id(report, "web/c").reason == "requires web/bad, which failed"
     assert by_id(report, "web/d").reason == "requires web/c, which was skipped"
     assert by_id(report, "after/f").reason == "requires crate web, whose web/bad did not converge"
