@@ -150,6 +150,18 @@ def test_what_is_good_is_in_force_on_trial_and_nothing_more_is_begun(bench: Benc
         b"",
         b"no archive",
     ],
+    ids=[
+        "another version",
+        "it does not run",
+        "a name that leads out",
+        "an absolute name",
+        "a symbolic link",
+        "a hard link",
+        "a device",
+        "cut short",
+        "nothing",
+        "no archive",
+    ],
 )
 def test_an_artifact_that_is_signed_and_none_changes_nothing_and_leaves_nothing(bench: Bench, data: bytes) -> None:
     bench.objects.write(data)
