@@ -444,9 +444,7 @@ class _Run:
     def _before(self, step: Step, instance: Instance) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
         if instance.path and instance.id not in self._journal.entries:
-            self._journal.reached(instance.id, instance.entry._replace(digest=""))
-            if instance.path not in self._journal.origins:
-                removal.remember(step.host, self._journal, instance.path, whole=False)
+            removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)
         acts = self._acts(step)
         self._fresh_debts = self._journal.owe(acts)
         if step.resource.on_notify_only:
