@@ -18,7 +18,7 @@ from pydantic import BaseModel, SecretStr
 
 from api.settings import Settings
 from reconciler.documents import codes
-from reconciler.documents.schemas import field_docstrings
+from reconciler.documents.docstrings import field_docstrings
 from schema import errors
 from schema.access import GRANTS, Permission, Role
 from schema.expressions import grammar, running, tokens

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 from pydantic import BaseModel, RootModel
 
 from reconciler.documents import resources
+from reconciler.documents.docstrings import field_docstrings
 from reconciler.documents.kinds import MODELS, Kind
 from reconciler.documents.marks import Path
-from reconciler.documents.schemas import field_docstrings
 from schema.documents.base import Expression
 from schema.documents.configcrates import Configcrate, Resource
 from schema.resources import RESOURCES

@@ -15,6 +15,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.documents.complaints import Complaint, listed, nearest
+from reconciler.documents.docstrings import field_docstrings
 from reconciler.documents.marks import Marks, Path
 
 QUOTE: Final = "quote it"
@@ -35,6 +36,8 @@ _PATTERNS: Final = {
     r"^/[^\x00]*$": "a path begins with /",
     r"^[A-Za-z0-9_.*?\[\]!-]+$": "the name of a user, or a glob over names: dev-*",
 }
+_READABLE: Final = 50
+"""Characters of a pattern that a person still reads."""
 _BARE: Final = re.compile(r"[^\s,}\]#]+")
 
 
@@ -141,7 +144,8 @@ def _flaw(
         return Flaw(f"{area}.bad-value", path, f"{name} is {allowed}, not {_shown(value)}", hint)
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern", ""))
-        hint = _PATTERNS.get(pattern, f"it must match {pattern}")
+        said = _described(model, path, pattern) if area == "resource" else ""
+        hint = _PATTERNS.get(pattern, said or f"it must match {pattern}")
         code = f"{area}.bad-value"
         return Flaw(code, path, f"{name}: {_shown(value)} is not allowed", hint, on_key=on_key)
     if "." in kind:  # a specification that names its own diagnostic
@@ -150,6 +154,13 @@ def _flaw(
     if kind in ("value_error", "assertion_error") and not isinstance(value, str):
         return Flaw("resource.invalid" if area == "resource" else f"{area}.bad-value", path, message)
     return Flaw(f"{area}.bad-value", path, f"{name}: {message[:1].lower()}{message[1:]}")
+
+
+def _described(model: type[BaseModel], path: Path, pattern: str) -> str:
+    """What a parameter is, where its pattern says that to machines alone."""
+    if len(pattern) <= _READABLE or not path or path[0] not in model.model_fields:
+        return ""
+    return field_docstrings(model).get(str(path[0]), "")
 
 
 def _shown(value: Any) -> str:

@@ -7,17 +7,15 @@ that its schema accepts may still be wrong, and no file that the compiler accept
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any, Final
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from reconciler.documents import resources
+from reconciler.documents.docstrings import field_docstrings
 from reconciler.documents.kinds import MODELS, Kind
 from schema.resources import RESOURCES
 
@@ -54,25 +52,6 @@ def schema(kind: Kind) -> dict[str, Any]:
         made["properties"]["defaults"] = {**made["properties"]["defaults"], **_defaults()}
         made["allOf"] = list(_required())
     return {"$schema": DIALECT, **made, "title": f"{kind} ({FILES[kind]})"}
-
-
-def field_docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Field → the docstring under it, in one line, read from the source of the model and of what it inherits from."""
-    found: dict[str, str] = {}
-    for kind in reversed(model.__mro__):
-        if not issubclass(kind, BaseModel) or kind.__module__.startswith("pydantic") or "[" in kind.__name__:
-            continue  # Pydantic's own, and what it makes of a generic: without source
-        body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(kind))).body[0]
-        members = body.body if isinstance(body, ast.ClassDef) else []
-        for field, text in pairwise(members):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
 
 
 class _Generator(GenerateJsonSchema):

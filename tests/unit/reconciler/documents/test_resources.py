@@ -31,6 +31,20 @@ def test_who_writes_a_mode_of_an_agent_is_told_the_word_for_it(kind: str) -> Non
     assert "audit: true" in flaw.hint
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"type": "git", "path": "/srv/a", "url": "http://h/a.git", "revision": "main"}, "`https://…`, `ssh://…` or"),
+        ({"type": "reboot", "reboot": "a", "window": "25:00-26:00"}, "`02:00-04:30`"),
+        ({"type": "ssh_key", "user": "a", "key": "AAAA"}, "`ssh-ed25519 AAAA… comment`"),
+        ({"type": "user", "user": "a b"}, "it must match ^"),
+    ],
+)
+def test_what_nobody_reads_in_a_pattern_is_said_in_words(given: dict[str, str], hint: str) -> None:
+    (flaw,) = resources.check({"resources": [given]})
+    assert hint in flaw.hint
+
+
 def test_what_is_deferred_is_found_however_deep() -> None:
     assert resources.deferred({"a": [1, {"b": ["x", "{{ vars.c }}"]}]})
     assert resources.deferred(["secret:a"])
