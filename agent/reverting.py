@@ -61,8 +61,11 @@ def revert(
             journal.hold(change.resource, Hold(change.digest, f"{why}; {UNTIL}"))
             journal.owe(list(change.acts))
     journal.flush()
-    done = restore(undo, record, host, only=only, force=force)
+    # One that was broken off has left paths half put back: those are ours, though they are not as the run left them.
+    broken_off = undo.begin_undo(record.run)
+    done = restore(undo, record, host, only=only, force=force or broken_off)
     host.sync_pending()
+    undo.end_undo(record.run)
     return done
 
 

@@ -28,6 +28,7 @@ from agent.resources.types import ResourceFailed
 DIRECTORY: Final = "undo"
 RECORD: Final = "record.jsonl"
 UNCONFIRMED: Final = "unconfirmed"
+BEGUN: Final = "undo-begun"
 MAX_RUNS: Final = 20
 MAX_BYTES: Final = 128 * 1024 * 1024
 """Of all contents of one run, and of all that is kept together."""
@@ -134,6 +135,20 @@ class Undo:
         if not runs or self._directory is None:
             return ""
         return "connected" if durable.read(self._directory / runs[-1] / UNCONFIRMED, 1) else "alone"
+
+    def begin_undo(self, run: str) -> bool:
+        """From now on this run is being undone; whether that was begun before, and never ended."""
+        if self._directory is None:
+            return False
+        mark = self._directory / run / BEGUN
+        begun = mark.exists()
+        durable.write(mark, b"")
+        return begun
+
+    def end_undo(self, run: str) -> None:
+        """All of it that could be is put back."""
+        if self._directory is not None:
+            durable.remove(self._directory / run / BEGUN)
 
     def confirm(self, runs: Iterable[str]) -> None:
         """The server was reached after these."""
@@ -308,7 +323,13 @@ class Recorder:
     def _prune(self) -> None:
         assert self._all is not None
         kept = 0
-        for number, path in enumerate(sorted((each for each in self._all.iterdir() if each.is_dir()), reverse=True)):
+        # By name is by time, but for a clock that was set back: what is later than this run is older than it.
+        places = sorted(
+            (each for each in self._all.iterdir() if each.is_dir()),
+            key=lambda each: (each.name <= self._record.run, each.name),
+            reverse=True,
+        )
+        for number, path in enumerate(places):
             kept += sum(file.stat().st_size for file in path.iterdir())
             if number and (number >= MAX_RUNS or kept > MAX_BYTES) and not (path / UNCONFIRMED).exists():
                 shutil.rmtree(path, ignore_errors=True)

@@ -236,6 +236,28 @@ def test_a_firewall_that_cut_the_host_off_is_as_it_was_also_in_the_kernel(fleet:
     assert (fleet.undo.doubt(), outcomes(fleet.run(desired))) == ("", {"web/ssh": "failed"})
 
 
+def test_an_undo_that_was_broken_off_is_finished_by_the_next(fleet: Fleet) -> None:
+    before = dict(fleet.host.nodes)
+    fleet.run(state(crate("web", [file("old"), file("new")])))
+    (record,) = fleet.undo.runs()
+    fleet.host.fail_at = fleet.host.writes + 1  # the second path is not put back
+    assert [bool(each.error) for each in restore(fleet.undo, record, fleet.host)] == [False, True]
+    fleet.undo.begin_undo(record.run)  # as a process that is killed leaves it
+    done = reverting.revert(fleet.undo, record, fleet.host, fleet.journal, why="undone")
+    assert [each.error for each in done] == ["", ""]
+    assert fleet.host.nodes == before
+    assert fleet.undo.begin_undo(record.run) is False
+
+
+def test_the_run_that_ends_is_kept_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    names = iter([*(f"0197b000-0000-7000-8000-{number:012d}" for number in range(MAX_RUNS + 2)), "0197a" + "0" * 31])
+    fleet = Fleet(machines.machine({}, programs.ALL), undo=Undo(tmp_path), ids=lambda: next(names))
+    for number in range(MAX_RUNS + 3):
+        fleet.run(state(crate("web", [file("old", content=str(number))]), generation=number))
+    assert "0197a" + "0" * 31 in {record.run for record in fleet.undo.runs()}
+    assert len(fleet.undo.runs()) == MAX_RUNS
+
+
 def module_hold(digest: str) -> Any:
     from agent.journal import Hold
 
