@@ -219,12 +219,12 @@ def test_a_certificate_is_renewed_across_the_boundary(tmp_path: Path) -> None:
     authority, signer = Authority(), Signer()
     gateway = Gateway(authority, signer, tmp_path, capabilities=[RENEW])
     state = enrolled(
-        tmp_path / "state", authority, signer, gateway_url=gateway.url, root=Path("/"), left=timedelta(days=9)
-    )
+        tmp_path / "state", authority, signer, gateway_url=gateway.url, root=Path("/"), left=timedelta(days=8)
+    )  # of 30: it is due from two thirds of its life on, spread over a twentieth, which is at 8.5 days at the latest
     before = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
     agent = Process("renewing", ["-m", "agent", "run", "--state", str(state.path)], tmp_path / "log")
     try:
-        gateway.until(lambda: len(gateway.shown) == 2, timeout_s=30.0)
+        gateway.until(lambda: len(gateway.shown) >= 2, timeout_s=30.0)
         after = {name: state.file(name).read_bytes() for name in IDENTITY_FILES}
         assert {name for name in IDENTITY_FILES if before[name] != after[name]} == {"cert.pem", "tls.key"}
         state.identity()
