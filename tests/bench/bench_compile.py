@@ -216,10 +216,12 @@ def _matching() -> Iterable[Figure]:
 
 def _validate() -> Figure:
     times: list[tuple[float, float]] = []
+    # What is installed is compiled to bytecode once; so is this, by the first of them.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(9):
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         command = [sys.executable, "-m", "api", "validate", "examples/repo"]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, timeout=60)
         wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall))
     cpu, _ = min(times)
