@@ -6,10 +6,11 @@ a few types, and pays for no others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
+from schema.registry import Registry
 from schema.resources.base import ResourceSpec as ResourceSpec
 
 NAMES: Final = (
@@ -79,35 +80,12 @@ NAMES: Final = (
 """What may stand behind `type:`, sorted."""
 
 
-class _Registry(Mapping[str, type[ResourceSpec]]):
-    """The types by name, those that were asked for in memory."""
-
-    def __init__(self) -> None:
-        self._loaded: Final[dict[str, type[ResourceSpec]]] = {}
-
-    def __getitem__(self, name: str) -> type[ResourceSpec]:
-        found = self._loaded.get(name)
-        if found is None:
-            if name not in _KNOWN:
-                raise KeyError(name)
-            module = import_module(f"{__name__}.{name}")
-            found = self._loaded[name] = getattr(module, "".join(map(str.capitalize, name.split("_"))) + "Spec")
-        return found
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The type of a name, or something else."""
-        return self._loaded.get(name) or super().get(name, default)
-
-    def __contains__(self, name: object) -> bool:
-        return name in _KNOWN
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
-
-    def __len__(self) -> int:
-        return len(NAMES)
+def _load(name: str) -> type[ResourceSpec]:
+    spec: type[ResourceSpec] = getattr(
+        import_module(f"{__name__}.{name}"), "".join(map(str.capitalize, name.split("_"))) + "Spec"
+    )
+    return spec
 
 
-_KNOWN: Final = frozenset(NAMES)
-RESOURCES: Final[Mapping[str, type[ResourceSpec]]] = _Registry()
+RESOURCES: Final[Mapping[str, type[ResourceSpec]]] = Registry(NAMES, _load)
 """The registry."""
