@@ -23,7 +23,6 @@ _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _RENAME_EXCHANGE: Final = 2
 _NOT_COPIED: Final = frozenset({"security.capability", "security.evm", "security.ima"})
 """They vouch for the bytes, and these change."""
-_MAX_ATTRIBUTE_BYTES: Final = 64 * 1024
 
 
 class Files:

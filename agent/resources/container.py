@@ -20,7 +20,6 @@ LABEL: Final = "io.vigo.spec"
 NEW: Final = ".vigo-new"
 _NOT_OF_THE_MAKING: Final = {"state", "environment", "stop_timeout_s", "runtime"}
 _RUNNING: Final = frozenset({"running", "restarting"})
-_PREFETCHED_KINDS: Final = ("container", "image")
 
 
 class ContainerState(NamedTuple):
