@@ -39,7 +39,7 @@ from agent.objects import ObjectMissing, ObjectStore
 from agent.receipts import Receipts
 from agent.replacing import Replacing
 from agent.reporting import fitting, gist, notable
-from agent.spool import Spool
+from agent.spool import Spool, place_of
 from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
 
 READ_REPORTS: Final = 8
 READ_BYTES: Final = 1024 * 1024
-PLACE_DIGITS: Final = 20
 
 _log: Final = logging.getLogger("vigo.executor")
 
@@ -119,8 +118,7 @@ class LocalExecutor:
             keys.sealing(state.file("x25519.key")),
         )
         self._acceptance: Final = Acceptance(trust, self._floor())
-        doubt = self._undo.doubt
-        self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, doubt)
+        self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, self._undo.doubt)
         self._resume()
 
     @cached_property
@@ -231,7 +229,9 @@ class LocalExecutor:
 
         def act() -> Ran:
             names = reverting.unconfirmed(self._undo, self._host, self._journal)
-            return self._ran(Trigger.REVERT, then=lambda desired: reverting.reread(desired, names))
+            ran = self._ran(Trigger.REVERT)
+            self.reread(names)
+            return ran
 
         return self._concluded(act)
 
@@ -261,14 +261,14 @@ class LocalExecutor:
 
     def reports(self, after: bytes) -> bytes:
         """See `Executor`."""
-        place = _place(after)
+        place = place_of(after)
         entries, more = self.spool.read(place, limit=READ_REPORTS, limit_bytes=READ_BYTES)
         reports = [SpooledReport(sequence=each.sequence, id=each.id, report=each.data.decode()) for each in entries]
         return _encoded(Spooled(after=place, reports=reports, more=more, dropped=self.spool.dropped))
 
     def forget(self, sequence: bytes) -> bytes:
         """See `Executor`."""
-        self.spool.forget(_place(sequence))
+        self.spool.forget(place_of(sequence))
         return self.standing()
 
     def present(self, _: bytes = b"") -> bytes:
@@ -372,7 +372,7 @@ class LocalExecutor:
             self._touched = None if paths is None or self._touched is None else self._touched | paths
 
     def undo(self, run: str, *, force: bool = False) -> list[Restored]:
-        """Put back what a run replaced, and hold it. Converge afterwards, so that what runs follows.
+        """Put back what a run replaced, and hold it. Converge and `reread` afterwards, so that what runs follows.
 
         Raises:
             LookupError: nothing is known of such a run.
@@ -383,6 +383,11 @@ class LocalExecutor:
             raise LookupError(run)
         self._undo.confirm([run])
         return reverting.revert(self._undo, record, self._host, self._journal, why=reverting.UNDONE, force=force)
+
+    def reread(self, names: Iterable[str]) -> None:
+        """Make what runs follow what was put back for these resources, as the last run knew them."""
+        if self._desired is not None:
+            reverting.reread(self._desired[1], names)
 
     def release(self, names: Iterable[str]) -> list[str]:
         """Let these resources be applied again, all that are held where none is named; those that were held."""
@@ -399,15 +404,13 @@ class LocalExecutor:
             _log.exception("a run could not be concluded")
             return _encoded(Ran(status=RunStatus.FAILED, error=str(error), missing=self._mend()))
 
-    def _ran(self, trigger: Trigger, *, then: Callable[[Desired], None] | None = None) -> Ran:
+    def _ran(self, trigger: Trigger) -> Ran:
         with self._lock:
             touched, self._touched = self._touched, set()
         only = frozenset(touched) if touched and trigger is Trigger.DRIFT else None
         report = self.run(trigger, touched=only)
         if report is None:
             return Ran()
-        if then is not None and self._desired is not None:
-            then(self._desired[1])
         changed = sum(each.outcome is Outcome.CHANGED for each in report.resources)
         failed = sum(each.outcome is Outcome.FAILED for each in report.resources)
         told = trigger is not Trigger.DRIFT or not self._same(report)
@@ -489,11 +492,6 @@ class LocalExecutor:
             self._acceptance.resume(target)
         except Refusal as refusal:
             self.problem = f"the target that was kept is not applied ({refusal.code}): {refusal.message}"
-
-
-def _place(text: bytes) -> int:
-    """A place in the spool; before all of them, where the text is none."""
-    return int(text) if text.isdigit() and len(text) <= PLACE_DIGITS else 0
 
 
 def _encoded(answer: Wire) -> bytes:

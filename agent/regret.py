@@ -82,6 +82,7 @@ def undo(options: argparse.Namespace, state: State, executor: LocalExecutor) -> 
     record = _named(Undo(state.path), options.run)
     done = executor.undo(record.run, force=options.force)
     report = executor.run(Trigger.REVERT)
+    executor.reread(change.resource for change in record.changed)
     if report is not None:
         executor.keep(report)
     failed = [each for each in done if each.error]

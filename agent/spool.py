@@ -23,6 +23,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_REPORTS: Final = 50_000
 MAX_MEMORY_BYTES: Final = 4 * 1024 * 1024
 
+_DIGITS: Final = 20
 _NAME: Final = re.compile(r"(\d{20})-([0-9a-zA-Z-]{1,64})\.json")
 
 
@@ -162,3 +163,8 @@ class Spool:
             del self._unwritten[sequence]
         else:
             durable.remove(self._path(sequence, place.id))
+
+
+def place_of(text: bytes) -> int:
+    """A place in the spool, from its digits; before all of them, where the text is none."""
+    return int(text) if text.isdigit() and len(text) <= _DIGITS else 0

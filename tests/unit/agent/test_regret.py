@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent import regret
 from agent.boundary import Verdict
 from agent.cli import command
 from agent.clock import SystemClock
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.state import State
+from agent.undo import Undo
 from tests.factories.agents import enrolled
 from tests.factories.gateway import Authority
 from tests.factories.targets import Signer
+from tests.strategies import machines, programs
 
 FOREVER = 4_000_000_000_000_000
 FILES = [
@@ -99,6 +104,19 @@ def test_a_run_is_listed_undone_held_and_released(
     assert run(state, "once") == 0
     assert (root / "etc/new").read_text() == "new\n"
     assert run(state, "release", "web/motd") == 1
+
+
+def test_what_runs_follows_the_files_that_an_operator_has_put_back(state: State, accept: Any) -> None:
+    rule = {"name": "ssh", "type": "firewall", "rule": "ssh", "protocol": "tcp", "ports": ["22"], "backend": "nftables"}
+    accept([rule])
+    host = machines.machine({"/etc/nftables.conf": "flush ruleset\n"}, programs.ALL)
+    with closing(LocalExecutor(state, host, host, clock=SystemClock())) as executor:
+        executor.converge(b"apply")
+        assert "table inet vigo" in host.run(["nft", "list", "tables", "inet"]).text
+        (record,) = Undo(state.path).runs()
+        options = argparse.Namespace(run=record.run, force=False, json=True)
+        assert regret.undo(options, state, executor) == 0
+    assert "table inet vigo" not in host.run(["nft", "list", "tables", "inet"]).text
 
 
 def test_what_is_owned_is_json_too(state: State, accept: Any, capsys: pytest.CaptureFixture[str]) -> None:
