@@ -163,7 +163,10 @@ def _tested(snapshot: Snapshot, kind: Kind, at: Cursor) -> Iterator[Completion]:
 def _names(snapshot: Snapshot, path: str, what: What, at: Cursor, text: Text) -> Iterator[tuple[str, str]]:
     """The names of a sort that exist, each with a word about it."""
     documents = snapshot.documents
-    taken = {value for key, value in at.scalars.items() if key[:-1] == at.path[:-1] and isinstance(key[-1], int)}
+    # A document that is nothing but a scalar has it at no key at all.
+    taken = {
+        value for key, value in at.scalars.items() if key and key[:-1] == at.path[:-1] and isinstance(key[-1], int)
+    }
     if what in _FILES:
         for document in documents.of(_FILES[what]):
             data = document.parsed.data if isinstance(document.parsed.data, dict) else {}

@@ -76,6 +76,14 @@ def test_odd_texts(snapshot: Snapshot, source: str) -> None:
         asked(snapshot, path, source, *Text(source).whole.end)
 
 
+def test_a_tag_before_the_first_key_is_answered(snapshot: Snapshot) -> None:
+    path = "configcrates/web/nginx.vgo"
+    source = "{{ " + SITE[path]
+    for line, text in enumerate(source.splitlines()[:8], start=1):
+        for column in range(1, len(text) + 2):
+            asked(snapshot, path, source, line, column)
+
+
 def test_a_mebibyte_is_answered(snapshot: Snapshot) -> None:
     source = "resources:\n" + "  - {type: package, package: p, when: vars.company}\n" * 20_500
     text = Text(source)
