@@ -18,6 +18,7 @@ class RevisionState(StrEnum):
     SUPERSEDED = "superseded"
     FAILED = "failed"  # it does not compile
     DIVERGED = "diverged"  # it does not descend from the one in force
+    UNTRUSTED = "untrusted"  # it is not signed or approved as the policy asks
 
 
 class Revision(BaseModel):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.services.container import Services
     from reconciler.graph import Graph
 
+REFUSED: Final = frozenset({RevisionState.FAILED, RevisionState.DIVERGED, RevisionState.UNTRUSTED})
 MAX_DIAGNOSTICS: Final = 200
 RELOAD_WAIT_S: Final = 30.0
 _MAX_TEXT: Final = 4_000
@@ -93,8 +94,8 @@ def record_failure(
     author: str = "",
     summary: str = "",
 ) -> Revision:
-    """Record a commit that cannot come into force: `FAILED`, or `DIVERGED` from the one that is. Called again for the
-    commit judged last, with the same judgement, it changes nothing."""
+    """Record a commit that cannot come into force: `FAILED`, `UNTRUSTED`, or `DIVERGED` from the one that is. Called
+    again for the commit judged last, with the same judgement, it changes nothing."""
     newest = rows.newest(work.session, work.project_id)
     kept = list(diagnostics)[:MAX_DIAGNOSTICS]
     if newest is not None and (newest.commit, newest.state, newest.diagnostics) == (commit, state, kept):
@@ -155,7 +156,7 @@ def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
         graph: in force; of its waivers, those that have expired by now are among the diagnostics.
     """
     current, last = rows.in_force(work.session, work.project_id), rows.newest(work.session, work.project_id)
-    failed = last if last is not None and last.state in {RevisionState.FAILED, RevisionState.DIVERGED} else None
+    failed = last if last is not None and last.state in REFUSED else None
     return ConfigStatus(
         healthy=current is not None and failed is None,
         version=current.sequence if current else 0,

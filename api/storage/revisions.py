@@ -19,7 +19,7 @@ class RevisionRow(ProjectRow, table=True):
 
     __tablename__ = "revisions"
     __table_args__ = (
-        CheckConstraint("state IN ('in_force', 'superseded', 'failed', 'diverged')", name="state"),
+        CheckConstraint("state IN ('in_force', 'superseded', 'failed', 'diverged', 'untrusted')", name="state"),
         Index(None, "project_id", "commit_id"),
         Index(
             "uq_revisions_in_force",

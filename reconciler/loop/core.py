@@ -145,16 +145,8 @@ class LoopCore:
                 self._unreadable = ""
             case events.Compiled(plan):
                 commits.compiled(plan, now.mono)
-            case events.CompileFailed(commit, diagnostics):
-                commits.compile_failed(commit, RevisionState.FAILED, diagnostics)
-            case events.Diverged(commit, base):
-                complaint = Diagnostic(
-                    code="loop.diverged",
-                    file="",
-                    message=f"{commit[:12]} does not descend from {base[:12]}, which is in force",
-                    hint="push a commit that does, or accept this one",
-                )
-                commits.compile_failed(commit, RevisionState.DIVERGED, (complaint,))
+            case events.CompileFailed() | events.Diverged() | events.Untrusted():
+                commits.compile_failed(event.commit, *_refusal(event))
             case events.InForce(commit):
                 adopted = commits.put_in_force(commit)
                 if adopted is not None:
@@ -186,3 +178,21 @@ class LoopCore:
                     fleet.accepted(envoy_id, order, now)
             case events.RefusedByEnvoy(envoy_id, assignment_sha256, code):
                 fleet.refused(envoy_id, assignment_sha256, code, now)
+
+
+def _refusal(
+    event: events.CompileFailed | events.Diverged | events.Untrusted,
+) -> tuple[RevisionState, tuple[Diagnostic, ...]]:
+    """What becomes of a commit that no plan is made of, and why."""
+    match event:
+        case events.CompileFailed():
+            return RevisionState.FAILED, event.diagnostics
+        case events.Untrusted():
+            return RevisionState.UNTRUSTED, event.diagnostics
+    complaint = Diagnostic(
+        code="loop.diverged",
+        file="",
+        message=f"{event.commit[:12]} does not descend from {event.base[:12]}, which is in force",
+        hint="push a commit that does, or accept this one",
+    )
+    return RevisionState.DIVERGED, (complaint,)

@@ -2,7 +2,7 @@
 
 | effect | done | otherwise |
 |---|---|---|
-| `Compile` | `Compiled` | `CompileFailed`, `Diverged`, `Faulted` |
+| `Compile` | `Compiled` | `CompileFailed`, `Diverged`, `Untrusted`, `Faulted` |
 | `Abandon`, `WakeAt` | not answered | |
 | `PutInForce` | `InForce` | `Faulted` |
 | `RecordFailure` | `Recorded` | `Faulted` |
@@ -58,7 +58,7 @@ class PutInForce:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailure:
-    """Record why a commit does not come into force: `FAILED` or `DIVERGED`. What is in force stays."""
+    """Record why a commit does not come into force: `FAILED`, `DIVERGED` or `UNTRUSTED`. What is in force stays."""
 
     commit: str
     state: RevisionState

@@ -56,6 +56,14 @@ class Diverged:
 
 
 @dataclass(frozen=True, slots=True)
+class Untrusted:
+    """A commit, or one that comes with it, is not signed or approved as the policy asks."""
+
+    commit: str
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     """A commit is recorded as in force and its catalogs are at hand."""
 
@@ -182,6 +190,7 @@ Event = (
     | Compiled
     | CompileFailed
     | Diverged
+    | Untrusted
     | InForce
     | Recorded
     | Accepted

@@ -92,6 +92,21 @@ def test_a_rewound_ref_is_diverged_until_somebody_accepts_it(hand: Hand, plan: C
     assert hand.take(effects.Compile)[-1].base == "c1"
 
 
+def test_an_untrusted_commit_waits_until_it_is_judged_anew(hand: Hand, plan: Callable[..., FixedPlan]) -> None:
+    hand.put_in_force(plan("c1", web="a"))
+    hand.tell(events.RefMoved("c2"), events.Untrusted("c2", BAD))
+    assert hand.one(effects.Compile).base == "c1"
+    assert hand.take(effects.RecordFailure)[-1] == effects.RecordFailure("c2", RevisionState.UNTRUSTED, BAD)
+    hand.tell(events.Recorded("c2"))
+    assert hand.core.status(hand.moment).failure is RevisionState.UNTRUSTED
+    hand.after(3600)
+    assert hand.effects == []
+    hand.tell(events.Reload())
+    assert hand.one(effects.Compile) == effects.Compile("c2", "c1")
+    hand.tell(events.Compiled(plan("c2", web="b")), events.InForce("c2"))
+    assert hand.core.status(hand.moment).failure is None
+
+
 def test_a_compiler_that_is_not_there_is_asked_again_later_and_later(hand: Hand) -> None:
     hand.tell(events.RefMoved("c1"))
     waits = []
@@ -275,6 +290,7 @@ def test_answers_about_other_commits_change_nothing(hand: Hand, plan: Callable[.
         events.Compiled(plan("c9", web="z")),
         events.CompileFailed("c9", BAD),
         events.Diverged("c9", "c1"),
+        events.Untrusted("c9", BAD),
         events.InForce("c9"),
         events.Recorded("c9"),
         events.Faulted(effects.Compile("c9", None), "x", "x", Next.NEVER),
