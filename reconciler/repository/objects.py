@@ -164,18 +164,7 @@ class Objects:
             TreeRefused: not in the form and order that git gives a tree.
             RepositoryDamaged: as `read`.
         """
-        data = self.read(oid, ObjectType.TREE, MAX_TREE_BYTES)
-        found = _ROW.findall(data)
-        if len(found) > MAX_FILES:
-            raise TreeRefused(f"tree {oid} has more than {MAX_FILES} entries", object=oid)
-        # The two separators of each row are in no group: what is left over was matched by nothing.
-        if sum(map(len, chain.from_iterable(found))) + 2 * len(found) != len(data):
-            raise TreeRefused(f"tree {oid} is malformed", object=oid)
-        rows = [Row(int(mode, 8), name, raw.hex()) for mode, name, raw in found]
-        keys = [listing.order(row) for row in rows]
-        if keys != sorted(keys) or len({row.name for row in rows}) != len(rows):
-            raise TreeRefused(f"tree {oid} has entries out of order or twice", object=oid)
-        return rows
+        return parse_rows(oid, self.read(oid, ObjectType.TREE, MAX_TREE_BYTES))
 
     def listing(self, oid: str) -> Listing:
         """One directory by its tree id, from memory where it has been read before.
@@ -217,3 +206,22 @@ class Objects:
             self._sizes.clear()
         self._latest = made = CommitTree(tree_id, commit, self.listing, self.blob, like=self._latest)
         return made
+
+
+def parse_rows(oid: str, data: bytes) -> list[Row]:
+    """The lines of a tree object, from its bytes.
+
+    Raises:
+        TreeRefused: not in the form and order that git gives a tree.
+    """
+    found = _ROW.findall(data)
+    if len(found) > MAX_FILES:
+        raise TreeRefused(f"tree {oid} has more than {MAX_FILES} entries", object=oid)
+    # The two separators of each row are in no group: what is left over was matched by nothing.
+    if sum(map(len, chain.from_iterable(found))) + 2 * len(found) != len(data):
+        raise TreeRefused(f"tree {oid} is malformed", object=oid)
+    rows = [Row(int(mode, 8), name, raw.hex()) for mode, name, raw in found]
+    keys = [listing.order(row) for row in rows]
+    if keys != sorted(keys) or len({row.name for row in rows}) != len(rows):
+        raise TreeRefused(f"tree {oid} has entries out of order or twice", object=oid)
+    return rows
