@@ -18,9 +18,12 @@ class KeyExposed(Fault):
 
 
 def make_private(directory: Path) -> None:
-    """The directory exists, mode 0700."""
+    """The directory exists, mode 0700, and outlives a power cut: what is kept in it is only as durable as its name."""
+    made = [each for each in (directory, *directory.parents) if not each.exists()]
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
+    for each in made:
+        _sync(each.parent)
 
 
 def create(path: Path, data: bytes) -> bytes:

@@ -1,0 +1,45 @@
+"""Power cuts: whatever a disk may hold after one, the server opens it, and nothing that was acknowledged is gone."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+from tests.factories import power, writes
+from tests.factories.kills import needs_strace
+
+SOAK = "VIGO_SOAK" in os.environ
+WORKLOADS = 200 if SOAK else 1
+DISKS = 120 if SOAK else 40
+KINDS = {"as it was", "without all that was not synced", "without one call", "in another order", "torn at 512"}
+
+
+def _recorded(tmp_path: Path, seed: int, synchronous: str = "") -> power.Recording:
+    directory = tmp_path / f"data{seed}{synchronous}"
+    directory.mkdir(mode=0o700)
+    count = random.Random(seed).randrange(2, 9)
+    command = [sys.executable, "-m", "tests.factories.writes", str(directory), str(seed), str(count), synchronous]
+    return power.record([each for each in command if each], directory)
+
+
+@needs_strace
+def test_what_was_acknowledged_survives_a_power_cut_at_any_call(tmp_path: Path) -> None:
+    seeds = range(WORKLOADS) if SOAK else [random.randrange(2**32)]
+    for seed in seeds:
+        print(f"seed {seed}")
+        recording = _recorded(tmp_path, seed)
+        chance = random.Random(seed)
+        drawn = {image.what for image in power.images(recording, random.Random(seed), DISKS)}
+        assert drawn >= KINDS
+        wrong = power.each_disk(recording, tmp_path / f"disks{seed}", chance, DISKS, writes.complaint)
+        assert not wrong, f"seed {seed}: {wrong}"
+    print(f"0 of {WORKLOADS * DISKS} disks lost a write: at most {3 / (WORKLOADS * DISKS):.2%} (95 %)")
+
+
+@needs_strace
+def test_the_same_cuts_find_a_database_that_does_not_sync(tmp_path: Path) -> None:
+    recording = _recorded(tmp_path, 7, "OFF")
+    wrong = power.each_disk(recording, tmp_path / "disks", random.Random(7), 12, writes.complaint)
+    assert any("is gone" in each or "Database" in each or "integrity" in each for each in wrong)
