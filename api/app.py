@@ -50,6 +50,7 @@ from api.workers.performer import ServerPerformer
 from api.workers.upkeep import Certificates, Upkeep
 from reconciler import repository
 from reconciler.loop import events
+from reconciler.repository.proofs import Proofs
 from schema.errors import Conflict, Unavailable
 
 log = logging.getLogger("vigo")
@@ -197,9 +198,13 @@ class Server:
         opened, compiled_from, archived = [
             await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(3)
         ]
-        compiler = Compiler(compiled_from, settings.data_dir / "compiled")
+        proofs, proofs_of_others = Proofs(compiled_from.path), Proofs(archived.path)
+        closing.callback(proofs.close)
+        closing.callback(proofs_of_others.close)
+        proofs.start()
+        compiler = Compiler(compiled_from, settings.data_dir / "compiled", proofs)
         closing.callback(compiler.close)
-        services.archive = archive = Archive(archived, compiler.fork)
+        services.archive = archive = Archive(archived, compiler.fork, proofs_of_others)
         closing.callback(archive.close)
         performer = ServerPerformer(
             services, catalogs, compiler, push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1

@@ -14,7 +14,13 @@ from pydantic import Field
 
 from api.services.work import Actor, Work
 from api.storage import revisions as rows
-from reconciler.repository.faults import RepositoryDamaged, RevisionNotFound, RevisionRefused, TreeRefused
+from reconciler.repository.faults import (
+    ReadingLimit,
+    RepositoryDamaged,
+    RevisionNotFound,
+    RevisionRefused,
+    TreeRefused,
+)
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Invalid, NotFound, Stalled, Unavailable
 from schema.time import from_rfc3339
@@ -92,6 +98,7 @@ FAULTS: Final = (
     RevisionNotFound,
     RevisionRefused,
     TreeRefused,
+    ReadingLimit,
     RepositoryDamaged,
 )
 """What can come out of asking for a graph as of something: endpoints that take `asOf` declare these."""

@@ -17,6 +17,7 @@ from reconciler import graph as graphs
 from reconciler.explanations.blaming import Wanted, look_up
 from reconciler.graph import Graph
 from reconciler.repository import Repository
+from reconciler.repository.proofs import Proofs
 from schema.diagnostics import Severity
 from schema.explanations import Blamed
 
@@ -33,10 +34,12 @@ class Archive:
 
     Args:
         cache: a cache to compile with that nobody else uses; asked for each revision.
+        proofs: a child that reads each commit first.
     """
 
-    def __init__(self, repository: Repository, cache: Callable[[], graphs.Cache]) -> None:
+    def __init__(self, repository: Repository, cache: Callable[[], graphs.Cache], proofs: Proofs | None = None) -> None:
         self._repository: Final = repository
+        self._proofs: Final = proofs
         self._cache: Final = cache
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="vigo-archive")
         self._kept: Final[OrderedDict[str, Graph]] = OrderedDict()
@@ -82,6 +85,8 @@ class Archive:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _compiled(self, commit: str) -> Graph:
+        if self._proofs is not None:
+            self._proofs.first(commit)
         compiled = graphs.compile_tree(self._repository.tree(commit), self._cache())
         if compiled.graph is None:
             raise NotValid.of(commit, [each for each in compiled.diagnostics if each.severity is Severity.ERROR])

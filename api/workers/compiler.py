@@ -17,6 +17,8 @@ from reconciler.graph import Graph, storing
 from reconciler.loop import effects, events
 from reconciler.ports import Desired
 from reconciler.repository import CommitInfo, Repository
+from reconciler.repository.faults import ReadingLimit
+from reconciler.repository.proofs import Proofs
 from schema.diagnostics import Diagnostic
 
 STORE_EVERY_S: Final = 60.0
@@ -60,10 +62,12 @@ class Compiler:
 
     Args:
         kept: a file for what was compiled, from which the next process begins.
+        proofs: a child that reads each commit first.
     """
 
-    def __init__(self, repository: Repository, kept: Path | None = None) -> None:
+    def __init__(self, repository: Repository, kept: Path | None = None, proofs: Proofs | None = None) -> None:
         self._repository = repository
+        self._proofs = proofs
         self._cache = graphs.Cache()
         self._begun = False
         self._kept = kept
@@ -84,6 +88,8 @@ class Compiler:
         Raises:
             Fault: git cannot give it.
         """
+        if self._proofs is not None and self._proofs.refuses(commit):
+            raise ReadingLimit(f"commit {commit[:12]} is not read")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._repository.commit_info, commit)
 
     def fork(self) -> graphs.Cache:
@@ -96,6 +102,8 @@ class Compiler:
 
     def _compile(self, effect: effects.Compile) -> events.Event:
         commit = effect.commit
+        if self._proofs is not None:
+            self._proofs.first(commit, effect.base, restore=effect.restore)
         if effect.base is not None and not self._repository.descends(commit, effect.base):
             return events.Diverged(commit, effect.base)
         info = self._repository.commit_info(commit)

@@ -65,6 +65,19 @@ class FetchLimit(FetchFailed):
     code = "repository.fetch_limit"
 
 
+class ReadingLimit(Stalled):
+    """Reading a commit took more time or memory than it may, or ended the process that reads it first. Only another
+    commit helps."""
+
+    code = "repository.reading_limit"
+
+
+class ReaderMissing(Unavailable):
+    """The process that reads commits first cannot be started."""
+
+    code = "repository.reader_missing"
+
+
 class ReadOnly(Conflict):
     """The repository is a copy of a remote: commits are made there."""
 
