@@ -18,8 +18,13 @@ from schema.time import DAY, SECOND
 SILENT_AFTER: Final = DAY
 """Microseconds without a word after which what a host last said counts no more. An assignment lives no longer
 either."""
-OFFLINE_AFTER: Final = 180 * SECOND
-"""Microseconds without a word after which a host whose connection nobody holds is offline: three heartbeats."""
+USUAL_CADENCE: Final = 60 * SECOND
+"""How often a host of which nothing has been learnt is taken to be heard, microseconds: the heartbeat."""
+MIN_CADENCE: Final = 10 * SECOND
+MAX_CADENCE: Final = 2 * SILENT_AFTER // 5
+"""Whoever comes less often is offline in between; and nobody is online who has been silent for `SILENT_AFTER`."""
+SAME_VISIT: Final = 5 * SECOND
+"""Words that are no further apart are one visit, and teach nothing."""
 
 
 class Drift(StrEnum):
@@ -73,6 +78,8 @@ class Observed(NamedTuple):
     """When it was heard last, microseconds."""
     connected: bool
     """Whether a connection of it is open, here or on another server."""
+    cadence: int | None = None
+    """How often it is heard, microseconds, as `learnt`; None where that is not known."""
 
 
 class Verdict(NamedTuple):
@@ -102,18 +109,41 @@ def judge(observed: Observed, now: int) -> Verdict:
     - `changed`: it changed something, and only what was desired anew.
     - `none`: it changed nothing, or there was none.
 
-    Reachability: `online` while a connection is open, or a word came within `OFFLINE_AFTER`.
+    Reachability: `online` while a connection is open, or a word came within `offline_after` of its own cadence.
 
     Args:
         now: microseconds. A host that was heard after that, by a clock that jumped, was heard now.
     """
     silent_for = None if observed.last_seen is None else max(0, now - observed.last_seen)
-    reachable = observed.connected or (silent_for is not None and silent_for < OFFLINE_AFTER)
+    reachable = observed.connected or (silent_for is not None and silent_for < offline_after(observed.cadence))
     return Verdict(
         _convergence(observed, silent=not reachable and (silent_for is None or silent_for >= SILENT_AFTER)),
         _drift(observed.run),
         Reachability.ONLINE if reachable else Reachability.OFFLINE,
     )
+
+
+def offline_after(cadence: int | None) -> int:
+    """Microseconds without a word after which a host of this cadence, whose connection nobody holds, is offline: two
+    and a half times as long as it usually is silent."""
+    usual = USUAL_CADENCE if cadence is None else min(max(cadence, MIN_CADENCE), MAX_CADENCE)
+    return usual * 5 // 2
+
+
+def learnt(cadence: int | None, gap: int) -> int | None:
+    """What is known of a host's cadence after it was silent for `gap` microseconds and then heard.
+
+    It follows the longer gaps quickly and the shorter ones slowly, for it is the longest usual silence that counts;
+    and one gap, however long, less than doubles it: an outage says little about the days to come. A host is heard
+    every few seconds or once a day, and both are known after a dozen visits.
+
+    The database computes the same for many at once: see `api.storage.envoys.saw`.
+    """
+    if gap < SAME_VISIT:
+        return cadence
+    usual = USUAL_CADENCE if cadence is None else cadence
+    moved = usual + (min(gap, 4 * usual) - usual) // 4 if gap > usual else usual - (usual - gap) // 8
+    return min(max(moved, MIN_CADENCE), MAX_CADENCE)
 
 
 def tally(verdicts: Iterable[Verdict]) -> Mapping[str, int]:

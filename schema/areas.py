@@ -41,6 +41,7 @@ AREAS: Final = (
         "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
     ),
     AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),
+    AreaInfo("tags", Family.FLEET, "Words that operators put on hosts, for rollouts and people to choose them by."),
     AreaInfo("traits", Family.FLEET, "What hosts say they are, and the inventory over it."),
     AreaInfo("runs", Family.FLEET, "What each convergence did on a host, resource by resource."),
     AreaInfo(

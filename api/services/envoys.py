@@ -5,7 +5,7 @@ What a host should be says the graph in force, what it is says its last run: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services import enrolment, secrets
@@ -13,6 +13,7 @@ from api.services.work import Work
 from api.storage import assignments as assignment_rows
 from api.storage import enrolment as enrolment_rows
 from api.storage import envoys as rows
+from api.storage import tags as tag_rows
 from api.storage.assignments import Brief
 from api.storage.enrolment import Credential
 from api.storage.enrolment import Fingerprint as Fingerprint
@@ -154,6 +155,11 @@ def compliance(work: Work, key: str, *, online: Online, graph: Graph | None) -> 
     )
 
 
+def tags(work: Work, hostnames: Sequence[str] | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Hostname → its tags, of those of these hosts, or of all live ones, that have any: see `api.services.tags`."""
+    return tag_rows.of(work.session, work.project_id, hostnames)
+
+
 def revoke(work: Work, key: str) -> None:
     """Revoke an envoy's certificate: it is disconnected and never served again. Called again, it changes nothing.
 
@@ -198,10 +204,10 @@ def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
 def count(work: Work, *, online: Online, graph: Graph | None) -> Mapping[str, int]:
     """How many live envoys there are of each verdict: convergence, drift and reachability each sum to `total`."""
     last = rows.last_runs(work.session, work.project_id)
-    desired = _desired(graph, [hostname for _, hostname, _, _ in last])
+    desired = _desired(graph, [hostname for _, hostname, _, _, _ in last])
     return verdicts.tally(
-        verdicts.judge(Observed(run, desired.get(hostname), seen, online(envoy_id)), work.now)
-        for envoy_id, hostname, seen, run in last
+        verdicts.judge(Observed(run, desired.get(hostname), seen, online(envoy_id), cadence), work.now)
+        for envoy_id, hostname, seen, run, cadence in last
     )
 
 
@@ -224,7 +230,7 @@ def _models(work: Work, found: list[Known], online: Online, graph: Graph | None)
     for envoy in found:
         brief = briefs.get(envoy.id)
         catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
-        observed = Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id))
+        observed = Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id), envoy.cadence)
         word = verdicts.judge(observed, work.now).convergence
         models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=observed.connected))
     return models

@@ -12,6 +12,7 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, func, select, update
 
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
+from reconciler.convergence import MAX_CADENCE, MIN_CADENCE, SAME_VISIT, USUAL_CADENCE
 from schema.ids import EnvoyId
 from schema.protocol.reports import RunStatus
 
@@ -51,6 +52,7 @@ class EnvoyRow(ProjectRow, table=True):
     run_failed: int = Field(default=0)
     run_corrective: int = Field(default=0)
     refusal: str = text(default="", nullable=False)
+    cadence_us: int | None = micros(nullable=True, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Known:
     run: LastRun | None = None
     refusal: str = ""
     """Why it did not accept its assignment; empty when it did."""
+    cadence: int | None = None
+    """How often it is heard, microseconds: see `reconciler.convergence.learnt`."""
 
 
 def add(session: Session, project_id: str, envoy: Known) -> None:
@@ -168,12 +172,17 @@ def revoke(session: Session, project_id: str, envoy_id: str, *, now: int) -> Non
 
 
 def saw(session: Session, project_id: str, sightings: Iterable[tuple[str, int, str, str]]) -> None:
-    """Remember (id, time, address, agent version) of envoys that were heard."""
+    """Remember (id, time, address, agent version) of envoys that were heard, and learn how often each is."""
     table = EnvoyRow.__table__  # type: ignore[attr-defined]
     statement = (
         table.update()
         .where(table.c.project_id == project_id, table.c.id == bindparam("envoy"))
-        .values(last_seen_at=bindparam("at"), ip_address=bindparam("address"), agent_version=bindparam("version"))
+        .values(
+            last_seen_at=bindparam("at"),
+            ip_address=bindparam("address"),
+            agent_version=bindparam("version"),
+            cadence_us=_learnt(table.c.cadence_us, bindparam("at", type_=sa.BigInteger) - table.c.last_seen_at),
+        )
     )
     values = [
         {"envoy": envoy_id, "at": at, "address": address, "version": version}
@@ -181,6 +190,15 @@ def saw(session: Session, project_id: str, sightings: Iterable[tuple[str, int, s
     ]
     if values:
         session.connection().execute(statement, values)
+
+
+def _learnt(cadence: Any, gap: Any) -> Any:
+    """`reconciler.convergence.learnt`, as the database computes it for many in one statement."""
+    usual = func.coalesce(cadence, USUAL_CADENCE)
+    longer = usual + (sa.case((gap > 4 * usual, 4 * usual), else_=gap) - usual) // 4
+    moved = sa.case((gap > usual, longer), else_=usual - (usual - gap) // 8)
+    bounded = sa.case((moved < MIN_CADENCE, MIN_CADENCE), (moved > MAX_CADENCE, MAX_CADENCE), else_=moved)
+    return sa.case((gap >= SAME_VISIT, bounded), else_=cadence)
 
 
 def ran(session: Session, project_id: str, envoy_id: str, run: LastRun, *, refusal: str, now: int) -> None:
@@ -222,8 +240,8 @@ def sealing_keys(session: Session, project_id: str, envoy_ids: Sequence[str]) ->
     return dict(session.exec(query).all())
 
 
-def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | None, LastRun | None]]:
-    """(Id, hostname, when it was heard last, its newest run) of each live envoy, for counting."""
+def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | None, LastRun | None, int | None]]:
+    """(Id, hostname, when it was heard last, its newest run, its cadence) of each live envoy, for counting."""
     table = EnvoyRow.__table__  # type: ignore[attr-defined]
     query = sa.select(
         table.c.id,
@@ -238,8 +256,10 @@ def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | N
         table.c.run_changed,
         table.c.run_failed,
         table.c.run_corrective,
+        table.c.cadence_us,
     ).where(table.c.project_id == project_id, table.c.revoked_at.is_(None))
-    return [(row.id, row.hostname, row.last_seen_at, _last_run(row)) for row in session.connection().execute(query)]
+    rows = session.connection().execute(query)
+    return [(row.id, row.hostname, row.last_seen_at, _last_run(row), row.cadence_us) for row in rows]
 
 
 def hostnames(session: Session, project_id: str) -> list[str]:
@@ -276,6 +296,7 @@ def _known(row: EnvoyRow) -> Known:
         agent_version=row.agent_version,
         run=_last_run(row),
         refusal=row.refusal,
+        cadence=row.cadence_us,
     )
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, select
 
 from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
+
+MAX_KEYS: Final = 2_000
+"""Of one host."""
+MAX_KEY_CHARS: Final = 255
 
 
 class TraitsRow(ProjectRow, table=True):
@@ -26,6 +31,33 @@ class TraitsRow(ProjectRow, table=True):
     received_at: int = micros()
     document: str = text(nullable=False)
     errors: str = text(nullable=False, default="{}", sa_column_kwargs={"server_default": "{}"})
+
+
+class TraitKeyRow(ProjectRow, table=True):
+    """One key of traits, and on how many live envoys it is. Kept with every change, so that it is never counted."""
+
+    __tablename__ = "trait_keys"
+
+    project_id: str = Field(foreign_key="projects.id", max_length=36, primary_key=True)
+    key: str = Field(primary_key=True, max_length=255)
+    hosts: int = Field()
+
+
+def keys_of(document: str) -> frozenset[str]:
+    """The dotted paths in canonical JSON of traits at which there is something else than a map, at most `MAX_KEYS`.
+
+    Those of more than `MAX_KEY_CHARS` are left out, for an inventory joins by names and not by texts.
+    """
+    found: list[str] = []
+    waiting: list[tuple[str, Any]] = [("", orjson.loads(document))]
+    while waiting and len(found) < MAX_KEYS:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and (value or not path):
+            below = f"{path}." if path else ""
+            waiting += [(below + key, value[key]) for key in sorted(value, reverse=True)]
+        elif len(path) <= MAX_KEY_CHARS and "\0" not in path:
+            found.append(path)
+    return frozenset(found)
 
 
 class Kept(NamedTuple):
@@ -57,6 +89,12 @@ _PUT = sql(
 )
 
 
+_COUNT = sql(
+    "INSERT INTO trait_keys (project_id, key, hosts) VALUES (:project, :name, 1) "
+    "ON CONFLICT (project_id, key) DO UPDATE SET hosts = trait_keys.hosts + 1"
+)
+
+
 def put(session: Session, project_id: str, envoy_id: str, kept: Kept, *, received_at: int) -> None:
     """Store what a host says it is, in place of what it said before."""
     session.connection().execute(
@@ -68,6 +106,35 @@ def put(session: Session, project_id: str, envoy_id: str, kept: Kept, *, receive
             **kept._asdict(),
         },
     )
+
+
+def count_keys(session: Session, project_id: str, *, gone: Collection[str], come: Collection[str]) -> None:
+    """One envoy has these keys no more, and those now."""
+    connection, table = session.connection(), TraitKeyRow.__table__  # type: ignore[attr-defined]
+    if gone:
+        one_less = table.update().where(table.c.project_id == project_id, table.c.key == bindparam("name"))
+        connection.execute(one_less.values(hosts=table.c.hosts - 1), [{"name": key} for key in sorted(gone)])
+        connection.execute(table.delete().where(table.c.project_id == project_id, table.c.hosts <= 0))
+    if come:
+        connection.execute(_COUNT, [{"project": project_id, "name": key} for key in sorted(come)])
+
+
+def keys(session: Session, project_id: str, *, limit: int) -> list[tuple[str, int]]:
+    """(Key, envoys that have it) of all keys there are, by key."""
+    table = TraitKeyRow.__table__  # type: ignore[attr-defined]
+    query = sa.select(table.c.key, table.c.hosts).where(table.c.project_id == project_id)
+    return [(row[0], row[1]) for row in session.connection().execute(query.order_by(table.c.key).limit(limit))]
+
+
+def reporting(session: Session, project_id: str) -> int:
+    """How many live envoys have said what they are."""
+    envoys, kept = EnvoyRow.__table__, TraitsRow.__table__  # type: ignore[attr-defined]
+    query = (
+        sa.select(sa.func.count())
+        .select_from(kept.join(envoys, envoys.c.id == kept.c.envoy_id))
+        .where(kept.c.project_id == project_id, envoys.c.revoked_at.is_(None))
+    )
+    return int(session.connection().execute(query).scalar_one())
 
 
 def find(session: Session, project_id: str, envoy_id: str) -> Kept | None:

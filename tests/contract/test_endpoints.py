@@ -78,6 +78,7 @@ BODIES: dict[str, Callable[[], Any]] = {
     "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
+    "set_envoy_tags": lambda: {"tags": ["webserver", fresh()]},
 }
 
 

@@ -8,9 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.convergence import OFFLINE_AFTER, SILENT_AFTER, Drift, Observed, Reachability, Verdict, judge, tally
+from reconciler.convergence import (
+    MAX_CADENCE,
+    MIN_CADENCE,
+    SAME_VISIT,
+    SILENT_AFTER,
+    USUAL_CADENCE,
+    Drift,
+    Observed,
+    Reachability,
+    Verdict,
+    judge,
+    learnt,
+    offline_after,
+    tally,
+)
 from schema.envoys import Convergence
 from schema.protocol.reports import RunStatus
+from schema.time import HOUR, MINUTE, SECOND
 
 NOW = 1_800_000_000_000_000
 DESIRED = "d" * 64
@@ -45,7 +60,9 @@ OBSERVED = st.builds(
     desired_catalog=st.sampled_from([None, DESIRED]),
     last_seen=st.none() | st.integers(NOW - 2 * SILENT_AFTER, NOW + SILENT_AFTER),
     connected=st.booleans(),
+    cadence=st.none() | st.integers(0, 2 * SILENT_AFTER),
 )
+GAPS = st.integers(0, 400 * 24 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -72,15 +89,70 @@ def test_a_host_is_judged_by_its_last_run(observed: Observed, convergence: Conve
 
 
 def test_a_host_is_online_while_it_is_connected_or_was_just_heard() -> None:
-    for connected, last_seen, expected in [
-        (True, None, Reachability.ONLINE),
-        (True, NOW - 10 * SILENT_AFTER, Reachability.ONLINE),
-        (False, NOW - OFFLINE_AFTER + 1, Reachability.ONLINE),
-        (False, NOW - OFFLINE_AFTER, Reachability.OFFLINE),
-        (False, None, Reachability.OFFLINE),
-        (False, NOW + SILENT_AFTER, Reachability.ONLINE),
+    for connected, last_seen, cadence, expected in [
+        (True, None, None, Reachability.ONLINE),
+        (True, NOW - 10 * SILENT_AFTER, None, Reachability.ONLINE),
+        (False, NOW - 150 * SECOND + 1, None, Reachability.ONLINE),
+        (False, NOW - 150 * SECOND, None, Reachability.OFFLINE),
+        (False, NOW - 75 * MINUTE + 1, 30 * MINUTE, Reachability.ONLINE),
+        (False, NOW - 75 * MINUTE, 30 * MINUTE, Reachability.OFFLINE),
+        (False, NOW - 50 * SECOND, 20 * SECOND, Reachability.OFFLINE),
+        (False, None, None, Reachability.OFFLINE),
+        (False, NOW + SILENT_AFTER, None, Reachability.ONLINE),
     ]:
-        assert judge(GOOD._replace(connected=connected, last_seen=last_seen), NOW).reachability is expected
+        observed = GOOD._replace(connected=connected, last_seen=last_seen, cadence=cadence)
+        assert judge(observed, NOW).reachability is expected
+
+
+def visits(*gaps: int, cadence: int | None = None) -> int | None:
+    for gap in gaps:
+        cadence = learnt(cadence, gap)
+    return cadence
+
+
+def test_a_host_that_comes_every_half_hour_is_known_after_a_dozen_visits() -> None:
+    learned = visits(*[30 * MINUTE] * 12)
+    assert learned is not None
+    assert 25 * MINUTE < learned <= 30 * MINUTE
+
+
+def test_one_outage_does_not_make_a_steady_host_look_unsteady() -> None:
+    steady = visits(*[MINUTE] * 20)
+    assert steady == MINUTE
+    after = visits(3 * 24 * HOUR, cadence=steady)
+    assert after is not None
+    assert after < 2 * steady
+    calmed = visits(*[MINUTE] * 20, cadence=after)
+    assert calmed is not None
+    assert calmed < 1.1 * steady
+
+
+def test_words_of_one_visit_teach_nothing() -> None:
+    assert visits(*[SAME_VISIT - 1] * 100, cadence=30 * MINUTE) == 30 * MINUTE
+    assert visits(0, 1, SAME_VISIT - 1) is None
+
+
+@given(st.none() | st.integers(MIN_CADENCE, MAX_CADENCE), GAPS)
+def test_a_cadence_stays_in_its_bounds_and_moves_towards_what_was_seen(cadence: int | None, gap: int) -> None:
+    after = learnt(cadence, gap)
+    if gap < SAME_VISIT:
+        assert after == cadence
+        return
+    assert after is not None
+    assert MIN_CADENCE <= after <= MAX_CADENCE
+    before = USUAL_CADENCE if cadence is None else cadence
+    assert after <= 2 * before
+    assert min(before, gap, MAX_CADENCE) - 1 <= after
+    assert after <= max(before, gap, MIN_CADENCE)
+
+
+@given(OBSERVED)
+def test_nobody_is_online_who_has_been_silent_for_so_long_that_what_they_said_counts_no_more(observed: Observed) -> None:
+    assert offline_after(observed.cadence) <= SILENT_AFTER
+    verdict = judge(observed, NOW)
+    if not observed.connected and (observed.last_seen is None or NOW - observed.last_seen >= SILENT_AFTER):
+        assert verdict.reachability is Reachability.OFFLINE
+        assert verdict.convergence is Convergence.NO_DATA
 
 
 @given(st.lists(OBSERVED, max_size=20))
