@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from agent.hosts import Host, HostFault, Kind
 from agent.resources.types import Change, Content, ResourceFailed, ResourceType, Sources
-from agent.tools import openpgp, packages, repositories
+from agent.tools import packages, repositories
 from agent.tools.repositories import Form
+from schema import openpgp
 from schema.resources.repository import RepositorySpec
 
 MODE: Final = 0o644

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from agent.hosts import Host, HostFault
-from agent.tools import apt, dnf, openpgp, rpm, zypper
+from agent.tools import apt, dnf, rpm, zypper
+from schema import openpgp
 from schema.resources.repository import RepositorySpec
 
 _NOTE: Final = "# Written by Vigo: changes made here are undone.\n"

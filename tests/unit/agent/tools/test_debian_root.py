@@ -12,7 +12,7 @@ import pytest
 
 from agent.resources import TYPES
 from agent.resources.types import Converged
-from agent.tools import openpgp
+from schema import openpgp
 from schema.ids import sha256
 from schema.protocol.reports import Outcome
 from tests import roots

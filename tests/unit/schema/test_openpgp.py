@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.tools import openpgp
+from schema import openpgp
 from tests import roots
 from tests.factories import openpgp as small
 

@@ -1,4 +1,4 @@
-"""OpenPGP keys: which ones a file holds, by fingerprint. Read as RFC 9580 writes them, binary or armored; no program.
+"""OpenPGP keys: which ones some bytes hold, by fingerprint. Read as RFC 9580 writes them, binary or armored.
 
 Signatures are not checked here: that is for the program that uses the keys. What is decided here is only whether a file
 holds the keys that it is said to hold, and no others.
@@ -35,7 +35,7 @@ def fingerprints(data: bytes) -> list[str]:
     if len(data) > MAX_KEYS_BYTES:
         raise NoKeys(f"more than {MAX_KEYS_BYTES} bytes of keys")
     found = []
-    for tag, body in _packets(_binary(data)):
+    for tag, body in packets(binary(data)):
         if tag in _SECRET_KEYS:
             raise NoKeys("there is a secret key among the public ones: it must not be on any host")
         if tag == _PUBLIC_KEY:
@@ -50,7 +50,12 @@ def is_armored(data: bytes) -> bool:
     return data.lstrip()[:5] == b"-----"
 
 
-def _binary(data: bytes) -> bytes:
+def binary(data: bytes) -> bytes:
+    """The packets of keys, without their armor.
+
+    Raises:
+        NoKeys: damaged, or secret.
+    """
     if not is_armored(data):
         return data
     text = data.decode("ascii", "replace")
@@ -65,8 +70,12 @@ def _binary(data: bytes) -> bytes:
         raise NoKeys(f"its base64 is damaged: {error}") from error
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet: RFC 9580, section 4.2."""
+def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and body of each packet: RFC 9580, section 4.2.
+
+    Raises:
+        NoKeys: they are not whole packets.
+    """
     at = 0
     while at < len(data):
         head = data[at]
