@@ -203,6 +203,16 @@ class Site:
 
     def start(self, *, wrapper: list[str] | None = None) -> Process:
         """Start the server; on the ports of last time, if there was one. Returns when it is ready."""
+        self.begin(wrapper=wrapper)
+        ready = until("the server is ready", self._ready)
+        self._ports = (int(ready["api"].rpartition(":")[2]), int(ready["gateway"].rpartition(":")[2]))
+        self._access = json.loads((self.data / "local-access.json").read_text())
+        self._context = ssl.create_default_context(cafile=self._access["ca"])
+        assert self.server is not None
+        return self.server
+
+    def begin(self, *, wrapper: list[str] | None = None) -> None:
+        """Begin to start the server, and do not wait for it."""
         (self.data / "ready.json").unlink(missing_ok=True)
         api, gateway = self._ports
         command = ["-m", "api", "serve", "--repo", str(self.path / "repo"), "--data-dir", str(self.data)]
@@ -210,11 +220,6 @@ class Site:
         command += ["--gateway-port", str(gateway)]
         self.server = Process("server", [*(wrapper or []), *command], self.server_log, self.environment)
         self.processes.append(self.server)
-        ready = until("the server is ready", self._ready)
-        self._ports = (int(ready["api"].rpartition(":")[2]), int(ready["gateway"].rpartition(":")[2]))
-        self._access = json.loads((self.data / "local-access.json").read_text())
-        self._context = ssl.create_default_context(cafile=self._access["ca"])
-        return self.server
 
     def in_force_at_start(self) -> None:
         """Start with the base committed, and wait until it is in force."""
@@ -242,6 +247,11 @@ class Site:
     def url(self) -> str:
         """Of the API."""
         return self._access["server"]
+
+    @property
+    def credential(self) -> str:
+        """The local administrator's, of this life of the server."""
+        return self._access["token"]
 
     @property
     def ca(self) -> str:
