@@ -50,7 +50,8 @@ class Holds:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Holds) and (self.holds, self.passes) == (other.holds, other.passes)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((self.holds, self.passes))
 
     def __bool__(self) -> bool:
         """Whether there is any hold, ended or not."""

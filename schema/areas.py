@@ -30,6 +30,9 @@ class AreaInfo(NamedTuple):
 
 AREAS: Final = (
     AreaInfo("revisions", Family.CONFIG, "Commits seen, which one is in force, and why one is not."),
+    AreaInfo(
+        "changes", Family.CONFIG, "What the server committed for those who asked it to: by whom, where, what came of it."
+    ),
     AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
     AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(
@@ -39,6 +42,11 @@ AREAS: Final = (
     ),
     AreaInfo(
         "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
+    ),
+    AreaInfo(
+        "holds",
+        Family.CONFIG,
+        "Freeze, maintenance and quarantine: who gets nothing new, until when and why; and what goes through.",
     ),
     AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),
     AreaInfo("tags", Family.FLEET, "Words that operators put on hosts, for rollouts and people to choose them by."),

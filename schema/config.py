@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Field
 
 from schema.diagnostics import Diagnostic
+from schema.holds import BreakGlass, Hold
 from schema.ids import Commit
 from schema.time import Instant
 
@@ -164,3 +165,7 @@ class ConfigStatus(BaseModel):
     """In force."""
     failed_commit: Commit | None = None
     diagnostics: list[Diagnostic] = []
+    holds: Absent[list[Hold]] = None
+    """What holds hosts now, the newest first; left out when nothing does."""
+    break_glass: Absent[list[BreakGlass]] = None
+    """The permissions that are on now."""

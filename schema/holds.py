@@ -11,7 +11,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from schema.config import Absent
 from schema.ids import Commit, EnvoyId, Hostname
 from schema.time import HOUR, Instant
 
@@ -89,15 +88,6 @@ class Freeze(BaseModel):
     reason: Reason = ""
 
 
-class Unfreeze(BaseModel):
-    """Which freeze is taken off."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    match: Match | None = None
-    """The one of this pattern; every freeze when not said."""
-
-
 class Frozen(BaseModel):
     """What is frozen now."""
 
@@ -133,9 +123,9 @@ class BreakGlass(BaseModel):
     reason: str
     opened_at: Instant
     opened_by: str
-    ended_at: Absent[Instant] = None
-    ended_by: Absent[str] = None
-    """Who closed it; `time` where nobody did."""
+    ended_at: Instant | None = None
+    ended_by: str = ""
+    """Who closed it; `time` where nobody did, empty while it is on."""
     used_for: list[Commit] = []
     """What it let through, in order."""
 

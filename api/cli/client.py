@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import typer
 
+from api.cli import output
 from api.cli.access import Access, discover
 from api.cli.exits import Exit, Problem
 
@@ -78,6 +79,8 @@ class Client:
 
     def __init__(self, find: Callable[[], Access]) -> None:
         self._find: Final = find
+        self._noticed = ""
+        """What the server last said beside its answers; told once."""
 
     @functools.cached_property
     def access(self) -> Access:
@@ -144,6 +147,7 @@ class Client:
                 connection.request(method, url.path.rstrip("/") + target, body=payload, headers=headers)
                 response = connection.getresponse()
                 raw = response.read(MAX_ANSWER_BYTES + 1)
+                notice = response.getheader("vigo-notice", "")
             finally:
                 connection.close()
         except ssl.SSLCertVerificationError as error:
@@ -158,6 +162,9 @@ class Client:
                 f"no server answers at {self.access.server}: {str(error) or type(error).__name__}",
                 hint="start one with `vigo serve`, or name another with --server or VIGO_SERVER",
             ) from error
+        if notice and notice != self._noticed:
+            self._noticed = notice
+            output.warning(notice)
         if len(raw) > MAX_ANSWER_BYTES:
             raise Problem("the answer is too large; ask for less, or page by page")
         return response.status, raw

@@ -91,6 +91,8 @@ class Edge:
         except Exception:
             logger.exception("request %s: %s %s failed", request_id, endpoint.method, endpoint.path)
             response = render(Internal("something is wrong with the server; its log says more", request_id=request_id))
+        if self.services.notice and actor is not ANONYMOUS:
+            response.headers["vigo-notice"] = self.services.notice
         metrics = self.services.metrics
         metrics.requests.labels(endpoint.method, endpoint.path, response.status_code).inc()
         metrics.seconds.labels(endpoint.path).observe(time.perf_counter() - started)

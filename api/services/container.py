@@ -29,6 +29,7 @@ from api.services.work import Actor, Work
 from api.settings import Settings
 from api.storage.database import Database
 from reconciler import previews
+from reconciler.holds import NOTHING, Holds
 from reconciler.rendering import Pool
 from schema.time import Clock
 
@@ -66,6 +67,12 @@ class Services:
     """Where graphs are asked what takes long. `app.py` closes them."""
     reload: Callable[[], Awaitable[None]] | None = None
     """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
+    holds: Holds = NOTHING
+    """What holds hosts now. Kept up to date by `workers.holds`; in a process without it, nothing does."""
+    tell_holds: Callable[[], Awaitable[None]] | None = None
+    """Have the loop know of the holds that are stored; filled in with `workers.holds`."""
+    notice: str = ""
+    """What every answer of the API says while it is so: that a break-glass permission is on. ASCII, one line."""
     pki: Any = None
     """The authority of the agents' certificates; filled in by `app.py`."""
     gateway: Any = None

@@ -16,6 +16,7 @@ from api.services.work import ANONYMOUS, Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import enrolment as rows
 from api.storage import envoys as envoy_rows
+from api.storage import holds as hold_rows
 from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, TokenMade
 from schema.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from schema.ids import new_id
@@ -240,6 +241,7 @@ def retire(work: Work, envoy_id: str, *, why: str) -> None:
     envoy_rows.revoke(work.session, work.project_id, envoy_id, now=work.now)
     count = rows.revoke_certificates(work.session, work.project_id, envoy_id, now=work.now)
     assignment_rows.forget(work.session, work.project_id, envoy_id)
+    hold_rows.forget(work.session, work.project_id, envoy_id)
     work.audit("envoy.revoke", "envoy", envoy_id, payload={"why": why, "certificates": count})
     work.publish("envoy.revoked", id=envoy_id)
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from api.services import holds
 from api.services.work import Actor, Work
 from api.storage import revisions as rows
 from reconciler.graph import lapses
@@ -156,6 +157,7 @@ def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
         graph: in force; of its waivers, those that have expired by now are among the diagnostics.
     """
     current, last = rows.in_force(work.session, work.project_id), rows.newest(work.session, work.project_id)
+    held = holds.listed(work)
     failed = last if last is not None and last.state in REFUSED else None
     return ConfigStatus(
         healthy=current is not None and failed is None,
@@ -168,6 +170,8 @@ def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
             *(failed.diagnostics if failed else ()),
             *(lapses(graph.documents, work.now)[:MAX_DIAGNOSTICS] if graph is not None else ()),
         ],
+        holds=held.holds or None,
+        break_glass=held.break_glass or None,
     )
 
 

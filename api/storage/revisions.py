@@ -111,6 +111,21 @@ def find(session: Session, project_id: str, sequence: int) -> Revision | None:
     return None if row is None else _model(row)
 
 
+def find_commits(session: Session, project_id: str, prefix: str, *, limit: int = 10) -> list[Revision]:
+    """Revisions of commits whose id begins so, newest first; an id in lower-case hex."""
+    query = (
+        select(RevisionRow)
+        .where(
+            RevisionRow.project_id == project_id,
+            col(RevisionRow.commit_id) >= prefix,
+            col(RevisionRow.commit_id) < prefix + "g",
+        )
+        .order_by(col(RevisionRow.sequence).desc())
+        .limit(min(limit, MAX_PAGE))
+    )
+    return [_model(row) for row in session.exec(query)]
+
+
 def page(session: Session, project_id: str, *, before: int | None = None, limit: int = 50) -> list[Revision]:
     """Revisions, newest first; with `before`, those of a lower sequence."""
     query = select(RevisionRow).where(RevisionRow.project_id == project_id)

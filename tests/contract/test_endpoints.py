@@ -78,6 +78,15 @@ BODIES: dict[str, Callable[[], Any]] = {
     "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
+    "freeze_config": lambda: {"freeze_until": "2026-11-23T06:00:00Z"},
+    "create_hold": lambda: {"kind": "freeze", "match": f"{fresh()}.example.com", "reason": "release day"},
+    "begin_maintenance": lambda: {"until": "2026-11-23T06:00:00Z", "reason": fresh()},
+    "begin_quarantine": lambda: {"reason": fresh()},
+    "open_break_glass": lambda: {
+        "commit": fresh()[1:].ljust(40, "0"),
+        "until": "2026-11-22T13:00:00Z",
+        "reason": "the certificate expires",
+    },
     "set_envoy_tags": lambda: {"tags": ["webserver", fresh()]},
 }
 
@@ -98,6 +107,12 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     elif endpoint.name in {"update_user", "delete_user"}:
         new = {"username": fresh(), "password": "a long enough one"}
         values["id"] = server.post("/api/v1/users", role=Role.ADMIN, json=new).json()["id"]
+    elif endpoint.name == "lift_hold":
+        new = BODIES["create_hold"]()
+        values["id"] = server.post("/api/v1/holds", role=Role.ADMIN, json=new).json()["id"]
+    elif endpoint.name == "close_break_glass":
+        new = BODIES["open_break_glass"]()
+        values["id"] = server.post("/api/v1/break-glass", role=Role.ADMIN, json=new).json()["id"]
     elif endpoint.name == "forget_secret":
         server.request("PUT", "/api/v1/secrets/db/password", role=Role.ADMIN, json={"value": "hidden"})
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], endpoint.path)
