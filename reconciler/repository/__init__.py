@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +57,7 @@ def open(  # noqa: A001 - read as repository.open
     cache_dir: Path | None = None,
     access: Access | None = None,
     limits: FetchLimits | None = None,
+    also: Sequence[str] = (),
 ) -> Repository:
     """A repository: at a path of this machine, or the copy of a remote. Touches no network: see `Repository.fetch`.
 
@@ -64,13 +66,14 @@ def open(  # noqa: A001 - read as repository.open
         cache_dir: where copies of remotes are kept; needed for those alone.
         access: keys, tokens and authorities for a remote, each by its path.
         limits: what one fetch may use.
+        also: patterns of refs that are fetched beside branches and tags: see `selections`.
 
     Raises:
         LocationRefused: `url` is of another form, or a remote without what it needs.
         RepositoryNotFound, RepositoryUntrusted, RepositoryDamaged: as `open_local`.
     """
     from reconciler.repository import libgit2, locations
-    from reconciler.repository.faults import LocationRefused
+    from reconciler.repository.faults import LocationRefused, RepositoryDamaged, RepositoryNotFound
     from reconciler.repository.remotes import Access, FetchLimits, RemoteCopy
     from reconciler.repository.repository import open_local
 
@@ -80,9 +83,13 @@ def open(  # noqa: A001 - read as repository.open
         return open_local(place)
     if cache_dir is None:
         raise LocationRefused(f"{place} is a remote, and there is no directory for its copy")
-    copy = RemoteCopy(place, access or Access(), limits or FetchLimits(), cache_dir)
+    copy = RemoteCopy(place, access or Access(), limits or FetchLimits(), cache_dir, also)
     copy.prepare()
-    return open_local(copy.path, copy)
+    try:
+        return open_local(copy.path, copy)
+    except (RepositoryDamaged, RepositoryNotFound):
+        copy.discard()
+        return open_local(copy.path, copy)
 
 
 def directory(path: Path) -> DirectoryTree:

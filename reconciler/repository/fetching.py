@@ -20,6 +20,7 @@ from pygit2.credentials import Keypair, UserPass
 from pygit2.enums import CredentialType, FetchPrune, ObjectType
 
 from reconciler.repository import libgit2
+from reconciler.repository.selections import Selection
 
 MAX_REFS: Final = 20_000
 MAX_TOKEN_BYTES: Final = 16 * 1024
@@ -40,7 +41,9 @@ class Job(TypedDict):
     url: str
     scratch: str
     objects: str
-    """The object directory of the copy, for what need not be fetched again."""
+    """The object directory of the copy, for what need not be fetched again; empty to fetch all."""
+    also: list[str]
+    """Patterns of refs that are wanted beside branches and tags."""
     pack: bool
     """Do not fetch: make one pack of all that is in the copy."""
     refs: dict[str, str]
@@ -57,12 +60,15 @@ class Answer(TypedDict):
     """What came of it."""
 
     fault: str
-    """Empty, `failed`, `untrusted`, `denied` or `limit`."""
+    """Empty, `failed`, `untrusted`, `denied`, `limit`, or `damaged`: of the copy, objects are missing."""
     message: str
     refs: dict[str, str]
-    """Branches, and tags of commits, of the remote: ref → object id; each is there, in the copy or in `scratch`."""
+    """Branches, tags of commits, and other refs that were asked for: ref → object id; each is there, in the copy or in
+    `scratch`."""
     head: str
     """The branch that the remote's HEAD names; empty where it names none."""
+    left_out: int
+    """Other refs that were asked for and are too many."""
 
 
 class _Callbacks(pygit2.RemoteCallbacks):
@@ -129,19 +135,26 @@ def _fetch(job: Job, callbacks: _Callbacks) -> Answer:
     git = _scratch(job)
     if job["pack"]:
         git.pack(Path(git.path) / "objects/pack", n_threads=1)
-        return Answer(fault="", message="", refs=job["refs"], head="")
+        return Answer(fault="", message="", refs=job["refs"], head="", left_out=0)
+    if not all(git.odb.exists(oid) for oid in job["refs"].values()):
+        return _fault("damaged", "its copy lacks objects")
     remote = git.remotes.create_anonymous(job["url"])
     remote.connect(callbacks=callbacks)
     refs: dict[str, str] = {}
-    head = ""
+    others: dict[str, str] = {}
+    also, head = Selection(job["also"]), ""
     for found in remote.list_heads(connect=False):
         name = found.name or ""
         if name == "HEAD":
             head = found.symref_target or ""
         elif name.startswith(("refs/heads/", "refs/tags/")) and not name.endswith("^{}"):
             refs[name] = str(found.oid)
+        elif name in also and not name.endswith("^{}"):
+            others[name] = str(found.oid)
+    selected, left_out = also.select(others)
+    refs |= {name: others[name] for name in selected}
     if len(refs) > MAX_REFS:
-        raise _TooMuch(f"more than {MAX_REFS} branches and tags")
+        raise _TooMuch(f"more than {MAX_REFS} refs")
     callbacks.denied = False
     if refs != job["refs"]:
         # Without a destination nothing is written but the pack: refs are the parent's to move.
@@ -149,7 +162,7 @@ def _fetch(job: Job, callbacks: _Callbacks) -> Answer:
     if not all(git.odb.exists(oid) for oid in refs.values()):
         return _fault("failed", "it did not send what it announced")
     kept = {name: oid for name, oid in refs.items() if _is_commit(git, oid)}
-    return Answer(fault="", message="", refs=kept, head=head if head in kept else "")
+    return Answer(fault="", message="", refs=kept, head=head if head in kept else "", left_out=left_out)
 
 
 def _scratch(job: Job) -> pygit2.Repository:
@@ -160,7 +173,8 @@ def _scratch(job: Job) -> pygit2.Repository:
         # A remote could send us, and our credentials, to another host.
         config.write("[http]\n\tfollowRedirects = false\n")
     (place / "objects/info").mkdir(exist_ok=True)
-    (place / "objects/info/alternates").write_text(job["objects"] + "\n")
+    if job["objects"]:
+        (place / "objects/info/alternates").write_text(job["objects"] + "\n")
     lines = [f"{oid} {name}\n" for name, oid in sorted(job["refs"].items())]
     (place / "packed-refs").write_text("".join(lines))
     return pygit2.Repository(str(place))
@@ -175,7 +189,7 @@ def _is_commit(git: pygit2.Repository, oid: str) -> bool:
 
 
 def _fault(kind: str, message: str) -> Answer:
-    return Answer(fault=kind, message=message, refs={}, head="")
+    return Answer(fault=kind, message=message, refs={}, head="", left_out=0)
 
 
 def _confine(job: Job) -> None:

@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,11 @@ from reconciler.repository.names import printable
 
 MAX_MESSAGE_CHARS: Final = 300
 DEFAULT_USER: Final = "git"
+
+RENEW_EVERY_S: Final = 600.0
+"""A copy that seems damaged is fetched anew, whole, at most so often."""
+FAILURES: Final = 3
+"""Fetches that failed one after the other: perhaps it is the copy that is at fault."""
 
 _PACK: Final = re.compile(r"(pack-[0-9a-f]{40})\.pack")
 _OID: Final = re.compile(r"[0-9a-f]{40}")
@@ -70,6 +76,10 @@ class FetchLimits:
     """Each fetch brings one; beyond so many they are made one, since each pack is looked through for each object."""
 
 
+class _CopyDamaged(FetchFailed):
+    """The copy lacks objects of its own refs: nothing can be fetched on top of it."""
+
+
 class RemoteCopy:
     """The copy of one remote, in a directory of its own below `cache_dir`. Safe from several threads and processes.
 
@@ -77,14 +87,23 @@ class RemoteCopy:
         LocationRefused: ssh without a key or without known host keys.
     """
 
-    def __init__(self, remote: Remote, access: Access, limits: FetchLimits, cache_dir: Path) -> None:
+    def __init__(
+        self, remote: Remote, access: Access, limits: FetchLimits, cache_dir: Path, also: Sequence[str] = ()
+    ) -> None:
+        """A copy of `remote`; of its refs, branches, tags and those that fit a pattern of `also`."""
         if remote.scheme == "ssh" and (access.ssh_key is None or access.known_hosts is None):
             raise LocationRefused(f"{remote} needs a private key, and a file of host keys to know it by")
         self.remote: Final = remote
         self._access: Final = access
         self._limits: Final = limits
         self._home: Final = cache_dir.absolute() / remote.key
+        self._also: Final = list(also)
         self._pack_beyond = self._limits.packs
+        self._failures = 0
+        self._doubted = False
+        self._renewed_at = -RENEW_EVERY_S
+        self.left_out = 0
+        """Refs that fit a pattern of `also` and were too many to fetch."""
 
     @property
     def path(self) -> Path:
@@ -98,8 +117,20 @@ class RemoteCopy:
             with self._locked():
                 pygit2.init_repository(str(self.path), bare=True, initial_head="main")
 
+    def discard(self) -> None:
+        """Throw away a copy that cannot be opened, and begin an empty one."""
+        with self._locked():
+            shutil.rmtree(self.path, ignore_errors=True)
+        self.prepare()
+
+    def doubt(self) -> None:
+        """Something in the copy cannot be read: have the next fetch bring all of it anew. Safe from any thread."""
+        self._doubted = True
+
     def fetch(self) -> None:
         """Bring the copy up to date with the remote's branches and tags; those it has no more are gone here too.
+
+        A copy that is damaged, or may be, is fetched whole and replaced, now and then.
 
         Raises:
             FetchFailed: the remote is silent, answers nonsense, or does not let us in.
@@ -110,16 +141,43 @@ class RemoteCopy:
         with self._locked():
             for left in self._home.glob("fetch-*"):
                 shutil.rmtree(left, ignore_errors=True)
-            self._attempt(pack=False)
+            self._bring()
             packs = self._packs()
             if len(packs) > self._pack_beyond:
                 self._pack_beyond = len(packs) + self._limits.packs
                 self._pack(packs)
 
-    def _attempt(self, *, pack: bool) -> set[str]:
+    def _bring(self) -> None:
+        if (self._doubted or self._failures >= FAILURES) and time.monotonic() - self._renewed_at >= RENEW_EVERY_S:
+            self._renew()
+            return
+        try:
+            self._attempt(pack=False)
+        except _CopyDamaged:
+            self._doubted = True
+            if time.monotonic() - self._renewed_at < RENEW_EVERY_S:
+                raise
+            self._renew()
+        except FetchFailed:
+            self._failures += 1
+            raise
+        self._failures = 0
+
+    def _renew(self) -> None:
+        """Fetch all of it, and let go of what was there before."""
+        self._renewed_at = time.monotonic()
+        before = self._packs()
+        taken = self._attempt(pack=False, whole=True)
+        self._doubted, self._failures = False, 0
+        for old in before:
+            if taken and old.name not in taken:
+                old.with_suffix(".idx").unlink(missing_ok=True)
+                old.unlink(missing_ok=True)
+
+    def _attempt(self, *, pack: bool, whole: bool = False) -> set[str]:
         """Run the child once and take what it brought: names of packs."""
         with tempfile.TemporaryDirectory(dir=self._home, prefix="fetch-", ignore_cleanup_errors=True) as scratch:
-            answer = self._run(Path(scratch), self._refs(), pack=pack)
+            answer = self._run(Path(scratch), {} if whole else self._refs(), pack=pack, whole=whole)
             return self._take(Path(scratch) / "repo.git/objects/pack", answer)
 
     def _pack(self, packs: list[Path]) -> None:
@@ -136,7 +194,7 @@ class RemoteCopy:
                 old.unlink(missing_ok=True)
         self._pack_beyond = self._limits.packs
 
-    def _run(self, scratch: Path, refs: dict[str, str], *, pack: bool) -> Answer:
+    def _run(self, scratch: Path, refs: dict[str, str], *, pack: bool, whole: bool) -> Answer:
         limits, access = self._limits, self._access
         home = scratch / "home"
         (home / ".ssh").mkdir(parents=True)
@@ -147,7 +205,8 @@ class RemoteCopy:
             # Over SSH the user is part of the URL, or libgit2 asks for it before it asks for a key.
             url=str(self.remote._replace(user=user) if self.remote.scheme == "ssh" else self.remote),
             scratch=str(scratch),
-            objects=str(self.path / "objects"),
+            objects="" if whole else str(self.path / "objects"),
+            also=self._also,
             pack=pack,
             refs=refs,
             user=user,
@@ -196,6 +255,8 @@ class RemoteCopy:
                 raise RemoteUntrusted(message)
             case "limit":
                 raise FetchLimit(message)
+            case "damaged":
+                raise _CopyDamaged(message)
             case _:
                 raise FetchFailed(message)
 
@@ -214,6 +275,7 @@ class RemoteCopy:
         if refs != self._refs():
             lines = [f"{oid} {name}\n" for name, oid in sorted(refs.items())]
             _replace(self.path / "packed-refs", "# pack-refs with: sorted \n" + "".join(lines))
+        self.left_out = answer["left_out"]
         head = answer["head"]
         if head in refs and head.startswith("refs/heads/"):
             _replace(self.path / "HEAD", f"ref: {head}\n")
@@ -221,13 +283,14 @@ class RemoteCopy:
 
     def _refs(self) -> dict[str, str]:
         try:
-            lines = (self.path / "packed-refs").read_text().splitlines()
+            lines = (self.path / "packed-refs").read_text(errors="replace").splitlines()
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise RepositoryDamaged(f"the copy of {self.remote} cannot be read: {error}") from error
         pairs = (line.split(" ", 1) for line in lines if not line.startswith("#"))
-        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+        # What is no ref was not written by us; the next fetch writes them all.
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and _OID.fullmatch(pair[0]) and _is_ref(pair[1])}
 
     def _packs(self) -> list[Path]:
         return sorted((self.path / "objects/pack").glob("*.pack"))

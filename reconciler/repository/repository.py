@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,12 +19,14 @@ from reconciler.repository.faults import (
     RepositoryDamaged,
     RepositoryNotFound,
     RepositoryUntrusted,
+    RevisionNotFound,
     RevisionRefused,
 )
 from reconciler.repository.index import IndexTree, read_index
 from reconciler.repository.objects import CommitTree, Objects
 from reconciler.repository.remotes import RemoteCopy
 from reconciler.repository.revisions import MAX_COMMIT_BYTES
+from reconciler.repository.selections import Selection
 from schema.time import Instant
 
 if TYPE_CHECKING:
@@ -199,8 +201,35 @@ class Repository:
         thread."""
         self._poke()
 
+    def refs(self, selection: Selection, *, without: str | None = None) -> tuple[dict[str, str], int]:
+        """The commit of each ref that a selection holds, the highest numbers first; and how many are left out.
+
+        A ref that cannot be read, or leads to no commit, is left out too. No object is opened but tags.
+
+        Args:
+            without: a full ref that is not meant.
+
+        Raises:
+            RepositoryDamaged: the refs cannot be listed.
+        """
+        with _damage("refs"):
+            names = self.git.listall_references()
+        selected, left_out = selection.select(names, without=without)
+        found: dict[str, str] = {}
+        for name in selected:
+            with contextlib.suppress(RepositoryDamaged, RevisionNotFound, RevisionRefused):
+                commit = revisions.find_ref(self.git, revisions.check_ref(name))
+                if commit is not None:
+                    found[name] = commit
+        return found, left_out + len(selected) - len(found)
+
     def watch(
-        self, ref: str, *, poll_s: float | None = None, on_fault: watching.OnFault | None = None
+        self,
+        ref: str,
+        *,
+        poll_s: float | None = None,
+        on_fault: watching.OnFault | None = None,
+        on_round: Callable[[watching.Round], None] | None = None,
     ) -> AsyncIterator[str]:
         """The commit that a ref names, at once where there is one, and again whenever it names another. Never ends.
 
@@ -210,6 +239,7 @@ class Repository:
                 and 5 s when not said.
             on_fault: told, in the event loop, what keeps the ref from being read, and None once it can be read again;
                 watching goes on, with back-off where the fault is a remote's.
+            on_round: told, in the event loop, of each fetch of a remote.
 
         Raises:
             RevisionRefused: `ref` is no ref.
@@ -227,12 +257,21 @@ class Repository:
             )
         return watching.remote(
             self.fetch,
-            lambda: revisions.find_ref(self.git, name),
+            lambda: self._found(name),
             self._poke,
             poll_s=poll_s or watching.REMOTE_POLL_S,
             on_fault=on_fault,
             random=random.random,
+            on_round=on_round,
         )
+
+    def _found(self, ref: str) -> str | None:
+        try:
+            return revisions.find_ref(self.git, ref)
+        except RepositoryDamaged:
+            if self.copy is not None:
+                self.copy.doubt()
+            raise
 
     def _exact(self, commit: str) -> str:
         if len(commit) != 40 or not all(digit in "0123456789abcdef" for digit in commit):

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pygit2
 from watchfiles._rust_notify import RustNotify
@@ -31,6 +31,21 @@ _MAX_SYMBOLIC: Final = 5
 REMOTE_POLL_S: Final = 60.0
 BACK_OFF_S: Final = 2.0
 BACK_OFF_CAP_S: Final = 300.0
+
+GAP_S: Final = 1.0
+"""Between the beginnings of two fetches of a remote, however often somebody pokes."""
+
+
+class Round(NamedTuple):
+    """One fetch of a remote."""
+
+    fault: Fault | None
+    """Why it failed."""
+    commit: str | None
+    """What the ref names in the copy, after it went well."""
+    wait_s: float
+    """Until the next, unless somebody pokes."""
+
 
 OnFault = Callable[[Fault | None], None]
 """Told what keeps the ref from being read, and None once it can be read again. Watching goes on."""
@@ -70,6 +85,7 @@ async def remote(
     poll_s: float,
     on_fault: OnFault | None,
     random: Callable[[], float],
+    on_round: Callable[[Round], None] | None = None,
 ) -> AsyncIterator[str]:
     """The commit that a ref names after each fetch, where it names another than before.
 
@@ -78,6 +94,7 @@ async def remote(
         look: what the ref names in the copy.
         poll_s: between two fetches, ± 20 %.
         random: U(0, 1).
+        on_round: told of each fetch, before its commit is given.
     """
     loop = asyncio.get_running_loop()
     faults = 0
@@ -90,6 +107,7 @@ async def remote(
     with ThreadPoolExecutor(1, thread_name_prefix="vigo-fetch") as executor, poke.waiting() as poked:
         while True:
             poked.clear()
+            begun = loop.time()
             try:
                 commit = await loop.run_in_executor(executor, attempt)
             except Fault as fault:
@@ -97,16 +115,21 @@ async def remote(
                 if on_fault is not None:
                     on_fault(fault)
                 wait_s = min(BACK_OFF_CAP_S, BACK_OFF_S * 2.0 ** min(faults, 30)) * random()
+                if on_round is not None:
+                    on_round(Round(fault, None, wait_s))
             else:
                 if faults and on_fault is not None:
                     on_fault(None)
                 faults = 0
+                wait_s = poll_s * (0.8 + 0.4 * random())
+                if on_round is not None:
+                    on_round(Round(None, commit, wait_s))
                 if commit is not None and commit != last:
                     last = commit
                     yield commit
-                wait_s = poll_s * (0.8 + 0.4 * random())
             with suppress(TimeoutError):
                 await asyncio.wait_for(poked.wait(), wait_s)
+                await asyncio.sleep(GAP_S - (loop.time() - begun))
 
 
 async def local(

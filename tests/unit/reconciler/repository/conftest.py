@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from pygit2.enums import ObjectType
 
+from reconciler import repository
 from reconciler.repository import write
 from reconciler.repository.repository import Repository
+from tests.unit.reconciler.repository.git_server import Authority, GitServer
 
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 Row = tuple[int, bytes, str]
@@ -86,3 +88,26 @@ def commit_of(put: Callable[..., str]) -> Callable[..., str]:
 @pytest.fixture
 def blob(put: Callable[..., str]) -> str:
     return put(ObjectType.BLOB, b"content\n")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Repository:
+    return write.init(tmp_path / "srv/config.git", bare=True)
+
+
+@pytest.fixture
+def https(tmp_path: Path, origin: Repository, authority: Authority) -> Iterator[GitServer]:
+    server = GitServer(tmp_path / "srv")
+    with server.serving(authority.issue("localhost")):
+        yield server
+
+
+@pytest.fixture
+def opened(tmp_path: Path, https: GitServer, authority: Authority) -> Repository:
+    access = repository.Access(ca_file=authority.path)
+    return repository.open(f"{https.url}/config.git", cache_dir=tmp_path / "cache", access=access)

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -75,6 +75,8 @@ class GitServer:
         self.redirect = ""
         self.crafted: tuple[str, bytes] | None = None
         """A commit to announce as `main`, and the pack to send for it."""
+        self.between: Callable[[], None] | None = None
+        """Done once, after refs were announced and before what is asked for is sent."""
         self.seen: list[tuple[str, str]] = []
 
     @property
@@ -154,6 +156,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(200, {"Content-Type": f"application/x-git-upload-pack-{kind}"}, content)
 
     def _backend(self, body: bytes) -> None:
+        if self.command == "POST" and self.git.between is not None:
+            between, self.git.between = self.git.between, None
+            between()
         path, _, query = self.path.partition("?")
         environment = {
             "PATH": os.environ["PATH"],

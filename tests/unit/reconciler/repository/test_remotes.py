@@ -37,34 +37,11 @@ AUTHOR = write.Author("Jane Doe", "jane@example.com")
 TOKEN = "VIGOCANARY-4f9c1d7be2"
 
 
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Repository:
-    return write.init(tmp_path / "srv/config.git", bare=True)
-
-
-@pytest.fixture
-def https(tmp_path: Path, origin: Repository, authority: Authority) -> Iterator[GitServer]:
-    server = GitServer(tmp_path / "srv")
-    with server.serving(authority.issue("localhost")):
-        yield server
-
-
 @pytest.fixture
 def ssh(tmp_path: Path, origin: Repository) -> Iterator[SshServer]:
     server = SshServer(tmp_path / "srv", tmp_path / "keys")
     with server.serving():
         yield server
-
-
-@pytest.fixture
-def opened(tmp_path: Path, https: GitServer, authority: Authority) -> Repository:
-    access = repository.Access(ca_file=authority.path)
-    return repository.open(f"{https.url}/config.git", cache_dir=tmp_path / "cache", access=access)
 
 
 def commit(target: Repository, content: object, ref: str = "main") -> str:
