@@ -1,4 +1,4 @@
-"""Power cuts: whatever a disk may hold after one, the server opens it, and nothing that was acknowledged is gone."""
+"""Power cuts: whatever a disk may hold after one, the server or the agent opens it, and nothing promised is gone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import sys
 from pathlib import Path
 
-from tests.factories import power, writes
+from tests.factories import accepted, power, writes
 from tests.factories.kills import needs_strace
 
 SOAK = "VIGO_SOAK" in os.environ
@@ -43,3 +43,15 @@ def test_the_same_cuts_find_a_database_that_does_not_sync(tmp_path: Path) -> Non
     recording = _recorded(tmp_path, 7, "OFF")
     wrong = power.each_disk(recording, tmp_path / "disks", random.Random(7), 12, writes.complaint)
     assert any("is gone" in each or "Database" in each or "integrity" in each for each in wrong)
+
+
+@needs_strace
+def test_an_agent_keeps_its_promises_through_a_power_cut_at_any_call(tmp_path: Path) -> None:
+    disk = accepted.prepare(tmp_path)
+    recording = power.record([sys.executable, "-m", "tests.factories.accepted", str(tmp_path)], disk)
+    assert recording.said(len(recording.ops))[-1] == f"reported {accepted.GENERATIONS}"
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    count = 5_000 if SOAK else 40
+    wrong = power.each_disk(recording, tmp_path / "disks", random.Random(seed), count, accepted.complaint)
+    assert not wrong, f"seed {seed}: {wrong}"
