@@ -16,8 +16,10 @@ from schema.documents.claims import ComplianceClaims
 from schema.documents.configcrates import Configcrate
 from schema.documents.environments import Environments
 from schema.documents.inherited import Inherited
+from schema.documents.invariants import Invariants
 from schema.documents.leaves import Leaf
 from schema.documents.roles import Roles
+from schema.documents.rollout import Rollout
 from schema.documents.settings import Settings
 from schema.documents.tasks import Task
 from schema.documents.tests import HostTests
@@ -39,6 +41,8 @@ class Kind(StrEnum):
     ENVIRONMENTS = "environments"
     WAIVERS = "waivers"
     CLAIMS = "claims"
+    ROLLOUT = "rollout"
+    INVARIANTS = "invariants"
     TASK = "task"
     WORKFLOW = "workflow"
     TESTS = "tests"
@@ -54,6 +58,8 @@ MODELS: Final[Mapping[Kind, type[BaseModel]]] = {
     Kind.ENVIRONMENTS: Environments,
     Kind.WAIVERS: Waivers,
     Kind.CLAIMS: ComplianceClaims,
+    Kind.ROLLOUT: Rollout,
+    Kind.INVARIANTS: Invariants,
     Kind.TASK: Task,
     Kind.WORKFLOW: Workflow,
     Kind.TESTS: HostTests,
@@ -71,7 +77,12 @@ _DIRECTORIES: Final = {
     "workflows": Kind.WORKFLOW,
     "tests": Kind.TESTS,
 }
-_AT_ROOT: Final = {"vigo": Kind.SETTINGS, "roles": Kind.ROLES}
+_AT_ROOT: Final = {
+    "vigo": Kind.SETTINGS,
+    "roles": Kind.ROLES,
+    "rollout": Kind.ROLLOUT,
+    "invariants": Kind.INVARIANTS,
+}
 _ANYWHERE: Final = {
     "common": Kind.INHERITED,
     "environments": Kind.ENVIRONMENTS,
@@ -80,8 +91,6 @@ _ANYWHERE: Final = {
 }
 RESERVED_FILES: Final = frozenset(
     {
-        "rollout",
-        "invariants",
         "users",
         "alerts",
         "channels",

@@ -30,6 +30,8 @@ FILES: Final[Mapping[Kind, str]] = {
     Kind.ENVIRONMENTS: "**/environments.vgo",
     Kind.WAIVERS: "**/waivers.vgo",
     Kind.CLAIMS: "**/compliance.vgo",
+    Kind.ROLLOUT: "rollout.vgo",
+    Kind.INVARIANTS: "invariants.vgo",
     Kind.TASK: "tasks/**/*.vgo",
     Kind.WORKFLOW: "workflows/**/*.vgo",
     Kind.TESTS: "tests/**/*.vgo",

@@ -24,6 +24,8 @@ from tests.factories.trees import tree
         ("environments.vgo", Kind.ENVIRONMENTS),
         ("a/environments.vgo", Kind.ENVIRONMENTS),
         ("a/waivers.vgo", Kind.WAIVERS),
+        ("rollout.vgo", Kind.ROLLOUT),
+        ("invariants.vgo", Kind.INVARIANTS),
         ("compliance.vgo", Kind.CLAIMS),
         ("configcrates/web.vgo", Kind.CONFIGCRATE),
         ("configcrates/a/b/web.vgo", Kind.CONFIGCRATE),
@@ -48,7 +50,7 @@ def test_a_place_has_one_kind(path: str, kind: Kind | None) -> None:
     assert place(path) == kind
 
 
-RESERVED_FILES = "rollout invariants users alerts channels schedules budgets scope policies projects extensions"
+RESERVED_FILES = "users alerts channels schedules budgets scope policies projects extensions"
 
 
 @pytest.mark.parametrize(

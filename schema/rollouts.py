@@ -1,0 +1,193 @@
+"""Rollouts: how one revision reaches the hosts that it changes: waves, their conditions, and what became of them.
+
+A plan is a pure function of two revisions and the hosts (`reconciler.rollout.planning`). Its waves are disjoint; with
+the hosts that do not change, and those that no match block applies to any more, they are all hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.documents.rollout import Window as Window
+from schema.ids import Commit, Hostname, Sha256
+
+MAX_NAMED: Final = 50
+"""Hosts that a violation or a class names; of the others it tells how many."""
+MAX_VIOLATIONS: Final = 100
+MAX_CLASSES: Final = 1_000
+DEFAULT_BUDGET: Final = "10%"
+
+Amount = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9])%$")]
+"""A number of hosts, or a share of them: `25%`."""
+
+
+class RolloutState(StrEnum):
+    """What a rollout is at."""
+
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting_approval"  # nobody has approved this plan yet
+    RUNNING = "running"
+    PAUSED = "paused"  # by a person
+    STOPPED = "stopped"  # a wave has failed
+    BLOCKED = "blocked"  # an invariant would not hold: nothing has begun
+    CANCELLED = "cancelled"  # by a person, or by a newer commit
+    DONE = "done"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+
+
+class WaveState(StrEnum):
+    """What a wave is at."""
+
+    WAITING = "waiting"  # for the waves before it
+    AWAITING_APPROVAL = "awaiting_approval"
+    AWAITING_WINDOW = "awaiting_window"
+    RUNNING = "running"
+    CHECKING = "checking"  # its health checks
+    PAUSED = "paused"  # the pause behind it
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HealthCheck(_Frozen):
+    """What must be well after a wave before the next begins."""
+
+    url: str | None = None
+    """Asked by the server with GET."""
+    command: str | None = None
+    """Of no plan yet: the compiler refuses it until commands can be run on hosts."""
+    status: int | None = None
+    """The answer that is well; any of 200 to 299 when None."""
+    timeout_s: int = 10
+    attempts: int = 3
+    """So many failures in a row, and the check has failed."""
+    interval_s: int = 10
+
+
+class PlannedWave(_Frozen):
+    """One wave of a plan."""
+
+    index: int
+    name: str
+    hosts: tuple[Hostname, ...]
+    """Sorted; never empty."""
+    canary: bool = False
+    pause_s: int = 0
+    """After it."""
+    approvals: int = 0
+    """People who must approve before it begins."""
+    health: tuple[HealthCheck, ...] = ()
+    max_in_flight: int | None = None
+    """Hosts that are at it at once; None: all of them."""
+    failure_budget: Amount = DEFAULT_BUDGET
+    windows: tuple[Window, ...] = ()
+    """It begins, and reaches further hosts, while one of these is open; at any time when there is none."""
+
+    @property
+    def max_failures(self) -> int:
+        """How many of its hosts may fail before the rollout stops."""
+        return amount_of(self.failure_budget, len(self.hosts))
+
+
+class DeltaClass(_Frozen):
+    """Hosts for which the same changes."""
+
+    id: Sha256
+    """Over what changes; the same for the same two revisions."""
+    title: str
+    """In a few words: `nginx changed, logrotate added`."""
+    count: int
+    """Hosts."""
+    systems: dict[str, int]
+    """Operating system → hosts of it; empty text for those that have not said."""
+    canaries: tuple[Hostname, ...] = ()
+    """Those of its hosts that are in the canary wave."""
+    hosts: tuple[Hostname, ...]
+    """The first ones by name."""
+    left_out: int = 0
+    """Hosts that are not named."""
+
+
+class Violation(_Frozen):
+    """A state of the fleet that the plan allows and an invariant does not: the counterexample."""
+
+    invariant: str
+    message: str
+    """In the words of who wrote the invariant, or made of it."""
+    wave: str | None
+    """During which it may come about; None: when the rollout is through."""
+    wave_index: int | None = None
+    group: str
+    """`vars.datacentre = fra1`; empty for the whole fleet."""
+    bound: str
+    """`at least 2`."""
+    count: int
+    """How many hosts it would be then."""
+    of: int
+    """Hosts of the group then."""
+    new: tuple[Hostname, ...] = ()
+    """Hosts that have the new revision then, of those that matter."""
+    new_left_out: int = 0
+    old: tuple[Hostname, ...] = ()
+    """Hosts that have the old one then, of those that matter."""
+    old_left_out: int = 0
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        where = f" of {self.group}" if self.group else ""
+        when = f"during the wave {self.wave}" if self.wave is not None else "when all is done"
+        return f"{self.invariant}: {self.count}{where} {when}, not {self.bound}: {self.message}"
+
+
+class RolloutPlan(_Frozen):
+    """How one revision is to reach the hosts that it changes."""
+
+    commit: Commit | None
+    """None for files as they stand in a directory."""
+    base: Commit | None
+    """What most of these hosts are released to now; None where they have nothing."""
+    plan_root: str
+    """Of the target: an approval that names it binds exactly what the hosts are to be."""
+    waves: tuple[PlannedWave, ...]
+    """Without empty ones; none where nothing changes for anybody."""
+    unchanged: int
+    """Hosts whose catalog stays as it is; in no wave."""
+    unmatched: int = 0
+    """Hosts that no match block applies to any more: nothing is sent to them; in no wave."""
+    on_failure: Literal["stop", "revert"] = "stop"
+    require_approval: bool = False
+    approvals: int = 1
+    """People who must approve the plan, with `require_approval`."""
+    violations: tuple[Violation, ...] = ()
+    violations_left_out: int = 0
+    classes: tuple[DeltaClass, ...] = ()
+    """Only where canaries are chosen, or somebody asked."""
+    classes_left_out: int = 0
+
+    @cached_property
+    def count(self) -> int:
+        """Hosts that change."""
+        return sum(len(wave.hosts) for wave in self.waves)
+
+    def hosts(self) -> Iterator[str]:
+        """Those that change, wave by wave."""
+        for wave in self.waves:
+            yield from wave.hosts
+
+
+def amount_of(amount: int | str, of: int) -> int:
+    """A number of hosts, or the share of so many, rounded down."""
+    if isinstance(amount, int):
+        return amount
+    return of * int(amount.removesuffix("%")) // 100
