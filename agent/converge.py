@@ -22,7 +22,7 @@ from agent.hosts.host import ALONG, MANAGED, forget
 from agent.journal import Journal, JournalFull
 from agent.managed import Managed
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
-from agent.reporting import Reporting
+from agent.reporting import Reporting, found
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
 from agent.undo import Changed, Recorder, Undo
 from schema.expressions import ExpressionError
@@ -269,7 +269,9 @@ class _Run:
             if corrective and result.outcome is Outcome.CHANGED and not self._dry_run:
                 self._fights.repaired(instance.id, instance.path)
             calm = calm and result.outcome in (Outcome.UNCHANGED, Outcome.CHANGED) and not self._dry_run
-            self._reporting.add(step.resource, instance.id, result, duration_us, corrective=corrective)
+            entry = self._journal.entries.get(instance.id)
+            told = found(step, instance, result, reached=entry.digest if entry else "", mask=self._plan.mask)
+            self._reporting.add(step.resource, instance.id, result, duration_us, corrective=corrective, observed=told)
             self._learn(step, instance, result)
             changed = changed or result.outcome is Outcome.CHANGED
             if result.outcome is Outcome.FAILED:

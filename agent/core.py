@@ -52,6 +52,7 @@ from agent.schedule import Schedule
 from agent.successor import Successor
 from agent.telling import Telling
 from schema.protocol.messages import (
+    CHECK,
     MAX_FRAME_BYTES,
     PROTOCOL,
     SERVER_MESSAGE,
@@ -59,6 +60,7 @@ from schema.protocol.messages import (
     UPDATE,
     Ack,
     Apply,
+    Check,
     ErrorMessage,
     Hello,
     Objects,
@@ -74,7 +76,7 @@ from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
 
 MAX_BAD_FRAMES: Final = 20
 DOUBT: Final = "to see whether the server can still be reached"
-CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA)
+CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA, CHECK)
 
 
 class Core:
@@ -188,7 +190,7 @@ class Core:
             effects += self._gathered(self._gathering.wake(now), now) if self._gathering else []
         if (trigger := self._schedule.begin(now)) is not None:
             effects.append(Converge(trigger, connected=self.phase is Phase.OPEN))
-            if trigger is Trigger.INTERVAL:
+            if trigger in (Trigger.INTERVAL, Trigger.ASKED):
                 self._traits.want()
                 effects.append(CollectTraits())
         return effects
@@ -255,7 +257,7 @@ class Core:
 
     # frames
 
-    def _frame(self, data: str | bytes, now: float) -> list[Effect]:
+    def _frame(self, data: str | bytes, now: float) -> list[Effect]:  # noqa: C901 - an arm for each message
         if self.phase not in (Phase.GREETING, Phase.OPEN):
             return []
         self._channel.heard(now)
@@ -279,9 +281,17 @@ class Core:
                 return self._successor.offered(message)
             case TraitsNeed():
                 return self._traits.needed(message)
+            case Check(within_s=within_s):
+                return self._asked(within_s, now)
             case Ack(report_id=report_id, traits_sha256=traits_sha256):
                 reports = self._outbox.acknowledged(report_id) if report_id is not None else []
                 return reports + (self._traits.kept(traits_sha256) if traits_sha256 is not None else [])
+
+    def _asked(self, within_s: float, now: float) -> list[Effect]:
+        if self._standing.applied is None:
+            return [Log(Level.INFO, "asked for a check, but there is nothing to be checked yet")]
+        self._schedule.ask(within_s, now)
+        return [Log(Level.INFO, f"asked for a check{f' within {within_s:.0f} s' if within_s else ''}")]
 
     def _unread(self, complaint: str) -> list[Effect]:
         if not complaint:

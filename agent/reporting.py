@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from agent.masking import Mask
 from agent.resources.types import Converged
+from agent.tools import difference
 from schema.protocol.desired import CompiledResource
 from schema.protocol.messages import MAX_FRAME_BYTES
-from schema.protocol.reports import MAX_DIFF_CHARS, MAX_MESSAGE_CHARS, MAX_RESOURCES, Outcome, Report, ResourceReport
+from schema.protocol.reports import (
+    MAX_DIFF_CHARS,
+    MAX_MESSAGE_CHARS,
+    MAX_NAME_CHARS,
+    MAX_RESOURCES,
+    ObservedAttribute,
+    Outcome,
+    Report,
+    ResourceReport,
+)
+
+if TYPE_CHECKING:
+    from agent.plan import Instance, Step
 
 MAX_REPORT_BYTES: Final = MAX_FRAME_BYTES - 4096
 """Of a report without its receipt: the rest is for that, and for what is around both."""
@@ -61,7 +75,14 @@ class Reporting:
         self.resources.append(report)
 
     def add(
-        self, resource: CompiledResource, name: str, result: Converged, duration_us: int, *, corrective: bool = False
+        self,
+        resource: CompiledResource,
+        name: str,
+        result: Converged,
+        duration_us: int,
+        *,
+        corrective: bool = False,
+        observed: Sequence[ObservedAttribute] = (),
     ) -> None:
         """One more resource."""
         self.failed = self.failed or result.outcome is Outcome.FAILED
@@ -83,8 +104,21 @@ class Reporting:
                 reason=self._text(result.reason, MAX_MESSAGE_CHARS),
                 file=resource.file,
                 line=resource.line,
+                observed=[self._masked(each) for each in observed],
             )
         )
+
+    def _masked(self, one: ObservedAttribute) -> ObservedAttribute:
+        """Without what is secret, and without what there is no room for."""
+        name = self._mask(one.name)[:MAX_NAME_CHARS]
+        found, desired = (None if text is None else self._mask(text) for text in (one.found, one.desired))
+        if (found, desired) != (one.found, one.desired):
+            return ObservedAttribute(name=name, hidden=True)
+        size = len(found or "") + len(desired or "")
+        if size > self._room:
+            return ObservedAttribute(name=name, cut=True)
+        self._room -= size
+        return one.model_copy(update={"name": name})
 
     def _text(self, text: str, limit: int) -> str:
         if not text:
@@ -97,12 +131,32 @@ class Reporting:
         return text
 
 
+def found(
+    step: Step, instance: Instance, result: Converged, *, reached: str, mask: Mask
+) -> Sequence[ObservedAttribute]:
+    """What is told of an instance that somebody else has touched, or that is only watched: what was there before us.
+
+    Args:
+        reached: digest of the desired state that it was in last; empty where it never was.
+    """
+    watched = step.resource.mode == "audit" and result.outcome is Outcome.SKIPPED
+    ours = reached == instance.digest and not (step.clocked or step.resource.on_notify_only)
+    if not result.found or not (watched or ours):
+        return ()
+    if mask.has_short(step.secrets):
+        return [ObservedAttribute(name=change.field[:MAX_NAME_CHARS], hidden=True) for change in result.found[:1]]
+    return difference.observed(result.found, tainted=bool(step.secrets))
+
+
 def fitting(report: Report) -> Report:
     """The report, without its texts where it would not fit a frame with them."""
     size = _size(report)
     if size <= MAX_REPORT_BYTES:
         return report
-    bare = [each.model_copy(update={"diff": "", "reason": "", "error": each.error[:80]}) for each in report.resources]
+    bare = [
+        each.model_copy(update={"diff": "", "reason": "", "error": each.error[:80], "observed": []})
+        for each in report.resources
+    ]
     note = f"diffs and reasons are left out: the report had {size} bytes; {report.error}"[:MAX_MESSAGE_CHARS]
     notable = [each for each in bare if each.outcome in (Outcome.CHANGED, Outcome.FAILED)]
     for few in (bare, notable, notable[: len(notable) // 16]):

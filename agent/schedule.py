@@ -22,7 +22,7 @@ MAX_DRIFT_DELAY_S: Final = 300.0
 DRIFT_CALM_S: Final = 60.0
 """Drift after this long a calm (and after twice the last delay) counts as the first again."""
 
-_URGENCY: Final = {Trigger.APPLY: 0, Trigger.START: 1, Trigger.DRIFT: 2, Trigger.INTERVAL: 3}
+_URGENCY: Final = {Trigger.APPLY: 0, Trigger.START: 1, Trigger.ASKED: 2, Trigger.DRIFT: 3, Trigger.INTERVAL: 4}
 
 
 class Schedule:
@@ -53,6 +53,11 @@ class Schedule:
         at = max(now, self._last_drift + self._drift_delay(now)) if trigger is Trigger.DRIFT else now
         self._wanted[trigger] = min(at, self._wanted.get(trigger, math.inf))
 
+    def ask(self, within_s: float, now: float) -> None:
+        """Ask for a full check that begins anywhere within this time, as soon as none runs."""
+        at = now + within_s * self._random()
+        self._wanted[Trigger.ASKED] = min(at, self._wanted.get(Trigger.ASKED, math.inf))
+
     def due(self) -> float:
         """When `begin` will answer; infinity while a run is under way."""
         return math.inf if self.running else min(self._next_full, *self._wanted.values(), math.inf)
@@ -66,7 +71,10 @@ class Schedule:
         if trigger is Trigger.DRIFT:
             self._drift_runs += 1
             self._last_drift = now
+        asked = self._wanted.get(Trigger.ASKED)
         self._wanted.clear()
+        if trigger is Trigger.DRIFT and asked is not None:
+            self._wanted[Trigger.ASKED] = asked  # a look at what drifted is no full check
         # The first full check comes anywhere in the interval: hosts that started together do not check together.
         spread = (
             max(0.1, self._random()) if trigger is Trigger.START else 1 + INTERVAL_JITTER * (2 * self._random() - 1)
@@ -95,6 +103,9 @@ class NoRuns(Schedule):
 
     def request(self, trigger: Trigger, now: float) -> None:
         """Not now, not ever."""
+
+    def ask(self, within_s: float, now: float) -> None:
+        """Not if somebody asks, either."""
 
     def due(self) -> float:
         """Never."""

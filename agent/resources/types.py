@@ -54,6 +54,8 @@ class Converged(NamedTuple):
     diff: str = ""
     error: str = ""
     reason: str = ""
+    found: Sequence[Change] = ()
+    """What was otherwise than desired, before anything was done about it."""
 
 
 UNCHANGED: Final = Converged(Outcome.UNCHANGED)
@@ -153,6 +155,7 @@ class ResourceType(Generic[P, T]):
                 it raises keeps it from being changed.
         """
         action, shown = "none", ""
+        changes: Sequence[Change] = ()
         try:
             state = self.check(host, prepared)
             changes = self.diff(prepared, state)
@@ -162,8 +165,8 @@ class ResourceType(Generic[P, T]):
             if not dry_run:
                 self._make_so(host, host if before is None else before(), prepared, state)
         except (ResourceFailed, HostFault, OSError) as error:
-            return Converged(Outcome.FAILED, action, diff=shown, error=_say(error))
-        return Converged(Outcome.CHANGED, action, changed=True, diff=shown, reason=state.note)
+            return Converged(Outcome.FAILED, action, diff=shown, error=_say(error), found=changes)
+        return Converged(Outcome.CHANGED, action, changed=True, diff=shown, reason=state.note, found=changes)
 
     def _make_so(self, host: Host, through: Host, prepared: P, state: T) -> None:
         try:

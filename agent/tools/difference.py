@@ -11,7 +11,13 @@ from difflib import unified_diff
 from typing import Final, NamedTuple
 
 from schema.ids import sha256
-from schema.protocol.reports import MAX_DIFF_CHARS
+from schema.protocol.reports import (
+    MAX_DIFF_CHARS,
+    MAX_NAME_CHARS,
+    MAX_OBSERVED,
+    MAX_OBSERVED_CHARS,
+    ObservedAttribute,
+)
 from schema.secrets import MASK
 
 MAX_SHOWN_BYTES: Final = 256 * 1024
@@ -38,6 +44,36 @@ def describe(changes: Sequence[Change], *, tainted: bool = False) -> str:
     text = "\n".join(_one(change, tainted=tainted) for change in changes)
     text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= MAX_DIFF_CHARS else text[:MAX_DIFF_CHARS] + _CUT
+
+
+def observed(changes: Sequence[Change], *, tainted: bool = False) -> list[ObservedAttribute]:
+    """What was found in place of what was desired, whole, for whoever decides which of them shall be.
+
+    Nothing is told that is secret, as in `describe`; what is long or no text is named alone; at most `MAX_OBSERVED`.
+    """
+    return [_attribute(change, tainted=tainted) for change in changes[:MAX_OBSERVED]]
+
+
+def _attribute(change: Change, *, tainted: bool) -> ObservedAttribute:
+    name = change.field[:MAX_NAME_CHARS]
+    if change.secret or (tainted and change.field not in _HOLDS_NO_SECRET):
+        return ObservedAttribute(name=name, hidden=True)
+    sides = [_whole(value) for value in (change.before, change.after)]
+    if any(side is None and value is not None for side, value in zip(sides, change[1:3], strict=True)):
+        return ObservedAttribute(name=name, cut=True)
+    return ObservedAttribute(name=name, found=sides[0], desired=sides[1])
+
+
+def _whole(value: str | bytes | None) -> str | None:
+    if isinstance(value, bytes):
+        value = _text(value) if len(value) <= MAX_OBSERVED_CHARS else None
+    if value is None or len(value) > MAX_OBSERVED_CHARS:
+        return None
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # bytes of a path that are no text
+        return None
+    return value
 
 
 def _one(change: Change, *, tainted: bool) -> str:

@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
         "agent_version",
         "build",
         "catalog_held",
+        "checks",
         "connected_at",
         "greeted",
         "heard_at",
@@ -86,6 +87,7 @@ class Connection(asyncio.Protocol):
         self.agent_version = ""
         self.build: AgentBuild | None = None
         self.offered: Signed | None = None
+        self.checks = False
         self.catalog_held: str | None = None
         self.latest: Target | None = None
         self.number = 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from api.gateway import limits
-from schema.protocol.messages import Ack, ErrorMessage, Renewed, TraitsNeed, Update, Welcome
+from schema.protocol.messages import Ack, Check, ErrorMessage, Renewed, TraitsNeed, Update, Welcome
 
 Pieces = Sequence[bytes]
 
@@ -51,6 +51,11 @@ def renewed(message: Renewed) -> Frame:
 
 def update(message: Update) -> Frame:
     """What an agent is to become."""
+    return Frame((message.model_dump_json().encode(),))
+
+
+def check(message: Check) -> Frame:
+    """That somebody wants a full check. One is enough of those that wait."""
     return Frame((message.model_dump_json().encode(),))
 
 

@@ -16,14 +16,14 @@ from typing import Any, Final
 
 from websockets.frames import CloseCode
 
-from api.gateway import limits, session
+from api.gateway import frames, limits, session
 from api.gateway.admission import Admission
 from api.gateway.connection import SUPERSEDED, UNAUTHENTICATED, Connection
 from api.gateway.fleet import Fleet, Peer, Sighting
 from api.services import pki
 from api.services.catalogs import Target
 from schema.errors import Fault
-from schema.protocol.messages import Applied
+from schema.protocol.messages import Applied, Check
 from schema.time import Clock
 
 log = logging.getLogger("vigo.gateway")
@@ -149,6 +149,17 @@ class Gateway:
             if connection is not None:
                 session.offer(connection, target)
                 reached += 1
+        return reached
+
+    def check(self, envoy_ids: Iterable[str], *, within_s: float) -> int:
+        """Have those of these envoys that are connected, and know how, make a full check; how many were told."""
+        frame, reached = frames.check(Check(within_s=within_s)), 0
+        for envoy_id in envoy_ids:
+            connection = self._by_envoy.get(envoy_id)
+            if connection is not None and connection.greeted and connection.checks:
+                connection.send(frame)
+                reached += 1
+        self._counts["checks_asked"] += reached
         return reached
 
     async def recheck(self) -> None:

@@ -18,6 +18,7 @@ from api.services.catalogs import Target
 from schema.errors import Exhausted, Fault, Unavailable
 from schema.protocol.messages import (
     AGENT_MESSAGE,
+    CHECK,
     MIN_PROTOCOL,
     PROTOCOL,
     RENEW,
@@ -140,6 +141,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
         return
     connection.agent_version = hello.agent_version
     connection.build = hello.build if UPDATE in hello.capabilities else None
+    connection.checks = CHECK in hello.capabilities
     if hello.build is not None and hello.build.returned:
         gateway.note("envoy.update_returned", peer, peer.envoy_id, {"version": hello.build.returned})
     if hello.applied is not None:

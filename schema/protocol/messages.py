@@ -34,6 +34,9 @@ agent: it may be told `traits_need`."""
 MAX_TRAITS: Final = 256
 UPDATE: Final = "update"
 """Capability of an agent: it takes `update`."""
+CHECK: Final = "check"
+"""Capability of an agent: it takes `check`."""
+MAX_CHECK_SPREAD_S: Final = 3_600.0
 
 
 class Applied(Wire):
@@ -218,6 +221,14 @@ class Update(Wire):
     """A `schema.protocol.artifacts.Manifest`, signed for `vigo-agent-artifact-v1`."""
 
 
+class Check(Wire):
+    """Somebody wants a full check, now or so. Sent only to an agent that has the capability."""
+
+    type: Literal["check"] = "check"
+    within_s: float = Field(default=0.0, ge=0, le=MAX_CHECK_SPREAD_S)
+    """It begins at a moment in this time that the agent chooses, so that a fleet does not begin all at once."""
+
+
 class ErrorMessage(Wire):
     """Something the receiver did wrong; `fatal` means that the connection closes."""
 
@@ -231,7 +242,7 @@ AgentMessage = Annotated[
     Hello | Need | ReportMessage | Traits | TraitsDigests | TraitsDelta | Refused | Renew, Field(discriminator="type")
 ]
 ServerMessage = Annotated[
-    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | ErrorMessage, Field(discriminator="type")
+    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | Check | ErrorMessage, Field(discriminator="type")
 ]
 
 # Made when the first message comes: not every process speaks, and an agent that runs once does not.

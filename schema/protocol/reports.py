@@ -14,6 +14,10 @@ from schema.time import Instant
 MAX_RESOURCES: Final = 20_000
 MAX_DIFF_CHARS: Final = 16 * 1024
 MAX_MESSAGE_CHARS: Final = 4 * 1024
+MAX_OBSERVED: Final = 16
+"""Attributes of one resource that are told of."""
+MAX_OBSERVED_CHARS: Final = 4 * 1024
+MAX_NAME_CHARS: Final = 200
 
 ShortText = Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)]
 
@@ -35,6 +39,7 @@ class Trigger(StrEnum):
     INTERVAL = "interval"  # the full check, a safety net
     START = "start"  # the agent started
     ONCE = "once"  # `vigo-agent once`
+    ASKED = "asked"  # an operator asked for a full check
     REVERT = "revert"  # what could have cut the host off, or what an operator undid, was put back
 
 
@@ -50,6 +55,21 @@ class Wire(BaseModel):
     """Base of messages: unknown fields are ignored, so that N and N-1 can talk."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ObservedAttribute(Wire):
+    """One thing that was otherwise on the host than it should be, as it was before anybody repaired it."""
+
+    name: str = Field(max_length=MAX_NAME_CHARS)
+    """What the resource's type calls it: `mode`, `value`, `content` ..."""
+    found: str | None = Field(default=None, max_length=MAX_OBSERVED_CHARS)
+    """None: it was not there."""
+    desired: str | None = Field(default=None, max_length=MAX_OBSERVED_CHARS)
+    """None: it should not be there."""
+    hidden: bool = False
+    """Neither is told: one of them may be a secret."""
+    cut: bool = False
+    """Neither is told: they are too long, or no text."""
 
 
 class ResourceReport(Wire):
@@ -72,6 +92,8 @@ class ResourceReport(Wire):
     """Why it was skipped."""
     file: str = Field(default="", max_length=1024)
     line: int = 0
+    observed: list[ObservedAttribute] = Field(default=[], max_length=MAX_OBSERVED)
+    """Of what had been as desired and is no more, and of what is only watched: what was found. Secrets masked."""
 
 
 class Report(Wire):

@@ -20,6 +20,7 @@ from schema.protocol.messages import (
     TRAITS_DELTA,
     Applied,
     Apply,
+    Check,
     Hello,
     Traits,
     TraitsNeed,
@@ -573,6 +574,49 @@ def test_runs_come_one_at_a_time_and_a_new_target_goes_next() -> None:
     assert "Converge" not in kinds(driver.do(verdict("accepted", applied=applied())))
     assert fx.Converge(Trigger.APPLY, connected=True) in driver.do(fx.Converged(Ran(status="converged", changed=1)))
     assert "Converge" not in kinds(driver.do(fx.Converged(Ran(status="converged"))))  # it served the drift as well
+
+
+def check(within_s: float = 0.0) -> fx.Frame:
+    return fx.Frame(Check(within_s=within_s).model_dump_json())
+
+
+def test_a_check_that_is_asked_for_begins_at_once_and_tells_traits_too() -> None:
+    driver = Driver(standing=Standing(applied=applied()))
+    driver.do(fx.Converged(Ran(status="converged")))
+    driver.open()
+    effects = driver.do(check())
+    assert fx.Converge(Trigger.ASKED, connected=True) in effects
+    assert fx.CollectTraits() in effects
+    assert "Converge" not in kinds(driver.do(check()))  # one runs already: the next comes behind it
+    assert fx.Converge(Trigger.ASKED, connected=True) in driver.do(fx.Converged(Ran(status="converged")))
+
+
+def test_a_check_of_a_fleet_begins_at_a_moment_of_the_agents_own() -> None:
+    driver = Driver(0.5, standing=Standing(applied=applied()))
+    driver.do(fx.Converged(Ran(status="converged")))
+    driver.open(interval_s=86_400)
+    assert "Converge" not in kinds(driver.do(check(60.0)))
+    driver.do(check(600.0))  # a later wish does not put off an earlier one
+    assert driver.core.due() == driver.now + 30.0
+    assert fx.Converge(Trigger.DRIFT, connected=True) in driver.do(fx.Drifted())
+    driver.do(fx.Converged(Ran(status="converged")))
+    assert fx.Converge(Trigger.ASKED, connected=True) in driver.do(fx.Tick(), after=30.0)
+
+
+def test_a_check_of_an_agent_that_holds_nothing_is_no_run() -> None:
+    driver = Driver()
+    driver.open()
+    assert kinds(driver.do(check())) == set()
+
+
+@pytest.mark.parametrize("text", ["-1", "1e9", "NaN", '"now"'])
+def test_a_check_that_is_out_of_bounds_is_ignored(text: str) -> None:
+    driver = Driver(standing=Standing(applied=applied()))
+    driver.do(fx.Converged(Ran(status="converged")))
+    driver.open()
+    effects = driver.do(fx.Frame(f'{{"type":"check","within_s":{text}}}'))
+    assert kinds(effects) == set()
+    assert [each for each in effects if isinstance(each, fx.Log)]
 
 
 def test_nothing_runs_while_nothing_is_in_force() -> None:
