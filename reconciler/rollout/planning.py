@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
-from reconciler import invariants
 from reconciler.documents import Kind
 from reconciler.graph import Graph, Profile, patterns
-from reconciler.rollout import canaries
+from reconciler.rollout import canaries, invariants
 from reconciler.rollout.canaries import Class
 from reconciler.rollout.facts import HostFacts as HostFacts
 from schema.documents.rollout import HealthCheck as WrittenCheck
