@@ -46,6 +46,7 @@ from api.workers.archive import Archive
 from api.workers.compiler import Compiler
 from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
+from api.workers.holds import Keeper
 from api.workers.performer import ServerPerformer
 from api.workers.upkeep import Certificates, Upkeep
 from reconciler import repository
@@ -138,6 +139,10 @@ class Server:
 
         certificates = Certificates(authority, settings.names, clock=self.clock)
         catalogs = Catalogs(authority.signing_key)
+        keeper = Keeper(services)
+        await keeper.begin()  # before the loop moves the first host
+        services.tell_holds = keeper.refresh
+        closing.push_async_callback(_cancelled, asyncio.create_task(keeper.run(), name="holds"))
         told: list[Driver] = []  # the loop, once there is one: without a repository there is none
 
         def tell(event: events.Event) -> None:

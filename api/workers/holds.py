@@ -35,9 +35,10 @@ STEADY_S: Final = 600.0
 class Keeper:
     """Keeps `services.holds` and the loop up to date."""
 
-    def __init__(self, services: Services, tell: Callable[[Holds], None]) -> None:
+    def __init__(self, services: Services, tell: Callable[[Holds], None] | None = None) -> None:
         self._services = services
-        self._tell = tell
+        self.tell = tell
+        """Takes what holds hosts now whenever that has changed; for the loop, once there is one."""
         self._one_at_a_time = asyncio.Lock()
         self._offset: float | None = None
         self._steady_at = float("-inf")
@@ -113,7 +114,8 @@ class Keeper:
         self._show(stored)
         if services.holds != stored.holds:
             services.holds = stored.holds
-            self._tell(stored.holds)
+            if self.tell is not None:
+                self.tell(stored.holds)
 
     def _show(self, stored: _Stored) -> None:
         now = self._services.clock.now()
