@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from api.gateway.fleet import Peer, Sighting
-from api.services import assignments, enrolment, envoys, runs, traits
+from api.gateway.inbox import Inbox
+from api.services import assignments, enrolment, envoys, traits
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
@@ -43,6 +44,7 @@ class Directory:
         self._catalogs = catalogs
         self._tell = tell
         self._stalled = stalled
+        self._inbox = Inbox(services)
         self._live: dict[str, Peer] = {}
         self._followers: frozenset[str] = frozenset()
         """Live certificates, by fingerprint, whose envoy has another one that may be older."""
@@ -58,7 +60,8 @@ class Directory:
             return
         self._as_of, found = await self._services.read(SYSTEM, envoys.credentials)
         self._live = {
-            one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after) for one in found
+            one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after, one.ed25519)
+            for one in found
         }
         self._followers = _followers(self._live.values())
 
@@ -89,7 +92,7 @@ class Directory:
 
     async def report(self, peer: Peer, report: Report) -> None:
         """Store a report; then tell the loop."""
-        await self._services.write(_actor(peer), lambda work: runs.record(work, peer.envoy_id, report))
+        await self._inbox.put(_actor(peer), report, peer.ed25519)
         order = Order(report.epoch, report.generation)
         self._tell(events.Reported(peer.envoy_id, order, report.assignment_sha256, report.commit, report.status))
 

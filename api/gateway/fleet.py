@@ -23,6 +23,8 @@ class Peer:
     fingerprint: str
     """SHA-256 of the certificate, DER: revocation is per certificate."""
     not_after: int
+    ed25519: str = ""
+    """Hex of the key that its receipts are signed with."""
 
 
 @dataclass(frozen=True, slots=True)

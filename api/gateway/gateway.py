@@ -68,6 +68,7 @@ class Gateway:
         self._numbers = 0
         self._refreshing: asyncio.Task[None] | None = None
         self._sightings: dict[str, Sighting] = {}
+        self._turns = asyncio.Semaphore(limits.AT_ONCE)
         self._noted: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
         self._counts: Counter[str] = Counter()
 
@@ -240,7 +241,8 @@ class Gateway:
         """Answer one message. Whatever goes wrong in it ends at most this connection."""
         self.count("messages")
         try:
-            await session.receive(self, connection, message)
+            async with self._turns:
+                await session.receive(self, connection, message)
         except Exception:
             log.exception("a message could not be answered", extra={"address": connection.address})
             self.count("errors")

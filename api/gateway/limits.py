@@ -36,6 +36,13 @@ PARSE_APART_BYTES: Final = 32 * 1024
 BUFFER_BYTES: Final = 192 * 1024
 """Bytes that may wait for one slow reader; with the fragment under way it stays under 256 KiB."""
 FRAGMENT_BYTES: Final = 32 * 1024
+AT_ONCE: Final = 512
+"""Messages of all agents that are read and worked on at one time: the others wait as the bytes they came in, which is
+a fifth of what they take when read."""
+GATHER_S: Final = 0.002
+"""How long the first report waits for others to be stored with it."""
+REPORTS_AT_ONCE: Final = 256
+
 OUTBOX: Final = 32
 """Messages that may wait for one slow reader; they are references to shared bytes."""
 STALL_TIMEOUT_S: Final = 60.0

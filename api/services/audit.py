@@ -64,7 +64,7 @@ def append(work: Work) -> None:
     now = work.now
     for pending in work.entries:
         body = None if pending.payload is None else _canonical(redact(dict(pending.payload)))
-        actor = work.actor
+        actor = pending.actor
         leaf = canonical.dumps(
             {
                 "v": 1,

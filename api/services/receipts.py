@@ -6,14 +6,15 @@ certificate. It is told in the audit log, for somebody to look at that host.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from api.services import envoys
-from api.services.work import Work
-from api.storage import envoys as envoy_rows
+from api.services.work import Actor, Work
 from api.storage import receipts as rows
 from schema import canonical
 from schema.protocol.receipts import FIRST, MAX_RECEIPT_BYTES, Receipt, outcomes_digest
@@ -26,30 +27,58 @@ _FORGED: Final = "envoy.receipt_forged"
 _FORKED: Final = "envoy.receipt_forked"
 
 
-def keep(work: Work, envoy_id: str, report: Report) -> None:
-    """Check and keep the receipt of a report that is being stored."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The receipt of a report, as far as it can be judged without those before it."""
+
+    actor: Actor
+    """The envoy."""
+    report_id: str
+    signed: Signed
+    receipt: Receipt | None
+    why: str
+    """What is wrong with it, where there is no receipt."""
+
+
+def check(actor: Actor, report: Report, key: str) -> Checked | None:
+    """The receipt that came with an envoy's report, held against the report and the envoy's key; None without one.
+
+    Args:
+        key: hex of the envoy's Ed25519 key; empty when it is not known.
+    """
     signed = report.receipt
-    if signed is None or rows.is_known(work.session, envoy_id, signed.sha256):
+    if signed is None:
+        return None
+    receipt, why = _read(actor, report, signed, key)
+    return Checked(actor, report.id, signed, receipt, why)
+
+
+def keep(work: Work, receipts: Sequence[Checked]) -> None:
+    """Keep the receipts of reports that are being stored, in this order."""
+    if not receipts:
         return
-    receipt, why = _read(work, envoy_id, report, signed)
-    if receipt is None:
-        work.audit(_FORGED, "envoy", envoy_id, outcome="refused", payload={"report": report.id, "why": why})
-        return
-    last = rows.head(work.session, envoy_id)
-    standing = _standing(last, receipt)
-    if standing is ReceiptStanding.FORKED:
-        payload = {"report": report.id, "number": receipt.number, "previous": receipt.previous}
-        work.audit(_FORKED, "envoy", envoy_id, outcome="refused", payload=payload)
-    rows.add(
-        work.session,
-        work.project_id,
-        envoy_id,
-        signed,
-        place=1 if last is None else last.place + 1,
-        number=receipt.number,
-        standing=standing,
-        received_at=work.now,
-    )
+    known = rows.known(work.session, [(one.actor.id, one.signed.sha256) for one in receipts])
+    heads = rows.heads(work.session, list({one.actor.id for one in receipts}))
+    kept: list[rows.Fresh] = []
+    for one in receipts:
+        envoy_id, digest = one.actor.id, one.signed.sha256
+        if (envoy_id, digest) in known:
+            continue
+        known.add((envoy_id, digest))
+        if one.receipt is None:
+            payload: dict[str, Any] = {"report": one.report_id, "why": one.why}
+            work.acting_as(one.actor).audit(_FORGED, "envoy", envoy_id, outcome="refused", payload=payload)
+            continue
+        last = heads.get(envoy_id)
+        standing = _standing(last, one.receipt)
+        number, previous = one.receipt.number, one.receipt.previous
+        if standing is ReceiptStanding.FORKED:
+            payload = {"report": one.report_id, "number": number, "previous": previous}
+            work.acting_as(one.actor).audit(_FORKED, "envoy", envoy_id, outcome="refused", payload=payload)
+        place = 1 if last is None else last.place + 1
+        heads[envoy_id] = rows.Head(place, number, digest)
+        kept.append(rows.Fresh(envoy_id, place, number, digest, standing, work.now, one.signed))
+    rows.add(work.session, work.project_id, kept)
 
 
 def page(work: Work, key: str, *, before: int | None = None, limit: int = 50) -> Receipts:
@@ -73,20 +102,19 @@ def page(work: Work, key: str, *, before: int | None = None, limit: int = 50) ->
     )
 
 
-def _read(work: Work, envoy_id: str, report: Report, signed: Signed) -> tuple[Receipt | None, str]:
+def _read(actor: Actor, report: Report, signed: Signed, key: str) -> tuple[Receipt | None, str]:
     """The receipt, if it is this envoy's and about this report; else why it is not."""
     if len(signed.body) > MAX_RECEIPT_BYTES:
         return None, "it is too long"
-    envoy = envoy_rows.find(work.session, work.project_id, envoy_id)
-    if envoy is None:
+    if not key:
         return None, "its envoy is not known"
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(envoy.ed25519))
-        receipt = Receipt.model_validate(canonical.loads(verify(key, Domain.RECEIPT, signed)))
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        receipt = Receipt.model_validate(canonical.loads(verify(public, Domain.RECEIPT, signed)))
     except (BadSignature, canonical.NotCanonical, ValidationError, ValueError) as error:
         return None, f"it cannot be read: {type(error).__name__}"
     said = (receipt.project, receipt.envoy_id, receipt.report_id, receipt.assignment_sha256, receipt.status)
-    if said != (work.project_id, envoy_id, report.id, report.assignment_sha256, report.status.value):
+    if said != (actor.project_id, actor.id, report.id, report.assignment_sha256, report.status.value):
         return None, "it is about something else"
     if receipt.outcomes_sha256 != outcomes_digest(report):
         return None, "the outcomes that it vouches for are not those of the report"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from api.services import envoys, receipts
-from api.services.work import Work
+from api.services.work import Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
 from api.storage import runs as rows
 from api.storage.envoys import LastRun
-from schema.errors import Forbidden, Invalid, NotFound
+from schema.errors import Fault, Forbidden, Invalid, NotFound
 from schema.ids import new_id
 from schema.protocol.reports import Outcome, Report, RunStatus
 from schema.runs import MAX_PAGE, Run, RunDetail, Runs
 
+_OUTCOMES: Final = (Outcome.UNCHANGED, Outcome.CHANGED, Outcome.FAILED, Outcome.SKIPPED)
 _BIGGEST: Final = 2**53
 """What every reader of the JSON can hold."""
 
@@ -37,53 +40,88 @@ class BadReport(Invalid):
     code = "runs.bad_report"
 
 
-def record(work: Work, envoy_id: str, report: Report) -> Run | None:
-    """Store a report; None when it is stored already. Durable when the unit of work is.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A report with all that can be worked out of it without the database."""
+
+    actor: Actor
+    """The envoy that sent it."""
+    report: Report
+    resources: bytes
+    counts: tuple[int, int, int, int, int]
+    """Of its resources: unchanged, changed, failed, skipped; and corrective among those changed."""
+    receipt: receipts.Checked | None
+
+
+def prepare(actor: Actor, report: Report, key: str) -> Prepared:
+    """A report, ready to be stored. Pure, and most of the work there is about it: done outside of the transaction.
+
+    Args:
+        actor: the envoy, as its connection says.
+        key: hex of the envoy's Ed25519 key.
 
     Raises:
-        ForeignReport: the assignment it names was not given to this envoy.
         BadReport
     """
     for number in (report.epoch, report.generation, report.started, report.finished, report.duration_us):
         if not -_BIGGEST < number < _BIGGEST:
             raise BadReport("a number in the report is out of range")
-    if rows.is_known(work.session, envoy_id, report.id):
-        return None
-    given = assignment_rows.sha256_of(
-        work.session, work.project_id, envoy_id, epoch=report.epoch, generation=report.generation
+    outcomes = [resource.outcome for resource in report.resources]
+    unchanged, changed, failed, skipped = map(outcomes.count, _OUTCOMES)
+    corrective = sum(resource.corrective for resource in report.resources)
+    return Prepared(
+        actor=actor,
+        report=report,
+        resources=rows.packed(report.resources),
+        counts=(unchanged, changed, failed, skipped, corrective),
+        receipt=receipts.check(actor, report, key),
     )
-    if given is None or given != report.assignment_sha256:
-        raise ForeignReport("the report names an assignment that was not given to this envoy")
-    run = _run(work, envoy_id, report)
-    rows.add(
-        work.session,
-        work.project_id,
-        run,
-        sequence=rows.next_sequence(work.session),
-        resources=report.resources,
-    )
-    receipts.keep(work, envoy_id, report)
-    if not report.dry_run:
-        envoy_rows.ran(
-            work.session,
-            work.project_id,
-            envoy_id,
-            LastRun(
-                run_id=run.id,
-                started_at=run.started,
-                status=run.status,
-                catalog_sha256=run.catalog_sha256,
-                stale=run.stale,
-                unchanged=run.unchanged,
-                changed=run.changed,
-                failed=run.failed,
-                corrective=run.corrective,
-            ),
-            refusal=run.error if run.status is RunStatus.REFUSED else "",
-            now=work.now,
-        )
-    work.publish("run.finished", id=run.id, envoy_id=envoy_id, status=run.status.value, commit=run.commit)
-    return run
+
+
+def record(work: Work, envoy_id: str, report: Report) -> Run | None:
+    """Store one report of the actor; None when it is stored already. Durable when the unit of work is.
+
+    Raises:
+        ForeignReport: the assignment it names was not given to this envoy.
+        BadReport
+    """
+    key = envoy_rows.keys_of_receipts(work.session, work.project_id, [envoy_id]).get(envoy_id, "")
+    actor = work.actor if work.actor.id == envoy_id else replace(work.actor, id=envoy_id)
+    (stored,) = record_all(work, [prepare(actor, report, key)])
+    if isinstance(stored, Fault):
+        raise stored
+    return get(work, stored) if stored is not None else None
+
+
+def record_all(work: Work, reports: Sequence[Prepared]) -> list[str | Fault | None]:
+    """Store reports of many envoys of one project, in this order: for each the id of its run, None when it is stored
+    already, or why it is not taken. One that is not holds up no other. Durable when the unit of work is.
+
+    `ForeignReport`: the assignment that a report names was not given to its envoy.
+    """
+    session, now = work.session, work.now
+    known = rows.known(session, [(one.actor.id, _clean(one.report.id)) for one in reports])
+    numbers = [(one.actor.id, one.report.epoch, one.report.generation) for one in reports]
+    given = assignment_rows.digests(session, work.project_id, numbers)
+    answers: list[str | Fault | None] = []
+    fresh: list[tuple[rows.Fresh, Prepared]] = []
+    for one, number in zip(reports, numbers, strict=True):
+        name = (one.actor.id, _clean(one.report.id))
+        if name in known:
+            answers.append(None)
+        elif given.get(number) != one.report.assignment_sha256:
+            answers.append(ForeignReport("the report names an assignment that was not given to this envoy"))
+        else:
+            known.add(name)
+            run = _fresh(one, now)
+            fresh.append((run, one))
+            answers.append(run.id)
+    rows.add(session, work.project_id, [run for run, _ in fresh])
+    receipts.keep(work, [one.receipt for _, one in fresh if one.receipt is not None])
+    envoy_rows.ran(session, work.project_id, [_last(run, one) for run, one in fresh if not run.dry_run], now=now)
+    for run, _ in fresh:
+        work.publish("run.finished", id=run.id, envoy_id=run.envoy_id, status=run.status, commit=run.commit_id)
+    return answers
 
 
 def page(work: Work, *, key: str | None = None, before: int | None = None, limit: int = 50) -> Runs:
@@ -114,34 +152,50 @@ def get(work: Work, run_id: str) -> RunDetail:
     return found
 
 
-def _run(work: Work, envoy_id: str, report: Report) -> Run:
-    outcomes = [resource.outcome for resource in report.resources]
-    return Run(
+def _fresh(one: Prepared, now: int) -> rows.Fresh:
+    report = one.report
+    unchanged, changed, failed, skipped, corrective = one.counts
+    return rows.Fresh(
         id=new_id(),
+        envoy_id=one.actor.id,
         report_id=_clean(report.id),
-        envoy_id=envoy_id,
-        hostname=work.actor.name,
-        trigger=report.trigger,
-        status=report.status,
-        commit=report.commit,
+        trigger=report.trigger.value,
+        status=report.status.value,
+        commit_id=report.commit,
         epoch=report.epoch,
         generation=report.generation,
         catalog_sha256=report.catalog_sha256,
         assignment_sha256=report.assignment_sha256,
         dry_run=report.dry_run,
         stale=report.stale,
-        started=report.started,
-        finished=report.finished,
-        received_at=work.now,
+        started_at=report.started,
+        finished_at=report.finished,
+        received_at=now,
         duration_us=report.duration_us,
-        total=len(outcomes),
-        unchanged=outcomes.count(Outcome.UNCHANGED),
-        changed=outcomes.count(Outcome.CHANGED),
-        failed=outcomes.count(Outcome.FAILED),
-        skipped=outcomes.count(Outcome.SKIPPED),
-        corrective=sum(resource.corrective for resource in report.resources),
+        total=len(report.resources),
+        unchanged=unchanged,
+        changed=changed,
+        failed=failed,
+        skipped=skipped,
+        corrective=corrective,
         error=_clean(report.error),
+        resources=one.resources,
     )
+
+
+def _last(run: rows.Fresh, one: Prepared) -> tuple[str, LastRun, str]:
+    last = LastRun(
+        run_id=run.id,
+        started_at=run.started_at,
+        status=one.report.status,
+        catalog_sha256=run.catalog_sha256,
+        stale=run.stale,
+        unchanged=run.unchanged,
+        changed=run.changed,
+        failed=run.failed,
+        corrective=run.corrective,
+    )
+    return run.envoy_id, last, run.error if one.report.status is RunStatus.REFUSED else ""
 
 
 def _clean(text: str) -> str:

@@ -76,6 +76,7 @@ class Pending(NamedTuple):
     object_id: str
     outcome: OutcomeWord
     payload: Mapping[str, Any] | None
+    actor: Actor
 
 
 class Announcement(NamedTuple):
@@ -130,12 +131,13 @@ class Work:
             action: dotted, `<singular>.<verb>`: `user.create`.
             payload: what was changed, as plain data; secrets are taken out of it, by name and by looks.
         """
-        self.entries.append(Pending(action, object_type, object_id, outcome, payload))
+        self.entries.append(Pending(action, object_type, object_id, outcome, payload, self.actor))
 
     def publish(self, topic: str, **data: Any) -> None:
         """Have an event told when this unit of work is committed."""
         self.announcements.append(Announcement(topic, data))
 
     def acting_as(self, actor: Actor) -> Work:
-        """The same unit of work by another actor; entries and announcements stay together."""
+        """The same unit of work by another actor of the project; entries and announcements stay together, each entry
+        under the name of whoever was acting."""
         return replace(self, actor=actor)

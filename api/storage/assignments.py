@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, select
 
+from api.storage import bulk
 from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
 
 KEEP: Final = 500
@@ -110,6 +111,10 @@ _REMEMBER: Final = sql(
     "INSERT INTO assignments (project_id, envoy_id, epoch, generation, sha256, commit_id, catalog_sha256, created_at) "
     "VALUES (:project_id, :envoy_id, :epoch, :generation, :sha256, :commit_id, :catalog_sha256, :created_at)"
 )
+_DIGESTS: Final = (
+    "SELECT g.envoy_id, g.epoch, g.generation, g.sha256 FROM asked CROSS JOIN assignments g "
+    "WHERE g.envoy_id = asked.a AND g.epoch = asked.b AND g.generation = asked.c AND g.project_id = ?"
+)
 _FORGET: Final = sql("DELETE FROM assignments WHERE envoy_id = :envoy_id AND epoch = :epoch AND generation <= :last")
 
 
@@ -172,7 +177,9 @@ def briefs(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[
     return found
 
 
-def sha256_of(session: Session, project_id: str, envoy_id: str, *, epoch: int, generation: int) -> str | None:
-    """The digest of the assignment that an envoy was given under this number; None when there was none."""
-    row = session.get(AssignmentRow, (envoy_id, epoch, generation))
-    return row.sha256 if row is not None and row.project_id == project_id else None
+def digests(
+    session: Session, project_id: str, numbers: Sequence[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], str]:
+    """(Envoy, epoch, generation) → digest of the assignment that the envoy was given under this number, if it was."""
+    found = bulk.among(session, _DIGESTS, numbers, project_id)
+    return {(row[0], row[1], row[2]): row[3] for row in found}

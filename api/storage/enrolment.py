@@ -61,6 +61,8 @@ class Credential(NamedTuple):
     envoy_id: str
     hostname: str
     not_after: int
+    ed25519: str
+    """Hex of the key that its receipts are signed with."""
 
 
 class Fingerprint(NamedTuple):
@@ -219,7 +221,14 @@ def live(session: Session, *, now: int) -> Iterator[Credential]:
     after = ""
     while True:
         query = (
-            sa.select(kept.c.sha256, kept.c.project_id, kept.c.envoy_id, envoys.c.hostname, kept.c.not_after)
+            sa.select(
+                kept.c.sha256,
+                kept.c.project_id,
+                kept.c.envoy_id,
+                envoys.c.hostname,
+                kept.c.not_after,
+                envoys.c.ed25519,
+            )
             .join(envoys, envoys.c.id == kept.c.envoy_id)
             .where(
                 kept.c.revoked_at.is_(None),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Index, bindparam
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, func, select, update
 
+from api.storage import bulk
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
 from reconciler.convergence import MAX_CADENCE, MIN_CADENCE, SAME_VISIT, USUAL_CADENCE
 from schema.ids import EnvoyId
@@ -88,6 +89,14 @@ class Known:
     """Why it did not accept its assignment; empty when it did."""
     cadence: int | None = None
     """How often it is heard, microseconds: see `reconciler.convergence.learnt`."""
+
+
+_RAN: Final = (
+    "UPDATE envoys SET run_id = ?, run_started_at = ?, run_status = ?, run_catalog_sha256 = ?, run_stale = ?, "
+    "run_unchanged = ?, run_changed = ?, run_failed = ?, run_corrective = ?, refusal = ?, last_seen_at = ? "
+    "WHERE project_id = ? AND id = ?"
+)
+_KEYS: Final = "SELECT e.id, e.ed25519 FROM asked CROSS JOIN envoys e WHERE e.id = asked.a AND e.project_id = ?"
 
 
 def add(session: Session, project_id: str, envoy: Known) -> None:
@@ -201,26 +210,17 @@ def _learnt(cadence: Any, gap: Any) -> Any:
     return sa.case((gap >= SAME_VISIT, bounded), else_=cadence)
 
 
-def ran(session: Session, project_id: str, envoy_id: str, run: LastRun, *, refusal: str, now: int) -> None:
-    """Remember how the newest run ended. Agents send their reports in the order of the runs, so the last one to come
-    is the newest, whatever their clocks say."""
-    session.exec(
-        update(EnvoyRow)
-        .where(col(EnvoyRow.project_id) == project_id, col(EnvoyRow.id) == envoy_id)
-        .values(
-            run_id=run.run_id,
-            run_started_at=run.started_at,
-            run_status=run.status.value,
-            run_catalog_sha256=run.catalog_sha256,
-            run_stale=run.stale,
-            run_unchanged=run.unchanged,
-            run_changed=run.changed,
-            run_failed=run.failed,
-            run_corrective=run.corrective,
-            refusal=refusal,
-            last_seen_at=now,
+def ran(session: Session, project_id: str, runs: Sequence[tuple[str, LastRun, str]], *, now: int) -> None:
+    """Remember how the newest runs ended: (envoy, run, refusal). Agents send their reports in the order of the runs, so
+    the last one to come is the newest, whatever their clocks say."""
+    rows = [
+        (
+            run.run_id, run.started_at, run.status.value, run.catalog_sha256, run.stale, run.unchanged, run.changed,
+            run.failed, run.corrective, refusal, now, project_id, envoy_id,
         )
-    )
+        for envoy_id, run, refusal in runs
+    ]  # fmt: skip
+    bulk.execute(session, _RAN, rows)
 
 
 def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) -> None:
@@ -238,6 +238,12 @@ def sealing_keys(session: Session, project_id: str, envoy_ids: Sequence[str]) ->
         EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.id).in_(envoy_ids)
     )
     return dict(session.exec(query).all())
+
+
+def keys_of_receipts(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, str]:
+    """Hex of the Ed25519 key of each of these envoys."""
+    found = bulk.among(session, _KEYS, [(envoy_id,) for envoy_id in envoy_ids], project_id)
+    return {row[0]: row[1] for row in found}
 
 
 def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | None, LastRun | None, int | None]]:

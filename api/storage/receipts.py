@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, select
 
+from api.storage import bulk
 from api.storage.rows import ProjectRow, big, micros, text
 from schema.protocol.signed import Signed
 from schema.receipts import KeptReceipt, ReceiptStanding
@@ -42,55 +43,55 @@ class Head(NamedTuple):
     sha256: str
 
 
-def head(session: Session, envoy_id: str) -> Head | None:
-    """The one that came last."""
-    query = (
-        select(ReceiptRow.place, ReceiptRow.number, ReceiptRow.sha256)
-        .where(ReceiptRow.envoy_id == envoy_id)
-        .order_by(col(ReceiptRow.place).desc())
-        .limit(1)
-    )
-    found = session.exec(query).first()
-    return None if found is None else Head(*found)
+_HEADS: Final = (
+    "SELECT r.envoy_id, r.place, r.number, r.sha256 FROM asked CROSS JOIN receipts r "
+    "WHERE r.envoy_id = asked.a AND r.place = (SELECT MAX(place) FROM receipts WHERE envoy_id = asked.a)"
+)
+_KNOWN: Final = (
+    "SELECT r.envoy_id, r.sha256 FROM asked CROSS JOIN receipts r WHERE r.envoy_id = asked.a AND r.sha256 = asked.b"
+)
+_INSERT: Final = (
+    "INSERT INTO receipts "
+    "(project_id, envoy_id, place, number, sha256, standing, received_at, body, key_id, signature) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_FORGET: Final = "DELETE FROM receipts WHERE envoy_id = ? AND place <= ?"
 
 
-def is_known(session: Session, envoy_id: str, digest: str) -> bool:
-    """Whether this very receipt is kept."""
-    query = select(ReceiptRow.place).where(ReceiptRow.envoy_id == envoy_id, ReceiptRow.sha256 == digest)
-    return session.exec(query).first() is not None
+class Fresh(NamedTuple):
+    """A receipt that is to be kept."""
+
+    envoy_id: str
+    place: int
+    number: int
+    sha256: str
+    standing: ReceiptStanding
+    received_at: int
+    signed: Signed
 
 
-def add(
-    session: Session,
-    project_id: str,
-    envoy_id: str,
-    signed: Signed,
-    *,
-    place: int,
-    number: int,
-    standing: ReceiptStanding,
-    received_at: int,
-) -> None:
-    """Keep a receipt, and drop the envoy's oldest beyond `KEEP`."""
-    session.add(
-        ReceiptRow(
-            project_id=project_id,
-            envoy_id=envoy_id,
-            place=place,
-            number=number,
-            sha256=signed.sha256,
-            standing=standing.value,
-            received_at=received_at,
-            body=signed.body,
-            key_id=signed.key_id,
-            signature=signed.signature,
+def heads(session: Session, envoy_ids: Sequence[str]) -> dict[str, Head]:
+    """Of each of these envoys that has any, the one that came last."""
+    found = bulk.among(session, _HEADS, [(envoy_id,) for envoy_id in envoy_ids])
+    return {row[0]: Head(row[1], row[2], row[3]) for row in found}
+
+
+def known(session: Session, digests: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these (envoy, digest), those that are kept."""
+    return {(row[0], row[1]) for row in bulk.among(session, _KNOWN, digests)}
+
+
+def add(session: Session, project_id: str, receipts: Sequence[Fresh]) -> None:
+    """Keep receipts, and drop each envoy's oldest beyond `KEEP`."""
+    rows = [
+        (
+            project_id, one.envoy_id, one.place, one.number, one.sha256, one.standing.value, one.received_at,
+            one.signed.body, one.signed.key_id, one.signed.signature,
         )
-    )
-    session.flush()
-    session.connection().execute(
-        sql("DELETE FROM receipts WHERE envoy_id = :envoy AND place <= :last"),
-        {"envoy": envoy_id, "last": place - KEEP},
-    )
+        for one in receipts
+    ]  # fmt: skip
+    bulk.execute(session, _INSERT, rows)
+    bulk.execute(session, _FORGET, [(one.envoy_id, one.place - KEEP) for one in receipts if one.place > KEEP])
 
 
 def page(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, select
 
+from api.storage import bulk
 from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, big, blob, micros, text
 from schema.protocol.reports import ResourceReport, RunStatus, Trigger
@@ -69,52 +71,66 @@ def next_sequence(session: Session) -> int:
     return int(last or 0) + 1
 
 
-def add(session: Session, project_id: str, run: Run, *, sequence: int, resources: list[ResourceReport]) -> None:
-    """Store a run, and drop the envoy's oldest beyond `KEEP`."""
-    session.add(
-        RunRow(
-            project_id=project_id,
-            sequence=sequence,
-            id=run.id,
-            envoy_id=run.envoy_id,
-            report_id=run.report_id,
-            trigger=run.trigger.value,
-            status=run.status.value,
-            commit_id=run.commit,
-            epoch=run.epoch,
-            generation=run.generation,
-            catalog_sha256=run.catalog_sha256,
-            assignment_sha256=run.assignment_sha256,
-            dry_run=run.dry_run,
-            stale=run.stale,
-            started_at=run.started,
-            finished_at=run.finished,
-            received_at=run.received_at,
-            duration_us=run.duration_us,
-            total=run.total,
-            unchanged=run.unchanged,
-            changed=run.changed,
-            failed=run.failed,
-            skipped=run.skipped,
-            corrective=run.corrective,
-            error=run.error,
-            resources=zlib.compress(_RESOURCES.dump_json(resources, exclude_defaults=True), 1),
-        )
-    )
-    session.flush()
-    session.connection().execute(
-        sql(
-            "DELETE FROM runs WHERE envoy_id = :envoy AND sequence <= "
-            "(SELECT sequence FROM runs WHERE envoy_id = :envoy ORDER BY sequence DESC LIMIT 1 OFFSET :keep)"
-        ),
-        {"envoy": run.envoy_id, "keep": KEEP},
-    )
+class Fresh(NamedTuple):
+    """A run that is to be stored: the columns of its row, but for project and sequence."""
+
+    id: str
+    envoy_id: str
+    report_id: str
+    trigger: str
+    status: str
+    commit_id: str
+    epoch: int
+    generation: int
+    catalog_sha256: str
+    assignment_sha256: str
+    dry_run: bool
+    stale: bool
+    started_at: int
+    finished_at: int
+    received_at: int
+    duration_us: int
+    total: int
+    unchanged: int
+    changed: int
+    failed: int
+    skipped: int
+    corrective: int
+    error: str
+    resources: bytes
+    """See `packed`."""
 
 
-def is_known(session: Session, envoy_id: str, report_id: str) -> bool:
-    """Whether this report of this envoy is stored already."""
-    query = select(RunRow.sequence).where(RunRow.envoy_id == envoy_id, RunRow.report_id == report_id)
-    return session.exec(query).first() is not None
+_INSERT: Final = (
+    f"INSERT INTO runs (project_id, sequence, {', '.join(Fresh._fields)}) "  # noqa: S608 - our own column names
+    f"VALUES (?, ?, {', '.join('?' * len(Fresh._fields))})"
+)
+_FORGET: Final = (
+    "DELETE FROM runs WHERE envoy_id = ? AND sequence <= "
+    "(SELECT sequence FROM runs WHERE envoy_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)"
+)
+_KNOWN: Final = (
+    "SELECT r.envoy_id, r.report_id FROM asked CROSS JOIN runs r WHERE r.envoy_id = asked.a AND r.report_id = asked.b"
+)
+
+
+def packed(resources: list[ResourceReport]) -> bytes:
+    """The resources as a row has them."""
+    return zlib.compress(_RESOURCES.dump_json(resources, exclude_defaults=True), 1)
+
+
+def add(session: Session, project_id: str, runs: Sequence[Fresh]) -> None:
+    """Store runs in this order, and drop each envoy's oldest beyond `KEEP`."""
+    if not runs:
+        return
+    sequence = next_sequence(session)
+    bulk.execute(session, _INSERT, [(project_id, sequence + place, *run) for place, run in enumerate(runs)])
+    bulk.execute(session, _FORGET, [(envoy_id, envoy_id, KEEP) for envoy_id in {run.envoy_id for run in runs}])
+
+
+def known(session: Session, reports: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these (envoy, report), those that are stored already."""
+    return {(row[0], row[1]) for row in bulk.among(session, _KNOWN, reports)}
 
 
 def find(session: Session, project_id: str, run_id: str) -> RunDetail | None:

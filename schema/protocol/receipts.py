@@ -46,5 +46,7 @@ class Receipt(SignedShape):
 
 def outcomes_digest(report: Report) -> str:
     """SHA-256 of the canonical JSON of `[id, type, outcome, changed, corrective]` of each resource, in order."""
-    rows = [[each.id, each.type, each.outcome.value, each.changed, each.corrective] for each in report.resources]
-    return sha256(canonical.dumps(rows))
+    rows: list[list[str | bool]] = [
+        [each.id, each.type, each.outcome, each.changed, each.corrective] for each in report.resources
+    ]
+    return sha256(canonical.dumps_rows(rows))

@@ -246,9 +246,10 @@ def test_generations_grow_by_one_and_never_repeat(fleet: Services) -> None:
         made = assigned(fleet, envoy)
         assert (made.epoch, made.generation) == (1, generation)
         assert fleet.read_now(SYSTEM, lambda work: assignments.latest(work, envoy)) == made
-    digest = fleet.db.read_now(lambda s: assignment_rows.sha256_of(s, DEFAULT_PROJECT, envoy, epoch=1, generation=2))
-    assert digest is not None
-    assert digest != made.sha256
+    numbers = [(envoy, 1, 2), (envoy, 1, 4)]
+    digests = fleet.db.read_now(lambda s: assignment_rows.digests(s, DEFAULT_PROJECT, numbers))
+    assert digests.keys() == {(envoy, 1, 2)}
+    assert digests[envoy, 1, 2] != made.sha256
 
 
 def test_a_new_epoch_counts_from_one_again(fleet: Services) -> None:

@@ -165,3 +165,13 @@ def test_the_quick_way_to_read_takes_what_the_slow_one_takes_and_nothing_else(va
             assert canonical.dumps(whole) != data
         else:
             assert canonical.dumps(read) == canonical.dumps(whole) == data
+
+
+@given(st.lists(st.lists(TEXT | st.booleans(), max_size=5), max_size=5))
+def test_rows_of_texts_have_the_same_form_the_quick_way(rows: list[list[str | bool]]) -> None:
+    assert canonical.dumps_rows(rows) == canonical.dumps(rows)
+
+
+def test_rows_with_what_is_no_text_have_no_form_either() -> None:
+    with pytest.raises(NotCanonical):
+        canonical.dumps_rows([["\ud800"]])
