@@ -43,6 +43,7 @@ from api.settings import Settings
 from api.storage.database import Database
 from api.web import pages
 from api.workers.archive import Archive
+from api.workers.committer import GitCommitter, open_signing_key
 from api.workers.compiler import Compiler
 from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
@@ -200,8 +201,8 @@ class Server:
             ca_file=settings.repo_ca_file,
         )
         # libgit2's handles are used by one thread each: the compiler's is its own.
-        opened, compiled_from, archived = [
-            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(3)
+        opened, compiled_from, archived, committed_to = [
+            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(4)
         ]
         proofs, proofs_of_others = Proofs(compiled_from.path), Proofs(archived.path)
         closing.callback(proofs.close)
@@ -232,6 +233,17 @@ class Server:
             secrets=versions,
         )
         services.reload = follower.reload
+        services.committer = committer = GitCommitter(
+            committed_to,
+            settings.track,
+            open_signing_key(settings.data_dir / "pki"),
+            compiler.fork,
+            protected=settings.protected,
+            reload=follower.reload,
+            proofs=proofs,
+        )
+        closing.push_async_callback(committer.close)
+        closing.push_async_callback(_cancelled, asyncio.create_task(committer.settle(services)))
         for work in (follower.follow(), follower.listen(), _revocations(services, gateway)):
             closing.push_async_callback(_cancelled, asyncio.create_task(work))
         driver.tell(events.Tick())

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     """The config repository: a local path, or an https or ssh URL."""
     track: str = "main"
     """The one branch whose head is desired state."""
+    protected: bool = False
+    """Whether changes that are asked of the server become proposals on branches of their own; `protected: true` in
+    `vigo.vgo` says the same in the repository."""
     repo_user: str = ""
     """Who we are to a remote whose URL names nobody; `git` when empty."""
     repo_ssh_key: Path | None = None

@@ -48,6 +48,7 @@ _COMMANDS: Final = {
     "lsp": _Command("lsp", "lsp", _CONFIG),
     "import": _Command("import_", "app", _CONFIG),
     "config": _Command("config", "app", _CONFIG),
+    "changes": _Command("changes", "app", _CONFIG),
     "secrets": _Command("secrets", "app", _CONFIG),
     "envoys": _Command("envoys", "app", _FLEET),
     "runs": _Command("runs", "app", _FLEET),

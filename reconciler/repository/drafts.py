@@ -45,14 +45,17 @@ class Draft:
     stored: Mapping[str, tuple[ObjectType, bytes]] = field(repr=False)
     """Id → the objects that are new with it, each after those it names."""
 
-    def view(self, objects: Objects) -> CommitTree:
+    def view(self, objects: Objects, like: CommitTree | None = None) -> CommitTree:
         """Its files, where `objects` has what it did not change.
+
+        Args:
+            like: the parent's, so that only what differs is looked at.
 
         Raises:
             TreeRefused: the tree would be beyond the limits.
         """
         over = _Overlay(self, objects)
-        return CommitTree(self.tree, self.commit, over.listing, over.blob)
+        return CommitTree(self.tree, self.commit, over.listing, over.blob, like=like)
 
     def store(self, git: pygit2.Repository) -> None:
         """Write its objects; no ref leads to them yet.

@@ -100,3 +100,21 @@ class WorkTreeChanged(Conflict):
     """The work tree holds changes of its own to these paths; they would be lost."""
 
     code = "repository.work_tree_changed"
+
+
+class BranchProtected(Conflict):
+    """The remote takes commits to this branch only by review."""
+
+    code = "repository.branch_protected"
+
+
+class PushRefused(Conflict):
+    """The remote does not take the commit, and says why."""
+
+    code = "repository.push_refused"
+
+
+class PushFailed(Unavailable):
+    """The remote did not say whether it took the commit."""
+
+    code = "repository.push_failed"

@@ -12,3 +12,5 @@ class Settings(Document):
 
     language: Literal[1]
     description: str = ""
+    protected: bool = False
+    """Whether changes that are asked of the server become proposals on branches of their own, not commits."""
