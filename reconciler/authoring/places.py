@@ -82,6 +82,12 @@ USES: Final[Mapping[Kind, tuple[tuple[Path, What], ...]]] = {
         *_expected("configcrates", What.CRATE),
         *_expected("roles", What.ROLE),
     ),
+    Kind.ROLLOUT: ((("waves", _ANY, "environment"), What.ENVIRONMENT),),
+    Kind.INVARIANTS: (
+        (("invariants", _ANY, "where", "environment"), What.ENVIRONMENT),
+        (("invariants", _ANY, "where", "role"), What.ROLE),
+        (("invariants", _ANY, "where", "configcrate"), What.CRATE),
+    ),
 }
 """Kind → paths of values that name something, alone or as items of a list."""
 

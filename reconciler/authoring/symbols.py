@@ -50,6 +50,8 @@ _LISTS: Final = {
     "steps": (SymbolSort.STEP, ("name",)),
     "waivers": (SymbolSort.ENTRY, ("control",)),
     "tests": (SymbolSort.ENTRY, ("name",)),
+    "waves": (SymbolSort.ENTRY, ("name",)),
+    "invariants": (SymbolSort.ENTRY, ("name",)),
 }
 """Top-level lists → what their items are, and the keys that name one."""
 _MAPS: Final = {

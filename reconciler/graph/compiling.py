@@ -16,7 +16,7 @@ from reconciler.collecting import without_collecting
 from reconciler.documents import Document, DocumentCache, Documents, Kind, load
 from reconciler.documents.complaints import diagnostic
 from reconciler.documents.kinds import ROOT, place
-from reconciler.graph import assertions, references, work
+from reconciler.graph import assertions, fleetwide, references, work
 from reconciler.graph import blocks as blocks_
 from reconciler.graph import roles as roles_
 from reconciler.graph.blocks import Blocks
@@ -55,6 +55,7 @@ class Cache:
     about_waivers: list[Diagnostic] = field(default_factory=list)
     about_tests: assertions.Told | None = None
     about_waived: work.WaivedHosts | None = None
+    about_fleet: fleetwide.Told | None = None
     sets: WeakValueDictionary[tuple[Linked, ...], CrateSet] = field(default_factory=WeakValueDictionary)
     """Each lives as long as a profile has it."""
     blocks: Blocks | None = None
@@ -150,6 +151,8 @@ class _Compile:
         cache.about_waived = work.check_waived_hosts(documents, blocks.matcher, cache.about_waived)
         self.found += cache.about_tests.diagnostics
         self.found += cache.about_waived.diagnostics
+        cache.about_fleet = fleetwide.check(documents, names, blocks.matcher, cache.about_fleet)
+        self.found += cache.about_fleet.diagnostics
         ordered = _in_order(self.found)
         cache.sound = all(each.severity is not Severity.ERROR for each in ordered)
         if not cache.sound:

@@ -22,7 +22,7 @@ from reconciler.rollout import mixes
 from reconciler.rollout.facts import HostFacts
 from reconciler.rollout.mixes import Bound, Part, Standing
 from schema.diagnostics import Diagnostic
-from schema.documents.invariants import Invariant, Invariants
+from schema.documents.invariants import ROOTS, Invariant, Invariants
 from schema.expressions import ExpressionError, Renderer
 from schema.merging import settle
 from schema.rollouts import MAX_NAMED, Violation
@@ -30,9 +30,6 @@ from schema.rollouts import MAX_NAMED, Violation
 if TYPE_CHECKING:
     from schema.rollouts import PlannedWave
 
-ROOTS: Final = frozenset({"vars", "traits", "host"})
-"""What a `when` begins paths with."""
-OF_HOST: Final = frozenset({"hostname", "environment", "roles", "configcrates", "tags"})
 FLEET: Final = ""
 """The group of all hosts, where there is no `for_each`."""
 

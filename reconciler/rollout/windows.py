@@ -1,43 +1,17 @@
 """Windows: whether a moment lies in one of some time windows, and when that changes.
 
-Zones are those of the `tzdata` package, whatever the machine has: a plan means the same everywhere. Where clocks are
-turned, a window opens and closes by what the clock on the wall says, so that it may be an hour longer or shorter.
+Where clocks are turned, a window opens and closes by what the clock on the wall says, so that it may be an hour longer
+or shorter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from importlib import resources
-from zoneinfo import ZoneInfo
 
+from reconciler.zones import zone
 from schema.documents.rollout import DAYS, Window
 from schema.time import DAY, EPOCH, MINUTE
-
-
-class UnknownZoneError(ValueError):
-    """The IANA database has no zone of this name."""
-
-
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """A zone of the IANA database.
-
-    Raises:
-        UnknownZoneError: there is none of this name.
-    """
-    if name not in zones():
-        raise UnknownZoneError(f"there is no time zone {name}")
-    path = resources.files("tzdata.zoneinfo").joinpath(*name.split("/"))
-    with path.open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
-
-
-@lru_cache(maxsize=1)
-def zones() -> frozenset[str]:
-    """The names of all zones."""
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
 def is_open(windows: Sequence[Window], now: int) -> bool:

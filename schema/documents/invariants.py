@@ -14,6 +14,10 @@ from schema.documents.tasks import Share
 from schema.shapes import Name, OneOrMany
 
 MAX_INVARIANTS: Final = 200
+ROOTS: Final = frozenset({"vars", "traits", "host"})
+"""What a `when` begins paths with."""
+OF_HOST: Final = frozenset({"hostname", "environment", "roles", "configcrates", "tags"})
+"""What stands below `host` there."""
 
 Grouping = Annotated[
     str, StringConstraints(pattern=r"^(environment|tag|(traits|vars)(\.[A-Za-z0-9_][A-Za-z0-9_-]*)+)$", max_length=500)

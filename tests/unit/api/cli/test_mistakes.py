@@ -20,14 +20,15 @@ from tests.factories.mistakes import Mistake
 Vigo = Callable[..., "tuple[int, str, str]"]
 
 SARIF = Path(__file__).parents[3] / "vendor" / "sarif" / "sarif-2.1.0-rtm.5.json"
-OF_WHOLE_TREES = {"tree.no-root", "tree.too-large", "catalog.too-large", "plan.too-large"}
+OF_WHOLE_TREES = {"tree.no-root", "tree.too-large", "catalog.too-large", "plan.too-large", "invariant.violated"}
 NO_EXCERPT = {"file.refused", "file.ignored", "file.too-large", "yaml.encoding", "yaml.bom"}
 """What is wrong there is not in a line that could be shown, or is no character."""
 WITHOUT_HINT = {
     "schema.missing-key", "resource.missing-key", "resource.invalid", "idempotency.unguarded", "crate.cycle",
     "role.cycle", "file.refused", "file.ignored", "file.too-large", "yaml.alias", "yaml.alias-limit", "yaml.depth",
     "yaml.directive", "yaml.duplicate-key", "yaml.empty", "expression.invalid", "expression.syntax",
-    "workflow.duplicate-step", "waiver.no-host",
+    "workflow.duplicate-step", "waiver.no-host", "rollout.no-host", "invariant.no-host", "rollout.duplicate",
+    "invariant.duplicate", "rollout.share",
 }  # fmt: skip
 """Codes whose message alone says what to do."""
 

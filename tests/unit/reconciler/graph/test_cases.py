@@ -56,6 +56,7 @@ def test_there_is_a_case_for_every_code() -> None:
         "catalog.too-large",
         "plan.too-large",
         "waiver.expired",  # told beside compiling
+        "invariant.violated",
     }
     assert set(codes.CODES) - told == of_trees
 
