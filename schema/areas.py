@@ -33,6 +33,9 @@ AREAS: Final = (
     AreaInfo(
         "changes", Family.CONFIG, "What the server committed for those who asked it to: by whom, where, what came of it."
     ),
+    AreaInfo(
+        "publishes", Family.CONFIG, "What came into force and what it changed; going back to a version, promoting one."
+    ),
     AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
     AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -53,7 +54,7 @@ def show(
     json_: Json = False,
 ) -> None:
     """Show one change: who, why, where, and whether it is in the repository."""
-    found = client.get(f"/api/v1/changes/{change}")
+    found = client.get(f"/api/v1/changes/{quote(change, safe='')}")
     if json_:
         output.emit_json(found)
         return

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from api.services.container import Services
     from reconciler.explanations.blaming import Wanted
     from reconciler.graph import Graph
+    from reconciler.repository import Difference
     from schema.explanations import Blamed
 
 MAX_AS_OF: Final = 255
@@ -120,6 +121,15 @@ class Archive(Protocol):
 
         Raises:
             NotValid: it does not compile. ArchiveBusy. Fault: git cannot give it.
+        """
+        ...
+
+    async def differences(self, pairs: Sequence[tuple[str | None, str]], *, max_bytes: int = 0) -> list[Difference]:
+        """What each commit (second) changed of another (first; None: of nothing), with a diff of about `max_bytes`. Of
+        several, one that cannot be read has none.
+
+        Raises:
+            Fault: git cannot give the only one that was asked for.
         """
         ...
 

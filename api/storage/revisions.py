@@ -135,6 +135,38 @@ def page(session: Session, project_id: str, *, before: int | None = None, limit:
     return [_model(row) for row in rows]
 
 
+def came_into_force(
+    session: Session, project_id: str, *, before: int | None = None, limit: int = 50
+) -> list[Revision]:
+    """Revisions that are or were in force, newest first; with `before`, those of a lower sequence."""
+    query = select(RevisionRow).where(RevisionRow.project_id == project_id, col(RevisionRow.in_force_at).is_not(None))
+    if before is not None:
+        query = query.where(RevisionRow.sequence < before)
+    rows = session.exec(query.order_by(col(RevisionRow.sequence).desc()).limit(min(limit, MAX_PAGE)))
+    return [_model(row) for row in rows]
+
+
+def in_force_within(session: Session, project_id: str, since: int, until: int) -> list[Revision]:
+    """Revisions that came into force in a stretch of time (microseconds; `until` not included), newest first."""
+    query = select(RevisionRow).where(
+        RevisionRow.project_id == project_id,
+        col(RevisionRow.in_force_at) >= since,
+        col(RevisionRow.in_force_at) < until,
+    )
+    return [_model(row) for row in session.exec(query.order_by(col(RevisionRow.sequence).desc()).limit(MAX_PAGE))]
+
+
+def of_commit(session: Session, project_id: str, commit: str) -> Revision | None:
+    """The last revision in which a commit came into force."""
+    query = select(RevisionRow).where(
+        RevisionRow.project_id == project_id,
+        RevisionRow.commit_id == commit,
+        col(RevisionRow.in_force_at).is_not(None),
+    )
+    row = session.exec(query.order_by(col(RevisionRow.sequence).desc()).limit(1)).first()
+    return None if row is None else _model(row)
+
+
 def _model(row: RevisionRow) -> Revision:
     return Revision(
         sequence=row.sequence,

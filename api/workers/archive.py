@@ -16,9 +16,10 @@ from api.services.graphs import ArchiveBusy, NotValid
 from reconciler import graph as graphs
 from reconciler.explanations.blaming import Wanted, look_up
 from reconciler.graph import Graph
-from reconciler.repository import Repository
+from reconciler.repository import Difference, Repository
 from reconciler.repository.proofs import Proofs
 from schema.diagnostics import Severity
+from schema.errors import Fault
 from schema.explanations import Blamed
 
 KEPT: Final = 4
@@ -80,9 +81,28 @@ class Archive:
         except TimeoutError:  # behind a revision that is being compiled
             return [None] * len(wanted)
 
+    async def differences(self, pairs: Sequence[tuple[str | None, str]], *, max_bytes: int = 0) -> list[Difference]:
+        """What each commit changed of another; of one that cannot be read, nothing is told.
+
+        Raises:
+            Fault: git cannot give the only one that was asked for.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._differences, pairs, max_bytes)
+
     def close(self) -> None:
         """Compile no more; what is under way ends with the process."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _differences(self, pairs: Sequence[tuple[str | None, str]], max_bytes: int) -> list[Difference]:
+        found = []
+        for old, new in pairs:
+            try:
+                found.append(self._repository.compared(old, new, max_bytes=max_bytes))
+            except Fault:
+                if len(pairs) == 1:
+                    raise
+                found.append(Difference((), (), ""))
+        return found
 
     def _compiled(self, commit: str) -> Graph:
         if self._proofs is not None:

@@ -31,7 +31,7 @@ from api.services.pki import keyfiles
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph
-from reconciler.repository import Repository, drafts, write
+from reconciler.repository import CommitTree, Repository, Tree, drafts, write
 from reconciler.repository.drafts import Author, Draft
 from reconciler.repository.proofs import Proofs
 from reconciler.repository.signing import SigningKey
@@ -116,6 +116,14 @@ class GitCommitter:
         """Make its commit the tip of a branch."""
         await self._run(lambda: self._publish(prepared, branch))
 
+    async def tree(self, commit: str) -> Tree:
+        """The files of another commit."""
+        return await self._run(lambda: self._tree(commit))
+
+    async def base(self, one: str, other: str) -> str | None:
+        """The newest commit that both follow."""
+        return await self._run(lambda: self._repository.common_base(one, other))
+
     async def holds(self, branch: str, commit: str) -> bool:
         """Whether a branch, as it is now, leads to a commit."""
         return await self._run(lambda: self._holds(branch, commit))
@@ -168,13 +176,16 @@ class GitCommitter:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def _tree(self, commit: str) -> CommitTree:
+        if self._proofs is not None:
+            self._proofs.first(commit)
+        return self._repository.tree(commit)
+
     def _prepare(self, change: Change, author: Author, message: str) -> Prepared | str:
         repository = self._repository
         repository.fetch()
         tip = repository.resolve(write.full_branch(repository, self.branch))
-        if self._proofs is not None:
-            self._proofs.first(tip)
-        tree = repository.tree(tip)
+        tree = self._tree(tip)
         edited = dict(change.edit(tree))
         if len(edited) > MAX_PATHS:
             raise ChangeTooLarge(f"{len(edited)} paths; one change may touch {MAX_PATHS}")

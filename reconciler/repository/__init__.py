@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from reconciler.repository.index import IndexTree
     from reconciler.repository.objects import CommitTree
     from reconciler.repository.remotes import Access, FetchLimits
-    from reconciler.repository.repository import CommitInfo, Repository
+    from reconciler.repository.repository import CommitInfo, Difference, Repository
 
 __all__ = [
     "Access",
     "CommitInfo",
     "CommitTree",
+    "Difference",
     "DirectoryTree",
     "Entry",
     "FetchLimits",
@@ -39,6 +40,7 @@ _LATER: Final = {
     "Access": "remotes",
     "CommitInfo": "repository",
     "CommitTree": "objects",
+    "Difference": "repository",
     "FetchLimits": "remotes",
     "IndexTree": "index",
     "Repository": "repository",

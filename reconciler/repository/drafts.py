@@ -99,7 +99,10 @@ def make(
     committer = committer or author
     _check(changes, (*author, *committer), message)
     writer = _Writer(objects)
-    made = writer.tree(tree, _nest(changes), "") or writer.put(ObjectType.TREE, b"")
+    made = tree
+    for step in _steps(changes):
+        made = writer.tree(made, _nest(step), "") or writer.put(ObjectType.TREE, b"")
+    assert made is not None
     if parent is not None and made == tree:
         return None
     seconds = int(time.time()) if time_s is None else time_s
@@ -159,7 +162,7 @@ class _Writer:
 
     def tree(self, old: str | None, changed: Mapping[str, _Nested], prefix: str) -> str | None:
         """The id of `old` with changes; None when nothing is left in it."""
-        rows = {row.name: row for row in self._objects.rows(old)} if old is not None else {}
+        rows = {row.name: row for row in self._rows(old)} if old is not None else {}
         for name, change in changed.items():
             raw = name.encode()
             before = rows.pop(raw, None)
@@ -169,6 +172,10 @@ class _Writer:
         if not rows:
             return None
         return self.put(ObjectType.TREE, listing.tree_bytes(sorted(rows.values(), key=listing.order)))
+
+    def _rows(self, oid: str) -> list[Row]:
+        found = self.stored.get(oid)
+        return self._objects.rows(oid) if found is None else parse_rows(oid, found[1])
 
     def _row(self, name: bytes, before: Row | None, change: _Nested, path: str) -> Row | None:
         is_directory = before is not None and before.mode == DIRECTORY
@@ -185,6 +192,16 @@ class _Writer:
             return None
         blob = self.put(ObjectType.BLOB, change)
         return Row(before.mode if before is not None and before.mode in REGULAR else FILE, name, blob)
+
+
+def _steps(changes: Mapping[str, bytes | None]) -> list[Mapping[str, bytes | None]]:
+    """The changes at once; or, where a file makes room for a directory or the other way round, what goes first."""
+    gone = {path for path, content in changes.items() if content is None}
+    above = {path[:at] for path in changes for at, char in enumerate(path) if char == "/"}
+    if not gone or above.isdisjoint(changes):
+        return [changes]
+    kept = {path: content for path, content in changes.items() if content is not None}
+    return [dict.fromkeys(gone), kept]
 
 
 _Nested = bytes | None | dict[str, "_Nested"]

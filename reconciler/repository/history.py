@@ -45,6 +45,30 @@ def descends(git: pygit2.Repository, objects: Objects, new: str, old: str, *, mo
     return False
 
 
+def common(git: pygit2.Repository, objects: Objects, one: str, other: str, *, most: int = MAX_COMMITS) -> str | None:
+    """The newest commit that both are or have among their ancestors; None where there is none in the history that is
+    here, or it is longer than `most` commits.
+
+    Raises:
+        RepositoryDamaged, TreeRefused: a commit on the way cannot be read within the limits.
+    """
+    sides = {one: 1}
+    sides[other] = sides.get(other, 0) | 2
+    waiting = [(-read(git, objects, oid).commit_time, oid) for oid in sides]
+    heapq.heapify(waiting)
+    while waiting and len(sides) <= most:
+        _, oid = heapq.heappop(waiting)
+        reached = sides[oid]
+        if reached == 3:
+            return oid
+        for parent in map(str, read(git, objects, oid).parent_ids):
+            known = sides.get(parent, 0)
+            if parent in git and known | reached != known:
+                sides[parent] = known | reached
+                heapq.heappush(waiting, (-read(git, objects, parent).commit_time, parent))
+    return None
+
+
 def read(git: pygit2.Repository, objects: Objects, oid: str) -> pygit2.Commit:
     """A commit, once its size is known.
 

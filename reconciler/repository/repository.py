@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
@@ -49,6 +49,16 @@ class CommitInfo:
     summary: str
     """First line of its message."""
     parents: tuple[str, ...]
+
+
+class Difference(NamedTuple):
+    """What differs between two commits, each in path order."""
+
+    changed: tuple[str, ...]
+    """New, or with other bytes or another mode."""
+    removed: tuple[str, ...]
+    text: str
+    """A unified diff; empty when it was not asked for."""
 
 
 class Repository:
@@ -155,6 +165,26 @@ class Repository:
             return True
         with _damage("history"):
             return history.descends(self.git, self.objects, new, old)
+
+    def common_base(self, one: str, other: str) -> str | None:
+        """The newest commit that two both follow; None where there is none, or it is too far back.
+
+        Raises:
+            RevisionRefused, RevisionNotFound, RepositoryDamaged: as `tree`.
+        """
+        self._commit(one), self._commit(other)
+        with _damage("history"):
+            return history.common(self.git, self.objects, one, other)
+
+    def compared(self, old: str | None, new: str, *, max_bytes: int = 0) -> Difference:
+        """What differs between two commits: paths, and a unified diff of about `max_bytes`. Raises as `tree`."""
+        old_tree = self.tree_id(old) if old is not None else None
+        differing = diffs.changes(self.objects, old_tree, self.tree_id(new))
+        return Difference(
+            tuple(each.path for each in differing if each.new is not None),
+            tuple(each.path for each in differing if each.new is None),
+            diffs.text(self.objects, differing, max_bytes) if max_bytes else "",
+        )
 
     def changed_paths(self, old: str | None, new: str) -> list[str]:
         """Paths whose content, mode or presence differs between two commits, sorted. `old` of None is the empty tree.

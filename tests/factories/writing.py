@@ -64,6 +64,7 @@ class WritingServer(Server):
         compiled = graph.compile_tree(self.git.tree(commit))
         errors = [each for each in compiled.diagnostics if each.severity is Severity.ERROR]
         info = self.git.commit_info(commit)
+        author = f"{info.author} <{info.email}>"
         made = compiled.graph
 
         def judge(work: Any) -> None:
@@ -71,7 +72,7 @@ class WritingServer(Server):
                 revisions.record_failure(work, commit=commit, diagnostics=errors)
             else:
                 revisions.record_in_force(
-                    work, commit=commit, plan_root=made.plan_root, compiled_ms=1.0, author=info.author, summary=info.summary
+                    work, commit=commit, plan_root=made.plan_root, compiled_ms=1.0, author=author, summary=info.summary
                 )
 
         self.services.write_now(self.system, judge)

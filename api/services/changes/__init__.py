@@ -23,6 +23,7 @@ from api.services.changes.ports import ChangesBusy as ChangesBusy
 from api.services.changes.ports import ChangeTooLarge as ChangeTooLarge
 from api.services.changes.ports import Committer as Committer
 from api.services.changes.ports import Edit as Edit
+from api.services.changes.ports import NotInForce as NotInForce
 from api.services.changes.ports import OutcomeUnknown as OutcomeUnknown
 from api.services.changes.ports import Prepared as Prepared
 from api.services.changes.ports import TipMoves as TipMoves

@@ -11,7 +11,7 @@ from api.services.revisions import NoRepository
 from reconciler.repository.drafts import Author
 from reconciler.repository.signing import SERVER, SigningKey
 from schema.diagnostics import Diagnostic
-from schema.errors import Conflict, Exhausted, Invalid, NotFound, Unavailable
+from schema.errors import Conflict, Exhausted, Invalid, NotFound, Stalled, Unavailable
 
 if TYPE_CHECKING:
     from reconciler.repository import Tree
@@ -70,6 +70,12 @@ class TipMoves(Exhausted):
     """Others commit faster than this change could be made on top of theirs. Nothing was written."""
 
     code = "changes.tip_moves"
+
+
+class NotInForce(Stalled):
+    """It is committed, and something keeps it from coming into force; `details.commit` and `config/status` say more."""
+
+    code = "changes.not_in_force"
 
 
 class OutcomeUnknown(Unavailable):
@@ -149,6 +155,22 @@ class Committer(Protocol):
         Raises:
             RefMoved: somebody else was first. BranchProtected: only reviewed commits are taken there.
             Unavailable: whether it happened is not known. Any other Fault: it did not.
+        """
+        ...
+
+    async def tree(self, commit: str) -> Tree:
+        """The files of another commit, for an edit that takes some of them.
+
+        Raises:
+            Fault: it cannot be read.
+        """
+        ...
+
+    async def base(self, one: str, other: str) -> str | None:
+        """The newest commit that both follow; None where there is none.
+
+        Raises:
+            Fault: their histories cannot be read.
         """
         ...
 
