@@ -138,7 +138,8 @@ def of_names(graph: Graph, hostnames: Sequence[str] | None = None) -> list[Diagn
         judged = [bound for bound in bounds(invariant) if whole or (not bound.least and bound.percent is None)]
         for each in _of_one(graph.documents, document, index, invariant, alike, [], judged):
             line, column = graph.documents.place(document, ("invariants", index, "name"))
-            message = f"{each.count} hosts{f' of {each.group}' if each.group else ''} count, not {each.bound}"
+            who = f"{each.count} {'host' if each.count == 1 else 'hosts'}{f' of {each.group}' if each.group else ''}"
+            message = f"{who} {'counts' if each.count == 1 else 'count'}, not {each.bound}"
             found.append(diagnostic("invariant.violated", document.path, line, column, message, invariant.message))
     return found
 
