@@ -10,5 +10,6 @@ from reconciler.repository.signatures.commits import Kind, SignatureRefused, Sig
 from reconciler.repository.signatures.gpgv import Gpgv
 from reconciler.repository.signatures.sshkeys import SshKey
 from reconciler.repository.signatures.sshsig import verify as verify_ssh
+from reconciler.repository.signatures.verifying import Verifier
 
-__all__ = ["Gpgv", "Kind", "SignatureRefused", "Signed", "SshKey", "read", "verify_ssh"]
+__all__ = ["Gpgv", "Kind", "SignatureRefused", "Signed", "SshKey", "Verifier", "read", "verify_ssh"]
