@@ -44,6 +44,7 @@ from api.storage.database import Database
 from api.web import pages
 from api.workers.archive import Archive
 from api.workers.committer import GitCommitter, open_signing_key
+from api.workers.chronicle import Chronicle
 from api.workers.compiler import Compiler
 from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
@@ -170,6 +171,9 @@ class Server:
         upkeep = Upkeep(services, certificates)
         services.metrics.registry.register(GatewayCollector(gateway))
         closing.push_async_callback(_cancelled, asyncio.create_task(upkeep.run(), name="upkeep"))
+        chronicle = Chronicle(services)
+        closing.push_async_callback(chronicle.close)
+        closing.push_async_callback(_cancelled, asyncio.create_task(chronicle.run(), name="chronicle"))
 
         addresses = Addresses(f"https://localhost:{port}", f"wss://localhost:{gateway_port}")
         access = {

@@ -68,6 +68,17 @@ class EnvoyPage(_Camel):
     next_offset: int
 
 
+class CheckAsked(BaseModel):
+    """How far the wish for a check got."""
+
+    asked: int
+    """Envoys it was for."""
+    reached: int
+    """Of those, how many are connected and were told. The others look when they next do by themselves."""
+    within_s: float
+    """Each begins at a moment in this time that it chooses."""
+
+
 class EnvoyCompliance(BaseModel):
     """Whether one host is what it should be, in the words of the compliance documents."""
 
@@ -103,6 +114,26 @@ class Inventory(BaseModel):
 
     count: int
     envoys: list[InventoryItem]
+
+
+class InventoryKey(BaseModel):
+    """One key of the inventory."""
+
+    key: str
+    """Dotted path, at which there is something else than a map."""
+    envoys: int
+    """How many have it."""
+
+
+class InventoryKeys(BaseModel):
+    """The keys of the inventory, by name."""
+
+    count: int
+    envoys: int
+    """How many have said what they are."""
+    keys: list[InventoryKey]
+    left_out: int = 0
+    """How many more there are than are told."""
 
 
 class TokenCreate(BaseModel):

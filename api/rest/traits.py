@@ -10,7 +10,7 @@ from api.http.areas import Area
 from api.services import envoys, traits
 from api.services.work import Work
 from schema.access import Permission
-from schema.envoys import EnvoyKey, HostTraits, Inventory
+from schema.envoys import EnvoyKey, HostTraits, Inventory, InventoryKeys
 
 area = Area("traits")
 
@@ -24,6 +24,15 @@ area = Area("traits")
 def envoy_traits(work: Work, hostname: EnvoyKey) -> HostTraits:
     """What one envoy last said it is, by hostname or id."""
     return traits.get(work, hostname)
+
+
+@area("GET", "/api/v1/inventory/keys", Permission.FLEET_READ)
+def inventory_keys(work: Work) -> InventoryKeys:
+    """All keys that are known across the fleet, by name, each with how many envoys have it.
+
+    What `where` and `show` of the inventory take. They are counted as they come, so this is quick at any size.
+    """
+    return traits.keys(work)
 
 
 @area("GET", "/api/v1/inventory", Permission.FLEET_READ, raises=[traits.BadCondition])

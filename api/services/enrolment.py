@@ -17,6 +17,7 @@ from api.storage import assignments as assignment_rows
 from api.storage import enrolment as rows
 from api.storage import envoys as envoy_rows
 from api.storage import holds as hold_rows
+from api.storage import traits as trait_rows
 from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, TokenMade
 from schema.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from schema.ids import new_id
@@ -242,6 +243,7 @@ def retire(work: Work, envoy_id: str, *, why: str) -> None:
     count = rows.revoke_certificates(work.session, work.project_id, envoy_id, now=work.now)
     assignment_rows.forget(work.session, work.project_id, envoy_id)
     hold_rows.forget(work.session, work.project_id, envoy_id)
+    trait_rows.uncount(work.session, work.project_id, envoy_id)
     work.audit("envoy.revoke", "envoy", envoy_id, payload={"why": why, "certificates": count})
     work.publish("envoy.revoked", id=envoy_id)
 

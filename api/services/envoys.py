@@ -5,7 +5,7 @@ What a host should be says the graph in force, what it is says its last run: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services import enrolment, secrets
@@ -203,12 +203,21 @@ def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
 
 def count(work: Work, *, online: Online, graph: Graph | None) -> Mapping[str, int]:
     """How many live envoys there are of each verdict: convergence, drift and reachability each sum to `total`."""
+    return verdicts.tally(verdict for _, verdict in judged(work, online=online, graph=graph))
+
+
+def judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple[str, verdicts.Verdict]]:
+    """(Id, verdict) of each live envoy."""
     last = rows.last_runs(work.session, work.project_id)
     desired = _desired(graph, [hostname for _, hostname, _, _, _ in last])
-    return verdicts.tally(
-        verdicts.judge(Observed(run, desired.get(hostname), seen, online(envoy_id), cadence), work.now)
-        for envoy_id, hostname, seen, run, cadence in last
-    )
+    for envoy_id, hostname, seen, run, cadence in last:
+        observed = Observed(run, desired.get(hostname), seen, online(envoy_id), cadence)
+        yield envoy_id, verdicts.judge(observed, work.now)
+
+
+def verdict(work: Work, envoy: Known, *, online: Online, graph: Graph | None) -> verdicts.Verdict:
+    """The verdict on one envoy."""
+    return verdicts.judge(_observed(work, [envoy], online, graph)[0], work.now)
 
 
 def _matching(pattern: str | None) -> Callable[[str], bool]:
@@ -222,15 +231,30 @@ def _matching(pattern: str | None) -> Callable[[str], bool]:
         raise BadHostnames(f"`hostname`: {error}") from error
 
 
-def _models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
-    briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
+def _observed(
+    work: Work,
+    found: Sequence[Known],
+    online: Online,
+    graph: Graph | None,
+    briefs: Mapping[str, Brief] | None = None,
+) -> list[Observed]:
+    if briefs is None:
+        briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
     desired = _desired(graph, [envoy.hostname for envoy in found])
-    stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
-    models = []
+    observed = []
     for envoy in found:
         brief = briefs.get(envoy.id)
         catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
-        observed = Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id), envoy.cadence)
+        observed.append(Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id), envoy.cadence))
+    return observed
+
+
+def _models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
+    briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
+    stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
+    models = []
+    for envoy, observed in zip(found, _observed(work, found, online, graph, briefs), strict=True):
+        brief = briefs.get(envoy.id)
         word = verdicts.judge(observed, work.now).convergence
         models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=observed.connected))
     return models

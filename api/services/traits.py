@@ -14,7 +14,7 @@ from api.services import envoys
 from api.services.work import Work
 from api.storage import traits as rows
 from schema import canonical
-from schema.envoys import HostTraits, Inventory, InventoryItem
+from schema.envoys import HostTraits, Inventory, InventoryItem, InventoryKey, InventoryKeys
 from schema.errors import Invalid, NotFound
 from schema.ids import sha256
 from schema.protocol.messages import Traits, TraitsDelta, TraitsDigests
@@ -23,6 +23,8 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_CONDITIONS: Final = 32
 MAX_ERRORS: Final = 256
 MAX_INVENTORY: Final = 10_000
+MAX_KEYS: Final = 10_000
+"""Keys that are told of; they are counted whatever their number."""
 _BIGGEST: Final = 2**53
 
 
@@ -71,26 +73,31 @@ def store(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDel
     Raises:
         BadTraits: over 1 MiB, not canonical JSON data, or not what the digest names.
     """
+    kept = rows.find(work.session, work.project_id, envoy_id)
     match message:
         case Traits():
             document = _canonical(message.traits)
         case TraitsDigests():
-            kept = rows.find(work.session, work.project_id, envoy_id)
             if kept is None or kept.sha256 != message.sha256:
                 return sorted(message.digests)
             document = kept.document.encode()
         case TraitsDelta():
-            kept = rows.find(work.session, work.project_id, envoy_id)
             held = _parts(kept.document) if kept is not None and message.kept else {}
             new = {name: _canonical(value).decode() for name, value in message.traits.items()}
             document = _whole({name: held[name] for name in message.kept if name in held} | new)
             if message.kept and sha256(document) != message.sha256:
                 return sorted({*message.kept, *message.traits})
-    _put(work, envoy_id, message, document)
+    _put(work, envoy_id, message, document, kept)
     return None
 
 
-def _put(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDelta, document: bytes) -> None:
+def _put(
+    work: Work,
+    envoy_id: str,
+    message: Traits | TraitsDigests | TraitsDelta,
+    document: bytes,
+    held: rows.Kept | None,
+) -> None:
     if len(document) > MAX_BYTES:
         raise BadTraits(f"the traits have {len(document)} bytes; at most {MAX_BYTES} are kept")
     if sha256(document) != message.sha256:
@@ -99,6 +106,10 @@ def _put(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDelt
         raise BadTraits("the traits were collected at no time that can be")
     errors = json.dumps(dict(sorted(message.errors.items())[:MAX_ERRORS]))
     said = rows.Kept(message.sha256, message.collected_at, document.decode(), errors)
+    if held is None or held.sha256 != said.sha256:
+        before = rows.keys_of(held.document) if held is not None else frozenset[str]()
+        after = rows.keys_of(said.document)
+        rows.count_keys(work.session, work.project_id, gone=before - after, come=after - before)
     rows.put(work.session, work.project_id, envoy_id, said, received_at=work.now)
     work.publish("traits.changed", envoy_id=envoy_id)
 
@@ -175,6 +186,18 @@ def inventory(work: Work, *, where: Sequence[str] = (), show: str | None = None)
         if len(found) >= MAX_INVENTORY:
             break
     return Inventory(count=len(found), envoys=found)
+
+
+def keys(work: Work) -> InventoryKeys:
+    """All keys that are known across the fleet, by name."""
+    found = rows.keys(work.session, work.project_id, limit=MAX_KEYS)
+    every = rows.count_of_keys(work.session, work.project_id) if len(found) == MAX_KEYS else len(found)
+    return InventoryKeys(
+        count=every,
+        envoys=rows.reporting(work.session, work.project_id),
+        keys=[InventoryKey(key=key, envoys=hosts) for key, hosts in found],
+        left_out=every - len(found),
+    )
 
 
 def _condition(text: str) -> tuple[str, str]:

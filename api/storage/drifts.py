@@ -11,7 +11,7 @@ from sqlalchemy import Index
 from sqlmodel import Field, Session
 
 from api.storage.envoys import EnvoyRow
-from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
+from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
 
 MAX_OPEN: Final = 200
 """Open drifts of one envoy that are kept: whoever has more has one big problem, which the run shows whole."""
@@ -50,12 +50,19 @@ class DriftRow(ProjectRow, table=True):
     run_id: str = Field(max_length=36)
     """The run that found it last."""
     commit_id: str = Field(max_length=64)
-    seen_run: str = Field(max_length=36)
-    """The newest run that was looked at for whether it is over."""
     closed_at: int | None = micros(nullable=True, default=None)
     closed_by: str = Field(default="", max_length=16)
     document: str = text(nullable=False)
     """JSON: what was observed, the error, and where the resource stands in the config."""
+
+
+class CursorRow(ProjectRow, table=True):
+    """Up to which run it is known what was found."""
+
+    __tablename__ = "drift_cursors"
+
+    project_id: str = Field(foreign_key="projects.id", max_length=36, primary_key=True)
+    sequence: int = big(nullable=False)
 
 
 class SnapshotRow(ProjectRow, table=True):
@@ -86,7 +93,6 @@ class Episode(NamedTuple):
     times: int
     run_id: str
     commit: str
-    seen_run: str
     closed_at: int | None
     closed_by: str
     document: dict[str, Any]
@@ -115,12 +121,12 @@ class Snapshot(NamedTuple):
 
 _NOTE: Final = sa.text(
     "INSERT INTO drifts (project_id, id, envoy_id, resource, resource_sha256, type, how, since, last_at, times, "
-    "run_id, commit_id, seen_run, closed_at, closed_by, document) "
+    "run_id, commit_id, closed_at, closed_by, document) "
     "VALUES (:project, :id, :envoy, :resource, :resource_sha256, :type, :how, :at, :at, 1, :run, "
-    ":commit, :run, NULL, '', :document) "
+    ":commit, NULL, '', :document) "
     "ON CONFLICT (envoy_id, resource_sha256, how) WHERE closed_at IS NULL DO UPDATE SET last_at = excluded.last_at, "
     "times = drifts.times + 1, run_id = excluded.run_id, commit_id = excluded.commit_id, "
-    "seen_run = excluded.seen_run, document = excluded.document, type = excluded.type"
+    "document = excluded.document, type = excluded.type"
 )
 
 
@@ -170,39 +176,37 @@ def of(session: Session, project_id: str, envoy_ids: Sequence[str], *, closed: b
     return [_episode(row) for row in session.connection().execute(query)]
 
 
-def unsettled(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[tuple[str, str]]:
-    """(Envoy, its newest run) of those with an open drift that have run since that was looked at, by id."""
-    envoys, table = EnvoyRow.__table__, DriftRow.__table__  # type: ignore[attr-defined]
-    query = (
-        sa.select(envoys.c.id, envoys.c.run_id)
-        .join(table, table.c.envoy_id == envoys.c.id)
-        .where(
-            table.c.project_id == project_id,
-            table.c.closed_at.is_(None),
-            envoys.c.run_id.is_not(None),
-            table.c.seen_run != envoys.c.run_id,
-            envoys.c.id > after,
-        )
-        .group_by(envoys.c.id, envoys.c.run_id)
-        .order_by(envoys.c.id)
-        .limit(limit)
+def cursor(session: Session, project_id: str) -> int:
+    """The sequence of the newest run of which it is known what was found; 0 before the first."""
+    table = CursorRow.__table__  # type: ignore[attr-defined]
+    query = sa.select(table.c.sequence).where(table.c.project_id == project_id)
+    return int(session.connection().execute(query).scalar() or 0)
+
+
+def set_cursor(session: Session, project_id: str, sequence: int) -> None:
+    """Up to this run it is known now."""
+    session.connection().execute(
+        sa.text(
+            "INSERT INTO drift_cursors (project_id, sequence) VALUES (:project, :sequence) "
+            "ON CONFLICT (project_id) DO UPDATE SET sequence = excluded.sequence"
+        ),
+        {"project": project_id, "sequence": sequence},
     )
-    return [(row[0], row[1]) for row in session.connection().execute(query)]
 
 
-def settle(session: Session, envoy_id: str, *, run_id: str, closing: Mapping[str, Collection[str]], now: int) -> None:
-    """Of an envoy's open drifts, close those whose id is named, by the word that closes them; all others were looked
-    at up to this run. The oldest closed ones beyond `KEEP_CLOSED` go."""
+def troubled(session: Session, project_id: str) -> list[str]:
+    """The envoys that have an open drift."""
     table = DriftRow.__table__  # type: ignore[attr-defined]
-    connection = session.connection()
-    for word, ids in closing.items():
-        if ids:
-            connection.execute(
-                table.update().where(table.c.id.in_(list(ids))).values(closed_at=now, closed_by=word, seen_run=run_id)
-            )
-    connection.execute(
-        table.update().where(table.c.envoy_id == envoy_id, table.c.closed_at.is_(None)).values(seen_run=run_id)
-    )
+    query = sa.select(table.c.envoy_id).where(table.c.project_id == project_id, table.c.closed_at.is_(None)).distinct()
+    return [row[0] for row in session.connection().execute(query)]
+
+
+def close(session: Session, envoy_id: str, ids: Collection[str], *, word: str, now: int) -> None:
+    """Close some of an envoy's drifts, by a word that says why. The oldest closed ones beyond `KEEP_CLOSED` go."""
+    if not ids:
+        return
+    table, connection = DriftRow.__table__, session.connection()  # type: ignore[attr-defined]
+    connection.execute(table.update().where(table.c.id.in_(list(ids))).values(closed_at=now, closed_by=word))
     oldest = (
         sa.select(table.c.id)
         .where(table.c.envoy_id == envoy_id, table.c.closed_at.is_not(None))
@@ -296,7 +300,6 @@ def _query() -> sa.Select[Any]:
         table.c.times,
         table.c.run_id,
         table.c.commit_id,
-        table.c.seen_run,
         table.c.closed_at,
         table.c.closed_by,
         table.c.document,
@@ -304,4 +307,6 @@ def _query() -> sa.Select[Any]:
 
 
 def _episode(row: Any) -> Episode:
-    return Episode(*row[:-1], json.loads(row[-1]))
+    columns: list[Any] = list(row)
+    columns[-1] = json.loads(columns[-1])
+    return Episode(*columns)

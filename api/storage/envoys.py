@@ -171,6 +171,17 @@ def live(session: Session, project_id: str, *, after: str = "", limit: int = MAX
     return [_known(row) for row in session.exec(query)]
 
 
+def live_ids(session: Session, project_id: str, *, after: str = "", limit: int = 10 * MAX_PAGE) -> list[str]:
+    """Ids of live envoys, in order, from behind `after` on."""
+    query = (
+        select(EnvoyRow.id)
+        .where(EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.id) > after)
+        .order_by(EnvoyRow.id)
+        .limit(limit)
+    )
+    return list(session.connection().execute(query).scalars())
+
+
 def revoke(session: Session, project_id: str, envoy_id: str, *, now: int) -> None:
     """Revoke an envoy; one that is revoked stays as it is."""
     session.exec(

@@ -148,6 +148,41 @@ def find(session: Session, project_id: str, run_id: str) -> RunDetail | None:
     return RunDetail(**dict(_model(row, hostname)), resources=resources)
 
 
+def notable(
+    session: Session, project_id: str, *, after: int, top: int, envoy_ids: Sequence[str] = (), limit: int = MAX_PAGE
+) -> list[tuple[int, Run, list[ResourceReport]]]:
+    """(Sequence, run, resources) of the runs behind a sequence and up to another that may have found something else
+    than desired, and of all runs of these envoys; in the order in which they came. Dry runs are not among them.
+
+    Of a run that says nothing of the kind, no resources are unpacked: there are none then.
+    """
+    runs, envoys = RunRow.__table__, EnvoyRow.__table__  # type: ignore[attr-defined]
+    troubled = runs.c.envoy_id.in_(envoy_ids)
+    told = (runs.c.corrective > 0) | (runs.c.failed > 0) | (runs.c.skipped > 0)
+    query = (
+        sa.select(*runs.c, envoys.c.hostname)
+        .select_from(runs.join(envoys, envoys.c.id == runs.c.envoy_id))
+        .where(runs.c.project_id == project_id, runs.c.sequence > after, runs.c.sequence <= top, told | troubled)
+        .where(runs.c.dry_run.is_(False))
+        .order_by(runs.c.sequence)
+        .limit(min(limit, MAX_PAGE))
+    )
+    asked = set(envoy_ids)
+    found = []
+    for row in session.connection().execute(query):
+        resources: list[ResourceReport] = []
+        document = zlib.decompress(row.resources)
+        if row.corrective or row.failed or row.envoy_id in asked or b'"observed"' in document:
+            resources = _RESOURCES.validate_json(document)
+        found.append((row.sequence, _model(row, row.hostname), resources))
+    return found
+
+
+def newest(session: Session) -> int:
+    """The sequence of the newest run of all; 0 before the first."""
+    return int(session.connection().execute(sql("SELECT MAX(sequence) FROM runs")).scalar() or 0)
+
+
 def page(
     session: Session, project_id: str, *, envoy_id: str | None = None, before: int | None = None, limit: int = 50
 ) -> list[tuple[int, Run]]:

@@ -119,11 +119,25 @@ def count_keys(session: Session, project_id: str, *, gone: Collection[str], come
         connection.execute(_COUNT, [{"project": project_id, "name": key} for key in sorted(come)])
 
 
+def uncount(session: Session, project_id: str, envoy_id: str) -> None:
+    """An envoy is no more: what it said of itself counts no longer among the keys."""
+    kept = find(session, project_id, envoy_id)
+    if kept is not None:
+        count_keys(session, project_id, gone=keys_of(kept.document), come=())
+
+
 def keys(session: Session, project_id: str, *, limit: int) -> list[tuple[str, int]]:
     """(Key, envoys that have it) of all keys there are, by key."""
     table = TraitKeyRow.__table__  # type: ignore[attr-defined]
     query = sa.select(table.c.key, table.c.hosts).where(table.c.project_id == project_id)
     return [(row[0], row[1]) for row in session.connection().execute(query.order_by(table.c.key).limit(limit))]
+
+
+def count_of_keys(session: Session, project_id: str) -> int:
+    """How many keys there are."""
+    table = TraitKeyRow.__table__  # type: ignore[attr-defined]
+    query = sa.select(sa.func.count()).select_from(table).where(table.c.project_id == project_id)
+    return int(session.connection().execute(query).scalar_one())
 
 
 def reporting(session: Session, project_id: str) -> int:

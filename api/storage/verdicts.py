@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Index
@@ -136,7 +136,7 @@ def page(
     if before is not None:
         query = query.where(table.c.number < before)
     found = session.connection().execute(query.order_by(table.c.number.desc()).limit(min(limit, MAX_PAGE)))
-    return [Transition(*row) for row in found]
+    return [_transition(row) for row in found]
 
 
 def between(session: Session, project_id: str, *, start: int, end: int) -> Iterator[Transition]:
@@ -144,13 +144,29 @@ def between(session: Session, project_id: str, *, start: int, end: int) -> Itera
     table = TransitionRow.__table__  # type: ignore[attr-defined]
     query = _columns().where(table.c.project_id == project_id, table.c.at >= start, table.c.at < end)
     for row in session.connection().execute(query.order_by(table.c.envoy_id, table.c.number)):
-        yield Transition(*row)
+        yield _transition(row)
+
+
+def hostnames(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, str]:
+    """Id → hostname of these envoys."""
+    envoys = EnvoyRow.__table__  # type: ignore[attr-defined]
+    found: dict[str, str] = {}
+    for start in range(0, len(envoy_ids), MAX_PAGE):
+        query = sa.select(envoys.c.id, envoys.c.hostname).where(
+            envoys.c.project_id == project_id, envoys.c.id.in_(envoy_ids[start : start + MAX_PAGE])
+        )
+        found |= {row[0]: row[1] for row in session.connection().execute(query)}
+    return found
 
 
 def forget(session: Session, project_id: str, *, before: int) -> None:
     """Let go of the transitions before a time."""
     table = TransitionRow.__table__  # type: ignore[attr-defined]
     session.connection().execute(table.delete().where(table.c.project_id == project_id, table.c.at < before))
+
+
+def _transition(row: Any) -> Transition:
+    return Transition(*row)
 
 
 def _columns() -> sa.Select[tuple[str, int, int, str, str, str]]:

@@ -70,7 +70,6 @@ def upgrade() -> None:
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.String(36), nullable=False),
         sa.Column("commit_id", sa.String(64), nullable=False),
-        sa.Column("seen_run", sa.String(36), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_by", sa.String(16), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
@@ -97,6 +96,13 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_drift_snapshots_project_id_projects")),
         sa.PrimaryKeyConstraint("project_id", "day", name=op.f("pk_drift_snapshots")),
+    )
+    op.create_table(
+        "drift_cursors",
+        sa.Column("project_id", sa.String(36), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_drift_cursors_project_id_projects")),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_drift_cursors")),
     )
     keys = op.create_table(
         "trait_keys",
