@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -65,6 +65,18 @@ class Listener:
         return self._waiting.popleft()
 
 
+class Tap(Listener):
+    """One that takes each event as it is told, and so misses none: for what only notes it down."""
+
+    def __init__(self, topics: tuple[str, ...], take: Callable[[Event], None]) -> None:
+        super().__init__(topics)
+        self._take = take
+
+    def put(self, event: Event) -> None:
+        """Hand the event on."""
+        self._take(event)
+
+
 class Events:
     """The bus. All of it lives in the event loop's thread; `publish` is called there, after a commit."""
 
@@ -91,5 +103,16 @@ class Events:
         self._listeners.add(listener)
         try:
             yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    @contextmanager
+    def tap(self, take: Callable[[Event], None], *topics: str) -> Iterator[None]:
+        """Have a function called with each event of some topics until the block ends: at once, in the event loop's
+        thread, so it is quick and does not raise."""
+        listener = Tap(topics, take)
+        self._listeners.add(listener)
+        try:
+            yield
         finally:
             self._listeners.discard(listener)

@@ -120,7 +120,16 @@ def record_all(work: Work, reports: Sequence[Prepared]) -> list[str | Fault | No
     receipts.keep(work, [one.receipt for _, one in fresh if one.receipt is not None])
     envoy_rows.ran(session, work.project_id, [_last(run, one) for run, one in fresh if not run.dry_run], now=now)
     for run, _ in fresh:
-        work.publish("run.finished", id=run.id, envoy_id=run.envoy_id, status=run.status, commit=run.commit_id)
+        work.publish(
+            "run.finished",
+            id=run.id,
+            envoy_id=run.envoy_id,
+            status=run.status,
+            commit=run.commit_id,
+            catalog=run.catalog_sha256,
+            failed=run.failed,
+            dry_run=run.dry_run,
+        )
     return answers
 
 
