@@ -53,6 +53,11 @@ AREAS: Final = (
     ),
     AreaInfo("envoys", Family.FLEET, "The managed hosts: enrolment, identity, connection, convergence."),
     AreaInfo("tags", Family.FLEET, "Words that operators put on hosts, for rollouts and people to choose them by."),
+    AreaInfo(
+        "standings",
+        Family.FLEET,
+        "How far each revision has come: the fleet in classes that exclude each other, when the rest will be there.",
+    ),
     AreaInfo("traits", Family.FLEET, "What hosts say they are, and the inventory over it."),
     AreaInfo("runs", Family.FLEET, "What each convergence did on a host, resource by resource."),
     AreaInfo(
