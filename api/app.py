@@ -30,7 +30,7 @@ from api.gateway.directory import Directory
 from api.gateway.metrics import GatewayCollector
 from api.graphql import endpoint as graphql
 from api.http.application import Application
-from api.services import revisions, secrets, users
+from api.services import revisions, secrets, signers, users
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
 from api.services.clock import SystemClock
@@ -42,6 +42,7 @@ from api.services.work import Actor
 from api.settings import Settings
 from api.storage.database import Database
 from api.web import pages
+from api.workers import trust
 from api.workers.archive import Archive
 from api.workers.committer import GitCommitter, open_signing_key
 from api.workers.chronicle import Chronicle
@@ -212,7 +213,9 @@ class Server:
         closing.callback(proofs.close)
         closing.callback(proofs_of_others.close)
         proofs.start()
-        compiler = Compiler(compiled_from, settings.data_dir / "compiled", proofs)
+        judge = signers.Judge(services, settings.track)
+        compiler = Compiler(compiled_from, settings.data_dir / "compiled", proofs, judge)
+        services.own["judge"] = compiler.judgement
         closing.callback(compiler.close)
         services.archive = archive = Archive(archived, compiler.fork, proofs_of_others)
         closing.callback(archive.close)
@@ -248,7 +251,12 @@ class Server:
         )
         closing.push_async_callback(committer.close)
         closing.push_async_callback(_cancelled, asyncio.create_task(committer.settle(services)))
-        for work in (follower.follow(), follower.listen(), _revocations(services, gateway)):
+        for work in (
+            follower.follow(),
+            follower.listen(),
+            _revocations(services, gateway),
+            trust.listen(services, driver),
+        ):
             closing.push_async_callback(_cancelled, asyncio.create_task(work))
         driver.tell(events.Tick())
         if current is not None:

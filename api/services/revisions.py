@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 from api.services import holds
 from api.services.work import Actor, Work
 from api.storage import revisions as rows
+from api.storage import signers as signer_rows
 from reconciler.graph import lapses
 from schema.config import ConfigStatus
 from schema.diagnostics import Diagnostic, Severity
 from schema.errors import NotFound, Unavailable
 from schema.revisions import ConfigVersion, Reloaded, Revision, RevisionState
+from schema.signers import RefResult
 
 if TYPE_CHECKING:
     from api.services.container import Services
@@ -40,6 +42,12 @@ class NoRepository(Unavailable):
     code = "revisions.no_repository"
 
 
+class JudgedByAnother(Unavailable):
+    """The policy or the keys changed between the judgement of a commit and its coming into force: it is judged again."""
+
+    code = "revisions.judged_by_another"
+
+
 def record_in_force(
     work: Work,
     *,
@@ -49,12 +57,22 @@ def record_in_force(
     author: str = "",
     summary: str = "",
     diagnostics: Sequence[Diagnostic] = (),
+    trust_version: int | None = None,
 ) -> Revision:
-    """Put a compiled commit into force. Called again for the commit in force, it changes nothing."""
+    """Put a compiled commit into force. Called again for the commit in force, it changes nothing.
+
+    Args:
+        trust_version: of the policy and keys that it was judged by; None where nobody judged it.
+
+    Raises:
+        JudgedByAnother: they have changed since.
+    """
     before = rows.in_force(work.session, work.project_id)
     newest = rows.newest(work.session, work.project_id)
     if before is not None and before.commit == commit and before == newest:
         return before
+    if trust_version is not None and (before is None or before.commit != commit):
+        _check_version(work, trust_version)
     rows.supersede(work.session, work.project_id)
     revision = Revision(
         sequence=rows.next_sequence(work.session, work.project_id),
@@ -77,10 +95,12 @@ def record_in_force(
             "commit": commit,
             "previous": before.commit if before else None,
             "plan_root": plan_root,
+            "trust_version": trust_version,
             "author": author,
             "summary": summary[:200],
         },
     )
+    signer_rows.judged(work.session, work.project_id, commit, RefResult.IN_FORCE)
     work.publish("revision.in_force", sequence=revision.sequence, commit=commit)
     return revision
 
@@ -119,6 +139,7 @@ def record_failure(
         outcome="failed",
         payload={"commit": commit, "state": state, "first": str(kept[0])[:1_000] if kept else "", "count": len(kept)},
     )
+    signer_rows.judged(work.session, work.project_id, commit, RefResult(state.value))
     work.publish("revision.failed", sequence=revision.sequence, commit=commit)
     return revision
 
@@ -207,6 +228,11 @@ async def reload(services: Services, actor: Actor, *, request_id: str = "", wait
     )
 
 
+def _check_version(work: Work, version: int) -> None:
+    if signer_rows.version(work.session, work.project_id) != version:
+        raise JudgedByAnother("the policy or the keys changed meanwhile; the commit is judged again")
+
+
 def _asked(work: Work) -> int:
     current = rows.in_force(work.session, work.project_id)
     work.audit("config.reload", "revision", str(current.sequence) if current else "")
@@ -216,6 +242,9 @@ def _asked(work: Work) -> int:
 def _error(failed: Revision | None) -> str:
     if failed is None:
         return ""
+    if failed.state is RevisionState.UNTRUSTED:
+        more = f" (and {len(failed.diagnostics) - 1} more reasons)" if len(failed.diagnostics) > 1 else ""
+        return (failed.diagnostics[0].message if failed.diagnostics else f"{failed.commit[:12]} is not trusted") + more
     if failed.state is RevisionState.DIVERGED:
         return f"commit {failed.commit[:12]} does not descend from the one in force"
     errors = [str(d) for d in failed.diagnostics if d.severity is Severity.ERROR]

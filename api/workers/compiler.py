@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from api.services.signers import Judge
 from reconciler import graph as graphs
 from reconciler.graph import Graph, storing
 from reconciler.loop import effects, events
@@ -20,6 +21,7 @@ from reconciler.repository import CommitInfo, Repository
 from reconciler.repository.faults import ReadingLimit
 from reconciler.repository.proofs import Proofs
 from schema.diagnostics import Diagnostic
+from schema.signers import Judgement
 
 STORE_EVERY_S: Final = 60.0
 SLICE_S: Final = 0.01
@@ -34,6 +36,8 @@ class GraphPlan:
     info: CommitInfo
     diagnostics: tuple[Diagnostic, ...]
     compiled_ms: float
+    trust_version: int | None = None
+    """Of the policy and keys that it was judged by; None where nobody judged it."""
     _desired: dict[str, Desired] = field(default_factory=dict)
 
     @property
@@ -63,11 +67,19 @@ class Compiler:
     Args:
         kept: a file for what was compiled, from which the next process begins.
         proofs: a child that reads each commit first.
+        judge: says whether commits are signed and approved as the policy asks.
     """
 
-    def __init__(self, repository: Repository, kept: Path | None = None, proofs: Proofs | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        kept: Path | None = None,
+        proofs: Proofs | None = None,
+        judge: Judge | None = None,
+    ) -> None:
         self._repository = repository
         self._proofs = proofs
+        self._judge = judge
         self._cache = graphs.Cache()
         self._begun = False
         self._kept = kept
@@ -92,6 +104,22 @@ class Compiler:
             raise ReadingLimit(f"commit {commit[:12]} is not read")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._repository.commit_info, commit)
 
+    async def judgement(self, commit: str) -> Judgement:
+        """What the policy says of a commit on top of the one in force.
+
+        Raises:
+            Fault: git cannot give it.
+        """
+        judge = self._judge
+        assert judge is not None
+
+        def judged() -> Judgement:
+            if self._proofs is not None:
+                self._proofs.first(commit)
+            return judge.judge(self._repository, commit, judge.base())
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, judged)
+
     def fork(self) -> graphs.Cache:
         """A copy of what is kept between compiles, for another thread; waits for a compile that is under way."""
         return self._cache.fork()
@@ -106,6 +134,9 @@ class Compiler:
             self._proofs.first(commit, effect.base, restore=effect.restore)
         if effect.base is not None and not self._repository.descends(commit, effect.base):
             return events.Diverged(commit, effect.base)
+        judged = self._judged(effect)
+        if isinstance(judged, events.Diverged | events.Untrusted):
+            return judged
         info = self._repository.commit_info(commit)
         begun = time.perf_counter()
         tree = self._repository.tree(commit)
@@ -118,7 +149,19 @@ class Compiler:
         took_ms = (time.perf_counter() - begun) * 1000
         self._later(partial(self._store, time.monotonic()))
         self._later(partial(self._complete, iter(compiled.graph.order)))
-        return events.Compiled(GraphPlan(compiled.graph, commit, info, tuple(compiled.diagnostics), took_ms))
+        return events.Compiled(GraphPlan(compiled.graph, commit, info, tuple(compiled.diagnostics), took_ms, judged))
+
+    def _judged(self, effect: effects.Compile) -> events.Diverged | events.Untrusted | int | None:
+        """The version that a commit is trusted by; else why it is not. What was in force before is not judged again."""
+        if self._judge is None or effect.restore:
+            return None
+        base = self._judge.base()
+        if effect.base is None and base not in (None, effect.commit) and self._judge.accepted() != effect.commit:
+            return events.Diverged(effect.commit, base or "")  # it was accepted on top of another
+        judgement = self._judge.judge(self._repository, effect.commit, base)
+        if not judgement.trusted:
+            return events.Untrusted(effect.commit, tuple(judgement.diagnostics))
+        return judgement.version
 
     def _later(self, work: Callable[[], None]) -> None:
         """Do something in this thread when no commit waits."""

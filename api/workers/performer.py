@@ -71,6 +71,7 @@ class ServerPerformer:
                     author=_author(plan.info),
                     summary=plan.info.summary,
                     diagnostics=plan.diagnostics,
+                    trust_version=plan.trust_version,
                 ),
             )
         self._catalogs.put(signed)

@@ -11,7 +11,6 @@ from api.services.signers.approvals import ACCEPTED as ACCEPTED
 from api.services.signers.faults import AlreadyDecided as AlreadyDecided
 from api.services.signers.faults import BadSigner as BadSigner
 from api.services.signers.faults import CommitUnknown as CommitUnknown
-from api.services.signers.faults import JudgedByAnother as JudgedByAnother
 from api.services.signers.faults import KeyRevoked as KeyRevoked
 from api.services.signers.faults import NothingToAccept as NothingToAccept
 from api.services.signers.faults import NotYours as NotYours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schema.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from schema.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class SignerNotFound(NotFound):
@@ -63,9 +63,3 @@ class NotYours(Forbidden):
     """A second person is needed, with an account of their own."""
 
     code = "signers.second_person"
-
-
-class JudgedByAnother(Unavailable):
-    """The policy changed between the judgement of a commit and its coming into force: it is judged again."""
-
-    code = "signers.judged_by_another"

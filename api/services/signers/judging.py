@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services import holds, revisions
-from api.services.signers.faults import CommitUnknown, JudgedByAnother
+from api.services.signers import approvals
+from api.services.signers.faults import CommitUnknown
 from api.services.work import Actor, Work
 from api.storage import signers as rows
 from api.storage import users as user_rows
@@ -75,6 +76,10 @@ class Judge:
         current = self._services.read_now(JUDGE, revisions.in_force)
         return current.commit if current is not None else None
 
+    def accepted(self) -> str | None:
+        """The commit that somebody took on top of the one in force."""
+        return self._services.read_now(JUDGE, approvals.accepted)
+
     def _verify(self, step: Step) -> Signature:
         return Signature(self._verifier.fingerprint(step.commit, step.raw, tree=step.tree, parents=step.parents))
 
@@ -112,16 +117,6 @@ async def judgement(services: Services, commit: str) -> Judgement:
     if ask is None:
         raise revisions.NoRepository("this server follows no config repository; set VIGO_REPO")
     return await ask(commit)
-
-
-def require_version(work: Work, version: int) -> None:
-    """Go on only if nothing has changed since a commit was judged.
-
-    Raises:
-        JudgedByAnother
-    """
-    if rows.version(work.session, work.project_id) != version:
-        raise JudgedByAnother("the policy or the keys changed meanwhile; the commit is judged again")
 
 
 def _facts(work: Work, commits: Sequence[str]) -> tuple[dict[str, Instant], dict[str, set[str]]]:
