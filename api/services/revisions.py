@@ -43,7 +43,7 @@ class NoRepository(Unavailable):
 
 
 class JudgedByAnother(Unavailable):
-    """The policy or the keys changed between the judgement of a commit and its coming into force: it is judged again."""
+    """The policy or the keys changed after a commit was judged by them: it is judged again."""
 
     code = "revisions.judged_by_another"
 
