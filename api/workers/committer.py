@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -209,6 +209,12 @@ class GitCommitter:
         assert isinstance(edited, _Edited)
         ref = write.full_branch(self._repository, branch)
         expected = prepared.tip if branch == self.branch else None
+        copy = self._repository.copy
+        if copy is not None:
+            copy.push(edited.draft, ref, expected)
+            with suppress(Fault):  # it is there; whoever reads it next brings it here
+                self._repository.fetch()
+            return
         write.publish(self._repository, ref, edited.draft, expected=expected, changes=edited.changes)
 
     def _holds(self, branch: str, commit: str) -> bool:

@@ -27,7 +27,7 @@ MAX_TOKEN_BYTES: Final = 16 * 1024
 WINDOW_BYTES: Final = 16 * 1024 * 1024
 MAPPED_BYTES: Final = 128 * 1024 * 1024
 
-_EXHAUSTED: Final = (
+EXHAUSTED: Final = (
     ("emory", "it needs more memory than it may have"),
     ("File too large", "it needs more disk than it may have"),
     ("No space left", "there is no space left on this machine"),
@@ -35,11 +35,22 @@ _EXHAUSTED: Final = (
 """libgit2 says so in words alone."""
 
 
-class Job(TypedDict):
-    """What the child is asked for; paths as text."""
+class Identity(TypedDict):
+    """Which remote, who we are to it, and what its child may use; paths as text."""
 
     url: str
     scratch: str
+    user: str
+    ssh_key: str | None
+    token_file: str | None
+    wall_s: float
+    memory_bytes: int
+    disk_bytes: int
+
+
+class Job(Identity):
+    """What the child is asked for."""
+
     objects: str
     """The object directory of the copy, for what need not be fetched again; empty to fetch all."""
     also: list[str]
@@ -48,12 +59,6 @@ class Job(TypedDict):
     """Do not fetch: make one pack of all that is in the copy."""
     refs: dict[str, str]
     """What the copy has: ref → object id."""
-    user: str
-    ssh_key: str | None
-    token_file: str | None
-    wall_s: float
-    memory_bytes: int
-    disk_bytes: int
 
 
 class Answer(TypedDict):
@@ -71,10 +76,10 @@ class Answer(TypedDict):
     """Other refs that were asked for and are too many."""
 
 
-class _Callbacks(pygit2.RemoteCallbacks):
+class Callbacks(pygit2.RemoteCallbacks):
     """Says who we are once, and never that a stranger is a friend."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Identity) -> None:
         super().__init__()
         self._job: Final = job
         self.distrusted = False
@@ -111,7 +116,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
 def fetch(job: Job) -> Answer:
     """Bring what the remote has and the copy lacks into `scratch`."""
-    callbacks = _Callbacks(job)
+    callbacks = Callbacks(job)
     try:
         return _fetch(job, callbacks)
     except (MemoryError, _TooMuch) as error:
@@ -121,7 +126,7 @@ def fetch(job: Job) -> Answer:
             return _fault("untrusted", "its certificate or host key is not one we were told to trust")
         if callbacks.denied and "let us in" in str(error):
             return _fault("denied", "it does not let us in with the credentials we have")
-        for sign, what in _EXHAUSTED:
+        for sign, what in EXHAUSTED:
             if sign in str(error):
                 return _fault("limit", what)
         return _fault("failed", str(error))
@@ -131,7 +136,7 @@ class _TooMuch(Exception):
     pass
 
 
-def _fetch(job: Job, callbacks: _Callbacks) -> Answer:
+def _fetch(job: Job, callbacks: Callbacks) -> Answer:
     git = _scratch(job)
     if job["pack"]:
         git.pack(Path(git.path) / "objects/pack", n_threads=1)
@@ -192,7 +197,7 @@ def _fault(kind: str, message: str) -> Answer:
     return Answer(fault=kind, message=message, refs={}, head="", left_out=0)
 
 
-def _confine(job: Job) -> None:
+def confine(job: Identity) -> None:
     """Limits of this process. The alarm ends it where the parent is not there to do so."""
     seconds = math.ceil(job["wall_s"]) + 5
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -215,7 +220,7 @@ def main() -> None:
     """Read a job, fetch, write the answer."""
     job: Any = json.load(sys.stdin)
     libgit2.harden(str(Path(job["scratch"]) / "home"))
-    _confine(job)
+    confine(job)
     json.dump(fetch(job), sys.stdout)
 
 

@@ -15,26 +15,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pygit2
 
-from reconciler.repository import revisions
+from reconciler.repository import pushing, revisions
 from reconciler.repository.faults import (
+    BranchProtected,
     FetchFailed,
     FetchLimit,
     LocationRefused,
+    PushFailed,
+    PushRefused,
+    RefMoved,
     RemoteUntrusted,
     RepositoryDamaged,
     RevisionRefused,
 )
-from reconciler.repository.fetching import Answer, Job
+from reconciler.repository.fetching import Answer, Identity, Job
 from reconciler.repository.locations import Remote
 from reconciler.repository.names import printable
+
+if TYPE_CHECKING:
+    from reconciler.repository.drafts import Draft
 
 MAX_MESSAGE_CHARS: Final = 300
 DEFAULT_USER: Final = "git"
@@ -66,14 +73,20 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """What one fetch may use, and how many a copy may be made of."""
+    """What one fetch or push may use, and how many a copy may be made of."""
 
     wall_s: float = 60.0
+    push_s: float = 25.0
+    """Of one push: who asked for it waits half a minute."""
     memory_bytes: int = 512 * 1024 * 1024
     disk_bytes: int = 2 * 1024 * 1024 * 1024
     """Of any one file."""
     packs: int = 50
     """Each fetch brings one; beyond so many they are made one, since each pack is looked through for each object."""
+
+
+class _Ended(Exception):
+    """A child broke off."""
 
 
 class _CopyDamaged(FetchFailed):
@@ -139,13 +152,58 @@ class RemoteCopy:
             Of none of these is anything kept.
         """
         with self._locked():
-            for left in self._home.glob("fetch-*"):
+            for left in (*self._home.glob("fetch-*"), *self._home.glob("push-*")):
                 shutil.rmtree(left, ignore_errors=True)
             self._bring()
             packs = self._packs()
             if len(packs) > self._pack_beyond:
                 self._pack_beyond = len(packs) + self._limits.packs
                 self._pack(packs)
+
+    def push(self, draft: Draft, ref: str, expected: str | None) -> None:
+        """Move a ref of the remote to a commit that is in no repository yet, from where it is expected; never forced.
+
+        The copy stays as it is: the next fetch brings what was pushed.
+
+        Args:
+            ref: in full.
+            expected: the commit that it is at; None where it is to be made.
+
+        Raises:
+            RefMoved: it is elsewhere. BranchProtected: commits come there by review only.
+            PushRefused: the remote does not want it, or not from us.
+            PushFailed: it is silent, or not who it should be; `details.sent` says whether it may have the commit.
+        """
+        with (
+            self._locked() as lock,
+            tempfile.TemporaryDirectory(dir=self._home, prefix="push-", ignore_cleanup_errors=True) as place,
+        ):
+            scratch, push_s = Path(place), self._limits.push_s
+            git = _borrowing(scratch / "repo.git", self.path / "objects")
+            draft.store(git)
+            git.references.create(pushing.SOURCE, draft.commit)
+            job = pushing.Job(
+                **self._identity(scratch), ref=ref, commit=draft.commit, expected=expected or pushing.NO_COMMIT
+            )
+            try:
+                # With the lock in the child's hands too: should this process end, the next one's fetch waits for it.
+                answer = json.loads(self._child("pushing", job, scratch, push_s, (lock,)))
+            except subprocess.TimeoutExpired as error:
+                raise PushFailed(f"pushing to {self.remote} took longer than {push_s:g} s", sent=True) from error
+            except _Ended as error:
+                raise PushFailed(f"pushing to {self.remote} ended with {error}", sent=True) from error
+        message = f"{self.remote}: {_shown(answer['message'])}"
+        match answer["fault"]:
+            case "":
+                return
+            case "moved":
+                raise RefMoved(message, ref=ref)
+            case "protected":
+                raise BranchProtected(message, ref=ref)
+            case "refused" | "denied":
+                raise PushRefused(message, ref=ref)
+            case _:
+                raise PushFailed(message, sent=bool(answer["sent"]))
 
     def _bring(self) -> None:
         if (self._doubted or self._failures >= FAILURES) and time.monotonic() - self._renewed_at >= RENEW_EVERY_S:
@@ -195,20 +253,34 @@ class RemoteCopy:
         self._pack_beyond = self._limits.packs
 
     def _run(self, scratch: Path, refs: dict[str, str], *, pack: bool, whole: bool) -> Answer:
+        job = Job(
+            **self._identity(scratch),
+            objects="" if whole else str(self.path / "objects"),
+            also=self._also,
+            pack=pack,
+            refs=refs,
+        )
+        wall_s = self._limits.wall_s
+        try:
+            output = self._child("fetching", job, scratch, wall_s)
+        except subprocess.TimeoutExpired as error:
+            raise FetchLimit(f"fetching {self.remote} took longer than {wall_s:g} s") from error
+        except _Ended as error:
+            raise FetchLimit(f"fetching {self.remote} ended with {error}") from error
+        return self._judge(json.loads(output))
+
+    def _identity(self, scratch: Path) -> Identity:
+        """What a child is told of the remote and of us; its home is made."""
         limits, access = self._limits, self._access
         home = scratch / "home"
         (home / ".ssh").mkdir(parents=True)
         if access.known_hosts is not None:
             shutil.copyfile(access.known_hosts, home / ".ssh/known_hosts")
         user = self.remote.user or access.user or DEFAULT_USER
-        job = Job(
+        return Identity(
             # Over SSH the user is part of the URL, or libgit2 asks for it before it asks for a key.
             url=str(self.remote._replace(user=user) if self.remote.scheme == "ssh" else self.remote),
             scratch=str(scratch),
-            objects="" if whole else str(self.path / "objects"),
-            also=self._also,
-            pack=pack,
-            refs=refs,
             user=user,
             ssh_key=_text(access.ssh_key),
             token_file=_text(access.token_file),
@@ -216,35 +288,47 @@ class RemoteCopy:
             memory_bytes=limits.memory_bytes,
             disk_bytes=limits.disk_bytes,
         )
+
+    def _child(
+        self, module: str, job: Mapping[str, object], scratch: Path, wall_s: float, keep: tuple[int, ...] = ()
+    ) -> bytes:
+        """What a child answers to a job.
+
+        Args:
+            keep: descriptors that it has too, and keeps should we end before it.
+
+        Raises:
+            subprocess.TimeoutExpired: it took too long. _Ended: it broke off.
+        """
+        home = scratch / "home"
         environment = {
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "PATH": "",
             "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
         }
-        if access.ca_file is not None:
+        if self._access.ca_file is not None:
             # Read by Python and OpenSSL when they start; through libgit2 it would only be added to the system's.
-            environment |= {"SSL_CERT_FILE": str(access.ca_file.absolute()), "SSL_CERT_DIR": str(home)}
+            environment |= {"SSL_CERT_FILE": str(self._access.ca_file.absolute()), "SSL_CERT_DIR": str(home)}
         child = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-m", "reconciler.repository.fetching"],
+            [sys.executable, "-P", "-s", "-m", f"reconciler.repository.{module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=scratch,
             env=environment,
             start_new_session=True,
+            pass_fds=keep,
         )
         try:
-            output, _ = child.communicate(json.dumps(job).encode(), timeout=limits.wall_s)
-        except subprocess.TimeoutExpired as error:
-            raise FetchLimit(f"fetching {self.remote} took longer than {limits.wall_s:g} s") from error
+            output, _ = child.communicate(json.dumps(job).encode(), timeout=wall_s)
         finally:
             if child.poll() is None:
                 child.kill()
             child.communicate()
         if child.returncode != 0:
-            raise FetchLimit(f"fetching {self.remote} ended with {_ending(child.returncode)}")
-        return self._judge(json.loads(output))
+            raise _Ended(_ending(child.returncode))
+        return output
 
     def _judge(self, answer: Answer) -> Answer:
         message = f"{self.remote}: {_shown(answer['message'])}"
@@ -296,11 +380,23 @@ class RemoteCopy:
         return sorted((self.path / "objects/pack").glob("*.pack"))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[int]:
+        """Nobody else touches the copy meanwhile; the descriptor of the lock."""
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            yield lock.fileno()
+
+
+def _borrowing(place: Path, objects: Path) -> pygit2.Repository:
+    """A new bare repository that has another one's objects beside its own."""
+    pygit2.init_repository(str(place), bare=True)
+    with (place / "config").open("a") as config:
+        # A remote could send us, and our credentials, to another host.
+        config.write("[http]\n\tfollowRedirects = false\n")
+    (place / "objects/info").mkdir(exist_ok=True)
+    (place / "objects/info/alternates").write_text(f"{objects}\n")
+    return pygit2.Repository(str(place))
 
 
 def _text(path: Path | None) -> str | None:

@@ -155,6 +155,9 @@ async def _commit(
                     await asyncio.sleep(random.random() * PAUSE_S * min(attempt + 1, 20))  # noqa: S311 - no secret
                     continue
                 except Unavailable as fault:
+                    if not fault.details.get("sent", True):
+                        await record(partial(records.end, record=begun, why=fault.message))
+                        raise
                     await _ask(services, begun, fault)
                 except Fault as fault:
                     await record(partial(records.end, record=begun, why=fault.message))

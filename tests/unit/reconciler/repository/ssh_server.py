@@ -1,4 +1,4 @@
-"""A real SSH server on loopback that runs `git upload-pack` and nothing else."""
+"""A real SSH server on loopback that runs `git upload-pack` and `git receive-pack`, and nothing else."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class SshServer:
         command = process.command or ""
         self.commands.append(command)
         program, _, argument = command.partition(" ")
-        if program != "git-upload-pack":
+        if program not in {"git-upload-pack", "git-receive-pack"}:
             process.exit(128)
             return
         path = self.root / shlex.split(argument)[0].lstrip("/")
         child = await asyncio.create_subprocess_exec(
             "git",
-            "upload-pack",
+            program.removeprefix("git-"),
             str(path),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
