@@ -8,7 +8,8 @@ host to host within a class.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+import heapq
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -35,19 +36,24 @@ class Class:
 
     id: str
     title: str
-    hosts: list[tuple[str, str]] = field(default_factory=list)
-    """Name and operating system."""
+    hosts: dict[str, list[str]] = field(default_factory=dict)
+    """Operating system → names."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.hosts.values()))
 
     def told(self, chosen: Collection[str]) -> DeltaClass:
         """The class as a plan has it."""
-        names = sorted(name for name, _ in self.hosts)
+        names = [name for each in self.hosts.values() for name in each]
         return DeltaClass(
             id=self.id,
             title=self.title,
             count=len(names),
-            systems=dict(sorted(Counter(system for _, system in self.hosts).items())),
-            canaries=tuple(name for name in names if name in chosen)[:MAX_NAMED],
-            hosts=tuple(names[:MAX_NAMED]),
+            systems={system: len(self.hosts[system]) for system in sorted(self.hosts)},
+            canaries=tuple(sorted(name for name in names if name in chosen)[:MAX_NAMED]),
+            hosts=tuple(heapq.nsmallest(MAX_NAMED, names)),
             left_out=max(0, len(names) - MAX_NAMED),
         )
 
@@ -59,7 +65,8 @@ class _Change(NamedTuple):
     """All that tells it from another, but for the values of vars."""
     values: list[Any]
     title: str
-    hosts: list[tuple[str, str]]
+    hosts: Mapping[str, Sequence[str]]
+    """Operating system → names."""
 
 
 def classes(
@@ -71,7 +78,7 @@ def classes(
     return found if len(found) <= BY_VALUE else _grouped(changes, values=False)
 
 
-def choose(classes: Iterable[Class], preferred: Mapping[str, Any], seen: Collection[str]) -> frozenset[str]:
+def choose(classes: Iterable[Class], in_order: Iterable[str], seen: Collection[str]) -> frozenset[str]:
     """Hosts such that each class has one of them on each of its operating systems, unless one of `seen` is there.
 
     No fewer hosts can do it. As set cover this would be NP-hard, and a greedy choice up to ln(n) + 1 times too large;
@@ -79,18 +86,21 @@ def choose(classes: Iterable[Class], preferred: Mapping[str, Any], seen: Collect
     host for each pair that is not covered yet is the least that there can be.
 
     Args:
-        preferred: name → what sorts before others where several would do; no two alike.
+        in_order: all that may be chosen; of those that would do, the first is.
         seen: hosts that have the change before any canary.
     """
-    chosen: set[str] = set()
-    for each in classes:
-        by_system: defaultdict[str, list[str]] = defaultdict(list)
-        for name, system in each.hosts:
-            by_system[system].append(name)
-        for names in by_system.values():
-            if not any(name in seen for name in names):
-                chosen.add(min(names, key=preferred.__getitem__))
-    return frozenset(chosen)
+    uncovered = [names for each in classes for names in each.hosts.values() if all(name not in seen for name in names)]
+    pair_of: dict[str, int] = {}
+    for place, names in enumerate(uncovered):
+        pair_of.update(dict.fromkeys(names, place))
+    chosen: dict[int, str] = {}
+    for name in in_order:
+        place = pair_of.get(name, -1)
+        if place >= 0 and place not in chosen:
+            chosen[place] = name
+            if len(chosen) == len(uncovered):
+                break
+    return frozenset(chosen.values())
 
 
 def _changes(
@@ -98,31 +108,35 @@ def _changes(
 ) -> list[_Change]:
     from reconciler.previews.moves import Moves, Subject  # models that a plan without canaries has no use for
 
-    grouped: defaultdict[str | None, defaultdict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(list))
-    for place, (facts, base, profile) in enumerate(moving):
-        commit = facts.base if facts.base in bases else None
-        grouped[commit][id(base), id(profile)].append(place)
+    grouped: defaultdict[tuple[str | None, int, int, str], list[str]] = defaultdict(list)
+    sides: dict[tuple[int, int], tuple[Profile | None, Profile]] = {}
+    for facts, base, profile in moving:
+        grouped[facts.base, id(base), id(profile), facts.os].append(facts.hostname)
+        sides[id(base), id(profile)] = (base, profile)
+    by_base: defaultdict[str, dict[tuple[int, int], dict[str, list[str]]]] = defaultdict(dict)
+    for (commit, one, two, system), names in grouped.items():
+        hosts = by_base[commit if commit in bases else ""].setdefault((one, two), {})  # type: ignore[index]
+        hosts.setdefault(system, []).extend(names)
     found: list[_Change] = []
-    for commit in sorted(grouped, key=lambda each: each or ""):
-        graph = bases[commit] if commit is not None else target
-        subjects: list[Subject] = []
-        hosts: dict[str, str] = {}
-        for places in grouped[commit].values():
-            _, base, profile = moving[places[0]]
-            names = [moving[place][0].hostname for place in places]
-            hosts.update((moving[place][0].hostname, moving[place][0].os) for place in places)
-            subjects.append(Subject(names, base, profile))
+    for commit in sorted(by_base):
+        graph = bases[commit] if commit else target
+        # A pair of profiles stands for its hosts here: it is told by its number.
+        pairs = list(by_base[commit].items())
+        subjects = [Subject([str(number)], *sides[pair]) for number, (pair, _) in enumerate(pairs)]
         moves = Moves(graph, target, subjects)
-        made = [_change(move, graph, target, hosts) for move in moves.made]
-        found += made
-        told = {name for each in made for name, _ in each.hosts}
-        rest = [(name, system) for name, system in hosts.items() if name not in told]
-        if rest:  # other bytes, and all that they say is the same
-            found.append(_Change(["same"], [], "nothing visible", rest))
+        told: set[str] = set()
+        for move in moves.made:
+            told.update(move.names)
+            found += [_change(move, graph, target, pairs[int(number)][1]) for number in move.names]
+        found += [  # other bytes, and all that they say is the same
+            _Change(["same"], [], "nothing visible", hosts)
+            for number, (_, hosts) in enumerate(pairs)
+            if str(number) not in told
+        ]
     return found
 
 
-def _change(move: Move, base: Graph, target: Graph, systems: Mapping[str, str]) -> _Change:
+def _change(move: Move, base: Graph, target: Graph, hosts: Mapping[str, Sequence[str]]) -> _Change:
     static = move.static
     crates = []
     for each in static.crates:
@@ -148,7 +162,7 @@ def _change(move: Move, base: Graph, target: Graph, systems: Mapping[str, str]) 
         sorted({ask.pair.id for ask in move.asks}),
     ]
     values = [(var.base, var.other) for var in static.vars]
-    return _Change(named, values, _title(move), [(name, systems[name]) for name in move.names])
+    return _Change(named, values, _title(move), hosts)
 
 
 def _title(move: Move) -> str:
@@ -175,5 +189,6 @@ def _grouped(changes: Iterable[_Change], *, values: bool) -> list[Class]:
         digest = hashlib.sha256(body).hexdigest()
         if digest not in found:
             found[digest] = Class(digest, change.title)
-        found[digest].hosts.extend(change.hosts)
+        for system, names in change.hosts.items():
+            found[digest].hosts.setdefault(system, []).extend(names)
     return [found[digest] for digest in sorted(found)]

@@ -7,10 +7,11 @@ wave; what no wave of `rollout.vgo` takes is in the last.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
+from reconciler.collecting import without_collecting
 from reconciler.documents import Kind
 from reconciler.graph import Graph, Profile, patterns
 from reconciler.rollout import canaries, invariants
@@ -47,6 +48,11 @@ def plan(
             changes, and as one that has nothing now.
         classes: whether to tell which hosts have the same changes where no canaries are chosen by it.
     """
+    with without_collecting(cold=False):
+        return _plan(target, hosts, bases, classes=classes)
+
+
+def _plan(target: Graph, hosts: Sequence[HostFacts], bases: Mapping[str, Graph], *, classes: bool) -> RolloutPlan:
     moving, fates = _moving(target, hosts, bases)
     written = rollout_of(target)
     waves = written.waves if written is not None else []
@@ -58,7 +64,7 @@ def plan(
     violations = invariants.violations(target, hosts, bases, planned)
     released = Counter(each.facts.base for each in moving)
     base = min(released, key=lambda commit: (-released[commit], commit or "")) if released else None
-    shown = sorted(known, key=lambda each: (-len(each.hosts), each.id))
+    shown = sorted(known, key=lambda each: (-each.count, each.id))
     return RolloutPlan(
         commit=target.commit,
         base=base,
@@ -141,49 +147,53 @@ def _placed(
 ) -> tuple[list[tuple[Wave | None, list[str]]], frozenset[str]]:
     """The waves with the names of their hosts, and the canaries among all; None for the wave of what is left over."""
     if not waves:
-        return [(None, [each.facts.hostname for each in moving])], frozenset()
+        return [(None, _names(moving))], frozenset()
     if any(wave.percent is not None or wave.canaries for wave in waves):
         moving = sorted(moving, key=lambda each: order_of(each.facts.hostname))
-    fitting = {id(wave): _fits(wave) for wave in waves}
-    chosen: frozenset[str] = frozenset()
-    if any(wave.canaries for wave in waves):
-        usual, left = _allotted([wave for wave in waves if not wave.canaries], moving, fitting, {})
-        later = {name: place for place, (_, names) in enumerate([*usual, (None, left)]) for name in names}
-        at = next(place for place, wave in enumerate(waves) if wave.canaries)
-        before = {name for name, place in later.items() if place < at}  # so many waves without canaries are before it
-        fits = fitting[id(waves[at])]
-        preferred = {
-            each.facts.hostname: (not fits(each), later[each.facts.hostname], place)
-            for place, each in enumerate(moving)
-        }
-        chosen = canaries.choose(classes, preferred, before)
-    placed, left = _allotted(waves, moving, fitting, {id(wave): chosen for wave in waves if wave.canaries})
-    return [*placed, (None, left)], chosen
+    at = next((place for place, wave in enumerate(waves) if wave.canaries), None)
+    if at is None:
+        return [(wave, _names(hosts)) for wave, hosts in _allotted(waves, moving, frozenset())], frozenset()
+    usual = [hosts for _, hosts in _allotted([wave for wave in waves if not wave.canaries], moving, frozenset())]
+    in_order = [each for hosts in usual[at:] for each in hosts]
+    if waves[at].selects:
+        fits = _fits(waves[at])
+        in_order.sort(key=lambda each: not fits(each))
+    chosen = canaries.choose(classes, _names(in_order), {each.facts.hostname for hosts in usual[:at] for each in hosts})
+    return [(wave, _names(hosts)) for wave, hosts in _allotted(waves, moving, chosen)], chosen
 
 
 def _allotted(
-    waves: Sequence[Wave],
-    moving: Sequence[Moving],
-    fitting: Mapping[int, Callable[[Moving], bool]],
-    chosen: Mapping[int, frozenset[str]],
-) -> tuple[list[tuple[Wave | None, list[str]]], list[str]]:
-    """The hosts of each wave, and those that are left over."""
-    taken: set[str] = set()
-    placed: list[tuple[Wave | None, list[str]]] = []
+    waves: Sequence[Wave], moving: Sequence[Moving], chosen: frozenset[str]
+) -> list[tuple[Wave | None, Sequence[Moving]]]:
+    """The hosts of each wave, and those that are left over, each in the order given."""
+    left = moving
+    taken: Sequence[Moving]
+    found: list[tuple[Wave | None, Sequence[Moving]]] = []
     for wave in waves:
-        if wave.canaries:
-            names = [name for name in chosen[id(wave)] if name not in taken]
+        if not wave.selects and not wave.canaries:
+            goal = len(moving) if wave.percent is None else -(-len(moving) * wave.percent // 100)
+            count = max(0, goal - (len(moving) - len(left)))
+            taken, left = left[:count], left[count:]
         else:
-            fits = fitting[id(wave)]
-            selected = [each.facts.hostname for each in moving if fits(each)] if wave.selects else None
-            among = selected if selected is not None else [each.facts.hostname for each in moving]
-            names = [name for name in among if name not in taken]
+            fits = _fits(wave) if not wave.canaries else lambda each: each.facts.hostname in chosen
+            inside: list[Moving] = []
+            rest: list[Moving] = []
+            for each in left:
+                (inside if fits(each) else rest).append(each)
             if wave.percent is not None:
-                goal = -(-len(among) * wave.percent // 100)
-                names = names[: max(0, goal - (len(among) - len(names)))]
-        taken.update(names)
-        placed.append((wave, names))
-    return placed, [each.facts.hostname for each in moving if each.facts.hostname not in taken]
+                among = sum(1 for each in moving if fits(each))
+                count = max(0, -(-among * wave.percent // 100) - (among - len(inside)))
+                if count < len(inside):
+                    inside = inside[:count]
+                    names = set(_names(inside))
+                    rest = [each for each in left if each.facts.hostname not in names]
+            taken, left = inside, rest
+        found.append((wave, taken))
+    return [*found, (None, left)]
+
+
+def _names(moving: Iterable[Moving]) -> list[str]:
+    return [each.facts.hostname for each in moving]
 
 
 def _fits(wave: Wave) -> Callable[[Moving], bool]:
