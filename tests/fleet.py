@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,10 +13,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from api.services import revisions, runs, traits
+from api.services import revisions, runs, standings, traits
 from api.services.bootstrap import Bootstrap
 from api.services.pki import Pki
 from api.services.secrets import Vault
+from api.services.tallies import Tally
 from api.storage import assignments
 from api.storage.assignments import Stored
 from reconciler import graph, repository
@@ -76,6 +78,14 @@ class FleetServer(Server):
         )
         self.envoy_id = self.enrol(HOST)
         self.run_id = self.converge(self.envoy_id)
+        self.tally = self.services.own["tally"] = Tally(self.services)
+        self.count()
+
+    def count(self) -> None:
+        """Count the fleet as to the revision in force."""
+        revision = self.services.read_now(self.system, lambda work: standings.find(work, "current"))
+        self.tally.load(self.services.read_now(self.system, standings.fleet))
+        asyncio.run(self.tally.begin(revision, config_graph()))
 
     def enrol(self, hostname: str) -> str:
         """Enrol a host over REST; its id."""

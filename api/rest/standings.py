@@ -30,12 +30,15 @@ async def get_standing(call: Call, version: Version) -> Standing:
 async def list_standing_hosts(
     call: Call,
     version: Version,
-    name: Annotated[StandingClass, Field(alias="class")],
+    name: Annotated[StandingClass, Field(alias="class")] = StandingClass.FAILED,
     wave: Annotated[int | None, Field(ge=1)] = None,
     after: Annotated[str, Field(max_length=253)] = "",
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100,
 ) -> StandingHosts:
-    """Hosts of one class of a revision, by name, from behind `after` on; of one wave, if asked for it."""
+    """Hosts of one class of a revision, by name, from behind `after` on; of one wave, if asked for it.
+
+    Those that failed, where no class is named.
+    """
     return await standings.page(
         call.app, call.actor, version, name, wave=wave, after=after, limit=limit, request_id=call.request_id
     )

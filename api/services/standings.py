@@ -59,7 +59,7 @@ class StandingNotFound(NotFound):
 
 
 class BadVersion(Invalid):
-    """Not a sequence, commit or time."""
+    """Not a time, or what several commits begin with."""
 
     code = "standings.bad_version"
 
@@ -177,10 +177,10 @@ def find(work: Work, version: str) -> Revision:
         if len({each.commit for each in of_commit}) > 1:
             raise BadVersion(f"several commits begin with {text}")
         found = next((each for each in of_commit if each.state in _WAS), of_commit[0] if of_commit else None)
-    else:
-        raise BadVersion("a version is `current`, a sequence, a commit or an RFC 3339 time")
     if found is None:
-        raise StandingNotFound(f"there is no revision {text[:64]}")
+        raise StandingNotFound(
+            f"there is no revision {text[:64]}", hint="name it by `current`, a sequence, a commit or an RFC 3339 time"
+        )
     if found.state not in _WAS:
         raise StandingNotFound(f"revision {found.sequence} ({found.commit[:12]}) never came into force")
     return found

@@ -99,6 +99,7 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     """An address of the endpoint at which there is something."""
     values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password"}
     values["id"] = server.envoy_id
+    values["version"] = "current"
     values["sha256"] = bootstrap.of(server.services).artifact_sha256
     if endpoint.name == "revoke_token":
         values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
