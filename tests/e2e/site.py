@@ -186,6 +186,10 @@ class Site:
         self.processes: list[Process] = []
         self.server: Process | None = None
         self.environment: dict[str, str] = {}
+        self.address = "127.0.0.1"
+        """Where the server listens."""
+        self.followed = str(path / "repo")
+        """What the server follows: the repository here, or as what somebody serves it."""
         self._repository = write.init(path / "repo")
         self._ports = (0, 0)
         self._access: dict[str, str] = {}
@@ -194,10 +198,23 @@ class Site:
 
     # the repository
 
-    def commit(self, changes: Mapping[str, str | bytes | None], message: str = "a change") -> str:
+    def commit(
+        self,
+        changes: Mapping[str, str | bytes | None],
+        message: str = "a change",
+        *,
+        branch: str = write.DEFAULT_BRANCH,
+    ) -> str:
         """Commit; None removes a file."""
         encoded = {name: text.encode() if isinstance(text, str) else text for name, text in changes.items()}
-        return write.commit(self._repository, write.DEFAULT_BRANCH, encoded, AUTHOR, message)
+        return write.commit(self._repository, branch, encoded, AUTHOR, message)
+
+    def point(self, ref: str, commit: str | None) -> None:
+        """Make a full ref name a commit, whatever it named before; None removes it."""
+        if commit is None:
+            self._repository.git.references.delete(ref)
+        else:
+            self._repository.git.references.create(ref, commit, force=True)
 
     # the server
 
@@ -215,8 +232,8 @@ class Site:
         """Begin to start the server, and do not wait for it."""
         (self.data / "ready.json").unlink(missing_ok=True)
         api, gateway = self._ports
-        command = ["-m", "api", "serve", "--repo", str(self.path / "repo"), "--data-dir", str(self.data)]
-        command += ["--host", "127.0.0.1", "--port", str(api), "--gateway-host", "127.0.0.1"]
+        command = ["-m", "api", "serve", "--repo", self.followed, "--data-dir", str(self.data)]
+        command += ["--host", self.address, "--port", str(api), "--gateway-host", self.address]
         command += ["--gateway-port", str(gateway)]
         self.server = Process("server", [*(wrapper or []), *command], self.server_log, self.environment)
         self.processes.append(self.server)

@@ -4,14 +4,19 @@ and what happened meanwhile is told, once."""
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import BASE, Agent, Site, until
+from tests.e2e.site import BASE, ROOT, Agent, Site, until
+from tests.factories.namespaces import as_root
 from tests.factories.wires import Wire
 
 
@@ -102,6 +107,21 @@ def test_a_server_that_stands_still_is_waited_for(wired: tuple[Site, Agent, Wire
     until("the repair is told", lambda: _repairs(site, web) == 1)
     site.converged(web, _greet(site, "again"))
     _nothing_twice(site, web)
+
+
+@as_root
+def test_hosts_behind_a_network_of_their_own_come_out_of_its_faults(tmp_path: Path) -> None:
+    faults = [] if "VIGO_SOAK" in os.environ else ["the cable is pulled"]
+    told = subprocess.run(
+        ["unshare", "-mn", sys.executable, "-m", "tests.factories.cut_off", str(tmp_path), *faults],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=240,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr[-3_000:]
+    assert told.stdout.count("as it should be") == (len(faults) or 3)
 
 
 def _greet(site: Site, greeting: str) -> str:
