@@ -85,6 +85,14 @@ def find_by_key(session: Session, project_id: str, actor_id: str, key: str) -> C
     return None if row is None else _model(row)
 
 
+def release_key(session: Session, project_id: str, change_id: str) -> None:
+    """Let a change that failed go without its key, so that it can be tried again under it."""
+    row = session.exec(select(ChangeRow).where(ChangeRow.project_id == project_id, ChangeRow.id == change_id)).one()
+    row.idempotency_key = None
+    session.add(row)
+    session.flush()
+
+
 def find_by_commit(session: Session, project_id: str, commit: str) -> ChangeRecord | None:
     """The change that made a commit."""
     query = select(ChangeRow).where(ChangeRow.project_id == project_id, ChangeRow.commit_id == commit)

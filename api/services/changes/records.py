@@ -44,7 +44,9 @@ def asked_before(work: Work, key: str) -> ChangeRecord | None:
 def begin(work: Work, record: ChangeRecord, key: str) -> ChangeRecord:
     """Put on record what is about to happen."""
     if key and (other := asked_before(work, key)) is not None and other.id != record.id:
-        raise AlreadyAsked(f"change {other.id} is under way under this key")
+        if other.state is not ChangeState.FAILED:
+            raise AlreadyAsked(f"change {other.id} is under way under this key")
+        rows.release_key(work.session, work.project_id, other.id)
     rows.put(work.session, work.project_id, record, key=key[:MAX_KEY] or None)
     work.audit(
         "change.begin",

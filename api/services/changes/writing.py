@@ -29,6 +29,7 @@ log = logging.getLogger("vigo.changes")
 
 WAIT_S: Final = 30.0
 """How long an answer waits for its commit to be in force; the write goes on after that."""
+GRACE_S: Final = 0.5
 MAX_ATTEMPTS: Final = 40
 """How often an edit is called again because somebody else was first."""
 PAUSE_S: Final = 0.05
@@ -50,7 +51,8 @@ async def write(
 
     Args:
         propose: on a branch of its own, even where the tracked one is not protected.
-        key: whoever asks again under the same one gets the outcome of the first time, and no second commit.
+        key: whoever asks again under the same one gets the outcome of the first time that did not fail, and no second
+            commit.
 
     Raises:
         Those of `FAULTS`, of the edit, and of the repository. Nothing was written then, `OutcomeUnknown` aside.
@@ -61,7 +63,7 @@ async def write(
     until = asyncio.get_running_loop().time() + wait_s
     if key:
         before = await services.read(actor, lambda work: records.asked_before(work, key), request_id=request_id)
-        if before is not None:
+        if before is not None and before.state is not ChangeState.FAILED:
             return await _told(services, actor, before, until)
     change_id = new_id()
 
@@ -74,7 +76,8 @@ async def write(
     running = asyncio.ensure_future(run())
     services.keep(running)  # whoever asked may go: what is begun is ended
     running.add_done_callback(_log_failure)
-    done, _ = await asyncio.wait({running}, timeout=wait_s)
+    # A moment longer than it waits itself: then it knows the commit at least.
+    done, _ = await asyncio.wait({running}, timeout=wait_s + GRACE_S)
     if done:
         return running.result()
     return Written(status=WriteStatus.ACCEPTED, branch=committer.branch, change_id=change_id)

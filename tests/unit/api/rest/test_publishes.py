@@ -124,9 +124,7 @@ def test_what_is_no_version_changes_nothing(server: WritingServer, origin: Repos
     assert not [each for each in server.audit() if each["type"].startswith("change_")]
 
 
-def test_two_versions_of_one_second_are_told_apart_by_their_sequence(
-    server: WritingServer, origin: Repository
-) -> None:
+def test_two_versions_of_one_second_are_told_apart_by_their_sequence(server: WritingServer, origin: Repository) -> None:
     write.commit(origin, "main", {"web.vgo": None}, AUTHOR, "quick")
     server.run(server.look)
     answer = back(server, "20261122T120000Z")
