@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from api.cli.exits import Exit, Problem
 
 if TYPE_CHECKING:
-    from reconciler.graph import Compilation, Graph
+    from reconciler.graph import Cache, Compilation, Graph
     from reconciler.repository import Repository
     from reconciler.repository.trees import Tree
     from schema.diagnostics import Diagnostic
@@ -95,6 +95,36 @@ def compiled(tree: Tree, path: Path | None = None) -> Graph:
     if compilation.graph is None:
         raise InvalidConfig(tree, compilation.diagnostics)
     return compilation.graph
+
+
+def graph_at(repo: Path, rev: str | None, cache: Cache) -> Graph:
+    """What a revision compiles to, with what is kept of others; without one, the files as they stand.
+
+    Raises:
+        InvalidConfig: it has errors. Problem, Fault: as `open_tree`.
+    """
+    from reconciler import graph
+
+    tree = _tree(repo, rev)
+    compilation = graph.compile_tree(tree, cache)
+    if compilation.graph is None:
+        raise InvalidConfig(tree, compilation.diagnostics)
+    return compilation.graph
+
+
+def _tree(repo: Path, rev: str | None) -> Tree:
+    """The tree of a revision; `origin/main`, as a checkout of CI has it, is a remote's branch."""
+    from reconciler.repository.faults import RevisionNotFound
+
+    try:
+        return open_tree(repo, rev=rev)
+    except RevisionNotFound as not_found:
+        if rev is None or "/" not in rev or rev.startswith("refs/"):
+            raise
+        try:
+            return open_tree(repo, rev=f"refs/remotes/{rev}")
+        except RevisionNotFound:
+            raise not_found from None
 
 
 def history(path: Path) -> Repository:

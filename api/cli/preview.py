@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import typer
 
-from api.cli import local, output
+from api.cli import hosts_said, local, output
 from api.cli.client import Client, connected
 from api.cli.exits import Problem
 from api.cli.options import AsJson, Repo
 
-if TYPE_CHECKING:
-    from reconciler.graph import Cache, Graph
-    from reconciler.repository.trees import Tree
-
 RENDERING_S: Final = 60.0
-MAX_HOSTS: Final = 200_000
-MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 AS_THEY_STAND: Final = "files as they stand"
 
 
@@ -128,15 +121,15 @@ def _compared(
     from reconciler.documents.complaints import nearest
     from reconciler.rendering import Pool
 
-    seen = _traits(traits) if traits is not None else {}
-    names = _hosts(hosts) if hosts is not None else sorted(seen) if seen else None
+    seen = hosts_said.traits(traits) if traits is not None else {}
+    names = hosts_said.names(hosts) if hosts is not None else sorted(seen) if seen else None
     try:
         overrides = previews.assumed(trait)
     except previews.BadTrait as error:
         raise Problem(str(error), hint=error.hint) from error
     cache = graph.Cache()
-    one = _graph(repo, base or "HEAD", cache)
-    other = _graph(repo, rev, cache)
+    one = local.graph_at(repo, base or "HEAD", cache)
+    other = local.graph_at(repo, rev, cache)
     if configcrate is not None and configcrate not in {*one.crates, *other.crates}:
         near = nearest(configcrate, {*one.crates, *other.crates})
         raise Problem(f"there is no configcrate {configcrate} in either revision", hint=near)
@@ -161,58 +154,3 @@ def _compared(
         pool.close()
     found: dict[str, Any] = told.model_dump(mode="json")
     return found
-
-
-def _graph(repo: Path, rev: str | None, cache: Cache) -> Graph:
-    from reconciler import graph
-
-    tree = _tree(repo, rev)
-    compilation = graph.compile_tree(tree, cache)
-    if compilation.graph is None:
-        raise local.InvalidConfig(tree, compilation.diagnostics)
-    return compilation.graph
-
-
-def _tree(repo: Path, rev: str | None) -> Tree:
-    """The tree of a revision; `origin/main`, as a checkout of CI has it, is a remote's branch."""
-    from reconciler.repository.faults import RevisionNotFound
-
-    try:
-        return local.open_tree(repo, rev=rev)
-    except RevisionNotFound as not_found:
-        if rev is None or "/" not in rev or rev.startswith("refs/"):
-            raise
-        try:
-            return local.open_tree(repo, rev=f"refs/remotes/{rev}")
-        except RevisionNotFound:
-            raise not_found from None
-
-
-def _hosts(path: Path) -> list[str]:
-    lines = (line.partition("#")[0].strip().lower().rstrip(".") for line in _text(path).splitlines())
-    names = list(dict.fromkeys(filter(None, lines)))
-    if len(names) > MAX_HOSTS:
-        raise Problem(f"{path} names {len(names)} hosts; at most {MAX_HOSTS} are looked at")
-    return names
-
-
-def _traits(path: Path) -> dict[str, Mapping[str, Any]]:
-    """Traits by host name: a map of them, or what `GET /api/v1/inventory` answers."""
-    try:
-        found = json.loads(_text(path))
-    except ValueError as error:
-        raise Problem(f"{path} is not JSON: {error}") from error
-    if isinstance(found, dict) and isinstance(found.get("envoys"), list):
-        found = {each.get("hostname"): each.get("traits") for each in found["envoys"] if isinstance(each, dict)}
-    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
-        raise Problem(f"{path} does not say traits by host name", hint='{"web01.example.com": {"os": {...}}}')
-    return {str(name).lower(): each for name, each in found.items()}
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise Problem(f"{path} has more than {MAX_FILE_BYTES} bytes")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{path} cannot be read: {error}") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from api.cli import local, output
+from api.cli import hosts_said, local, output
 from api.cli.exits import Exit
 from api.cli.options import AsJson, Within
 from schema.diagnostics import Diagnostic, Severity
@@ -48,6 +48,13 @@ def validate(
         str | None,
         typer.Option(metavar="DAY", help="The day on which waivers are judged, as 2026-12-31; by default today (UTC)."),
     ] = None,
+    hosts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Host names, one a line, for invariants; without it only hosts that match blocks name are counted.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print; sarif and github are for CI.")] = Format.TEXT,
     json_: AsJson = False,
@@ -64,6 +71,8 @@ def validate(
     diagnostics = compilation.diagnostics
     if compilation.documents is not None:
         diagnostics = sorted([*diagnostics, *graph.lapses(compilation.documents, now)], key=_place)
+    if compilation.graph is not None:
+        diagnostics = sorted([*diagnostics, *_broken(compilation.graph, hosts)], key=_place)
     wrong = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     valid = compilation.graph is not None and not any(item.severity in wrong for item in diagnostics)
     if json_ or form is Format.JSON:
@@ -95,6 +104,17 @@ def show(tree: Tree, diagnostics: Sequence[Diagnostic]) -> None:
         if item.hint:
             typer.echo(f"{typer.style('     = hint:', fg='cyan')} {output.visible(item.hint)}")
         typer.echo()
+
+
+def _broken(graph: Graph, hosts: Path | None) -> list[Diagnostic]:
+    """What the hosts are to be that an invariant forbids."""
+    from reconciler.documents import Kind
+
+    if not graph.documents.of(Kind.INVARIANTS):
+        return []
+    from reconciler.rollout import invariants
+
+    return invariants.of_names(graph, hosts_said.names(hosts) if hosts is not None else None)
 
 
 def _instant(day: str | None) -> int:

@@ -23,3 +23,11 @@ class HostFacts(NamedTuple):
     """Whether it may keep what it has, whatever is rolled out: on hold, or offline. Invariants reckon with both."""
     traits: Mapping[str, Any] = _NOTHING
     """As last seen; read by invariants alone, see `invariants.traits_asked`."""
+
+
+def system_of(traits: Mapping[str, Any]) -> str:
+    """What tells systems apart, of a host's traits: `debian 12`. Empty where it has not said."""
+    said = traits.get("os")
+    if not isinstance(said, Mapping):
+        return ""
+    return f"{said.get('distro', '')} {str(said.get('version', '')).partition('.')[0]}".strip()
