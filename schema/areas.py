@@ -44,6 +44,9 @@ AREAS: Final = (
         "Why a host has something or has it not, why two hosts differ, and which config lines matter to nobody.",
     ),
     AreaInfo(
+        "signers", Family.CONFIG, "Whose signatures count for a commit, what they may change, and who has to agree."
+    ),
+    AreaInfo(
         "secrets", Family.CONFIG, "Values that git only names: kept sealed, delivered to the envoys entitled to them."
     ),
     AreaInfo(

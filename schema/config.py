@@ -165,6 +165,8 @@ class ConfigStatus(BaseModel):
     """In force."""
     failed_commit: Commit | None = None
     diagnostics: list[Diagnostic] = []
+    signatures: str = ""
+    """Whether commits need them: `not required`, `required`, or `by rules`."""
     holds: Absent[list[Hold]] = None
     """What holds hosts now, the newest first; left out when nothing does."""
     break_glass: Absent[list[BreakGlass]] = None

@@ -40,6 +40,7 @@ def status(client: Client, *, json_: Json = False) -> None:
                 ("version", found["version"]),
                 ("in force", found.get("commit") or "nothing yet"),
                 ("since", found["last_reload_at"] or "never"),
+                ("signatures", found.get("signatures") or "unknown"),
             )
         )
         if not found["healthy"]:
@@ -55,6 +56,25 @@ def status(client: Client, *, json_: Json = False) -> None:
                 output.line(output.visible(f"     = hint: {item['hint']}"))
     if not found["healthy"]:
         raise typer.Exit(Exit.INVALID)
+
+
+@app.command()
+@connected
+def accept(
+    client: Client,
+    commit: Annotated[str, typer.Argument(metavar="COMMIT", help="All 40 digits.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit log.")],
+) -> None:
+    """Take a commit that the tracked ref names although it does not descend from the one in force.
+
+    It has to satisfy the policy for signatures all the same. Where two people are needed, another confirms it.
+    """
+    found = client.post("/api/v1/config/accept", {"commit": commit, "reason": reason})
+    if found["status"] == "proposed":
+        output.line(f"proposed: another person confirms it with `vigo signers confirm {found['proposal']['id']}`")
+    else:
+        output.line(f"{output.visible(commit[:12])} is accepted and comes into force if nothing else is wrong with it")
 
 
 @app.command()

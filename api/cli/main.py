@@ -50,6 +50,7 @@ _COMMANDS: Final = {
     "config": _Command("config", "app", _CONFIG),
     "changes": _Command("changes", "app", _CONFIG),
     "secrets": _Command("secrets", "app", _CONFIG),
+    "signers": _Command("signers", "app", _CONFIG),
     "rollout": _Command("rollouts", "app", _FLEET),
     "envoys": _Command("envoys", "app", _FLEET),
     "runs": _Command("runs", "app", _FLEET),

@@ -21,6 +21,7 @@ from api.graphql.receipts import ReceiptQueries
 from api.graphql.revisions import RevisionQueries
 from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
+from api.graphql.signers import SignerQueries
 from api.graphql.traces import TraceQueries
 
 CACHED_QUERIES: Final = 64
@@ -35,6 +36,7 @@ class Query(
     RunQueries,
     ReceiptQueries,
     RevisionQueries,
+    SignerQueries,
     AuditQueries,
 ):
     """The root of every query."""

@@ -191,9 +191,15 @@ def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
             *(failed.diagnostics if failed else ()),
             *(lapses(graph.documents, work.now)[:MAX_DIAGNOSTICS] if graph is not None else ()),
         ],
+        signatures=_signatures(work),
         holds=held.holds or None,
         break_glass=held.break_glass or None,
     )
+
+
+def _signatures(work: Work) -> str:
+    policy = signer_rows.policy(work.session, work.project_id).policy
+    return "required" if policy.required else "by rules" if policy.asks else "not required"
 
 
 def version(work: Work) -> ConfigVersion:

@@ -22,12 +22,18 @@ from sqlmodel import Session
 from api.http import openapi
 from api.http.areas import OPEN, Endpoint
 from api.rest import areas
-from api.services import bootstrap
+from api.services import bootstrap, revisions
+from api.storage import signers as signer_rows
 from api.storage.rows import Row
+from reconciler.repository.signing import SigningKey
 from schema.access import Permission, Role, allows
 from schema.areas import AREAS
+from schema.ids import DEFAULT_PROJECT, new_id
+from schema.revisions import RevisionState
+from schema.signers import Proposal, ProposalKind, ProposalState
+from schema.time import DAY
 from tests.contract.specification import HERE, TOTAL, Specified, breaches, mounted, specified
-from tests.fleet import HOST, FleetServer, request
+from tests.fleet import COMMIT, HOST, FleetServer, request
 from tests.server import PASSWORD
 
 ENDPOINTS = [endpoint for area in areas() for endpoint in area.endpoints]
@@ -88,7 +94,16 @@ BODIES: dict[str, Callable[[], Any]] = {
         "reason": "the certificate expires",
     },
     "set_envoy_tags": lambda: {"tags": ["webserver", fresh()]},
+    "add_signer": lambda: {"principal": f"{fresh()}@example.com", "key": fresh_key()},
+    "import_signers": lambda: {"text": f"{fresh()}@example.com {fresh_key()}\n"},
+    "revoke_signer": lambda: {"reason": "stolen"},
+    "replace_policy": lambda: {"policy": {"exempt": [fresh()[1:].ljust(40, "0")]}, "reason": "before there were keys"},
+    "approve_commit": lambda: {"commit": fresh()[1:].ljust(40, "0"), "reason": "read it"},
 }
+
+
+def fresh_key() -> str:
+    return SigningKey.from_seed(os.urandom(32)).public
 
 
 def fresh() -> str:
@@ -101,6 +116,7 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     values["id"] = server.envoy_id
     values["version"] = "current"
     values["sha256"] = bootstrap.of(server.services).artifact_sha256
+    values["commit"] = COMMIT
     if endpoint.name == "revoke_token":
         values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
     elif endpoint.name == "revoke_envoy":
@@ -114,6 +130,13 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     elif endpoint.name == "close_break_glass":
         new = BODIES["open_break_glass"]()
         values["id"] = server.post("/api/v1/break-glass", role=Role.ADMIN, json=new).json()["id"]
+    elif endpoint.name == "revoke_signer":
+        new = BODIES["add_signer"]()
+        server.post("/api/v1/signers", role=Role.ADMIN, json=new)
+        signers = server.get("/api/v1/signers", role=Role.ADMIN).json()["signers"]
+        values["signer_id"] = next(each["id"] for each in signers if each["principal"] == new["principal"])
+    elif endpoint.name in {"confirm_proposal", "withdraw_proposal"}:
+        values["proposal_id"] = proposal(server)
     elif endpoint.name == "forget_secret":
         server.request("PUT", "/api/v1/secrets/db/password", role=Role.ADMIN, json={"value": "hidden"})
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], endpoint.path)
@@ -125,7 +148,31 @@ def body_of(server: FleetServer, endpoint: Endpoint) -> Any:
         new = {"hostname": f"{fresh()}.example.com"}
         made = server.post("/api/v1/bootstrap/tokens", role=Role.OPERATOR, json=new)
         return {"token": made.json()["token"], "csr": request()}
+    if endpoint.name == "accept_commit":
+        commit = fresh()[1:].ljust(40, "0")
+        server.services.write_now(
+            server.system,
+            lambda work: revisions.record_failure(work, commit=commit, diagnostics=(), state=RevisionState.DIVERGED),
+        )
+        return {"commit": commit, "reason": "rewound on purpose"}
     return BODIES[endpoint.name]() if endpoint.name in BODIES else None
+
+
+def proposal(server: FleetServer) -> str:
+    """One of somebody else that waits for a second person."""
+    new = Proposal(
+        id=new_id(),
+        kind=ProposalKind.SIGNERS,
+        summary="a key",
+        body=json.dumps([BODIES["add_signer"]()]),
+        reason="",
+        state=ProposalState.WAITING,
+        proposed_at=server.clock.now(),
+        proposed_by="somebody",
+        expires_at=server.clock.now() + DAY,
+    )
+    server.services.db.write_now(lambda session: signer_rows.add_proposal(session, DEFAULT_PROJECT, new))
+    return new.id
 
 
 def ask(server: FleetServer, endpoint: Endpoint, **options: Any) -> httpx.Response:
