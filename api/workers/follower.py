@@ -9,11 +9,13 @@ from typing import Final
 
 from api.services import secrets
 from api.services.container import Services
+from api.services.signers import refs
 from api.services.work import Actor
 from api.workers.driver import Driver
 from reconciler.loop import events
 from reconciler.loop.core import LoopStatus
 from reconciler.repository import Repository
+from reconciler.repository.faults import RefGone
 from schema.errors import Fault, Unavailable
 
 log = logging.getLogger("vigo.loop")
@@ -52,9 +54,15 @@ class Follower:
     async def follow(self) -> None:
         """Tell of every move of the ref, until cancelled. What breaks the watching is told too, and it begins anew."""
         while True:
-            watching = self._repository.watch(self._ref, poll_s=self._poll_s, on_fault=self._failed)
+            watching = self._repository.watch(
+                self._ref,
+                poll_s=self._poll_s,
+                on_fault=self._failed,
+                known=self._driver.status().in_force is not None,
+            )
             try:
                 async for commit in watching:
+                    await self._seen(commit)
                     self._driver.tell(events.RefMoved(commit))
             except Fault as fault:
                 self._failed(fault)
@@ -84,6 +92,7 @@ class Follower:
         except Fault as fault:
             self._failed(fault)
             raise NotReadable(f"{self._ref} cannot be read: {fault.message}") from fault
+        await self._seen(commit)
         self._driver.tell(events.RefMoved(commit))
         self._driver.tell(events.Reload())
         await self._driver.until(settled)
@@ -92,10 +101,22 @@ class Follower:
         self._repository.fetch()
         return self._repository.resolve(self._ref)
 
+    async def _seen(self, commit: str | None) -> None:
+        """Put a move of the ref on record before the loop knows of it; None is that it is gone."""
+        try:
+            if commit is None:
+                await self._services.write(FOLLOWER, lambda work: refs.gone(work, self._ref))
+            else:
+                await self._services.write(FOLLOWER, lambda work: refs.moved(work, self._ref, commit))
+        except Fault as fault:
+            log.warning("a move of %s cannot be recorded: %s", self._ref, fault.message)
+
     def _failed(self, fault: Fault | None) -> None:
         if fault is None:
             self._driver.tell(events.Fetched())
             return
+        if isinstance(fault, RefGone):
+            self._services.keep(asyncio.ensure_future(self._seen(None)))
         log.warning("%s cannot be read: %s", self._ref, fault.message)
         self._driver.tell(events.FetchFailed(fault.code, fault.message))
 

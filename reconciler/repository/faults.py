@@ -78,6 +78,12 @@ class ReaderMissing(Unavailable):
     code = "repository.reader_missing"
 
 
+class RefGone(Unavailable):
+    """The ref that is followed was there, and is not any more: it was deleted. What is in force stays."""
+
+    code = "repository.ref_gone"
+
+
 class ReadOnly(Conflict):
     """The repository is a copy of a remote: commits are made there."""
 

@@ -260,6 +260,7 @@ class Repository:
         poll_s: float | None = None,
         on_fault: watching.OnFault | None = None,
         on_round: Callable[[watching.Round], None] | None = None,
+        known: bool = False,
     ) -> AsyncIterator[str]:
         """The commit that a ref names, at once where there is one, and again whenever it names another. Never ends.
 
@@ -270,6 +271,7 @@ class Repository:
             on_fault: told, in the event loop, what keeps the ref from being read, and None once it can be read again;
                 watching goes on, with back-off where the fault is a remote's.
             on_round: told, in the event loop, of each fetch of a remote.
+            known: whether the ref was there before: then it is a fault if it is not.
 
         Raises:
             RevisionRefused: `ref` is no ref.
@@ -284,6 +286,7 @@ class Repository:
                 poll_s=poll_s or watching.POLL_S,
                 on_fault=on_fault,
                 check=self.objects.packs.check,
+                known=known,
             )
         return watching.remote(
             self.fetch,
@@ -293,6 +296,7 @@ class Repository:
             on_fault=on_fault,
             random=random.random,
             on_round=on_round,
+            known=known,
         )
 
     def _found(self, ref: str) -> str | None:

@@ -19,6 +19,7 @@ import pygit2
 from watchfiles._rust_notify import RustNotify
 
 from reconciler.repository import revisions
+from reconciler.repository.faults import RefGone
 from schema.errors import Fault
 
 STEP_MS: Final = 10
@@ -86,8 +87,11 @@ async def remote(
     on_fault: OnFault | None,
     random: Callable[[], float],
     on_round: Callable[[Round], None] | None = None,
+    known: bool = False,
 ) -> AsyncIterator[str]:
     """The commit that a ref names after each fetch, where it names another than before.
+
+    A ref that was there, here or before where it is `known`, and disappears is a fault that is told once.
 
     Args:
         fetch: brings the copy up to date; blocks, in a thread of its own.
@@ -98,6 +102,7 @@ async def remote(
     """
     loop = asyncio.get_running_loop()
     faults = 0
+    gone = False
     last: str | None = None
 
     def attempt() -> str | None:
@@ -118,7 +123,10 @@ async def remote(
                 if on_round is not None:
                     on_round(Round(fault, None, wait_s))
             else:
-                if faults and on_fault is not None:
+                before, gone = gone, commit is None and (known or last is not None)
+                if on_fault is not None and gone and (faults or not before):
+                    on_fault(_gone())
+                elif on_fault is not None and not gone and (faults or before):
                     on_fault(None)
                 faults = 0
                 wait_s = poll_s * (0.8 + 0.4 * random())
@@ -139,10 +147,12 @@ async def local(
     poll_s: float,
     on_fault: OnFault | None,
     check: Callable[[], None],
+    known: bool = False,
 ) -> AsyncIterator[str]:
     """The commit that a full ref names, at once where there is one, and again whenever it names another.
 
-    A ref that disappears yields nothing; when it comes back, it does if it names another commit than before.
+    A ref that disappears yields nothing, and is a fault that is told once if it was there, here or before where it is
+    `known`; when it comes back, it yields if it names another commit than before.
 
     Args:
         check: called before each look; what it raises is a fault of that look.
@@ -154,7 +164,7 @@ async def local(
         if on_fault is not None:
             loop.call_soon_threadsafe(on_fault, fault)
 
-    watch = _Watch(git, ref, poll_s, stop, report, check)
+    watch = _Watch(git, ref, poll_s, stop, report, check, known=known)
     # A thread of its own: it waits for as long as the server runs, and the loop's shared pool has six on two cores.
     with ThreadPoolExecutor(1, thread_name_prefix="vigo-watch") as executor:
         try:
@@ -168,6 +178,10 @@ async def local(
             stop.set()
 
 
+def _gone() -> RefGone:
+    return RefGone("the ref is gone: it was deleted, or renamed; what is in force stays")
+
+
 class _Watch:
     """Blocks in a thread until the ref moves."""
 
@@ -179,6 +193,8 @@ class _Watch:
         stop: threading.Event,
         report: OnFault,
         check: Callable[[], None],
+        *,
+        known: bool,
     ) -> None:
         self._git: Final = git
         self._check: Final = check
@@ -187,6 +203,8 @@ class _Watch:
         self._stop: Final = stop
         self._report: Final = report
         self._faulted = False
+        self._known = known
+        self._gone = False
         self._notify: RustNotify | None = None
         self._places: frozenset[tuple[str, int]] = frozenset()
 
@@ -214,9 +232,13 @@ class _Watch:
             self._faulted = True
             self._report(fault)
             return None
-        if self._faulted:
-            self._faulted = False
+        before, self._gone = self._gone, commit is None and self._known
+        self._known = self._known or commit is not None
+        if self._gone and (self._faulted or not before):
+            self._report(_gone())
+        elif not self._gone and (self._faulted or before):
             self._report(None)
+        self._faulted = False
         return commit
 
     def _wait(self) -> None:
