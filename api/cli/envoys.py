@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli import output
+from api.cli import holds, output
 from api.cli.client import Client, connected, segment
 from api.cli.options import Json
 
@@ -91,6 +91,10 @@ def revoke(
         typer.confirm(f"revoke {output.visible(host)}?", abort=True)
     client.delete(f"/api/v1/envoys/{segment(host)}")
     output.line(f"{output.visible(host)} is revoked")
+
+
+app.command("maintenance")(holds.maintenance)
+app.command("quarantine")(holds.quarantine)
 
 
 def _row(envoy: dict[str, Any]) -> tuple[object, ...]:
