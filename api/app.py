@@ -38,6 +38,7 @@ from api.services.container import Services
 from api.services.passwords import Passwords
 from api.services.pki import Pki, keyfiles
 from api.services.secrets import Vault
+from api.services.tallies import Tally
 from api.services.work import Actor
 from api.settings import Settings
 from api.storage.database import Database
@@ -51,6 +52,7 @@ from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
 from api.workers.holds import Keeper
 from api.workers.performer import ServerPerformer
+from api.workers.standings import Counting
 from api.workers.upkeep import Certificates, Upkeep
 from reconciler import repository
 from reconciler.loop import events
@@ -156,6 +158,7 @@ class Server:
             return told[0].stalled(envoy_id) if told else "no repository is followed"
 
         directory = Directory(services, catalogs, tell=tell, stalled=stalled)
+        services.own["tally"] = tally = Tally(services, stalled=stalled)
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway
         if settings.repo:
@@ -169,6 +172,8 @@ class Server:
         services.own["port"] = port = int(listener.getsockname()[1])
         application = Application(services, [*rest.areas(), graphql.area, pages.area])
         await self._start_http(application, listener, certificates)
+        counting = Counting(services, tally)
+        closing.push_async_callback(_cancelled, asyncio.create_task(counting.run(), name="standings"))
         upkeep = Upkeep(services, certificates)
         services.metrics.registry.register(GatewayCollector(gateway))
         closing.push_async_callback(_cancelled, asyncio.create_task(upkeep.run(), name="upkeep"))

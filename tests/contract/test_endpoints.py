@@ -124,6 +124,8 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     elif endpoint.name in {"update_user", "delete_user"}:
         new = {"username": fresh(), "password": "a long enough one"}
         values["id"] = server.post("/api/v1/users", role=Role.ADMIN, json=new).json()["id"]
+    elif endpoint.name == "unfreeze_config":
+        server.post("/api/v1/config/freeze", role=Role.ADMIN, json={})
     elif endpoint.name == "lift_hold":
         new = BODIES["create_hold"]()
         values["id"] = server.post("/api/v1/holds", role=Role.ADMIN, json=new).json()["id"]
