@@ -38,6 +38,7 @@ from api.services.container import Services
 from api.services.passwords import Passwords
 from api.services.pki import Pki, keyfiles
 from api.services.secrets import Vault
+from api.services.sources import Board
 from api.services.tallies import Tally
 from api.services.work import Actor
 from api.settings import Settings
@@ -53,10 +54,13 @@ from api.workers.follower import Follower, settled
 from api.workers.holds import Keeper
 from api.workers.performer import ServerPerformer
 from api.workers.standings import Counting
+from api.workers.sources import PreviewWatch
 from api.workers.upkeep import Certificates, Upkeep
 from reconciler import repository
 from reconciler.loop import events
+from reconciler.repository import revisions as revisions_of_git
 from reconciler.repository.proofs import Proofs
+from reconciler.repository.selections import Selection
 from schema.errors import Conflict, Unavailable
 
 log = logging.getLogger("vigo")
@@ -210,9 +214,13 @@ class Server:
             token_file=settings.repo_token_file,
             ca_file=settings.repo_ca_file,
         )
+        tracked = revisions_of_git.full_ref(settings.track)
+        selection = Selection(settings.preview)
+        also = [*selection.patterns, *([tracked] if tracked.startswith("refs/") else [])]
         # libgit2's handles are used by one thread each: the compiler's is its own.
-        opened, compiled_from, archived, committed_to = [
-            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access) for _ in range(4)
+        opened, compiled_from, archived, committed_to, listed = [
+            await asyncio.to_thread(repository.open, settings.repo, cache_dir=cache, access=access, also=also)
+            for _ in range(5)
         ]
         proofs, proofs_of_others = Proofs(compiled_from.path), Proofs(archived.path)
         closing.callback(proofs.close)
@@ -236,6 +244,19 @@ class Server:
             secrets=versions,
         )
         closing.push_async_callback(driver.stop)
+        services.sources = board = Board(
+            self.clock,
+            location=str(opened.copy.remote) if opened.copy is not None else settings.repo,
+            remote=opened.copy is not None,
+            track=settings.track,
+            preview=selection.patterns,
+            poll_s=settings.poll_interval_s,
+        )
+        board.unread = lambda: proofs.fault
+        previews = PreviewWatch(
+            services, board, listed, archive, selection, tracked=tracked, idle=lambda: driver.until(settled)
+        )
+        closing.callback(previews.close)
         follower = Follower(
             services,
             opened,
@@ -243,7 +264,10 @@ class Server:
             ref=settings.track,
             poll_s=settings.poll_interval_s if opened.copy is not None else None,
             secrets=versions,
+            board=board,
+            previews=previews,
         )
+        board.poke = follower.poke
         services.reload = follower.reload
         services.committer = committer = GitCommitter(
             committed_to,
@@ -259,6 +283,8 @@ class Server:
         for work in (
             follower.follow(),
             follower.listen(),
+            previews.look(),
+            previews.judge(),
             _revocations(services, gateway),
             trust.listen(services, driver),
         ):

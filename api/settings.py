@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     protected: bool = False
     """Whether changes that are asked of the server become proposals on branches of their own; `protected: true` in
     `vigo.vgo` says the same in the repository."""
+    preview: list[str] = []
+    """Refs that are looked at beside it, by pattern: branches (`pr/*`) or full refs (`refs/pull/*/head`). Each is
+    compiled and listed, and none is ever desired state."""
     repo_user: str = ""
     """Who we are to a remote whose URL names nobody; `git` when empty."""
     repo_ssh_key: Path | None = None
@@ -38,6 +41,11 @@ class Settings(BaseSettings):
     """PEM of the only authorities to trust for an https remote; the system's when not given."""
     poll_interval_s: float = Field(default=30.0, gt=0)
     """How often a remote repository is asked for news, before jitter."""
+    hook_secret_file: Path | None = None
+    """File with the secret that forges sign webhooks with, 16 characters or more; one a line while one is replaced by
+    another. Without it `/api/v1/hooks/*` is not there."""
+    hook_repository: str = ""
+    """Owner and name of the repository as a forge has them in its webhooks; what `repo` says when empty."""
 
     database_url: SecretStr = SecretStr("")
     """`postgresql://…`; empty means SQLite in the data directory."""

@@ -36,6 +36,9 @@ AREAS: Final = (
     AreaInfo(
         "publishes", Family.CONFIG, "What came into force and what it changed; going back to a version, promoting one."
     ),
+    AreaInfo(
+        "sources", Family.CONFIG, "Which repository is followed, how that goes, and the refs beside the tracked one."
+    ),
     AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
     AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(

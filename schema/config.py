@@ -164,6 +164,8 @@ class ConfigStatus(BaseModel):
     commit: Commit | None = None
     """In force."""
     failed_commit: Commit | None = None
+    unreadable: Absent[str] = None
+    """Why the repository cannot be read, so that newer commits may be unknown."""
     diagnostics: list[Diagnostic] = []
     signatures: str = ""
     """Whether commits need them: `not required`, `required`, or `by rules`."""

@@ -30,7 +30,7 @@ app.command()(holds.unfreeze)
 def status(client: Client, *, json_: Json = False) -> None:
     """Show which commit is in force, and what is wrong with a newer one.
 
-    Ends 2 when the newest commit is not valid.
+    Ends 2 when the newest commit is not valid, 1 when the repository cannot be read.
     """
     found = client.get("/api/v1/config/status")
     if json_:
@@ -45,7 +45,10 @@ def status(client: Client, *, json_: Json = False) -> None:
                 ("signatures", found.get("signatures") or "unknown"),
             )
         )
-        if not found["healthy"]:
+        if found.get("unreadable"):
+            output.line("\n" + output.visible(found["unreadable"]), tone="failed")
+            output.line("what is in force stays; `vigo sources` says more")
+        if not found["healthy"] and (found.get("failed_commit") or not found.get("unreadable")):
             output.line(
                 f"\n{output.visible(found.get('failed_commit') or 'no commit')} is not in force:", tone="failed"
             )
@@ -57,7 +60,8 @@ def status(client: Client, *, json_: Json = False) -> None:
             if item.get("hint"):
                 output.line(output.visible(f"     = hint: {item['hint']}"))
     if not found["healthy"]:
-        raise typer.Exit(Exit.INVALID)
+        failed = found.get("failed_commit") or not found.get("unreadable")
+        raise typer.Exit(Exit.INVALID if failed else Exit.ERROR)
 
 
 @app.command()

@@ -48,6 +48,8 @@ _COMMANDS: Final = {
     "lsp": _Command("lsp", "lsp", _CONFIG),
     "import": _Command("import_", "app", _CONFIG),
     "config": _Command("config", "app", _CONFIG),
+    "sources": _Command("sources", "sources", _CONFIG),
+    "refs": _Command("sources", "refs", _CONFIG),
     "changes": _Command("changes", "app", _CONFIG),
     "secrets": _Command("secrets", "app", _CONFIG),
     "holds": _Command("holds", "list_", _CONFIG),

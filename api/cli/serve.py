@@ -17,6 +17,12 @@ def serve(
         str | None, typer.Option(metavar="URL", help="The config repository: a path, or an https or ssh URL.")
     ] = None,
     track: Annotated[str | None, typer.Option(metavar="BRANCH", help="The branch that is desired state.")] = None,
+    preview: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN", help="Refs to look at beside it: pr/*, or in full refs/pull/*/head; repeatable."
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Database, keys and certificates; made when not there.")
     ] = None,
@@ -42,6 +48,7 @@ def serve(
     given: dict[str, Any] = {
         "repo": repo,
         "track": track,
+        "preview": preview or None,
         "data_dir": data_dir,
         "host": host,
         "port": port,

@@ -31,6 +31,7 @@ MAX_TEXTS: Final[Mapping[str, int]] = {
     "under": traces.MAX_PATH,
     "as_of": MAX_AS_OF,
     "other_as_of": MAX_AS_OF,
+    "name": MAX_AS_OF,
     "rev": MAX_AS_OF,
     "base": MAX_AS_OF,
 }
@@ -56,6 +57,8 @@ class Context:
     """The graph of each revision that the query names, or why there is none: see `as_of`."""
     answers: Mapping[str, Any] = field(default_factory=dict)
     """By the field's name in the answer; an exception where there is none: see `ahead`."""
+    unreadable: str = ""
+    """Why the followed repository cannot be read; empty while it can."""
 
     def graph_at(self, as_of: str | None = None) -> Graph:
         """The graph in force, or as of what an argument of the query says.

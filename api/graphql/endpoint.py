@@ -15,7 +15,7 @@ from api.graphql import ahead, as_of, limits
 from api.graphql.context import Context
 from api.graphql.schema import ANSWERED_AHEAD, schema
 from api.http.areas import Area, Call
-from api.services import envoys
+from api.services import envoys, sources
 from schema.access import Permission
 from schema.errors import Conflict, Exhausted, Fault, Forbidden, Invalid, NotFound, Stalled, Unavailable
 
@@ -70,13 +70,16 @@ async def graphql(call: Call, body: GraphQLRequest) -> Response:
     except limits.QueryRefused as refused:
         return _answer({"errors": [_told(refused)]}, status=400)
     others = await as_of.gathered(call, named)
-    graph, online = call.app.graph, envoys.online(call.app)
+    graph, online, unreadable = call.app.graph, envoys.online(call.app), sources.unreadable(call.app)
     answers = await ahead.answered(
         call, schema.core, ANSWERED_AHEAD, document, body.operationName, variables, graph=graph, others=others
     )
     result = await call.read(
         lambda work: schema.execute_sync(
-            body.query, variables, Context(work, graph, online, others, answers), operation_name=body.operationName
+            body.query,
+            variables,
+            Context(work, graph, online, others, answers, unreadable),
+            operation_name=body.operationName,
         )
     )
     return _answered(result, call.request_id)

@@ -39,7 +39,9 @@ MAX_COST: Final = 20_000
 PAGE_ARGUMENTS: Final = ("first", "limit")
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
-LISTS: Final = frozenset({"envoys", "runs", "revisions", "auditEntries", "receipts", "signers", "resources"})
+LISTS: Final = frozenset(
+    {"envoys", "runs", "revisions", "auditEntries", "receipts", "signers", "resources", "previewRefs"}
+)
 """Fields that answer with a page."""
 
 

@@ -49,6 +49,7 @@ class ConfigStatusType:
     last_error: str
     commit: str | None
     failed_commit: str | None
+    unreadable: str | None
     diagnostics: list[DiagnosticType]
 
     @computed
@@ -69,4 +70,4 @@ class RevisionQueries:
     @guarded(Permission.FLEET_READ, graphql_type=ConfigStatusType)
     def config_status(self, info: Info) -> ConfigStatus:
         """Which commit is in force, and why a newer one is not."""
-        return revisions.status(info.context.work, info.context.graph)
+        return revisions.status(info.context.work, info.context.graph, unreadable=info.context.unreadable)

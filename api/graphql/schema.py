@@ -22,6 +22,7 @@ from api.graphql.revisions import RevisionQueries
 from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
 from api.graphql.signers import SignerQueries
+from api.graphql.sources import SourceQueries
 from api.graphql.traces import TraceQueries
 
 CACHED_QUERIES: Final = 64
@@ -37,6 +38,7 @@ class Query(
     ReceiptQueries,
     RevisionQueries,
     SignerQueries,
+    SourceQueries,
     AuditQueries,
 ):
     """The root of every query."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.http.areas import Area, Call
-from api.services import revisions
+from api.services import revisions, sources
 from api.services.work import Work
 from schema.access import Permission
 from schema.config import ConfigStatus
@@ -15,8 +15,8 @@ area = Area("revisions")
 @area("GET", "/api/v1/config/status", Permission.FLEET_READ)
 async def config_status(call: Call) -> ConfigStatus:
     """Whether the newest commit is in force, and if not, why. Waivers that have expired since are warned of."""
-    graph = call.app.graph
-    return await call.app.read(call.actor, lambda work: revisions.status(work, graph), request_id=call.request_id)
+    graph, unreadable = call.app.graph, sources.unreadable(call.app)
+    return await call.read(lambda work: revisions.status(work, graph, unreadable=unreadable))
 
 
 @area("GET", "/api/v1/config/version", Permission.FLEET_READ)

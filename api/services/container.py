@@ -22,6 +22,7 @@ from api.services import audit
 from api.services.clock import SystemClock
 from api.services.desks import Desks
 from api.services.events import Events
+from api.services.hooks import Doorstep
 from api.services.limits import Buckets
 from api.services.metrics import Metrics
 from api.services.passwords import Passwords
@@ -35,6 +36,7 @@ from schema.time import Clock
 
 if TYPE_CHECKING:
     from api.services.graphs import Archive
+    from api.services.sources import Board
     from reconciler.graph import Graph
 
 T = TypeVar("T")
@@ -65,6 +67,8 @@ class Services:
     """Children that render for previews; the first starts when one is asked for. `app.py` closes them."""
     desks: Desks = field(default_factory=Desks)
     """Where graphs are asked what takes long. `app.py` closes them."""
+    sources: Board | None = None
+    """What is known of the followed repository; filled in with the loop."""
     reload: Callable[[], Awaitable[None]] | None = None
     """Fetch, compile and bring into force now, or record why not; filled in with the loop."""
     holds: Holds = NOTHING
@@ -85,6 +89,7 @@ class Services:
     def __post_init__(self) -> None:
         self.logins = Buckets(LOGINS_A_SECOND, LOGINS_AT_ONCE, self.clock.monotonic, keys=LOGIN_KEYS)
         """Wrong passwords by name; see `users.authenticate`."""
+        self.hooks = Doorstep(self.clock)
         self.login_salt = secrets.token_bytes(16)
         self._refusals = Buckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, self.clock.monotonic)
         self._refusals_of_one = Buckets(_REFUSALS_A_SECOND / 10, _REFUSALS_AT_ONCE / 10, self.clock.monotonic)

@@ -171,22 +171,24 @@ def page(work: Work, *, before: int | None = None, limit: int = 50) -> list[Revi
     return rows.page(work.session, work.project_id, before=before, limit=limit)
 
 
-def status(work: Work, graph: Graph | None = None) -> ConfigStatus:
+def status(work: Work, graph: Graph | None = None, *, unreadable: str = "") -> ConfigStatus:
     """Health of the config: what is in force, and why a newer commit is not.
 
     Args:
         graph: in force; of its waivers, those that have expired by now are among the diagnostics.
+        unreadable: why the repository cannot be read; see `sources.unreadable`.
     """
     current, last = rows.in_force(work.session, work.project_id), rows.newest(work.session, work.project_id)
     held = holds.listed(work)
     failed = last if last is not None and last.state in REFUSED else None
     return ConfigStatus(
-        healthy=current is not None and failed is None,
+        healthy=current is not None and failed is None and not unreadable,
         version=current.sequence if current else 0,
-        last_error=_error(failed) if last else "no commit has been compiled yet",
+        last_error=(_error(failed) if last else "no commit has been compiled yet") or unreadable,
         last_reload_at=last.seen_at if last else "",
         commit=current.commit if current else None,
         failed_commit=failed.commit if failed else None,
+        unreadable=unreadable or None,
         diagnostics=[
             *(failed.diagnostics if failed else ()),
             *(lapses(graph.documents, work.now)[:MAX_DIAGNOSTICS] if graph is not None else ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from api.services import revisions
+from api.services import revisions, sources
 from api.services.work import ANONYMOUS, Work
 from api.storage import audit as audit_rows
 from schema.errors import Unavailable
@@ -42,7 +42,8 @@ async def health(services: Services) -> Health:
 
 async def metrics(services: Services) -> bytes:
     """All metrics of this process, in Prometheus' text format."""
-    figures = await services.read(ANONYMOUS, _figures)
+    unreadable = sources.unreadable(services)
+    figures = await services.read(ANONYMOUS, lambda work: _figures(work, unreadable))
     own = services.metrics
     own.healthy.set(figures.healthy)
     own.version.set(figures.version)
@@ -53,6 +54,6 @@ async def metrics(services: Services) -> bytes:
     return own.text()
 
 
-def _figures(work: Work) -> Figures:
-    status = revisions.status(work)
+def _figures(work: Work, unreadable: str) -> Figures:
+    status = revisions.status(work, unreadable=unreadable)
     return Figures(status.healthy, status.version, audit_rows.head(work.session, work.project_id).size)

@@ -157,7 +157,8 @@ def _fetch(job: Job, callbacks: Callbacks) -> Answer:
         elif name in also and not name.endswith("^{}"):
             others[name] = str(found.oid)
     selected, left_out = also.select(others)
-    refs |= {name: others[name] for name in selected}
+    # One that is named in full is never among those that are too many.
+    refs |= {name: others[name] for name in (*selected, *also.patterns) if name in others}
     if len(refs) > MAX_REFS:
         raise _TooMuch(f"more than {MAX_REFS} refs")
     callbacks.denied = False
