@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import rfc8785
@@ -34,14 +35,15 @@ def dumps(value: Any) -> bytes:
         raise NotCanonical(str(error)) from error
 
 
-def dumps_rows(rows: list[list[str | bool]]) -> bytes:
-    """As `dumps`, for rows of texts and truths: there the standard library writes the same, three times as quickly.
+def dumps_plain(value: Sequence[Sequence[str | bool]] | Mapping[str, str | bool | int]) -> bytes:
+    """As `dumps`, for rows of texts and truths, or a map with ASCII keys to these and to integers below 2**53: there
+    the standard library writes the same, and several times as quickly.
 
     Raises:
         NotCanonical: a lone surrogate.
     """
     try:
-        return _PLAIN.encode(rows).encode()
+        return _PLAIN.encode(value).encode()
     except UnicodeError as error:
         raise NotCanonical(str(error)) from error
 

@@ -1,4 +1,8 @@
-"""Admission: who may hold a TLS handshake open.
+"""Admission: how fast connections are taken, and who may hold a TLS handshake open.
+
+A fleet that comes back all at once, as after a restart of ours, is ten thousand handshakes. As many are taken as leave
+the event loop on time for all else, which is measured, not guessed: more while it is, fewer when it is late (AIMD, as TCP
+does). The others wait in the kernel's queue, first come first served, and cost nothing there.
 
 A handshake costs us more than it costs a peer, and one that never ends costs it nothing to leave lying. So the oldest
 gives way to the newest: whoever finishes promptly, as agents do, always finds room.
@@ -14,6 +18,21 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from api.gateway import limits
+
+
+class Pace:
+    """How many connections a second are taken, by how late the event loop is."""
+
+    def __init__(self) -> None:
+        self.rate = limits.FIRST_ACCEPTS_PER_S
+
+    def observe(self, late_s: float) -> float:
+        """The loop was so late just now; the rate from now on."""
+        if late_s > limits.LATE_S:
+            self.rate = max(limits.MIN_ACCEPTS_PER_S, self.rate * limits.FEWER)
+        else:
+            self.rate = min(limits.MAX_ACCEPTS_PER_S, self.rate + limits.MORE_PER_S)
+        return self.rate
 
 
 class Admission:
@@ -42,16 +61,23 @@ class Admission:
         self._half_open: OrderedDict[socket.socket, tuple[str, float]] = OrderedDict()
         self._per_address: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace = Pace()
 
     @property
     def half_open(self) -> int:
         """Handshakes under way."""
         return len(self._half_open)
 
+    @property
+    def rate(self) -> float:
+        """Connections that may be taken each second, as of now."""
+        return self._pace.rate
+
     async def run(self) -> None:
         """Accept until cancelled."""
         loop = asyncio.get_running_loop()
-        bucket = limits.Bucket(limits.ACCEPTS_PER_S, limits.ACCEPT_BURST, self._monotonic())
+        bucket = limits.Bucket(self._pace.rate, limits.ACCEPT_BURST, self._monotonic())
+        watching = asyncio.ensure_future(self._watch(bucket))
         try:
             while True:
                 try:
@@ -66,11 +92,19 @@ class Admission:
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
         finally:
+            watching.cancel()
             for half_open in list(self._half_open):
                 _cut(half_open)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watch(self, bucket: limits.Bucket) -> None:
+        """Keep the rate at what the event loop bears."""
+        while True:
+            asleep = self._monotonic()
+            await asyncio.sleep(limits.PACE_S)
+            bucket.rate = self._pace.observe(self._monotonic() - asleep - limits.PACE_S)
 
     def _admit(self, peer: socket.socket, address: str) -> None:
         full_address = self._per_address[address] >= limits.HALF_OPEN_PER_ADDRESS

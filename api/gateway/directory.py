@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from api.gateway.fleet import Peer, Sighting
+from api.gateway.gathering import Gathered
 from api.gateway.inbox import Inbox
 from api.services import assignments, enrolment, envoys, traits
 from api.services.bootstrap import Bootstrap
@@ -45,6 +46,8 @@ class Directory:
         self._tell = tell
         self._stalled = stalled
         self._inbox = Inbox(services)
+        self._targets = Gathered(services, assignments.latest_of)
+        self._traits = Gathered(services, traits.digests)
         self._live: dict[str, Peer] = {}
         self._followers: frozenset[str] = frozenset()
         """Live certificates, by fingerprint, whose envoy has another one that may be older."""
@@ -67,7 +70,7 @@ class Directory:
 
     async def target(self, peer: Peer) -> Target | None:
         """What the envoy is to be."""
-        stored = await self._services.read(_actor(peer), lambda work: assignments.latest(work, peer.envoy_id))
+        stored = await self._targets.get(peer.project, peer.envoy_id)
         return None if stored is None else assignments.to_target(stored, self._catalogs)
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
@@ -106,7 +109,7 @@ class Directory:
 
     async def traits_of(self, peer: Peer) -> str | None:
         """Digest of the traits that are kept."""
-        return await self._services.read(_actor(peer), lambda work: traits.digest(work, peer.envoy_id))
+        return await self._traits.get(peer.project, peer.envoy_id)
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         """Remember a refusal; then tell the loop."""

@@ -16,9 +16,17 @@ HALF_OPEN: Final = 1_024
 HALF_OPEN_PER_ADDRESS: Final = 128
 HALF_OPEN_GRACE_S: Final = 1.0
 """A handshake younger than this is not given up for a newer one: an honest agent needs milliseconds."""
-ACCEPTS_PER_S: Final = 400.0
-"""Connections taken from the listening socket: about as many as two cores can shake hands with."""
-ACCEPT_BURST: Final = 200.0
+MIN_ACCEPTS_PER_S: Final = 40.0
+"""Connections are taken from the listening socket at least this fast, however busy the server is."""
+FIRST_ACCEPTS_PER_S: Final = 200.0
+MAX_ACCEPTS_PER_S: Final = 2_000.0
+ACCEPT_BURST: Final = 16.0
+"""Connections taken in one go: their handshakes are a few ten milliseconds, in which nobody else is answered."""
+LATE_S: Final = 0.05
+"""When the loop is later than this, fewer connections are taken; when it is not, a few more, each `PACE_S`."""
+PACE_S: Final = 0.05
+MORE_PER_S: Final = 10.0
+FEWER: Final = 0.8
 
 HELLO_BYTES: Final = 64 * 1024
 """Largest frame before `hello` was accepted."""
@@ -64,16 +72,16 @@ AUDITED_PEERS: Final = 10_000
 class Bucket:
     """A token bucket on a monotonic clock that its caller reads."""
 
-    __slots__ = ("_at", "_burst", "_level", "_rate")
+    __slots__ = ("_at", "_burst", "_level", "rate")
 
     def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
+        self.rate = rate
         self._burst = burst
         self._level = burst
         self._at = now
 
     def take(self, count: float, now: float) -> float:
         """Take so many tokens; how many seconds to wait before more may be taken (0 while there are some)."""
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate) - count
+        self._level = min(self._burst, self._level + (now - self._at) * self.rate) - count
         self._at = now
-        return max(0.0, -self._level / self._rate)
+        return max(0.0, -self._level / self.rate)

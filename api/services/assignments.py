@@ -22,9 +22,9 @@ from api.storage.assignments import Stored as Stored
 from reconciler.ports import Assigned, Order
 from schema import canonical
 from schema.errors import Fault, NotFound, Stalled
-from schema.protocol import sealing, signing
+from schema.protocol import sealing
 from schema.protocol.desired import NO_SECRETS, Assignment, SealedSecrets
-from schema.protocol.signing import Domain
+from schema.protocol.signing import Domain, Signer
 from schema.time import HOUR
 
 LIFE: Final = 24 * HOUR
@@ -66,12 +66,13 @@ def make(work: Work, wishes: Sequence[Wish], *, key: Ed25519PrivateKey, vault: V
     sealing_keys = envoy_rows.sealing_keys(work.session, project_id, envoy_ids)
     names = sorted({name for wish in wishes for name, _ in wish.secrets})
     values = secrets.values(work, vault, names) if names else {}
+    signer = Signer(key)
     made: list[Stored | Fault] = []
     for wish in wishes:
         last_epoch, last = orders.get(wish.envoy_id, (epoch, 0))
         order = Order(epoch, last + 1 if last_epoch == epoch else 1)
         try:
-            made.append(_one(work, wish, order, key, sealing_keys, values))
+            made.append(_one(work, wish, order, signer, sealing_keys, values))
         except Fault as fault:
             made.append(fault)
     rows.put(work.session, project_id, [one for one in made if isinstance(one, Stored)])
@@ -81,6 +82,11 @@ def make(work: Work, wishes: Sequence[Wish], *, key: Ed25519PrivateKey, vault: V
 def latest(work: Work, envoy_id: str) -> Stored | None:
     """What an envoy is to be; None while it was never assigned anything."""
     return rows.find(work.session, work.project_id, envoy_id)
+
+
+def latest_of(work: Work, envoy_ids: Sequence[str]) -> dict[str, Stored]:
+    """What each of these envoys is to be, where it was ever assigned anything."""
+    return rows.find_all(work.session, work.project_id, envoy_ids)
 
 
 def to_port(stored: Stored) -> Assigned:
@@ -118,7 +124,7 @@ def _one(
     work: Work,
     wish: Wish,
     order: Order,
-    key: Ed25519PrivateKey,
+    signer: Signer,
     sealing_keys: Mapping[str, str],
     values: Mapping[str, tuple[int, str]],
 ) -> Stored:
@@ -139,7 +145,7 @@ def _one(
         created=created,
         expires=created + LIFE,
     )
-    signed = signing.sign(key, Domain.ASSIGNMENT, canonical.dumps(assignment.model_dump(mode="json")))
+    signed = signer.sign(Domain.ASSIGNMENT, canonical.dumps_plain(assignment.model_dump(mode="json")))
     return Stored(
         envoy_id=wish.envoy_id,
         epoch=order.epoch,

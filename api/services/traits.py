@@ -64,6 +64,11 @@ def digest(work: Work, envoy_id: str) -> str | None:
     return rows.digest(work.session, work.project_id, envoy_id)
 
 
+def digests(work: Work, envoy_ids: Sequence[str]) -> dict[str, str]:
+    """Envoy → digest of what it last said it is, where it has said anything."""
+    return rows.digests(work.session, work.project_id, envoy_ids)
+
+
 def store(work: Work, envoy_id: str, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
     """Keep what a host says it is, in place of what it said before.
 

@@ -7,7 +7,8 @@ checked against.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import sqlalchemy as sa
@@ -101,21 +102,26 @@ class Brief:
 
 
 _COLUMNS: Final = tuple(Stored.__dataclass_fields__)
+_FIND: Final = (
+    f"SELECT {', '.join(f't.{name}' for name in _COLUMNS)} FROM asked CROSS JOIN targets t "  # noqa: S608 - as below
+    "WHERE t.envoy_id = asked.a AND t.project_id = ?"
+)
 # Both databases know this form of "insert or update".
-_PUT: Final = sql(
-    f"INSERT INTO targets (project_id, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
-    f"VALUES (:project_id, {', '.join(':' + name for name in _COLUMNS)}) "
+_PUT: Final = (
+    f"INSERT INTO targets ({', '.join(_COLUMNS)}, project_id) "  # noqa: S608 - our own column names
+    f"VALUES ({', '.join('?' * len(_COLUMNS))}, ?) "
     f"ON CONFLICT (envoy_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
-_REMEMBER: Final = sql(
+_REMEMBER: Final = (
     "INSERT INTO assignments (project_id, envoy_id, epoch, generation, sha256, commit_id, catalog_sha256, created_at) "
-    "VALUES (:project_id, :envoy_id, :epoch, :generation, :sha256, :commit_id, :catalog_sha256, :created_at)"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DIGESTS: Final = (
     "SELECT g.envoy_id, g.epoch, g.generation, g.sha256 FROM asked CROSS JOIN assignments g "
     "WHERE g.envoy_id = asked.a AND g.epoch = asked.b AND g.generation = asked.c AND g.project_id = ?"
 )
-_FORGET: Final = sql("DELETE FROM assignments WHERE envoy_id = :envoy_id AND epoch = :epoch AND generation <= :last")
+_FORGET: Final = "DELETE FROM assignments WHERE envoy_id = ? AND epoch = ? AND generation <= ?"
+_row: Final = attrgetter(*_COLUMNS)
 
 
 def epoch(session: Session, project_id: str) -> int:
@@ -126,15 +132,17 @@ def epoch(session: Session, project_id: str) -> int:
 
 def put(session: Session, project_id: str, stored: Sequence[Stored]) -> None:
     """Store new assignments: each becomes its envoy's target and is remembered. The same number twice is a conflict."""
-    if not stored:
-        return
-    connection = session.connection()
-    values = [{**asdict(one), "project_id": project_id, "last": one.generation - KEEP} for one in stored]
-    connection.execute(_REMEMBER, values)
-    connection.execute(_PUT, values)
-    old = [value for value in values if value["last"] > 0]
-    if old:
-        connection.execute(_FORGET, old)
+    remembered = [
+        (
+            project_id, one.envoy_id, one.epoch, one.generation, one.sha256, one.commit_id, one.catalog_sha256,
+            one.created_at,
+        )
+        for one in stored
+    ]  # fmt: skip
+    bulk.execute(session, _REMEMBER, remembered)
+    bulk.execute(session, _PUT, [(*_row(one), project_id) for one in stored])
+    old = [(one.envoy_id, one.epoch, one.generation - KEEP) for one in stored if one.generation > KEEP]
+    bulk.execute(session, _FORGET, old)
 
 
 def forget(session: Session, project_id: str, envoy_id: str) -> None:
@@ -150,6 +158,12 @@ def find(session: Session, project_id: str, envoy_id: str) -> Stored | None:
     query = select(TargetRow).where(TargetRow.project_id == project_id, TargetRow.envoy_id == envoy_id)
     row = session.exec(query).first()
     return None if row is None else Stored(**{name: getattr(row, name) for name in _COLUMNS})
+
+
+def find_all(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, Stored]:
+    """What each of these envoys is to be now, where it was ever assigned anything."""
+    found = bulk.among(session, _FIND, [(envoy_id,) for envoy_id in envoy_ids], project_id)
+    return {row[0]: Stored(*row) for row in found}
 
 
 def orders(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, select
 
+from api.storage import bulk
 from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
 
@@ -81,6 +82,9 @@ class Collected(NamedTuple):
     traits: dict[str, Any]
 
 
+_DIGESTS: Final = (
+    "SELECT t.envoy_id, t.sha256 FROM asked CROSS JOIN traits t WHERE t.envoy_id = asked.a AND t.project_id = ?"
+)
 _PUT = sql(
     "INSERT INTO traits (project_id, envoy_id, sha256, collected_at, received_at, document, errors) "
     "VALUES (:project_id, :envoy_id, :sha256, :collected_at, :received_at, :document, :errors) "
@@ -164,6 +168,12 @@ def digest(session: Session, project_id: str, envoy_id: str) -> str | None:
     """Digest of what an envoy last said it is."""
     query = select(TraitsRow.sha256).where(TraitsRow.project_id == project_id, TraitsRow.envoy_id == envoy_id)
     return session.exec(query).first()
+
+
+def digests(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, str]:
+    """Digest of what each of these envoys last said it is, where it has said anything."""
+    found = bulk.among(session, _DIGESTS, [(envoy_id,) for envoy_id in envoy_ids], project_id)
+    return {row[0]: row[1] for row in found}
 
 
 def of(session: Session, project_id: str, hostnames: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -49,4 +49,4 @@ def outcomes_digest(report: Report) -> str:
     rows: list[list[str | bool]] = [
         [each.id, each.type, each.outcome, each.changed, each.corrective] for each in report.resources
     ]
-    return sha256(canonical.dumps_rows(rows))
+    return sha256(canonical.dumps_plain(rows))

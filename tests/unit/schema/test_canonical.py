@@ -169,9 +169,16 @@ def test_the_quick_way_to_read_takes_what_the_slow_one_takes_and_nothing_else(va
 
 @given(st.lists(st.lists(TEXT | st.booleans(), max_size=5), max_size=5))
 def test_rows_of_texts_have_the_same_form_the_quick_way(rows: list[list[str | bool]]) -> None:
-    assert canonical.dumps_rows(rows) == canonical.dumps(rows)
+    assert canonical.dumps_plain(rows) == canonical.dumps(rows)
+
+
+@given(
+    st.dictionaries(st.text(st.characters(codec="ascii")), TEXT | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1))
+)
+def test_so_has_a_map_of_plain_things(value: dict[str, str | bool | int]) -> None:
+    assert canonical.dumps_plain(value) == canonical.dumps(value)
 
 
 def test_rows_with_what_is_no_text_have_no_form_either() -> None:
     with pytest.raises(NotCanonical):
-        canonical.dumps_rows([["\ud800"]])
+        canonical.dumps_plain([["\ud800"]])

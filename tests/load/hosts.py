@@ -1,0 +1,235 @@
+"""An executor in memory, cheap enough for thousands in one process.
+
+It judges each target as an agent does (`agent.acceptance`), holds objects by digest, converges plain files and
+directories on `agent.hosts.memory`, and vouches for its reports with the agent's own receipts. What is the same for all
+agents (a catalog's signature, its reading, the bytes of an object) is worked out once in a process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from pydantic import BaseModel
+
+from agent.acceptance import Acceptance, Refusal, Trust, digest_of
+from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
+from agent.hosts.memory import MemoryHost
+from agent.receipts import Receipts
+from schema import canonical
+from schema.ids import new_id, sha256
+from schema.protocol.desired import CrateObject
+from schema.protocol.messages import Traits
+from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
+from schema.protocol.signing import Domain, Signed, verify
+
+READ_REPORTS: Final = 8
+
+
+class Identity(NamedTuple):
+    """Who one agent is."""
+
+    envoy_id: str
+    project: str
+    hostname: str
+    certificate: str
+    key: str
+    seed: str
+    """Hex, from which its two other keys are derived."""
+
+
+def receipts_key(seed: str) -> Ed25519PrivateKey:
+    """Which signs its receipts."""
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(sha256(f"ed25519 {seed}".encode())))
+
+
+def sealing_key(seed: str) -> X25519PrivateKey:
+    """To which its secrets are sealed."""
+    return X25519PrivateKey.from_private_bytes(bytes.fromhex(sha256(f"x25519 {seed}".encode())))
+
+
+def traits_of(hostname: str) -> Collected:
+    """What such a host says it is."""
+    said = {
+        "os": {"distro": "debian", "family": "debian", "version": "12"},
+        "memory": {"total_mb": 2048},
+        "host_self": {"hostname": hostname},
+    }
+    digest = sha256(canonical.dumps(said))
+    message = Traits(sha256=digest, collected_at=0, traits=said)
+    digests = {name: sha256(canonical.dumps(value)) for name, value in said.items()}
+    return Collected(sha256=digest, stable_sha256=digest, message=message.model_dump_json(), digests=digests)
+
+
+class Executor:
+    """One agent's hand."""
+
+    def __init__(self, identity: Identity, signing: Ed25519PublicKey, *, failing: bool = False) -> None:
+        self.identity: Final = identity
+        self.failing = failing
+        """Whether its first resource cannot be converged, as on a host with a broken disk."""
+        trust = Trust(identity.project, identity.envoy_id, signing, sealing_key(identity.seed))
+        self._acceptance: Final = _Acceptance(trust)
+        self._host: Final = MemoryHost()
+        self._objects: Final[set[str]] = set()
+        self._wanted: dict[str, int] = {}
+        self._receipts: Final = Receipts(_Memory(), project=identity.project, envoy_id=identity.envoy_id)  # type: ignore[arg-type]
+        self._receipts.__dict__["_key"] = receipts_key(identity.seed)
+        self._spool: Final[dict[int, SpooledReport]] = {}
+        self._sequence = 0
+
+    def standing(self) -> Standing:
+        """See `agent.boundary.Executor`; so for the others."""
+        held = self._acceptance.held
+        return Standing(applied=held.applied if held else None)
+
+    def offer(self, target: bytes) -> Verdict:
+        try:
+            accepted = self._acceptance.judge(target, time.time_ns() // 1_000)
+        except Refusal as refusal:
+            named = digest_of(target)
+            return Verdict(outcome="refused", assignment_sha256=named, code=refusal.code, message=refusal.message)
+        verdict = Verdict(
+            outcome="held",
+            assignment_sha256=accepted.assignment_sha256,
+            epoch=accepted.assignment.epoch,
+            generation=accepted.assignment.generation,
+            applied=accepted.applied,
+        )
+        if accepted is self._acceptance.held:
+            return verdict
+        missing = sorted(accepted.objects.keys() - self._objects)
+        if missing:
+            self._wanted = {digest: accepted.objects[digest] for digest in missing}
+            return verdict.model_copy(update={"outcome": "incomplete", "need": missing, "applied": None})
+        self._objects.intersection_update(accepted.objects)
+        self._acceptance.admit(accepted)
+        return verdict.model_copy(update={"outcome": "accepted"})
+
+    def store(self, data: bytes) -> Stored:
+        digest = sha256(data)
+        if self._wanted.get(digest) != len(data):
+            return Stored(sha256=digest, ok=digest in self._objects, message="nothing lacks these bytes")
+        _SHARED.setdefault(digest, data)
+        self._objects.add(digest)
+        return Stored(sha256=digest, ok=True)
+
+    def converge(self, trigger: Trigger) -> tuple[Ran, str]:
+        """Make the host what is in force says; and the commit that this was."""
+        held = self._acceptance.held
+        if held is None:
+            return Ran(), ""
+        began = time.time_ns() // 1_000
+        found: list[ResourceReport] = []
+        for crate in held.catalog.crates:
+            for resource in _files(crate.sha256):
+                if self.failing and not found:
+                    line = resource.failed
+                else:
+                    line = resource.unchanged if self._is(resource) else self._make(resource)
+                found.append(line)
+        failed = sum(each.outcome is Outcome.FAILED for each in found)
+        report = Report(
+            id=new_id(),
+            trigger=trigger,
+            started=began,
+            finished=time.time_ns() // 1_000,
+            status=RunStatus.FAILED if failed else RunStatus.CONVERGED,
+            resources=found,
+            **held.applied.model_dump(),
+        )
+        self._sequence += 1
+        text = self._receipts.vouch(report).model_dump_json()
+        self._spool[self._sequence] = SpooledReport(sequence=self._sequence, id=report.id, report=text)
+        changed = sum(each.changed for each in found)
+        return Ran(status=report.status, reported=True, changed=changed, failed=failed), report.commit
+
+    def reports(self, after: int) -> Spooled:
+        waiting = [place for place in self._spool if place > after]
+        some = [self._spool[place] for place in waiting[:READ_REPORTS]]
+        return Spooled(after=after, reports=some, more=len(waiting) > READ_REPORTS)
+
+    def forget(self, sequence: int) -> None:
+        self._spool.pop(sequence, None)
+
+    def _is(self, file: _File) -> bool:
+        node = self._host.nodes.get(file.path)
+        return node is not None and node.data == file.content
+
+    def _make(self, file: _File) -> ResourceReport:
+        parent = ""
+        for part in file.path.split("/")[1:-1]:
+            parent = f"{parent}/{part}"
+            if parent not in self._host.nodes:
+                self._host.mkdir(parent, mode=0o755)
+        self._host.write(file.path, file.content, mode=0o644)
+        return file.changed
+
+
+class _File(NamedTuple):
+    """One resource, and what a report says of it."""
+
+    path: str
+    content: bytes
+    unchanged: ResourceReport
+    changed: ResourceReport
+    failed: ResourceReport
+
+
+_SHARED: Final[dict[str, bytes]] = {}
+"""Objects that some agent of this process holds."""
+
+
+@lru_cache(4_096)
+def _files(digest: str) -> tuple[_File, ...]:
+    """The files of a crate, as they are to be; what is none is taken for right."""
+    crate = CrateObject.model_validate(canonical.loads(_SHARED[digest]))
+    found = []
+    for resource in crate.resources:
+        told: dict[str, Any] = {"id": resource.id, "type": resource.type, "file": resource.file, "line": resource.line}
+        spec: Mapping[str, Any] = resource.spec
+        found.append(
+            _File(
+                path=spec.get("path", f"/none/{resource.id}"),
+                content=canonical.dumps(spec),
+                unchanged=ResourceReport(outcome=Outcome.UNCHANGED, duration_us=9, **told),
+                changed=ResourceReport(outcome=Outcome.CHANGED, changed=True, action="update", duration_us=90, **told),
+                failed=ResourceReport(outcome=Outcome.FAILED, error="input/output error", duration_us=90, **told),
+            )
+        )
+    return tuple(found)
+
+
+class _Acceptance(Acceptance):
+    """As agents judge, but what one agent of the process has found of a catalog's text the others take from it."""
+
+    def _verified(self, signed: Signed, domain: Domain, limit: int) -> bytes:
+        if domain is Domain.CATALOG:
+            return _verified_catalog(
+                self._trust.signing.public_bytes_raw(), signed.body, signed.key_id, signed.signature
+            )
+        return super()._verified(signed, domain, limit)
+
+
+@lru_cache(4_096)
+def _verified_catalog(key: bytes, body: str, key_id: str, signature: str) -> bytes:
+    public = Ed25519PublicKey.from_public_bytes(key)
+    return verify(public, Domain.CATALOG, Signed(body=body, key_id=key_id, signature=signature))
+
+
+class _Memory:
+    """What the agent's receipts keep, in memory."""
+
+    def read_model(self, name: str, model: type[BaseModel]) -> None:
+        return None
+
+    def write_model(self, name: str, value: BaseModel) -> None:
+        """Nothing lasts here."""
+
+    def file(self, name: str) -> Path:
+        raise LookupError(name)

@@ -1,0 +1,124 @@
+"""A process of agents: told what to do in lines on standard input, answers each in a line of JSON.
+
+start [SPREAD_S]     all agents begin, spread over so many seconds
+check [SPREAD_S]     all agents make a full check and report
+drop                 all connections are cut
+forget               the tally begins anew
+tally                what happened since
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tests.load.agents import Agent, Tally
+from tests.load.hosts import Executor, Identity
+
+CONNECTIONS: Final = 20_000
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the agents that a plan names: see `Swarm`."""
+    plan = json.loads(Path(argv[0]).read_text())
+    raise_limit(CONNECTIONS)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(Worker(plan).run())
+    return 0
+
+
+def raise_limit(files: int) -> int:
+    """Let this process have so many files open, or as many as it may; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+class Worker:
+    """The agents of one process."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._tally = Tally()
+        signing = Ed25519PublicKey.from_public_bytes(bytes.fromhex(plan["signing_key"]))
+        chance = random.Random(plan["seed"])
+        jitter: Callable[[], float] = chance.random if plan["jitter"] else (lambda: 1.0)
+        identities = [Identity(*each) for each in json.loads(Path(plan["identities"]).read_text())]
+        self._agents = [
+            Agent(
+                identity,
+                executor=Executor(identity, signing, failing=kind == "failing"),
+                ca=plan["ca"],
+                where=(plan["host"], plan["port"]),
+                address=plan["addresses"][number % len(plan["addresses"])] if plan["addresses"] else "",
+                random=jitter,
+                tally=self._tally,
+                kind=kind,
+            )
+            for number, identity in enumerate(identities[plan["first"] : plan["behind"]])
+            for kind in [plan["kinds"].get(identity.hostname, "")]
+        ]
+
+    async def run(self) -> None:
+        """Obey until standard input ends."""
+        gc.freeze()
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        self._say({"agents": len(self._agents)})
+        while line := (await reader.readline()).decode().split():
+            word, arguments = line[0], [float(each) for each in line[1:]]
+            if word == "tally":
+                self._say(self._told())
+                continue
+            if word == "forget":
+                self._tally.counts.clear()
+                self._tally.applied.clear()
+                self._tally.opened.clear()
+                self._tally.closed.clear()
+            elif word == "drop":
+                for agent in self._agents:
+                    agent.drop()
+            else:
+                self._spread(word, arguments[0] if arguments else 0.0)
+            self._say({"done": word})
+
+    def _spread(self, word: str, over_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        for number, agent in enumerate(self._agents):
+            act = {"start": agent.start, "check": agent.check}[word]
+            loop.call_later(over_s * number / len(self._agents), act)
+
+    def _told(self) -> dict[str, Any]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "open": sum(agent.open for agent in self._agents),
+            "at_rest": sum(agent.at_rest for agent in self._agents),
+            "counts": dict(self._tally.counts),
+            "closed": dict(self._tally.closed.most_common(20)),
+            "applied": {commit: list(times) for commit, times in self._tally.applied.items()},
+            "opened": list(self._tally.opened),
+            "cpu_s": used.ru_utime + used.ru_stime,
+            "now": time.monotonic(),
+        }
+
+    def _say(self, told: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
