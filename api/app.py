@@ -30,7 +30,7 @@ from api.gateway.directory import Directory
 from api.gateway.metrics import GatewayCollector
 from api.graphql import endpoint as graphql
 from api.http.application import Application
-from api.services import revisions, secrets, signers, users
+from api.services import revisions, rollouts, secrets, signers, users
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
 from api.services.clock import SystemClock
@@ -53,6 +53,7 @@ from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
 from api.workers.holds import Keeper
 from api.workers.performer import ServerPerformer
+from api.workers.rollouts import tell_asked
 from api.workers.standings import Counting
 from api.workers.sources import PreviewWatch
 from api.workers.upkeep import Certificates, Upkeep
@@ -161,7 +162,10 @@ class Server:
         def stalled(envoy_id: str) -> str:
             return told[0].stalled(envoy_id) if told else "no repository is followed"
 
-        directory = Directory(services, catalogs, tell=tell, stalled=stalled)
+        def awaited(envoy_id: str) -> str | None:
+            return told[0].awaited(envoy_id) if told else None
+
+        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited)
         services.own["tally"] = tally = Tally(services, stalled=stalled)
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway
@@ -235,14 +239,18 @@ class Server:
         performer = ServerPerformer(
             services, catalogs, compiler, push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1
         )
+        closing.callback(performer.close)
         current = await services.read(SYSTEM, revisions.in_force)
+        past = await services.read(SYSTEM, rollouts.past)
         versions = await services.read(SYSTEM, secrets.versions)
         driver = Driver(
             performer,
             clock=self.clock,
             in_force=current.commit if current is not None else None,
             secrets=versions,
+            past=past if past.current is not None else None,
         )
+        performer.tip = lambda: driver.status().tip
         closing.push_async_callback(driver.stop)
         services.sources = board = Board(
             self.clock,
@@ -287,6 +295,7 @@ class Server:
             previews.judge(),
             _revocations(services, gateway),
             trust.listen(services, driver),
+            tell_asked(services, driver.tell),
         ):
             closing.push_async_callback(_cancelled, asyncio.create_task(work))
         driver.tell(events.Tick())

@@ -60,6 +60,11 @@ class Plan(Protocol):
         """Digest over what all hosts are to be under this commit."""
         ...
 
+    @property
+    def staged(self) -> bool:
+        """Whether it says how it is rolled out, or what must hold meanwhile: then a plan is made before anybody gets it."""
+        ...
+
     def desired(self, hostnames: Iterable[str], /) -> Mapping[str, Desired | None]:
         """Hostname → what it is to be; None where no match block applies."""
         ...

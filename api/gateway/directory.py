@@ -16,7 +16,7 @@ from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
 from api.services.work import Actor, Work
 from reconciler.loop import events
-from reconciler.ports import Order
+from reconciler.ports import Assigned, Order
 from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
@@ -31,6 +31,7 @@ class Directory:
     Args:
         tell: takes what happens to envoys, for the loop.
         stalled: why the loop has nothing newer for an envoy; empty when nothing is in the way.
+        awaited: the catalog that the loop is to bring a connected envoy to; None where nothing new is due.
     """
 
     def __init__(
@@ -40,11 +41,15 @@ class Directory:
         *,
         tell: Callable[[events.Event], None],
         stalled: Callable[[str], str],
+        awaited: Callable[[str], str | None],
     ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._tell = tell
         self._stalled = stalled
+        self._awaited = awaited
+        self._unready: dict[str, Assigned] = {}
+        """Of envoys that are being welcomed: assignments whose catalog is not at hand."""
         self._inbox = Inbox(services)
         self._targets = Gathered(services, assignments.latest_of)
         self._traits = Gathered(services, traits.digests)
@@ -71,22 +76,27 @@ class Directory:
     async def target(self, peer: Peer) -> Target | None:
         """What the envoy is to be."""
         stored = await self._targets.get(peer.project, peer.envoy_id)
-        return None if stored is None else assignments.to_target(stored, self._catalogs)
+        target = None if stored is None else assignments.to_target(stored, self._catalogs)
+        self._unready.pop(peer.envoy_id, None)
+        if stored is not None and target is None:
+            self._unready[peer.envoy_id] = assignments.to_port(stored)
+        return target
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         """Tell the loop of an envoy that was welcomed."""
         order = Order(applied.epoch, applied.generation) if applied is not None else None
-        assigned = target.assigned if target is not None else None
-        self._tell(events.EnvoyConnected(peer.envoy_id, peer.hostname, number, order, assigned))
+        unready = self._unready.pop(peer.envoy_id, None)
+        assigned = target.assigned if target is not None else unready
+        carried = target is not None
+        self._tell(events.EnvoyConnected(peer.envoy_id, peer.hostname, number, order, assigned, carried=carried))
         self._services.events.publish("envoy.online", id=peer.envoy_id, hostname=peer.hostname)
 
     def awaits(self, peer: Peer, target: Target | None) -> bool:
-        """Whether the revision in force means another catalog for an envoy than this target's."""
-        graph = self._services.graph
-        profile = graph.match(peer.hostname) if graph is not None else None
-        if profile is None or self._stalled(peer.envoy_id):
+        """Whether an envoy is to be another catalog by now than this target's."""
+        awaited = self._awaited(peer.envoy_id)
+        if awaited is None or self._stalled(peer.envoy_id):
             return False
-        return target is None or target.catalog_sha256 != profile.catalog_sha256
+        return target is None or target.catalog_sha256 != awaited
 
     def disconnected(self, peer: Peer, number: int) -> None:
         """Tell the loop of a connection that is gone."""
@@ -97,7 +107,16 @@ class Directory:
         """Store a report; then tell the loop."""
         await self._inbox.put(_actor(peer), report, peer.ed25519)
         order = Order(report.epoch, report.generation)
-        self._tell(events.Reported(peer.envoy_id, order, report.assignment_sha256, report.commit, report.status))
+        told = events.Reported(
+            peer.envoy_id,
+            order,
+            report.assignment_sha256,
+            report.commit,
+            report.status,
+            dry_run=report.dry_run,
+            stale=report.stale,
+        )
+        self._tell(told)
 
     async def traits(self, peer: Peer, message: Traits | TraitsDigests | TraitsDelta) -> list[str] | None:
         """Store traits, or say which are lacking."""

@@ -1,7 +1,7 @@
 """Catalogs at hand: signed, encoded once, and with the objects they name.
 
-Kept for the graph in force and the one before it, since agents may still be fetching for that. All of it derives from a
-commit and the signing key, so a restart makes the same bytes again.
+Kept for the graph in force and the one before it, since agents may still be fetching for that, and for those that hosts
+are still released to. All of it derives from a commit and the signing key, so a restart makes the same bytes again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Protocol
@@ -123,6 +123,9 @@ class Catalogs:
         self._signer = Signer(key)
         self._current: dict[str, SignedCatalog] = {}
         self._previous: dict[str, SignedCatalog] = {}
+        self._others: dict[str, dict[str, SignedCatalog]] = {}
+        """By commit, of those that are not in force."""
+        self._commit = ""
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
         self._encoded_bytes = 0
 
@@ -143,15 +146,35 @@ class Catalogs:
                 made[sha256] = known.within(graph, profile)
         return made
 
-    def put(self, catalogs: dict[str, SignedCatalog]) -> None:
-        """Put a new graph's catalogs in force."""
+    def put(self, catalogs: dict[str, SignedCatalog], commit: str = "") -> None:
+        """Put a new graph's catalogs in force. Those before stay at hand until `retain` says otherwise."""
         if catalogs.keys() != self._current.keys():
             self._previous = self._current
-        self._current = catalogs
+        if commit and self._commit and commit != self._commit:
+            self._others[self._commit] = self._current
+        self._others.pop(commit, None)
+        self._current, self._commit = catalogs, commit
+
+    def recall(self, graph: Graph, commit: str) -> None:
+        """Have the catalogs of a graph that was in force before at hand."""
+        if commit != self._commit:
+            self._others[commit] = {
+                profile.catalog_sha256: self.find(profile.catalog_sha256)
+                or SignedCatalog(profile.catalog_sha256, graph, profile, self._signer)
+                for profile in graph.profiles.values()
+            }
+
+    def retain(self, commits: Collection[str]) -> None:
+        """Let go of the catalogs of all other commits, but for the one in force and those just before it."""
+        for commit in self._others.keys() - set(commits):
+            del self._others[commit]
 
     def find(self, sha256: str) -> SignedCatalog | None:
         """A catalog at hand."""
-        return self._current.get(sha256) or self._previous.get(sha256)
+        found = self._current.get(sha256) or self._previous.get(sha256)
+        if found is None:
+            found = next((of[sha256] for of in self._others.values() if sha256 in of), None)
+        return found
 
     async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object, if that catalog is at hand and names it."""

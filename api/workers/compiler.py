@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,15 +14,20 @@ from typing import Final
 
 from api.services.signers import Judge
 from reconciler import graph as graphs
+from reconciler.documents import Kind
 from reconciler.graph import Graph, storing
 from reconciler.loop import effects, events
 from reconciler.ports import Desired
 from reconciler.repository import CommitInfo, Repository
 from reconciler.repository.faults import ReadingLimit
 from reconciler.repository.proofs import Proofs
+from reconciler.rollout import planning
+from reconciler.rollout.facts import HostFacts
 from schema.diagnostics import Diagnostic
+from schema.rollouts import RolloutPlan
 from schema.signers import Judgement
 
+STAGING: Final = (Kind.ROLLOUT, Kind.INVARIANTS)
 STORE_EVERY_S: Final = 60.0
 SLICE_S: Final = 0.01
 
@@ -33,7 +38,8 @@ class GraphPlan:
 
     graph: Graph
     commit: str
-    info: CommitInfo
+    info: CommitInfo | None
+    """Who made it; None of one that is only recalled."""
     diagnostics: tuple[Diagnostic, ...]
     compiled_ms: float
     trust_version: int | None = None
@@ -44,6 +50,12 @@ class GraphPlan:
     def plan_root(self) -> str:
         """Digest over what all hosts are to be."""
         return self.graph.plan_root
+
+    @property
+    def staged(self) -> bool:
+        """Whether it says how it is rolled out, or what must hold meanwhile."""
+        documents = self.graph.documents
+        return any(True for kind in STAGING for _ in documents.of(kind))
 
     def desired(self, hostnames: Iterable[str], /) -> Mapping[str, Desired | None]:
         """What hosts are to be."""
@@ -103,6 +115,13 @@ class Compiler:
         if self._proofs is not None and self._proofs.refuses(commit):
             raise ReadingLimit(f"commit {commit[:12]} is not read")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._repository.commit_info, commit)
+
+    async def plan(
+        self, target: graphs.Graph, hosts: Sequence[HostFacts], bases: Mapping[str, graphs.Graph]
+    ) -> RolloutPlan:
+        """How a commit is to reach these hosts."""
+        make = partial(planning.plan, target, hosts, bases, classes=True)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, make)
 
     async def judgement(self, commit: str) -> Judgement:
         """What the policy says of a commit on top of the one in force.

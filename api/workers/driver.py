@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.core import LoopStatus
+from reconciler.loop.releases import Past
 from schema.errors import Fault
 from schema.time import Clock
 
@@ -46,6 +47,30 @@ class Performer(Protocol):
         """Hand an envoy its assignment."""
         ...
 
+    async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
+        """Make a plan of how the commit in force reaches the hosts."""
+        ...
+
+    async def keep_rollout(self, effect: effects.KeepRollout) -> events.Event:
+        """Write down how far a rollout is."""
+        ...
+
+    async def check_health(self, effect: effects.CheckHealth) -> events.Event:
+        """Ask whether all is well after a wave."""
+        ...
+
+    async def go_back(self, effect: effects.GoBack) -> events.Event:
+        """Take a change back by a commit."""
+        ...
+
+    async def recall(self, effect: effects.Recall) -> events.Event:
+        """Have a commit from before at hand."""
+        ...
+
+    def retain(self, effect: effects.Retain) -> None:
+        """Let go of what is not to be at hand."""
+        ...
+
 
 class Driver:
     """One loop, running. Lives in the event loop's thread; `tell` may be called from nowhere else."""
@@ -58,10 +83,11 @@ class Driver:
         in_force: str | None,
         secrets: Mapping[str, int],
         limits: Limits | None = None,
+        past: Past | None = None,
     ) -> None:
         self._performer = performer
         self._clock = clock
-        self._core = LoopCore(in_force=in_force, secrets=secrets, random=random.random, limits=limits)
+        self._core = LoopCore(in_force=in_force, secrets=secrets, random=random.random, limits=limits, past=past)
         self._inbox: deque[events.Event] = deque()
         self._handling = False
         self._wishes: list[effects.Assign] = []
@@ -91,6 +117,10 @@ class Driver:
     def stalled(self, envoy_id: str) -> str:
         """Why a connected envoy has no newer assignment; empty when nothing is in the way."""
         return self._core.stalled(envoy_id)
+
+    def awaited(self, envoy_id: str) -> str | None:
+        """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
+        return self._core.awaited(envoy_id)
 
     async def until(self, holds: Callable[[LoopStatus], bool]) -> LoopStatus:
         """Wait until something holds of the loop's status; answers that status."""
@@ -122,7 +152,7 @@ class Driver:
         for effect in todo:
             self._perform(effect)
 
-    def _perform(self, effect: effects.Effect) -> None:
+    def _perform(self, effect: effects.Effect) -> None:  # noqa: C901 - one line for each effect there is
         match effect:
             case effects.Compile():
                 self._begin(effect, self._performer.compile(effect))
@@ -134,14 +164,26 @@ class Driver:
                 self._begin(effect, self._performer.push(effect))
             case effects.Assign():
                 self._wishes.append(effect)
+            case effects.PlanRollout():
+                self._begin(effect, self._performer.plan_rollout(effect))
+            case effects.KeepRollout():
+                self._begin(effect, self._performer.keep_rollout(effect))
+            case effects.CheckHealth():
+                self._begin(effect, self._performer.check_health(effect))
+            case effects.GoBack():
+                self._begin(effect, self._performer.go_back(effect))
+            case effects.Recall():
+                self._begin(effect, self._performer.recall(effect))
             case effects.Abandon():
                 self._performer.abandon(effect)
+            case effects.Retain():
+                self._performer.retain(effect)
             case effects.WakeAt(mono):
                 self._wake_at(mono)
 
     def _begin(
         self,
-        effect: effects.Compile | effects.PutInForce | effects.RecordFailure | effects.Push,
+        effect: effects.Answered,
         work: Coroutine[Any, Any, events.Event],
     ) -> None:
         async def run() -> None:

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from api.services import assignments, revisions
+from api.services import assignments, revisions, rollouts
 from api.services.assignments import Stored, Wish
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
 from api.services.secrets import vault_of
-from api.services.work import Actor
+from api.services.work import Actor, Work
 from api.workers.compiler import Compiler, GraphPlan
+from api.workers.rollouts import RolloutPerformer
 from reconciler.loop import effects, events
 from reconciler.ports import Order
 from reconciler.repository import CommitInfo
@@ -46,6 +47,11 @@ class ServerPerformer:
         self._compiler = compiler
         self._push = push
         self._plan: GraphPlan | None = None
+        self._rollouts = RolloutPerformer(
+            services, catalogs, compiler, in_force=lambda: self._plan, tip=lambda: self.tip()
+        )
+        self.tip: Callable[[], str | None] = lambda: None
+        """The commit that the tracked ref names; filled in with the driver."""
         self._made: OrderedDict[str, Stored] = OrderedDict()
 
     async def compile(self, effect: effects.Compile) -> events.Event:
@@ -60,24 +66,17 @@ class ServerPerformer:
         plan = effect.plan
         assert isinstance(plan, GraphPlan)
         signed = await asyncio.to_thread(self._catalogs.sign, plan.graph)
-        if not effect.restore:
-            await self._services.write(
-                LOOP,
-                lambda work: revisions.record_in_force(
-                    work,
-                    commit=plan.commit,
-                    plan_root=plan.plan_root,
-                    compiled_ms=plan.compiled_ms,
-                    author=_author(plan.info),
-                    summary=plan.info.summary,
-                    diagnostics=plan.diagnostics,
-                    trust_version=plan.trust_version,
-                ),
-            )
-        self._catalogs.put(signed)
-        self._plan = plan
+        if effect.restore:
+            newest = await self._services.read(LOOP, rollouts.current)
+            rollout_id = newest.id if newest is not None and newest.commit == plan.commit else 0
+        else:
+            rollout_id = await self._services.write(LOOP, lambda work: _put_in_force(work, plan))
+        self._catalogs.put(signed, plan.commit)
+        before, self._plan = self._plan, plan
+        if before is not None and before.commit != plan.commit:
+            self._rollouts.recalled[before.commit] = before
         self._services.graph = plan.graph
-        return events.InForce(plan.commit)
+        return events.InForce(plan.commit, rollout_id)
 
     async def record_failure(self, effect: effects.RecordFailure) -> events.Event:
         """Record why a commit does not come into force."""
@@ -114,8 +113,39 @@ class ServerPerformer:
             raise NotConnected("the envoy is not connected any more")
         return events.Pushed(effect.envoy_id, Order(stored.epoch, stored.generation))
 
+    async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
+        """Make a plan of how the commit in force reaches the hosts."""
+        return await self._rollouts.plan(effect)
+
+    async def keep_rollout(self, effect: effects.KeepRollout) -> events.Event:
+        """Write down how far a rollout is."""
+        return await self._rollouts.keep(effect)
+
+    async def check_health(self, effect: effects.CheckHealth) -> events.Event:
+        """Ask whether all is well after a wave."""
+        return await self._rollouts.check_health(effect)
+
+    async def go_back(self, effect: effects.GoBack) -> events.Event:
+        """Take a change back by a commit."""
+        return await self._rollouts.go_back(effect)
+
+    async def recall(self, effect: effects.Recall) -> events.Event:
+        """Have a commit from before at hand."""
+        return await self._rollouts.recall(effect)
+
+    def retain(self, effect: effects.Retain) -> None:
+        """Let go of what is not to be at hand."""
+        self._rollouts.retain(effect.commits)
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        self._rollouts.close()
+
     def _wish(self, effect: effects.Assign) -> Wish:
-        profile = self._plan.graph.profiles.get(effect.desired.profile) if self._plan is not None else None
+        plan = self._plan
+        if plan is None or plan.commit != effect.commit:
+            plan = self._rollouts.recalled.get(effect.commit)
+        profile = plan.graph.profiles.get(effect.desired.profile) if plan is not None else None
         return Wish(
             envoy_id=effect.envoy_id,
             commit=effect.commit,
@@ -135,6 +165,23 @@ class ServerPerformer:
         if len(self._made) > MADE:
             self._made.popitem(last=False)
         return events.AssignmentMade(made.envoy_id, assignments.to_port(made))
+
+
+def _put_in_force(work: Work, plan: GraphPlan) -> int:
+    """Record the commit, and that its rollout begins; the rollout's id."""
+    assert plan.info is not None
+    author = _author(plan.info)
+    revisions.record_in_force(
+        work,
+        commit=plan.commit,
+        plan_root=plan.plan_root,
+        compiled_ms=plan.compiled_ms,
+        author=author,
+        summary=plan.info.summary,
+        diagnostics=plan.diagnostics,
+        trust_version=plan.trust_version,
+    )
+    return rollouts.begin(work, commit=plan.commit, plan_root=plan.plan_root, author=author, staged=plan.staged)
 
 
 def _author(info: CommitInfo) -> str:

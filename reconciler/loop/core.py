@@ -1,4 +1,4 @@
-"""The core: one event in, effects out. Composes commits and fleet, and keeps what `config/status` shows."""
+"""The core: one event in, effects out. Composes commits, releases and fleet, and keeps what `config/status` shows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reconciler.loop.envoys import Need
 from reconciler.loop.fleet import Fleet
 from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
+from reconciler.loop.releases import Past, Releases
 from reconciler.loop.steps import Step, step_of_stage
 from schema.diagnostics import Diagnostic
 from schema.protocol.reports import RunStatus
@@ -49,6 +50,7 @@ class LoopCore:
         secrets: name → version of every secret there is.
         random: U(0, 1), for jitter alone.
         limits: how much and how long.
+        past: the rollouts, as the store has them; None before there were any.
 
     Envoys are not given here: each is told of by `EnvoyConnected`, after a restart like at any other time. Used from
     one thread; `handle` does not block: for 10,000 connected envoys a plan is adopted in tens of milliseconds.
@@ -61,10 +63,17 @@ class LoopCore:
         secrets: Mapping[str, int],
         random: Callable[[], float],
         limits: Limits | None = None,
+        past: Past | None = None,
     ) -> None:
         limits = limits or Limits()
         self._commits: Final = Commits(in_force=in_force, limits=limits, random=random)
         self._fleet: Final = Fleet(secrets=secrets, limits=limits, random=random)
+        self._releases: Final = Releases(
+            self._fleet,
+            past=past or Past(proven=in_force),
+            limits=limits,
+            random=random,
+        )
         self._unreadable = ""
         self._wake_at: float | None = None
 
@@ -75,8 +84,9 @@ class LoopCore:
         the time to wake has changed.
         """
         self._take(event, now)
-        effects = self._commits.drive(now.mono) + self._fleet.drive(now)
-        wake_at = min((at for at in (self._commits.wake_at(), self._fleet.wake_at()) if at is not None), default=None)
+        effects = self._commits.drive(now.mono) + self._releases.drive(now) + self._fleet.drive(now)
+        times = (self._commits.wake_at(), self._releases.wake_at(), self._fleet.wake_at())
+        wake_at = min((at for at in times if at is not None), default=None)
         if wake_at is not None and (wake_at != self._wake_at or isinstance(event, events.Tick)):
             effects.append(WakeAt(max(wake_at, now.mono)))
         self._wake_at = wake_at
@@ -89,7 +99,7 @@ class LoopCore:
         needs = dict.fromkeys(Need, 0)
         for envoy in self._fleet.envoys.values():
             if envoy.connected:
-                needs[self._fleet.need(envoy, now)] += 1
+                needs[self._fleet.waits_for(envoy, now)] += 1
         failure = commits.failure
         return LoopStatus(
             in_force=commits.in_force,
@@ -109,6 +119,11 @@ class LoopCore:
         envoy = self._fleet.envoys.get(envoy_id)
         return self._fleet.stalled(envoy) if envoy is not None else ""
 
+    def awaited(self, envoy_id: str) -> str | None:
+        """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
+        envoy = self._fleet.envoys.get(envoy_id)
+        return self._releases.catalog_of(envoy) if envoy is not None else None
+
     def _take(self, event: events.Event, now: Moment) -> None:
         match event:
             case events.Tick():
@@ -126,12 +141,41 @@ class LoopCore:
             case events.Faulted():
                 self._commits.faulted(event, now.mono)
                 self._fleet.faulted(event, now)
+                self._releases.faulted(event, now)
             case events.SecretsChanged(versions):
                 self._fleet.secrets_changed(versions, now)
                 # A commit may have failed for want of one of these.
                 self._commits.judge_again()
+            case (
+                events.HoldsChanged()
+                | events.RolloutPlanned()
+                | events.RolloutKept()
+                | events.RolloutAsked()
+                | events.HealthChecked()
+                | events.WentBack()
+                | events.Recalled()
+            ):
+                self._take_of_rollout(event, now)
             case _:
                 self._take_of_commit(event, now)
+
+    def _take_of_rollout(self, event: events.Event, now: Moment) -> None:
+        releases = self._releases
+        match event:
+            case events.HoldsChanged(holds):
+                releases.held(holds, now)
+            case events.RolloutPlanned(commit, plan):
+                releases.planned(commit, plan, now)
+            case events.RolloutKept(rollout_id, version):
+                releases.recorded(rollout_id, version)
+            case events.RolloutAsked(rollout_id, asked):
+                releases.asked(rollout_id, asked)
+            case events.HealthChecked(rollout_id, wave, failed):
+                releases.checked(rollout_id, wave, failed, now)
+            case events.WentBack(rollout_id, commit):
+                releases.went_back(rollout_id, commit, now)
+            case events.Recalled(recalled):
+                releases.recalled(recalled, now)
 
     def _take_of_commit(self, event: events.Event, now: Moment) -> None:
         commits = self._commits
@@ -147,10 +191,10 @@ class LoopCore:
                 commits.compiled(plan, now.mono)
             case events.CompileFailed() | events.Diverged() | events.Untrusted():
                 commits.compile_failed(event.commit, *_refusal(event))
-            case events.InForce(commit):
+            case events.InForce(commit, rollout_id):
                 adopted = commits.put_in_force(commit)
                 if adopted is not None:
-                    self._fleet.adopt(adopted, now)
+                    self._releases.in_force(adopted, rollout_id, now)
             case events.Recorded(commit):
                 commits.recorded(commit)
             case events.Accepted(commit):
@@ -159,25 +203,53 @@ class LoopCore:
                 commits.judge_again()
 
     def _take_of_envoy(self, event: events.Event, now: Moment) -> None:
-        fleet = self._fleet
+        fleet, releases = self._fleet, self._releases
         match event:
             case events.EnvoyConnected():
-                fleet.connected(event, now)
+                arrived = fleet.connected(event, now)
+                if arrived is not None:
+                    releases.arrived(arrived, now)
             case events.EnvoyDisconnected(envoy_id, connection):
-                fleet.disconnected(envoy_id, connection)
+                envoy = fleet.envoys.get(envoy_id)
+                if envoy is not None and envoy.connection == connection:
+                    releases.left(envoy, now)
+                    fleet.disconnected(envoy_id, connection)
             case events.EnvoyRemoved(envoy_id):
-                fleet.removed(envoy_id)
+                envoy = fleet.envoys.get(envoy_id)
+                if envoy is not None:
+                    releases.left(envoy, now)
+                    releases.removed(envoy.hostname)
+                    fleet.removed(envoy_id)
             case events.AssignmentMade(envoy_id, assigned):
-                fleet.made(envoy_id, assigned, now)
+                envoy = fleet.envoys.get(envoy_id)
+                if envoy is not None:
+                    releases.made(envoy, assigned)
+                    fleet.made(envoy_id, assigned, now)
             case events.Pushed(envoy_id, order):
                 fleet.pushed(envoy_id, order, now)
-            case events.Reported(envoy_id, order, assignment_sha256, _, status):
-                if status is RunStatus.REFUSED:
-                    fleet.refused(envoy_id, assignment_sha256, "refused", now)
-                else:
-                    fleet.accepted(envoy_id, order, now)
+            case events.Reported():
+                self._take_report(event, now)
             case events.RefusedByEnvoy(envoy_id, assignment_sha256, code):
-                fleet.refused(envoy_id, assignment_sha256, code, now)
+                self._refused(envoy_id, assignment_sha256, code, now)
+
+    def _take_report(self, event: events.Reported, now: Moment) -> None:
+        if event.status is RunStatus.REFUSED:
+            self._refused(event.envoy_id, event.assignment_sha256, "refused", now)
+            return
+        self._fleet.accepted(event.envoy_id, event.order, now)
+        envoy = self._fleet.envoys.get(event.envoy_id)
+        if envoy is not None and not event.dry_run and not event.stale:
+            healthy = event.status is RunStatus.CONVERGED
+            why = "" if healthy else "its run failed"
+            self._releases.reported(envoy, event.order, event.commit, healthy=healthy, why=why, now=now)
+
+    def _refused(self, envoy_id: str, assignment_sha256: str, code: str, now: Moment) -> None:
+        envoy = self._fleet.envoys.get(envoy_id)
+        held = envoy.assigned if envoy is not None else None
+        self._fleet.refused(envoy_id, assignment_sha256, code, now)
+        if envoy is not None and held is not None and held.assignment_sha256 == assignment_sha256:
+            why = f"it refuses its assignment: {code}"
+            self._releases.reported(envoy, held.order, held.commit, healthy=False, why=why, now=now)
 
 
 def _refusal(

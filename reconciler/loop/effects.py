@@ -3,11 +3,16 @@
 | effect | done | otherwise |
 |---|---|---|
 | `Compile` | `Compiled` | `CompileFailed`, `Diverged`, `Untrusted`, `Faulted` |
-| `Abandon`, `WakeAt` | not answered | |
+| `Abandon`, `Retain`, `WakeAt` | not answered | |
 | `PutInForce` | `InForce` | `Faulted` |
 | `RecordFailure` | `Recorded` | `Faulted` |
 | `Assign` | `AssignmentMade` | `Faulted` |
 | `Push` | `Pushed` | `Faulted` |
+| `PlanRollout` | `RolloutPlanned` | `Faulted` |
+| `KeepRollout` | `RolloutKept` | `Faulted` |
+| `CheckHealth` | `HealthChecked` | `Faulted` |
+| `GoBack` | `WentBack` | `Faulted` |
+| `Recall` | `Recalled` | `Faulted` |
 
 `PutInForce` and `RecordFailure` are given one at a time, since the record tells by its order what is newest; all else
 may be under way side by side. An answer that never comes is a fault after the time of `Limits`; one that comes later
@@ -20,7 +25,9 @@ from dataclasses import dataclass
 
 from reconciler.ports import Desired, Order, Plan
 from schema.diagnostics import Diagnostic
+from schema.progress import Progress
 from schema.revisions import RevisionState
+from schema.rollouts import HealthCheck, RolloutPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,80 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanRollout:
+    """Make a plan of how the commit in force reaches the hosts: see `reconciler.rollout.planning`. What each host is
+    released to is told by its newest assignment; none is being made meanwhile."""
+
+    commit: str
+    rollout_id: int
+    proven: str | None
+    """What hosts are released to by default,"""
+    since: frozenset[str]
+    """but for those whose newest assignment is of one of these commits: those are released to that."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRollout:
+    """Write down how far a rollout is. An older version never takes the place of a newer one."""
+
+    rollout_id: int
+    version: int
+    plan: RolloutPlan
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """Ask whether all is well after a wave, as often and as patiently as its checks say."""
+
+    rollout_id: int
+    wave: int
+    checks: tuple[HealthCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """Take the change from `base` to `commit` back by a commit, if nothing came after it."""
+
+    rollout_id: int
+    commit: str
+    base: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Compile a commit that was in force before, in the background, and have its catalogs at hand."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retain:
+    """These commits are to be at hand; all others may be let go. Replaces every earlier one."""
+
+    commits: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class WakeAt:
     """Send `Tick` at this monotonic second. Replaces every earlier one."""
 
     mono: float
 
 
-Effect = Compile | Abandon | PutInForce | RecordFailure | Assign | Push | WakeAt
+Answered = (
+    Compile
+    | PutInForce
+    | RecordFailure
+    | Assign
+    | Push
+    | PlanRollout
+    | KeepRollout
+    | CheckHealth
+    | GoBack
+    | Recall
+)
+"""Effects of which the answer is awaited."""
+
+Effect = Answered | Abandon | Retain | WakeAt

@@ -37,6 +37,7 @@ class Need(StrEnum):
     NOTHING = "nothing"  # it holds, or was handed, what it is to be
     ASSIGN = "assign"
     PUSH = "push"
+    HELD = "held"  # on hold, or not yet released to anything: it keeps what it has
     UNMATCHED = "unmatched"  # no match block applies: it keeps what it has
     STALLED = "stalled"  # something else has to change first
 
@@ -49,7 +50,15 @@ class Envoy:
     hostname: str
     connection: int
     connected: bool = True
+    commit: str | None = None
+    """What it is to be is what this means for it."""
+    plan_root: str = ""
+    """Of that commit."""
     desired: Desired | None = None
+    held: bool = False
+    """Nothing new is for it now: what it holds is renewed, and that is all."""
+    followed: str | None = None
+    """The commit that is to be at hand for it."""
     assigned: Assigned | None = None
     applied: Order | None = None
     renew_at: int = 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.loop.effects import Assign, Compile, Push, PutInForce, RecordFailure
+from reconciler.holds import Holds
+from reconciler.loop.effects import Answered
 from reconciler.ports import Assigned, Order, Plan
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Fault, Next
+from schema.progress import Asked
 from schema.protocol.reports import RunStatus
+from schema.rollouts import RolloutPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class InForce:
     """A commit is recorded as in force and its catalogs are at hand."""
 
     commit: str
+    rollout_id: int = 0
+    """Of the rollout that began with it, in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class EnvoyConnected:
     """What it holds."""
     assigned: Assigned | None
     """The newest in the store."""
+    carried: bool = True
+    """Whether the `welcome` carried it; not when its catalog was not at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,8 @@ class Reported:
     assignment_sha256: str
     commit: str
     status: RunStatus
+    dry_run: bool = False
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +171,73 @@ class SecretsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldsChanged:
+    """These are the holds now, all of them."""
+
+    holds: Holds
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlanned:
+    """A plan is made of how the commit in force reaches the hosts."""
+
+    commit: str
+    plan: RolloutPlan
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutKept:
+    """How far a rollout is, is on record."""
+
+    rollout_id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutAsked:
+    """What people have asked of a rollout, all of it."""
+
+    rollout_id: int
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked:
+    """The health after a wave is known."""
+
+    rollout_id: int
+    wave: int
+    failed: str
+    """What is not well; empty when all is."""
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """A change is taken back by a commit."""
+
+    rollout_id: int
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A commit that was in force before is at hand again."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
 class Faulted:
     """An effect could not be performed."""
 
-    effect: Compile | PutInForce | RecordFailure | Assign | Push
+    effect: Answered
     code: str
     message: str
     next: Next
     retry_after_s: float | None = None
 
     @classmethod
-    def of(cls, effect: Compile | PutInForce | RecordFailure | Assign | Push, fault: Fault) -> Faulted:
+    def of(cls, effect: Answered, fault: Fault) -> Faulted:
         """The event for a fault."""
         after = fault.retry_after_s if isinstance(fault, Exhausted) else None
         return cls(effect, fault.code, fault.message, fault.next, after)
@@ -203,6 +268,13 @@ Event = (
     | Reported
     | RefusedByEnvoy
     | SecretsChanged
+    | HoldsChanged
+    | RolloutPlanned
+    | RolloutKept
+    | RolloutAsked
+    | HealthChecked
+    | WentBack
+    | Recalled
     | Faulted
     | Tick
 )

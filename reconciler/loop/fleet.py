@@ -1,7 +1,7 @@
-"""Fleet: every connected envoy is brought to the plan in force, each at its own pace.
+"""Fleet: every connected envoy is brought to what it is to follow, each at its own pace.
 
-The part of the core that acts on the difference. It keeps nothing of an envoy that is not connected: such a one is
-assigned when it connects, and gets its target with the welcome.
+The part of the core that acts on the difference; what each is to follow is decided by `releases`. It keeps nothing of
+an envoy that is not connected: such a one is assigned when it connects, and gets its target with the welcome.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler.loop.envoys import REFUSALS, Envoy, Key, Need, UnderWay, is_ahea
 from reconciler.loop.events import EnvoyConnected, Faulted
 from reconciler.loop.limits import MAX_DOUBLINGS, Limits, wait_s
 from reconciler.loop.moments import Moment
-from reconciler.ports import Assigned, Order, Plan
+from reconciler.ports import Assigned, Desired, Order
 from schema import canonical
 from schema.errors import Next
 from schema.ids import sha256
@@ -32,7 +32,6 @@ class Fleet:
         self._limits: Final = limits
         self._random: Final = random
         self._versions: Final[dict[str, int]] = dict(secrets)
-        self._plan: Plan | None = None
         self._keys: Final[dict[tuple[str, ...], str]] = {}
         # Dictionaries as ordered sets: what came first goes first, and the order is the same in every run.
         self._queues: Final[dict[tuple[Need, bool], dict[str, None]]] = {
@@ -43,26 +42,50 @@ class Fleet:
         self._timers: Final[list[tuple[float, str]]] = []
         self._armed: Final[dict[str, float]] = {}
 
-    def adopt(self, plan: Plan, now: Moment) -> None:
-        """From now on this is desired."""
-        self._plan = plan
-        envoys = list(self.envoys.values())
-        desired = plan.desired([envoy.hostname for envoy in envoys])
-        for envoy in envoys:
-            before = self._key(envoy)
-            envoy.desired = desired.get(envoy.hostname)
-            changed = self._key(envoy) != before
-            if changed or not envoy.stalled_for_good:
-                self._unstall(envoy)
-            if changed:
-                envoy.attempts, envoy.not_before = 0, 0.0
-            self._settle(envoy, now)
+    @property
+    def assigning(self) -> bool:
+        """Whether any assignment is being made."""
+        return bool(self._assigning)
 
-    def connected(self, event: EnvoyConnected, now: Moment) -> None:
-        """An envoy is there, perhaps again."""
+    def follow(
+        self, envoy: Envoy, *, commit: str | None, plan_root: str, desired: Desired | None, held: bool, now: Moment
+    ) -> None:
+        """From now on this is desired of an envoy."""
+        before, was = self._key(envoy), envoy.commit
+        envoy.commit, envoy.plan_root, envoy.desired, envoy.held = commit, plan_root, desired, held
+        changed = self._key(envoy) != before
+        if changed or (commit != was and not envoy.stalled_for_good):
+            self._unstall(envoy)
+        if changed:
+            envoy.attempts, envoy.not_before = 0, 0.0
+        self._settle(envoy, now)
+
+    def again(self, envoy: Envoy, now: Moment) -> None:
+        """Have an envoy run what it holds once more: by another assignment of the same."""
+        envoy.renew_at = min(envoy.renew_at, now.wall)
+        self._settle(envoy, now)
+
+    def has(self, envoy: Envoy) -> bool:
+        """Whether an envoy has taken what it is to be."""
+        held, desired = envoy.assigned, envoy.desired
+        return (
+            held is not None
+            and desired is not None
+            and held.catalog_sha256 == desired.catalog_sha256
+            and envoy.applied is not None
+            and envoy.applied >= held.order
+        )
+
+    def waits_for(self, envoy: Envoy, now: Moment) -> Need:
+        """What a connected envoy waits for, as it is told to people."""
+        need = self.need(envoy, now)
+        return Need.HELD if envoy.held and need is Need.NOTHING else need
+
+    def connected(self, event: EnvoyConnected, now: Moment) -> Envoy | None:
+        """An envoy is there, perhaps again; None when it has a newer connection."""
         envoy = self.envoys.get(event.envoy_id)
         if envoy is not None and envoy.connection > event.connection:
-            return
+            return None
         if envoy is None:
             envoy = self.envoys[event.envoy_id] = Envoy(event.envoy_id, event.hostname, event.connection)
         envoy.hostname, envoy.connection, envoy.connected = event.hostname, event.connection, True
@@ -73,11 +96,10 @@ class Fleet:
         if event.assigned is not None:
             self._hold(envoy, event.assigned)
         # The welcome carried what the store held; what was made since then, it did not.
-        envoy.sent = event.assigned.order if event.assigned is not None else None
+        envoy.sent = event.assigned.order if event.assigned is not None and event.carried else None
         envoy.acknowledge_by = now.mono + self._limits.acknowledge_s
-        if self._plan is not None:
-            envoy.desired = self._plan.desired([envoy.hostname]).get(envoy.hostname)
         self._settle(envoy, now)
+        return envoy
 
     def disconnected(self, envoy_id: str, connection: int) -> None:
         """A connection is gone; what is under way for the envoy is still awaited."""
@@ -206,6 +228,8 @@ class Fleet:
     def need(self, envoy: Envoy, now: Moment) -> Need:
         """What an envoy is waiting for, whether or not its time has come."""
         key = self._key(envoy)
+        if envoy.held and (envoy.desired is None or envoy.assigned is None):
+            return Need.HELD
         if envoy.desired is None:
             return Need.UNMATCHED
         if key is None or is_ahead(envoy):
@@ -221,6 +245,8 @@ class Fleet:
 
     def stalled(self, envoy: Envoy) -> str:
         """Why there is no newer assignment for an envoy; empty where nothing is in the way."""
+        if envoy.held:
+            return "it is on hold, or waits for its turn"
         if envoy.desired is not None and self._key(envoy) is None:
             missing = [name for name in envoy.desired.secrets if name not in self._versions]
             return f"no such secret: {', '.join(missing)}"
@@ -233,7 +259,7 @@ class Fleet:
         desired = envoy.desired
         if desired is None or any(name not in self._versions for name in desired.secrets):
             return None
-        root = self._plan.plan_root if self._plan is not None and self._limits.pin_plan else ""
+        root = envoy.plan_root if self._limits.pin_plan else ""
         return desired.catalog_sha256, self._secrets_key(desired.secrets), root
 
     def _secrets_key(self, names: tuple[str, ...]) -> str:
@@ -248,6 +274,8 @@ class Fleet:
         held = envoy.assigned
         if held is None or envoy.refused == held.assignment_sha256 or now.wall >= envoy.renew_at:
             return True
+        if envoy.held:
+            return False
         root = held.plan_root if self._limits.pin_plan else ""
         return key != (held.catalog_sha256, held.secrets_key, root)
 
@@ -306,13 +334,13 @@ class Fleet:
         return effects
 
     def _assign(self, envoy: Envoy, now: Moment) -> Effect:
-        assert self._plan is not None
+        assert envoy.commit is not None
         assert envoy.desired is not None
         effect = Assign(
             envoy_id=envoy.id,
             hostname=envoy.hostname,
-            commit=self._plan.commit,
-            plan_root=self._plan.plan_root,
+            commit=envoy.commit,
+            plan_root=envoy.plan_root,
             desired=envoy.desired,
             secrets=tuple((name, self._versions[name]) for name in envoy.desired.secrets),
             secrets_key=self._secrets_key(envoy.desired.secrets),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from reconciler.rollout.execution import Patience
 from schema.errors import Next
 
 MAX_DOUBLINGS: Final = 30
@@ -31,6 +32,7 @@ class Limits:
     back_off_s: float = 1.0
     back_off_cap_s: float = 60.0
     envoy_back_off_cap_s: float = 600.0
+    rollouts: Patience = field(default_factory=Patience)
     pin_plan: bool = False
     """Whether an envoy also gets a new assignment when only the plan of the whole fleet has changed. Needed where
     agents are to refuse anything but an approved plan; without it, a commit concerns those alone whose catalog it

@@ -12,6 +12,7 @@ import pytest
 from api.workers.driver import Driver
 from reconciler.loop import Limits, effects, events
 from reconciler.ports import Assigned, Desired, Order
+from reconciler.rollout.execution import Patience
 from schema.errors import Fault, NotFound, Unavailable
 
 
@@ -27,6 +28,8 @@ class OnePlan:
     """A commit under which every host is to be the same."""
 
     plan_root = "0" * 64
+
+    staged = False
 
     def __init__(self, commit: str) -> None:
         self.commit = commit
@@ -45,6 +48,7 @@ class MemoryPerformer:
         self.failing: dict[str, list[Fault | Exception]] = {}
         self.generations: dict[str, int] = {}
         self.refusing: set[str] = set()
+        self.retained: frozenset[str] = frozenset()
 
     def _do(self, what: str) -> None:
         self.did.append(what)
@@ -94,13 +98,31 @@ class MemoryPerformer:
         self.pushed.append((effect.envoy_id, effect.order))
         return events.Pushed(effect.envoy_id, effect.order)
 
+    async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
+        raise NotImplementedError(effect)
+
+    async def keep_rollout(self, effect: effects.KeepRollout) -> events.Event:
+        return events.RolloutKept(effect.rollout_id, effect.version)
+
+    async def check_health(self, effect: effects.CheckHealth) -> events.Event:
+        raise NotImplementedError(effect)
+
+    async def go_back(self, effect: effects.GoBack) -> events.Event:
+        raise NotImplementedError(effect)
+
+    async def recall(self, effect: effects.Recall) -> events.Event:
+        raise NotImplementedError(effect)
+
+    def retain(self, effect: effects.Retain) -> None:
+        self.retained = effect.commits
+
 
 def play(story: Callable[[Driver, MemoryPerformer], Awaitable[Any]], **options: Any) -> MemoryPerformer:
     """Run a story beside a driver over memory."""
 
     async def main() -> MemoryPerformer:
         performer = MemoryPerformer()
-        driver = Driver(performer, clock=WallClock(), in_force=None, secrets={}, **options)
+        driver = Driver(performer, clock=WallClock(), in_force=None, secrets={}, **({"limits": WIDE} | options))
         try:
             await asyncio.wait_for(story(driver, performer), 10)
         finally:
@@ -121,7 +143,9 @@ def connect(driver: Driver, count: int) -> None:
         driver.tell(events.EnvoyConnected(f"e{number}", f"h{number}.example.com", number + 1, None, None))
 
 
-QUICK = Limits(back_off_s=0.01, back_off_cap_s=0.02, envoy_back_off_cap_s=0.02)
+ALL_AT_ONCE = Patience(ramp_least=1_000)
+WIDE = Limits(rollouts=ALL_AT_ONCE)
+QUICK = Limits(back_off_s=0.01, back_off_cap_s=0.02, envoy_back_off_cap_s=0.02, rollouts=ALL_AT_ONCE)
 
 
 def test_a_commit_reaches_all_who_are_connected_in_few_transactions() -> None:
@@ -146,7 +170,7 @@ def test_more_than_fit_at_once_are_assigned_in_batches_that_fit() -> None:
         driver.tell(events.RefMoved("c1"))
         await until(lambda: len(performer.pushed) == 50)
 
-    performer = play(story, limits=Limits(assigning=20))
+    performer = play(story, limits=Limits(rollouts=ALL_AT_ONCE, assigning=20))
     assert performer.batches == [20, 20, 10]
 
 

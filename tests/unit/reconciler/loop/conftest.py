@@ -24,6 +24,7 @@ class FixedPlan:
 
     commit: str
     hosts: Mapping[str, Desired] = field(default_factory=dict)
+    staged: bool = False
 
     @property
     def plan_root(self) -> str:
@@ -40,6 +41,10 @@ class Hand:
         self.core = core
         self.now = 0.0
         self.effects: list[effects.Effect] = []
+        self.retained: frozenset[str] = frozenset()
+        self.kept: list[effects.KeepRollout] = []
+        self.keeps = True
+        """Whether how far a rollout is goes on record at once."""
         self.wake_at: float | None = None
 
     @property
@@ -51,6 +56,12 @@ class Hand:
             for effect in self.core.handle(event, self.moment):
                 if isinstance(effect, effects.WakeAt):
                     self.wake_at = effect.mono
+                elif isinstance(effect, effects.Retain):
+                    self.retained = effect.commits
+                elif isinstance(effect, effects.KeepRollout):
+                    self.kept.append(effect)
+                    if self.keeps:
+                        self.tell(events.RolloutKept(effect.rollout_id, effect.version))
                 else:
                     self.effects.append(effect)
 

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
-from reconciler.ports import Assigned, Desired, Order
+from reconciler.loop.releases import Kept, Past
+from reconciler.ports import Assigned, Desired, Order, Plan
+from reconciler.rollout.execution import Verdict
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Fault, NotFound, Stalled, Unavailable
 from schema.ids import sha256
+from schema.progress import FINISHED, Asked, Progress, WaveProgress
 from schema.protocol.reports import RunStatus
 from schema.revisions import RevisionState
+from schema.rollouts import RolloutPlan, RolloutState, WaveState
 from schema.time import HOUR, SECOND
 
 LIFE = 24 * HOUR
@@ -44,6 +48,7 @@ class SimulatedPlan:
     commit: str
     plan_root: str
     of: Commit
+    staged: bool = False
 
     def desired(self, hostnames: Iterable[str], /) -> dict[str, Desired | None]:
         found: dict[str, Desired | None] = {}
@@ -61,6 +66,24 @@ class Store:
     log: list[tuple[str, RevisionState]] = field(default_factory=list)
     assignments: dict[str, Assigned] = field(default_factory=dict)
     secrets: dict[str, int] = field(default_factory=dict)
+    rollouts: list[KeptRollout] = field(default_factory=list)
+    runs: dict[str, tuple[Order, str, bool]] = field(default_factory=dict)
+    """Agent → its last real run: under which assignment, of which commit, and whether all was well."""
+
+
+@dataclass
+class KeptRollout:
+    """One rollout on record."""
+
+    id: int
+    commit: str
+    everyone: bool
+    progress: Progress
+    version: int = 0
+    plan: RolloutPlan | None = None
+    asked: Asked = field(default_factory=Asked)
+    first: Mapping[str, Order] = field(default_factory=dict)
+    """Agent → the newest assignment it had when the rollout began."""
 
 
 @dataclass
@@ -204,6 +227,7 @@ class World:
             self.sometimes["report lost"] += 1
             return
         status = RunStatus.FAILED if self.chance(0.1, "run failed") else RunStatus.CONVERGED
+        self.store.runs[agent.id] = assigned.order, assigned.commit, status is RunStatus.CONVERGED
         self.server.tell(events.Reported(agent.id, assigned.order, assigned.assignment_sha256, assigned.commit, status))
 
 
@@ -216,6 +240,7 @@ class Server:
         self.life = 0
         self.connections = 0
         self.limits = Limits(compile_s=20, record_s=5, assign_s=5, push_s=5, acknowledge_s=60, assigning=3, pushing=4)
+        self.retained: frozenset[str] = frozenset()
         self.unanswered: set[str] = set()
         self.doubled: set[str] = set()
         self.core = self.fresh()
@@ -223,8 +248,42 @@ class Server:
     def fresh(self) -> LoopCore:
         store = self.world.store
         return LoopCore(
-            in_force=store.in_force, secrets=store.secrets, random=self.world.random.random, limits=self.limits
+            in_force=store.in_force,
+            secrets=store.secrets,
+            random=self.world.random.random,
+            limits=self.limits,
+            past=self.past() if store.rollouts else None,
         )
+
+    def past(self) -> Past:
+        """The rollouts, as `api.services.rollouts.past` reads them."""
+        store = self.world.store
+        done = [one for one in store.rollouts if one.progress.state is RolloutState.DONE]
+        last, newest = (done[-1] if done else None), store.rollouts[-1]
+        verdicts = {}
+        for envoy_id, (order, commit, healthy) in store.runs.items():
+            before = newest.first.get(envoy_id)
+            if commit == newest.commit and (before is None or order > before):
+                verdicts[self.world.agents[envoy_id].hostname] = Verdict(order, healthy)
+        return Past(
+            proven=last.commit if last else None,
+            since=frozenset(one.commit for one in store.rollouts if last is None or one.id > last.id),
+            current=Kept(
+                id=newest.id,
+                commit=newest.commit,
+                plan=newest.plan,
+                progress=newest.progress,
+                everyone=newest.everyone,
+                asked=newest.asked,
+                verdicts=verdicts,
+            ),
+        )
+
+    def ask(self, **update: object) -> None:
+        """Somebody asks something of the newest rollout."""
+        newest = self.world.store.rollouts[-1]
+        newest.asked = newest.asked.model_copy(update=update)
+        self.tell(events.RolloutAsked(newest.id, newest.asked))
 
     def crash(self) -> None:
         """Killed, and started again a little later. Everything but the store is gone."""
@@ -278,12 +337,12 @@ class Server:
                 self.world.after(wait, lambda: self.tell(events.Tick()) if self.life == life else None)
             case effects.Abandon():
                 self.world.sometimes["abandoned"] += 1
+            case effects.Retain(commits):
+                self.retained = commits
             case _:
                 self.later(lambda: self._do(effect))
 
-    def _do(
-        self, effect: effects.Compile | effects.PutInForce | effects.RecordFailure | effects.Assign | effects.Push
-    ) -> None:
+    def _do(self, effect: effects.Answered) -> None:
         fault = self._fault(effect)
         if fault is not None:
             self.answer(events.Faulted.of(effect, fault), getattr(effect, "envoy_id", ""))
@@ -299,7 +358,13 @@ class Server:
                 else:
                     store.in_force = plan.commit
                     store.log.append((plan.commit, RevisionState.IN_FORCE))
-                self.answer(events.InForce(plan.commit))
+                    self._begin_rollout(plan)
+                self.answer(events.InForce(plan.commit, store.rollouts[-1].id))
+            case effects.KeepRollout():
+                self._keep(effect)
+            case effects.Recall(commit):
+                old = self.world.commits[commit]
+                self.answer(events.Recalled(SimulatedPlan(old.id, sha256(old.id.encode()), old)))
             case effects.RecordFailure(commit, state):
                 store.log.append((commit, state))
                 self.answer(events.Recorded(commit))
@@ -322,6 +387,33 @@ class Server:
             return events.CompileFailed(commit.id, (Diagnostic(code="x", file="a.vgo", message="bad"),))
         return events.Compiled(SimulatedPlan(commit.id, sha256(commit.id.encode()), commit))
 
+    def _begin_rollout(self, plan: Plan) -> None:
+        store = self.world.store
+        if store.rollouts and store.rollouts[-1].commit == plan.commit:
+            return
+        if store.rollouts and store.rollouts[-1].progress.state not in FINISHED:
+            before = store.rollouts[-1]
+            before.progress = before.progress.model_copy(update={"state": RolloutState.CANCELLED})
+        state = RolloutState.PLANNED if plan.staged else RolloutState.RUNNING
+        wave = WaveProgress(index=0, state=WaveState.RUNNING, began_at=self.world.moment.wall)
+        store.rollouts.append(
+            KeptRollout(
+                id=len(store.rollouts) + 1,
+                commit=plan.commit,
+                everyone=not plan.staged,
+                progress=Progress(state=state, waves=() if plan.staged else (wave,)),
+                first={envoy_id: held.order for envoy_id, held in store.assignments.items()},
+            )
+        )
+
+    def _keep(self, effect: effects.KeepRollout) -> None:
+        kept = self.world.store.rollouts[effect.rollout_id - 1]
+        if effect.version > kept.version:
+            kept.version, kept.progress = effect.version, effect.progress
+            kept.plan = None if kept.everyone else effect.plan
+        self.world.sometimes[f"rollout {effect.progress.state}"] += 1
+        self.answer(events.RolloutKept(effect.rollout_id, effect.version))
+
     def _assign(self, effect: effects.Assign) -> None:
         store = self.world.store
         before = store.assignments.get(effect.envoy_id)
@@ -329,7 +421,8 @@ class Server:
         assert self.world.commits[effect.commit].good
         assert effect.commit in {commit for commit, state in store.log if state is RevisionState.IN_FORCE}
         agent = self.world.agents[effect.envoy_id]
-        if before is not None and not agent.sick and effect.envoy_id not in self.unanswered | self.doubled:
+        again = bool(store.rollouts and store.rollouts[-1].asked.retries)
+        if before is not None and not (agent.sick or again) and effect.envoy_id not in self.unanswered | self.doubled:
             assert (before.catalog_sha256, before.secrets_key) != (
                 effect.desired.catalog_sha256,
                 effect.secrets_key,
@@ -338,7 +431,7 @@ class Server:
         generation = before.order.generation + 1 if before else 1
         made = Assigned(
             order=Order(1, generation),
-            assignment_sha256=sha256(f"{effect.envoy_id} {generation}".encode()),
+            assignment_sha256=self.sign(effect, generation),
             commit=effect.commit,
             catalog_sha256=effect.desired.catalog_sha256,
             plan_root=effect.plan_root,
@@ -348,6 +441,10 @@ class Server:
         )
         store.assignments[effect.envoy_id] = made
         self.answer(events.AssignmentMade(effect.envoy_id, made), effect.envoy_id)
+
+    def sign(self, effect: effects.Assign, generation: int) -> str:
+        """The digest of an assignment that is made."""
+        return sha256(f"{effect.envoy_id} {generation}".encode())
 
     def _fault(self, effect: effects.Effect) -> Fault | None:
         world = self.world

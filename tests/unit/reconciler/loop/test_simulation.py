@@ -10,6 +10,7 @@ import pytest
 from schema.canonical import dumps
 from schema.ids import sha256
 from schema.revisions import RevisionState
+from schema.rollouts import RolloutState
 from tests.unit.reconciler.loop.simulation import World
 
 SEEDS = 200
@@ -33,6 +34,11 @@ def troubled(seed: int) -> World:
     world.trouble = 0.0
     world.server.look()
     world.run(120 + 3_600)
+    if world.store.rollouts and world.store.rollouts[-1].progress.state is RolloutState.STOPPED:
+        # More hosts failed than may: nobody else gets it, until somebody says that what failed has another chance.
+        world.sometimes["stopped"] += 1
+        world.server.ask(retries=world.store.rollouts[-1].asked.retries + 1)
+        world.run(120 + 7_200)
     return world
 
 

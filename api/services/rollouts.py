@@ -1,0 +1,377 @@
+"""Rollouts: how far each is, and what people ask of them.
+
+The loop carries a rollout out and tells how far it is (`begin`, `keep`); people approve, pause, cancel and retry. What
+people ask is stored as theirs and announced; the loop heeds it at once, and reads it again after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from api.services.work import Work
+from api.storage import rollouts as rows
+from api.storage import tags as tag_rows
+from api.storage import traits as trait_rows
+from reconciler.holds import Holds
+from reconciler.loop.releases import Kept, Past
+from reconciler.ports import Order
+from reconciler.rollout.execution import Verdict
+from reconciler.rollout.facts import HostFacts
+from schema.errors import Conflict, Forbidden, Invalid, NotFound
+from schema.progress import (
+    FINISHED,
+    MAX_PAGE,
+    WHOLE_PLAN,
+    Approval,
+    Asked,
+    Progress,
+    Rollout,
+    RolloutList,
+    WaveProgress,
+)
+from schema.rollouts import RolloutPlan, RolloutState, WaveState
+
+ASKED: Final = "rollout.asked"
+"""Announced when people have asked something of a rollout: the loop reads it."""
+CHANGED: Final = "rollout.changed"
+"""Announced when a rollout is further than it was."""
+
+
+class RolloutNotFound(NotFound):
+    """There is no such rollout."""
+
+    code = "rollouts.not_found"
+
+
+class RolloutOver(Conflict):
+    """The rollout is over, or not where this could be done with it."""
+
+    code = "rollouts.over"
+
+
+class NothingToApprove(Conflict):
+    """Nobody has to approve that."""
+
+    code = "rollouts.nothing_to_approve"
+
+
+class OtherPlan(Conflict):
+    """What was to be approved is not what would be rolled out now."""
+
+    code = "rollouts.other_plan"
+
+
+class OwnCommit(Forbidden):
+    """Nobody approves what is their own."""
+
+    code = "rollouts.own_commit"
+
+
+class NoSuchWave(Invalid):
+    """The rollout has no such wave."""
+
+    code = "rollouts.no_such_wave"
+
+
+# by the loop
+
+
+def begin(work: Work, *, commit: str, plan_root: str, author: str, staged: bool) -> int:
+    """The rollout of the commit that is in force from now on; the one before it, if it is not over, ends. Called again
+    for the same commit, it changes nothing."""
+    before = rows.newest(work.session, work.project_id, whole=False)
+    if before is not None and before.commit == commit:
+        return before.id
+    if before is not None and before.state not in FINISHED:
+        ended = before.progress.model_copy(
+            update={"state": RolloutState.CANCELLED, "why": f"{commit[:12]} came after it", "ended_at": work.now}
+        )
+        rows.end(work.session, work.project_id, before.id, ended)
+        work.audit("rollout.cancel", "rollout", str(before.id), payload={"why": ended.why})
+        work.publish(CHANGED, id=before.id, state=ended.state.value)
+    state = RolloutState.PLANNED if staged else RolloutState.RUNNING
+    wave = WaveProgress(index=0, state=WaveState.RUNNING, began_at=work.now)
+    rollout = Rollout(
+        id=rows.next_id(work.session, work.project_id),
+        commit=commit,
+        plan_root=plan_root,
+        state=state,
+        everyone=not staged,
+        author=author,
+        began_at=work.now,
+        progress=Progress(state=state, waves=() if staged else (wave,)),
+    )
+    rows.add(work.session, work.project_id, rollout)
+    told = {"commit": commit, "plan_root": plan_root, "staged": staged}
+    work.audit("rollout.begin", "rollout", str(rollout.id), payload=told)
+    work.publish(CHANGED, id=rollout.id, state=state.value)
+    return rollout.id
+
+
+def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan: RolloutPlan | None) -> None:
+    """How far a rollout is; a version that is older than what is stored changes nothing."""
+    before = rows.find(work.session, work.project_id, rollout_id, whole=False)
+    if before is None or not rows.put_progress(
+        work.session, work.project_id, rollout_id, version=version, progress=progress, plan=plan
+    ):
+        return
+    told = _turns(before.progress, progress)
+    if told:
+        bad = {RolloutState.STOPPED, RolloutState.BLOCKED, RolloutState.REVERTING}
+        failed = progress.state in bad and before.progress.state is not progress.state
+        work.audit(
+            "rollout.advance",
+            "rollout",
+            str(rollout_id),
+            outcome="failed" if failed else "success",
+            payload={
+                "commit": before.commit,
+                **told,
+                "failures": [f"{each.hostname}: {each.why}" for each in progress.failures[:20]] if failed else [],
+            },
+        )
+    work.publish(CHANGED, id=rollout_id, state=progress.state.value)
+
+
+def past(work: Work) -> Past:
+    """The rollouts, as the loop needs to know of them at its start."""
+    done = rows.last_done(work.session, work.project_id)
+    newest = rows.newest(work.session, work.project_id)
+    if newest is None:
+        return Past()
+    since = rows.commits_since(work.session, work.project_id, done[0] if done is not None else 0)
+    verdicts: dict[str, Verdict] = {}
+    if newest.state is not RolloutState.DONE:
+        for each in rows.given(work.session, work.project_id, newest.commit, newest.began_at):
+            why = "" if each.healthy else "its run failed"
+            verdicts[each.hostname] = Verdict(Order(each.epoch, each.generation), each.healthy, why)
+    return Past(
+        proven=done[1] if done is not None else None,
+        since=frozenset(since),
+        current=Kept(
+            id=newest.id,
+            commit=newest.commit,
+            plan=newest.plan,
+            progress=newest.progress,
+            everyone=newest.everyone,
+            asked=newest.asked,
+            verdicts=verdicts,
+        ),
+    )
+
+
+def facts(
+    work: Work, commit: str, holds: Holds, *, proven: str | None, since: Collection[str], traits: bool
+) -> list[HostFacts]:
+    """What a plan needs to know of each host that is enrolled.
+
+    Args:
+        commit: that is to be rolled out.
+        proven, since: as in `effects.PlanRollout`.
+        traits: whether an invariant reads them.
+    """
+    tags = tag_rows.of(work.session, work.project_id)
+    hosts = list(rows.targets(work.session, work.project_id))
+    names = [hostname for hostname, _, _ in hosts]
+    known: dict[str, Mapping[str, Any]] = dict(trait_rows.of(work.session, work.project_id, names))
+    held = holds.each(names, work.now, commit)
+    found = []
+    for (hostname, given, environment), hold in zip(hosts, held, strict=True):
+        said = known.get(hostname, {})
+        base = given if given == commit or given in since else proven
+        found.append(
+            HostFacts(
+                hostname=hostname,
+                os=_system(said),
+                tags=tags.get(hostname, ()),
+                environment=environment,
+                base=base if given else None,
+                stays=hold is not None,
+                traits=said if traits else {},
+            )
+        )
+    return found
+
+
+# by people
+
+
+def page(work: Work, *, before: int | None = None, limit: int = 50) -> RolloutList:
+    """Rollouts, newest first; with `before`, those of a lower id."""
+    limit = max(1, min(limit, MAX_PAGE))
+    found = rows.page(work.session, work.project_id, before=before, limit=limit + 1)
+    return RolloutList(rollouts=found[:limit], next_before=found[limit - 1].id if len(found) > limit else None)
+
+
+def get(work: Work, rollout_id: int) -> Rollout:
+    """One rollout, with its plan and how far it is.
+
+    Raises:
+        RolloutNotFound
+    """
+    found = rows.find(work.session, work.project_id, rollout_id)
+    if found is None:
+        raise RolloutNotFound(f"there is no rollout {rollout_id}")
+    return found
+
+
+def current(work: Work) -> Rollout | None:
+    """The rollout of the commit in force; None before the first."""
+    return rows.newest(work.session, work.project_id)
+
+
+def approve(
+    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, own: bool = False
+) -> Rollout:
+    """Approve a wave, or the plan as a whole.
+
+    Args:
+        plan_root: of what was looked at; refused where that is not what would be rolled out.
+        own: whether whoever wrote a commit may approve it.
+
+    Raises:
+        RolloutNotFound, RolloutOver, NoSuchWave, NothingToApprove, OtherPlan, OwnCommit
+    """
+    rollout = _open(work, rollout_id)
+    if plan_root is not None and plan_root != rollout.plan_root:
+        raise OtherPlan("the plan is another one by now; look at it again")
+    if not own and _wrote(work, rollout.author):
+        raise OwnCommit("this commit is yours: another person has to approve it")
+    if rollout.plan is None:
+        raise NothingToApprove("nothing waits for an approval")
+    index = _approvable(rollout.plan, wave)
+    approval = Approval(
+        wave=index, user_id=work.actor.id, name=work.actor.name, plan_root=rollout.plan_root, at=work.now
+    )
+    rows.approve(work.session, work.project_id, rollout_id, approval)
+    work.audit(
+        "rollout.approve",
+        "rollout",
+        str(rollout_id),
+        payload={"commit": rollout.commit, "plan_root": rollout.plan_root, "wave": wave},
+    )
+    work.publish(ASKED, id=rollout_id)
+    return get(work, rollout_id)
+
+
+def pause(work: Work, rollout_id: int) -> Rollout:
+    """Release nobody further, until `resume`. Whoever is at it goes on.
+
+    Raises:
+        RolloutNotFound, RolloutOver
+    """
+    return _ask(work, rollout_id, "pause", paused=True)
+
+
+def resume(work: Work, rollout_id: int) -> Rollout:
+    """Go on.
+
+    Raises:
+        RolloutNotFound, RolloutOver
+    """
+    return _ask(work, rollout_id, "resume", paused=False)
+
+
+def cancel(work: Work, rollout_id: int) -> Rollout:
+    """Release nobody further, ever. Whoever was released stays there until the next commit.
+
+    Raises:
+        RolloutNotFound, RolloutOver
+    """
+    return _ask(work, rollout_id, "cancel", cancelled=True)
+
+
+def retry(work: Work, rollout_id: int) -> Rollout:
+    """Try again what failed: hosts run anew, health is asked for again, a plan that was blocked is made anew.
+
+    Raises:
+        RolloutNotFound
+        RolloutOver: it has not stopped.
+    """
+    rollout = get(work, rollout_id)
+    newest = rows.newest(work.session, work.project_id, whole=False)
+    stuck = {RolloutState.STOPPED, RolloutState.BLOCKED}
+    if newest is None or newest.id != rollout_id or rollout.state not in stuck:
+        raise RolloutOver(f"rollout {rollout_id} is {rollout.state}: there is nothing to try again")
+    if rollout.state is RolloutState.BLOCKED:
+        rows.clear_plan(work.session, work.project_id, rollout_id)
+    return _store(work, rollout, "retry", rollout.asked.model_copy(update={"retries": rollout.asked.retries + 1}))
+
+
+def promote(work: Work, rollout_id: int, wave: int) -> Rollout:
+    """Let a wave be through now: without waiting for hosts that have not answered, for its checks or its pause.
+
+    Raises:
+        RolloutNotFound, RolloutOver, NoSuchWave
+    """
+    rollout = _open(work, rollout_id)
+    if not any(each.index == wave for each in rollout.progress.waves):
+        raise NoSuchWave(f"rollout {rollout_id} has no wave {wave}")
+    asked = rollout.asked.model_copy(update={"promoted": rollout.asked.promoted | {wave}})
+    return _store(work, rollout, "promote", asked, wave=wave)
+
+
+def _ask(work: Work, rollout_id: int, what: str, **update: bool) -> Rollout:
+    rollout = _open(work, rollout_id)
+    return _store(work, rollout, what, rollout.asked.model_copy(update=update))
+
+
+def _store(work: Work, rollout: Rollout, what: str, asked: Asked, **details: Any) -> Rollout:
+    rows.put_asked(work.session, work.project_id, rollout.id, asked)
+    work.audit(f"rollout.{what}", "rollout", str(rollout.id), payload={"commit": rollout.commit, **details})
+    work.publish(ASKED, id=rollout.id)
+    work.publish(CHANGED, id=rollout.id, state=rollout.state.value)
+    return get(work, rollout.id)
+
+
+def _open(work: Work, rollout_id: int) -> Rollout:
+    rollout = get(work, rollout_id)
+    newest = rows.newest(work.session, work.project_id, whole=False)
+    over = rollout.state in FINISHED or rollout.asked.cancelled
+    if newest is None or newest.id != rollout_id or over:
+        raise RolloutOver(f"rollout {rollout_id} is {rollout.state}")
+    return rollout
+
+
+def _approvable(plan: RolloutPlan, wave: int | None) -> int:
+    if wave is None:
+        if plan.require_approval:
+            return WHOLE_PLAN
+        waiting = [each.index for each in plan.waves if each.approvals]
+        if len(waiting) != 1:
+            raise NothingToApprove("say which wave" if waiting else "nothing waits for an approval")
+        return waiting[0]
+    found = next((each for each in plan.waves if each.index == wave), None)
+    if found is None:
+        raise NoSuchWave(f"there is no wave {wave}")
+    if not found.approvals:
+        raise NothingToApprove(f"nobody has to approve wave {found.name}")
+    return wave
+
+
+def _wrote(work: Work, author: str) -> bool:
+    """Whether a commit's author, `Name <address>`, is the one who asks."""
+    name, _, rest = author.partition("<")
+    address = rest.rstrip(">").strip().casefold()
+    mine = work.actor.name.casefold()
+    return bool(mine) and mine in {name.strip().casefold(), address, address.partition("@")[0]}
+
+
+def _turns(before: Progress, after: Progress) -> dict[str, Any]:
+    """What is otherwise, in the terms of an audit entry; counts alone are not worth one."""
+    told: dict[str, Any] = {}
+    if after.state is not before.state:
+        told |= {"state": after.state.value, "why": after.why}
+    was = {wave.index: wave.state for wave in before.waves}
+    turned = [wave for wave in after.waves if wave.state is not was.get(wave.index, WaveState.WAITING)]
+    waves = {str(wave.index): wave.state.value for wave in turned}
+    return told | ({"waves": waves} if waves else {})
+
+
+def _system(traits: Mapping[str, Any]) -> str:
+    """What tells systems apart, of a host's traits: `debian 12`."""
+    os = traits.get("os")
+    if not isinstance(os, Mapping):
+        return ""
+    return f"{os.get('distro', '')} {str(os.get('version', '')).partition('.')[0]}".strip()

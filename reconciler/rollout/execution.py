@@ -1,0 +1,682 @@
+"""Execution: a plan is carried out wave by wave, and stops by itself. A state machine without I/O, clock or randomness.
+
+What it keeps true, whatever comes in whatever order:
+
+- No host is released before its wave has begun, and no wave begins before those before it are through, people have
+  approved, a window is open, and its beginning is on record.
+- A host is judged by what it reports under an assignment that this rollout gave it, and by nothing else.
+- When more hosts of a wave have failed than it may cost, nothing more is released, whatever the wave is at. Beyond the
+  budget there are only those that were at it already: at most as many as the wave has places.
+
+Waves without `max_in_flight` have places all the same, so that there is something left to protect when all of a fleet
+would fail: a quarter of the wave, at least `ramp_least`; each host that is healthy gives its place back and opens one
+more, and one that has not answered within `place_s` gives it back unjudged. A fleet that answers as fast as it is
+released never waits for a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from reconciler.ports import Order
+from reconciler.rollout import windows
+from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
+from schema.progress import FINISHED, MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress, WaveProgress
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, WaveState
+from schema.time import DAY, SECOND
+
+if TYPE_CHECKING:
+    from reconciler.loop.moments import Moment
+
+
+LOOK_AGAIN: Final = DAY
+"""Microseconds after which it is looked again whether a window is open that does not open soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long, and how much at once. Seconds and counts."""
+
+    place_s: float = 5.0
+    answer_s: float = 1_800.0
+    """A host that was told and says nothing for so long is silent: it is not waited for."""
+    offline_s: float = 300.0
+    """A wave waits so long for hosts that are not connected."""
+    reconnect_s: float = 60.0
+    """After a start, hosts are given so long to come back."""
+    ramp_share: int = 4
+    ramp_least: int = 32
+    answered_share: int = 2
+    """One in so many hosts of a wave has to have answered before it is through, however many are not there."""
+    health_margin_s: float = 30.0
+
+
+class Verdict(NamedTuple):
+    """What the store knows of one host of this rollout, after a restart."""
+
+    order: Order
+    healthy: bool
+    why: str = ""
+
+
+class Release(NamedTuple):
+    """A host may have the new revision."""
+
+    hostname: str
+    envoy_id: str
+    again: bool = False
+    """It has it, and is to run anew."""
+
+
+class Check(NamedTuple):
+    """Ask whether all is well after a wave."""
+
+    wave: int
+    checks: tuple[HealthCheck, ...]
+
+
+class GoBack(NamedTuple):
+    """Take the change back by a commit."""
+
+
+Step = Release | Check | GoBack
+
+
+class Execution:
+    """One rollout under way. Bounded by the hosts of the plan that are connected or were released.
+
+    Args:
+        everyone: one wave, of all whom it changes: hosts that are in no wave join the first.
+        progress: how far it was when it was written down last.
+        verdicts: hostname → what is known of hosts that were released before a restart.
+    """
+
+    def __init__(
+        self,
+        plan: RolloutPlan,
+        *,
+        now: Moment,
+        patience: Patience,
+        everyone: bool = False,
+        progress: Progress | None = None,
+        asked: Asked | None = None,
+        verdicts: Mapping[str, Verdict] | None = None,
+    ) -> None:
+        self.plan: Final = plan
+        self.everyone: Final = everyone
+        self.state = RolloutState.RUNNING if everyone else RolloutState.PLANNED
+        self.why = ""
+        self.version = 0
+        """Grows with each change that is to be on record."""
+        self.kept = 0
+        """The newest version that is."""
+        self.went_back_to: str | None = None
+        self._patience: Final = patience
+        self._asked = asked or Asked()
+        self._retries = 0
+        self._ended_at: int | None = None
+        self._wake_wall: int | None = None
+        self._check_until: float | None = None
+        self._going_back = False
+        self._again: Final[list[str]] = []
+        self._hosts: Final[dict[str, Host]] = {}
+        self._failures: Final[dict[str, HostFailure]] = {}
+        self._waves: Final = [Wave(wave, len(wave.hosts)) for wave in plan.waves]
+        self._wave_of: Final[dict[str, int]] = {name: wave.index for wave in plan.waves for name in wave.hosts}
+        if progress is not None:
+            self._resume(progress, verdicts or {}, now)
+        elif everyone:
+            self._waves[0].began_at, self._waves[0].state = now.wall, WaveState.RUNNING
+        elif plan.violations:
+            first = plan.violations[0]
+            self._end(RolloutState.BLOCKED, f"an invariant would not hold: {first}", now)
+        else:
+            self.version += 1
+        for wave in self._waves:
+            wave.places = self._places(wave)
+
+    # what is asked of it
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is released."""
+        return self.state in FINISHED
+
+    @property
+    def approved(self) -> bool:
+        """Whether as many people have approved the plan as it asks for."""
+        return not self.plan.require_approval or self._asked.approvals.get(WHOLE_PLAN, 0) >= self.plan.approvals
+
+    def wave_of(self, hostname: str) -> int | None:
+        """The wave of a host; None for one that is in none."""
+        found = self._wave_of.get(hostname)
+        return 0 if found is None and self.everyone else found
+
+    def is_released(self, hostname: str) -> bool:
+        """Whether a host was told to take the new revision."""
+        host = self._hosts.get(hostname)
+        return host is not None and host.state in RELEASED
+
+    def is_there(self, hostname: str) -> bool:
+        """Whether a host is known to be connected."""
+        host = self._hosts.get(hostname)
+        return host is not None and host.connected
+
+    def state_of(self, hostname: str) -> HostState | None:
+        """What a host is at; None for one that is in no wave or was not there."""
+        host = self._hosts.get(hostname)
+        return host.state if host is not None else None
+
+    def progress(self) -> Progress:
+        """How far it is, to be written down."""
+        failures = tuple(self._failures.values())
+        return Progress(
+            state=self.state,
+            why=self.why,
+            waves=tuple(_progress(wave) for wave in self._waves),
+            failures=failures[:MAX_FAILURES],
+            failures_left_out=max(0, len(failures) - MAX_FAILURES),
+            retries=self._retries,
+            ended_at=self._ended_at,
+            went_back_to=self.went_back_to,
+        )
+
+    # what happens
+
+    def arrived(self, hostname: str, envoy_id: str, held: Order | None, now: Moment) -> None:
+        """A host of a wave is connected.
+
+        Args:
+            held: of its newest assignment, where that is of this rollout's commit: it was released before.
+        """
+        index = self.wave_of(hostname)
+        if index is None:
+            return
+        host = self._hosts.get(hostname)
+        wave = self._waves[index]
+        if host is None:
+            host = self._hosts[hostname] = Host(hostname, envoy_id, index, HostState.ABSENT)
+            wave.counts[HostState.ABSENT] += 1
+            if hostname not in self._wave_of:
+                wave.size += 1
+                wave.places = max(wave.places, self._places(wave))
+        host.envoy_id, host.connected = envoy_id, True
+        released = host.state in {HostState.LOST, HostState.RELEASED}
+        if released or (host.state is HostState.ABSENT and held is not None):
+            host.order = host.order or held
+            self._set(host, HostState.RELEASED)
+            host.since = now.mono
+            wave.placed.append((now.mono, hostname))
+        elif host.state is HostState.ABSENT:
+            self._set(host, HostState.WAITING)
+            if not self.finished:
+                wave.queue[hostname] = None
+
+    def left(self, hostname: str, now: Moment) -> None:
+        """A host is not connected any more."""
+        host = self._hosts.get(hostname)
+        if host is None:
+            return
+        host.connected = False
+        wave = self._waves[host.wave]
+        if host.state in {HostState.WAITING, HostState.HELD}:
+            wave.queue.pop(hostname, None)
+            self._set(host, HostState.ABSENT)
+        elif host.state is HostState.RELEASED:
+            host.since = now.mono
+            wave.gone.append((now.mono, hostname))
+
+    def removed(self, hostname: str) -> None:
+        """A host is no more."""
+        host = self._hosts.pop(hostname, None)
+        index = host.wave if host is not None else self._wave_of.get(hostname)
+        if index is None:
+            return
+        wave = self._waves[index]
+        self._wave_of.pop(hostname, None)
+        self._failures.pop(hostname, None)
+        wave.size -= 1
+        if host is not None:
+            wave.queue.pop(hostname, None)
+            self._give_back(host)
+            wave.counts[host.state] -= 1
+
+    def held(self, hostname: str, *, held: bool) -> None:
+        """A host that is not released may get nothing new now, or may again."""
+        host = self._hosts.get(hostname)
+        if host is None or host.state not in {HostState.WAITING, HostState.HELD}:
+            return
+        wave = self._waves[host.wave]
+        if held:
+            wave.queue.pop(hostname, None)
+            self._set(host, HostState.HELD)
+        elif host.state is HostState.HELD:
+            self._set(host, HostState.WAITING)
+            wave.queue[hostname] = None
+
+    def given(self, hostname: str, order: Order) -> None:
+        """A host was given an assignment of this rollout's commit."""
+        host = self._hosts.get(hostname)
+        if host is not None and host.order is None and host.state in RELEASED:
+            host.order = order
+
+    def has_it(self, hostname: str, now: Moment) -> None:
+        """A host that was released holds already what it would be given."""
+        host = self._hosts.get(hostname)
+        if host is not None and host.state is HostState.RELEASED:
+            self._judge(host, "", now, healthy=True)
+
+    def reported(self, hostname: str, order: Order, *, healthy: bool, why: str, now: Moment) -> bool:
+        """A host told how a real run went, under an assignment of this rollout's commit. Whether that says anything
+        new."""
+        host = self._hosts.get(hostname)
+        if host is None or host.state not in RELEASED or host.order is None or order < host.order:
+            return False
+        if healthy and host.state is HostState.HEALTHY:
+            return False
+        self._judge(host, why, now, healthy=healthy)
+        return True
+
+    def asked(self, asked: Asked) -> None:
+        """What people want of it, all of it."""
+        self._asked = asked
+
+    def checked(self, wave: int, failed: str, now: Moment) -> None:
+        """The health after a wave is known; `failed` says what is not well."""
+        found = self._waves[wave]
+        if found.state is not WaveState.CHECKING or not found.asking:
+            return
+        found.asking, self._check_until = False, None
+        if failed:
+            self._fail(found, failed, now)
+        else:
+            self._rest(found, now)
+
+    def went_back(self, commit: str | None, why: str, now: Moment) -> None:
+        """The commit that takes the change back is there, or cannot be made."""
+        if self.state is not RolloutState.REVERTING:
+            return
+        self.went_back_to = commit
+        if commit is not None:
+            self._end(RolloutState.REVERTED, self.why, now)
+        else:
+            self._end(RolloutState.STOPPED, f"{self.why}; it could not be taken back: {why}", now)
+
+    def cancel(self, why: str, now: Moment) -> None:
+        """Nothing more of it is to happen."""
+        if self.finished:
+            return
+        for wave in self._waves:
+            if wave.ended_at is None:
+                wave.state, wave.ended_at = WaveState.CANCELLED, now.wall
+        self._end(RolloutState.CANCELLED, why, now)
+
+    def drive(self, now: Moment) -> list[Step]:
+        """What to do next."""
+        self._heed(now)
+        steps: list[Step] = []
+        if self.state is RolloutState.REVERTING and not self._going_back and self.kept >= self.version:
+            self._going_back = True
+            steps.append(GoBack())
+        if self.finished:
+            return steps
+        self._expire(now)
+        if self.state is RolloutState.RUNNING:
+            steps += self._advance(now)
+        return steps
+
+    def wake_at(self, now: Moment) -> float | None:
+        """When `drive` will have something to do though nothing happens (monotonic seconds)."""
+        if self.finished:
+            return None
+        times: list[float] = []
+        if self._wake_wall is not None:
+            times.append(now.mono_at(self._wake_wall))
+        if self._check_until is not None:
+            times.append(self._check_until)
+        for wave in self._waves:
+            if not wave.begun:
+                break
+            self._trim(wave)
+            if wave.placed:
+                times.append(wave.placed[0][0] + self._patience.answer_s)
+            if wave.ramp and wave.queue:
+                times.append(wave.ramp[0][0] + self._patience.place_s)
+            if wave.gone:
+                times.append(wave.gone[0][0] + self._patience.offline_s)
+            if wave.state is WaveState.RUNNING and wave.absent and not self.everyone:
+                times.append(wave.absent_until)
+        return min((at for at in times if at > now.mono), default=now.mono if times else None)
+
+    # one wave after the other
+
+    def _advance(self, now: Moment) -> list[Step]:
+        steps: list[Step] = []
+        self._wake_wall = None
+        while self._again:
+            host = self._hosts.get(self._again.pop())
+            if host is not None and host.connected:
+                steps.append(Release(host.hostname, host.envoy_id, again=True))
+        for wave in self._waves:
+            if wave.state is WaveState.DONE or wave.begun:
+                steps += self._releases(wave, now)
+            if wave.state is WaveState.DONE:
+                continue
+            self._begin(wave, now)
+            if wave.state is WaveState.RUNNING:
+                steps += self._releases(wave, now)
+                if self._through(wave, now):
+                    self._check(wave, now)
+            if wave.state is WaveState.CHECKING and not wave.asking and self.kept >= self.version:
+                wave.asking = True
+                checks = wave.planned.health
+                most = max(sum(one.attempts * (one.timeout_s + one.interval_s) for one in checks), 1)
+                self._check_until = now.mono + most + self._patience.health_margin_s
+                steps.append(Check(wave.planned.index, checks))
+            if wave.state is WaveState.PAUSED:
+                self._resume_after_pause(wave, now)
+            if wave.ended_at is None:
+                return steps
+        if self.state is RolloutState.RUNNING:
+            self._end(RolloutState.DONE, "", now)
+        return steps
+
+    def _begin(self, wave: Wave, now: Moment) -> None:
+        """Begin a wave, if nothing is in the way; else say what is."""
+        if wave.begun:
+            return
+        index = wave.planned.index
+        missing = wave.planned.approvals - self._asked.approvals.get(index, 0)
+        if missing > 0:
+            self._wait(wave, WaveState.AWAITING_APPROVAL, f"{_people(missing)} must approve this wave")
+            return
+        if not self._is_open(wave, now):
+            self._wait(wave, WaveState.AWAITING_WINDOW, "no window is open")
+            return
+        wave.state, wave.why, wave.began_at = WaveState.RUNNING, "", now.wall
+        wave.absent_until = now.mono + self._patience.offline_s
+        self.version += 1
+
+    def _is_open(self, wave: Wave, now: Moment) -> bool:
+        if windows.is_open(wave.planned.windows, now.wall):
+            return True
+        self._wake(windows.next_change(wave.planned.windows, now.wall) or now.wall + LOOK_AGAIN)
+        return False
+
+    def _wait(self, wave: Wave, state: WaveState, why: str) -> None:
+        if (wave.state, wave.why) != (state, why):
+            wave.state, wave.why = state, why
+            self.version += 1
+
+    def _releases(self, wave: Wave, now: Moment) -> list[Step]:
+        """Those that get a place now. None before the beginning is on record: a restart must know of it."""
+        if not wave.queue or (self.kept < self.version and not self.everyone):
+            return []
+        if not self._is_open(wave, now):
+            return []
+        found: list[Step] = []
+        while wave.queue and wave.taken < wave.places:
+            hostname = next(iter(wave.queue))
+            del wave.queue[hostname]
+            host = self._hosts[hostname]
+            self._set(host, HostState.RELEASED)
+            host.place, host.since = True, now.mono
+            wave.taken += 1
+            wave.placed.append((now.mono, hostname))
+            if wave.planned.max_in_flight is None:
+                wave.ramp.append((now.mono, hostname))
+            found.append(Release(hostname, host.envoy_id))
+        return found
+
+    def _through(self, wave: Wave, now: Moment) -> bool:
+        """Whether nobody of a wave is waited for any more."""
+        counts = wave.counts
+        if wave.planned.index in self._asked.promoted:
+            return True
+        if wave.queue or counts[HostState.RELEASED]:
+            wave.why = ""
+            return False
+        if self.everyone:
+            return True
+        if wave.absent and now.mono < wave.absent_until:
+            wave.why = f"{wave.absent} hosts are not connected"
+            return False
+        if wave.answered * self._patience.answered_share < wave.size - counts[HostState.HELD]:
+            said = f"{wave.answered} of {wave.size} hosts have answered: too few to go on without the others"
+            if wave.why != said:
+                wave.why = said
+                self.version += 1
+            return False
+        return True
+
+    def _check(self, wave: Wave, now: Moment) -> None:
+        wave.why = ""
+        if wave.planned.health and wave.planned.index not in self._asked.promoted:
+            wave.state = WaveState.CHECKING
+            self.version += 1
+        else:
+            self._rest(wave, now)
+
+    def _rest(self, wave: Wave, now: Moment) -> None:
+        """The pause behind a wave, where there is one."""
+        if wave.planned.pause_s:
+            wave.state, wave.pause_until = WaveState.PAUSED, now.wall + wave.planned.pause_s * SECOND
+            self.version += 1
+        else:
+            self._done(wave, now)
+
+    def _resume_after_pause(self, wave: Wave, now: Moment) -> None:
+        assert wave.pause_until is not None
+        if now.wall >= wave.pause_until or wave.planned.index in self._asked.promoted:
+            self._done(wave, now)
+        else:
+            self._wake(wave.pause_until)
+
+    def _done(self, wave: Wave, now: Moment) -> None:
+        wave.state, wave.why, wave.ended_at = WaveState.DONE, "", now.wall
+        self.version += 1
+
+    # hosts
+
+    def _judge(self, host: Host, why: str, now: Moment, *, healthy: bool) -> None:
+        wave = self._waves[host.wave]
+        if healthy:
+            if host.state is not HostState.HEALTHY:
+                if host.place and wave.planned.max_in_flight is None:
+                    wave.places += 1
+                self._give_back(host)
+                self._set(host, HostState.HEALTHY)
+                self._failures.pop(host.hostname, None)
+            return
+        self._give_back(host)
+        self._set(host, HostState.FAILED)
+        known = self._failures.get(host.hostname)
+        self._failures[host.hostname] = HostFailure(
+            hostname=host.hostname, wave=host.wave, why=why, at=known.at if known is not None else now.wall
+        )
+        failed, most = wave.counts[HostState.FAILED], self._most(wave)
+        if failed > most and not self.finished and self.state is not RolloutState.REVERTING:
+            allowed = f"at most {most} may" if most else "none may"
+            self._fail(wave, f"{failed} of {wave.size} hosts failed, {allowed}", now)
+
+    def _most(self, wave: Wave) -> int:
+        if self.everyone:
+            # With nobody left to protect by it, one host alone stops nothing.
+            return max(1, wave.size // 10)
+        return wave.planned.max_failures
+
+    def _fail(self, wave: Wave, why: str, now: Moment) -> None:
+        """The budget is spent: the rollout stops."""
+        wave.state, wave.why, wave.ended_at = WaveState.FAILED, why, now.wall
+        for other in self._waves:
+            if not other.begun:
+                other.state = WaveState.WAITING
+        said = f"wave {wave.planned.name}: {why}"
+        if self.plan.on_failure == "revert" and self.plan.base is not None:
+            self.state, self.why, self._going_back = RolloutState.REVERTING, said, False
+            self.version += 1
+        else:
+            self._end(RolloutState.STOPPED, said, now)
+
+    def _set(self, host: Host, state: HostState) -> None:
+        counts = self._waves[host.wave].counts
+        counts[host.state] -= 1
+        counts[state] += 1
+        host.state = state
+
+    def _give_back(self, host: Host) -> None:
+        if host.place:
+            host.place = False
+            self._waves[host.wave].taken -= 1
+
+    def _places(self, wave: Wave) -> int:
+        if wave.planned.max_in_flight is not None:
+            return wave.planned.max_in_flight
+        return max(self._patience.ramp_least, -(-wave.size // self._patience.ramp_share))
+
+    def _trim(self, wave: Wave) -> None:
+        """Drop from the head of what is timed those that have answered."""
+        while wave.placed:
+            at, name = wave.placed[0]
+            host = self._hosts.get(name)
+            if host is not None and host.since == at and host.connected and host.state is HostState.RELEASED:
+                break
+            wave.placed.popleft()
+        while wave.gone:
+            at, name = wave.gone[0]
+            host = self._hosts.get(name)
+            if host is not None and host.since == at and not host.connected and host.state is HostState.RELEASED:
+                break
+            wave.gone.popleft()
+
+    def _expire(self, now: Moment) -> None:
+        patience = self._patience
+        if self._check_until is not None and now.mono >= self._check_until:
+            self._check_until = None
+            for wave in self._waves:
+                wave.asking = False  # no answer: it is asked again
+        for wave in self._waves:
+            if not wave.begun:
+                break
+            while wave.ramp and now.mono >= wave.ramp[0][0] + patience.place_s:
+                slow = self._hosts.get(wave.ramp.popleft()[1])
+                if slow is not None:
+                    self._give_back(slow)
+            self._trim(wave)
+            while wave.placed and now.mono >= wave.placed[0][0] + patience.answer_s:
+                self._unanswered(self._hosts[wave.placed.popleft()[1]], HostState.SILENT)
+                self._trim(wave)
+            while wave.gone and now.mono >= wave.gone[0][0] + patience.offline_s:
+                self._unanswered(self._hosts[wave.gone.popleft()[1]], HostState.LOST)
+                self._trim(wave)
+
+    def _unanswered(self, host: Host, state: HostState) -> None:
+        self._give_back(host)
+        self._set(host, state)
+
+    # the rollout as a whole
+
+    def _wake(self, at: int | None) -> None:
+        if at is not None and (self._wake_wall is None or at < self._wake_wall):
+            self._wake_wall = at
+
+    def _end(self, state: RolloutState, why: str, now: Moment) -> None:
+        self.state, self.why, self._ended_at = state, why, now.wall
+        self.version += 1
+
+    def _heed(self, now: Moment) -> None:
+        """Do what people have asked for."""
+        asked = self._asked
+        if asked.cancelled:
+            self.cancel("cancelled", now)
+        if asked.retries > self._retries:
+            self._retries = asked.retries
+            self.version += 1
+            if self.state is RolloutState.STOPPED:
+                self._retry(now)
+        state = self.state
+        if state in {RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL}:
+            missing = self.plan.approvals - asked.approvals.get(WHOLE_PLAN, 0)
+            state = RolloutState.RUNNING if self.approved else RolloutState.AWAITING_APPROVAL
+            self.why = "" if self.approved else f"{_people(missing)} must approve this plan"
+        if state is RolloutState.RUNNING and asked.paused:
+            state = RolloutState.PAUSED
+        elif state is RolloutState.PAUSED and not asked.paused:
+            state = RolloutState.RUNNING
+        if state is not self.state:
+            self.state = state
+            self.version += 1
+
+    def _retry(self, now: Moment) -> None:
+        """What failed is given another chance: hosts run anew, and health is asked for again."""
+        for wave in self._waves:
+            if wave.state is WaveState.FAILED:
+                wave.state, wave.why, wave.ended_at = WaveState.RUNNING, "", None
+        for host in self._hosts.values():
+            if host.state is HostState.FAILED:
+                self._set(host, HostState.RELEASED)
+                host.since = now.mono
+                wave = self._waves[host.wave]
+                (wave.placed if host.connected else wave.gone).append((now.mono, host.hostname))
+                self._again.append(host.hostname)
+            elif host.state is HostState.WAITING:
+                self._waves[host.wave].queue[host.hostname] = None
+        self._failures.clear()
+        self.state, self.why, self._ended_at = RolloutState.RUNNING, "", None
+
+    def _resume(self, progress: Progress, verdicts: Mapping[str, Verdict], now: Moment) -> None:
+        """Go on where it was written down to be."""
+        self.state, self.why = progress.state, progress.why
+        self._retries, self._ended_at, self.went_back_to = progress.retries, progress.ended_at, progress.went_back_to
+        for wave, was in zip(self._waves, progress.waves, strict=True):
+            wave.state, wave.why, wave.pause_until = was.state, was.why, was.pause_until
+            wave.began_at, wave.ended_at = was.began_at, was.ended_at
+            if was.began_at is not None:
+                since = now.mono_at(was.began_at) + self._patience.offline_s
+                wave.absent_until = max(since, now.mono + self._patience.reconnect_s)
+        for hostname, verdict in verdicts.items():
+            index = self.wave_of(hostname)
+            if index is None:
+                continue
+            state = HostState.HEALTHY if verdict.healthy else HostState.FAILED
+            self._hosts[hostname] = Host(hostname, "", index, state, connected=False, order=verdict.order)
+            self._waves[index].counts[state] += 1
+            self._waves[index].size += hostname not in self._wave_of
+            if not verdict.healthy:
+                self._failures[hostname] = HostFailure(hostname=hostname, wave=index, why=verdict.why, at=now.wall)
+        self._failures.update({each.hostname: each for each in progress.failures if each.hostname in self._failures})
+        for wave in self._waves:
+            # The last answer may be on record, and what follows from it not.
+            if not self.finished and wave.begun and wave.counts[HostState.FAILED] > self._most(wave):
+                self._fail(wave, f"{wave.counts[HostState.FAILED]} of {wave.size} hosts failed", now)
+
+
+def _people(count: int) -> str:
+    return "one person" if count == 1 else f"{count} people"
+
+
+def _progress(wave: Wave) -> WaveProgress:
+    counts = wave.counts
+    return WaveProgress(
+        index=wave.planned.index,
+        state=wave.state,
+        why=wave.why,
+        began_at=wave.began_at,
+        ended_at=wave.ended_at,
+        pause_until=wave.pause_until,
+        hosts=wave.size,
+        released=sum(counts[state] for state in RELEASED),
+        healthy=counts[HostState.HEALTHY],
+        failed=counts[HostState.FAILED],
+        silent=counts[HostState.SILENT],
+        offline=wave.absent_or_lost,
+        held=counts[HostState.HELD],
+    )
+
+
+def everyone(commit: str, base: str | None, plan_root: str) -> RolloutPlan:
+    """The plan of a revision that says nothing about how it is rolled out: all at once, until a tenth has failed."""
+    wave = PlannedWave.model_construct(index=0, name="all", hosts=())
+    return RolloutPlan.model_construct(commit=commit, base=base, plan_root=plan_root, waves=(wave,), unchanged=0)

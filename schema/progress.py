@@ -1,0 +1,155 @@
+"""How far a rollout is: what the loop writes down of it, and what people have asked of it.
+
+Two hands write about one rollout, each its own: the loop its `Progress`, people their `Asked`. Neither overwrites the
+other, so that nothing that was acknowledged to a person is lost to what the loop wrote a moment later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from schema.ids import Hostname
+from schema.rollouts import RolloutPlan, RolloutState, WaveState
+from schema.time import Instant
+
+MAX_FAILURES: Final = 100
+"""Hosts that failed, of which the names are kept; of the others it tells how many."""
+MAX_PAGE: Final = 200
+MAX_RESOURCES: Final = 10
+"""Resources that failed, of one host."""
+WHOLE_PLAN: Final = -1
+"""In place of a wave: the plan as a whole."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class FailedResource(_Frozen):
+    """A resource that failed on a host."""
+
+    id: str
+    message: str
+
+
+class HostFailure(_Frozen):
+    """A host that failed in a rollout."""
+
+    hostname: Hostname
+    wave: int
+    why: str
+    at: Instant
+    resources: tuple[FailedResource, ...] = ()
+    resources_left_out: int = 0
+
+
+class WaveProgress(_Frozen):
+    """How far one wave is. Counts are hosts."""
+
+    index: int
+    state: WaveState = WaveState.WAITING
+    why: str = ""
+    """What it waits for, or why it failed."""
+    began_at: Instant | None = None
+    ended_at: Instant | None = None
+    pause_until: Instant | None = None
+    hosts: int = 0
+    released: int = 0
+    """Told to take the new revision, whatever came of it."""
+    healthy: int = 0
+    failed: int = 0
+    silent: int = 0
+    """Released and connected, without an answer in time."""
+    offline: int = 0
+    held: int = 0
+    """Frozen, in maintenance or in quarantine: they follow when that ends."""
+
+
+class Progress(_Frozen):
+    """How far a rollout is."""
+
+    state: RolloutState
+    why: str = ""
+    """What it waits for, or why it stopped."""
+    waves: tuple[WaveProgress, ...] = ()
+    failures: tuple[HostFailure, ...] = ()
+    """Where hosts failed, the first to fail first."""
+    failures_left_out: int = 0
+    retries: int = 0
+    """Of `Asked.retries`, those that were taken."""
+    ended_at: Instant | None = None
+    went_back_to: str | None = None
+    """The commit that takes the change back."""
+
+
+class Asked(_Frozen):
+    """What people have asked of one rollout, all of it."""
+
+    paused: bool = False
+    cancelled: bool = False
+    retries: int = 0
+    promoted: frozenset[int] = frozenset()
+    """Waves that are to be through without waiting further."""
+    approvals: Mapping[int, int] = {}
+    """Wave, or `WHOLE_PLAN` → how many people have approved it."""
+
+
+class Approval(_Frozen):
+    """That a person has approved a wave, or a plan as a whole."""
+
+    wave: int
+    """`WHOLE_PLAN` for the plan."""
+    user_id: str
+    name: str
+    plan_root: str
+    """What was approved: exactly what the hosts are to be."""
+    at: Instant
+
+
+class Rollout(_Frozen):
+    """One rollout, with what people have asked of it."""
+
+    id: int
+    commit: str
+    plan_root: str
+    state: RolloutState
+    why: str = ""
+    everyone: bool
+    """All at once: the revision does not say how it is rolled out."""
+    author: str = ""
+    """Of the commit."""
+    began_at: Instant
+    ended_at: Instant | None = None
+    asked: Asked = Asked()
+    approvals: tuple[Approval, ...] = ()
+    progress: Progress
+    plan: RolloutPlan | None = None
+    """None until it is made, where everybody is in one wave, and in lists."""
+
+
+class RolloutList(BaseModel):
+    """Rollouts without their plans, newest first."""
+
+    rollouts: list[Rollout]
+    next_before: int | None = None
+    """`before` for the next page; null on the last."""
+
+
+class Approve(BaseModel):
+    """What is approved."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wave: int | None = None
+    """The index of a wave; without, the plan as a whole, or the one wave that waits."""
+    plan_root: str | None = None
+    """Of what was looked at."""
+
+
+FINISHED: Final = frozenset(
+    {RolloutState.DONE, RolloutState.CANCELLED, RolloutState.REVERTED, RolloutState.STOPPED, RolloutState.BLOCKED}
+)
+"""States in which nothing more is released; only a person, or a newer commit, can lead on from the last two."""
