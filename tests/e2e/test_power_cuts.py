@@ -7,6 +7,8 @@ import random
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.factories import accepted, power, writes
 from tests.factories.kills import needs_strace
 
@@ -43,6 +45,20 @@ def test_the_same_cuts_find_a_database_that_does_not_sync(tmp_path: Path) -> Non
     recording = _recorded(tmp_path, 7, "OFF")
     wrong = power.each_disk(recording, tmp_path / "disks", random.Random(7), 12, writes.complaint)
     assert any("is gone" in each or "Database" in each or "integrity" in each for each in wrong)
+
+
+@needs_strace
+@pytest.mark.parametrize("fault", ["error=EIO", "error=ENOSPC", "signal=KILL"])
+def test_a_system_call_that_fails_or_kills_loses_nothing_acknowledged(tmp_path: Path, fault: str) -> None:
+    points = [("fsync", number) for number in range(1, 25)] + [("pwrite64", number) for number in range(1, 250)]
+    for number, (call, when) in enumerate(points if SOAK else [random.choice(points)]):
+        directory = tmp_path / f"faulty{number}"
+        directory.mkdir(mode=0o700)
+        command = [sys.executable, "-m", "tests.factories.writes", str(directory), "3", "4"]
+        code, said = power.run_with_fault(command, call, when, fault)
+        where = f"{fault} at {call} {when}, ended with {code}"
+        assert not (wrong := writes.complaint(directory, said)), f"{where}: {wrong}"
+        assert code in ({0, 1, writes.FATAL} if fault != "signal=KILL" else {0, -9, 137}), where
 
 
 @needs_strace

@@ -79,6 +79,22 @@ def record(command: Sequence[str], directory: Path, *, env: Mapping[str, str] | 
     return Recording(before, list(_parsed(log, str(directory))))
 
 
+def run_with_fault(command: Sequence[str], call: str, number: int, fault: str) -> tuple[int, list[str]]:
+    """Run a program of which one system call fails, or kills it: how it ended, and what it had told the world.
+
+    Args:
+        fault: as strace injects it: `error=EIO`, `error=ENOSPC`, `signal=KILL`.
+    """
+    done = subprocess.run(
+        ["strace", "-f", "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number}", "-o", "/dev/null", *command],
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
+    said = [line.removeprefix(_SAID).decode() for line in done.stdout.split(b"\n") if line.startswith(_SAID)]
+    return done.returncode, said
+
+
 def _parsed(log: Path, top: str) -> Iterator[Op]:
     begun: dict[str, str] = {}
     inside = top + "/"

@@ -6,6 +6,8 @@ tells each acknowledgement through `power.say`. `PRAGMA` is SQLite's `synchronou
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import sys
 import threading
@@ -22,10 +24,13 @@ from api.services.secrets import Vault
 from api.services.work import Actor, Work
 from api.settings import Settings
 from api.storage.database import Database
+from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT
 from tests.factories import power
 
 WRITERS = 4
+FATAL = 70
+"""How a process ends whose disk does not keep what is written to it."""
 NOW = 1_795_348_800_000_000
 ACTOR = Actor.system("test")
 
@@ -34,7 +39,7 @@ def opened(directory: Path) -> Services:
     """The services over a data directory."""
     return Services(
         Settings(data_dir=directory),
-        Database.open(directory / "vigo.db", readers=1),
+        Database.open(directory / "vigo.db", readers=1, on_fatal=lambda _: os._exit(FATAL)),
         passwords=Passwords(memory_kib=8, passes=1),
     )
 
@@ -62,19 +67,20 @@ def write(directory: Path, seed: int, count: int, synchronous: str = "") -> None
 
 def _write(services: Services, vault: Vault, writer: int, chance: random.Random, count: int) -> None:
     for number in range(count):
-        if chance.random() < 0.5:
-            commit = f"{writer:020x}{number:020x}"
-            services.write_now(
-                ACTOR,
-                lambda work, commit=commit: revisions.record_in_force(
-                    work, commit=commit, plan_root="0" * 64, compiled_ms=1.0
-                ),
-            )
-            power.say(f"commit {commit}")
-        else:
-            name, value = f"w{writer}/s{number}", f"value {writer} {number}" * chance.randrange(1, 400)
-            services.write_now(ACTOR, lambda work, n=name, v=value: secrets.put(work, vault, n, v))
-            power.say(f"secret {name}")
+        with contextlib.suppress(Fault):  # refused: nobody was told that it is there
+            if chance.random() < 0.5:
+                commit = f"{writer:020x}{number:020x}"
+                services.write_now(
+                    ACTOR,
+                    lambda work, commit=commit: revisions.record_in_force(
+                        work, commit=commit, plan_root="0" * 64, compiled_ms=1.0
+                    ),
+                )
+                power.say(f"commit {commit}")
+            else:
+                name, value = f"w{writer}/s{number}", f"value {writer} {number}" * chance.randrange(1, 400)
+                services.write_now(ACTOR, lambda work, n=name, v=value: secrets.put(work, vault, n, v))
+                power.say(f"secret {name}")
 
 
 def complaint(directory: Path, said: list[str]) -> str:
