@@ -34,6 +34,7 @@ MAX_TEXTS: Final[Mapping[str, int]] = {
     "name": MAX_AS_OF,
     "rev": MAX_AS_OF,
     "base": MAX_AS_OF,
+    "version": MAX_AS_OF,
 }
 """Characters of an argument of this name, as its REST twin has it."""
 MAY_BE_EMPTY: Final = frozenset({"under"})

@@ -40,7 +40,17 @@ PAGE_ARGUMENTS: Final = ("first", "limit")
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 LISTS: Final = frozenset(
-    {"envoys", "runs", "revisions", "auditEntries", "receipts", "signers", "resources", "previewRefs"}
+    {
+        "envoys",
+        "runs",
+        "revisions",
+        "auditEntries",
+        "receipts",
+        "signers",
+        "resources",
+        "previewRefs",
+        "standingHosts",
+    }
 )
 """Fields that answer with a page."""
 

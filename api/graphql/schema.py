@@ -13,9 +13,11 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import get_object_definition
 
 from api.graphql.audit import AuditQueries
+from api.graphql.bisects import BisectQueries
 from api.graphql.context import Ahead, Guard
 from api.graphql.envoys import EnvoyQueries
 from api.graphql.explanations import ExplanationQueries
+from api.graphql.holds import HoldQueries
 from api.graphql.previews import PreviewQueries
 from api.graphql.receipts import ReceiptQueries
 from api.graphql.revisions import RevisionQueries
@@ -23,6 +25,7 @@ from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
 from api.graphql.signers import SignerQueries
 from api.graphql.sources import SourceQueries
+from api.graphql.standings import StandingQueries
 from api.graphql.traces import TraceQueries
 
 CACHED_QUERIES: Final = 64
@@ -33,10 +36,13 @@ class Query(
     TraceQueries,
     ExplanationQueries,
     PreviewQueries,
+    BisectQueries,
     EnvoyQueries,
     RunQueries,
     ReceiptQueries,
     RevisionQueries,
+    HoldQueries,
+    StandingQueries,
     SignerQueries,
     SourceQueries,
     AuditQueries,

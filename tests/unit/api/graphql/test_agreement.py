@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +11,15 @@ import pytest
 from strawberry.utils.str_converters import to_snake_case
 
 from api.graphql import endpoint
-from api.services import revisions
+from api.services import holds, revisions, standings
+from api.services.tallies import Tally
 from api.storage import envoys as rows
 from api.storage.envoys import Known
 from reconciler import graph, repository
 from schema.access import Role
+from schema.holds import Freeze
 from schema.ids import DEFAULT_PROJECT, new_id
+from schema.standings import StandingClass
 from tests.server import Server
 
 STARTER = Path(__file__).parents[4] / "api" / "cli" / "starter"
@@ -166,6 +170,61 @@ PAIRS = {
         lambda data: list(data["configStatus"].values()),
         lambda body: [body[key] for key in ("healthy", "version", "last_error", "commit", "last_reload_at")],
     ),
+    "holds": Pair(
+        "{ holds { holds { id kind match until reason createdBy } breakGlass { commit until reason openedBy usedFor } } }",
+        "/api/v1/holds",
+        lambda data: [
+            [each | {"kind": each["kind"].lower()} for each in data["holds"]["holds"]],
+            data["holds"]["breakGlass"],
+        ],
+        lambda body: [
+            [
+                {key: each[key] for key in ("id", "kind", "match", "until", "reason")}
+                | {"createdBy": each["created_by"]}
+                for each in body["holds"]
+            ],
+            [
+                {key: each[key] for key in ("commit", "until", "reason")}
+                | {"openedBy": each["opened_by"], "usedFor": each["used_for"]}
+                for each in body["break_glass"]
+            ],
+        ],
+    ),
+    "standing": Pair(
+        "{ standing { version commit total complete counts { name count } parts { name count hosts { id hostname } } eta"
+        " { at why } } }",
+        "/api/v1/standings/current",
+        lambda data: [
+            data["standing"]["total"],
+            {each["name"].lower(): each["count"] for each in data["standing"]["counts"]},
+            [[each["name"].lower(), each["hosts"]] for each in data["standing"]["parts"]],
+            data["standing"]["eta"],
+        ],
+        lambda body: [
+            body["total"],
+            body["counts"],
+            [
+                [each["name"], [{key: host[key] for key in ("id", "hostname")} for host in each["hosts"]]]
+                for each in body["parts"]
+            ],
+            body["eta"],
+        ],
+    ),
+    "hosts of a standing": Pair(
+        "{ standingHosts(name: OFFLINE) { nodes { id hostname } endCursor } }",
+        "/api/v1/standings/current/hosts?class=offline",
+        lambda data: [data["standingHosts"]["nodes"], data["standingHosts"]["endCursor"]],
+        lambda body: [
+            [{key: host[key] for key in ("id", "hostname")} for host in body["hosts"]],
+            body.get("next_after"),
+        ],
+    ),
+    "history of a standing": Pair(
+        '{ standingHistory(version: "1") { version commit points { at } } }',
+        "/api/v1/standings/1/history",
+        lambda data: data["standingHistory"],
+        lambda body: body | {"points": [{"at": point["at"]} for point in body["points"]]},
+    ),
     "runs": Pair(
         "{ runs { nodes { id } } }",
         "/api/v1/runs",
@@ -194,7 +253,14 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         made.system,
         lambda work: revisions.record_in_force(work, commit="a" * 40, plan_root="b" * 64, compiled_ms=1.0),
     )
-    made.services.graph = graph.compile_tree(repository.directory(STARTER)).graph
+    made.services.graph = found = graph.compile_tree(repository.directory(STARTER)).graph
+    assert found is not None
+    made.services.own["tally"] = tally = Tally(made.services)
+    tally.load(made.services.read_now(made.system, standings.fleet))
+    revision = made.services.read_now(made.system, lambda work: standings.find(work, "current"))
+    asyncio.run(tally.begin(revision, found))
+    made.services.write_now(made.system, lambda work: standings.note(work, 1, {StandingClass.OFFLINE: 1}))
+    made.services.write_now(made.system, lambda work: holds.freeze(work, Freeze(match="web*", reason="release day")))
     yield made
     made.close()
 
