@@ -18,6 +18,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -229,6 +230,10 @@ class Server:
         proofs, proofs_of_others = Proofs(compiled_from.path), Proofs(archived.path)
         closing.callback(proofs.close)
         closing.callback(proofs_of_others.close)
+        for each, of in ((proofs, compiled_from), (proofs_of_others, archived)):
+            each.on_healed = of.refresh
+            if opened.copy is not None:
+                each.on_damage = partial(_renew, opened)
         proofs.start()
         judge = signers.Judge(services, settings.track)
         compiler = Compiler(compiled_from, settings.data_dir / "compiled", proofs, judge)
@@ -433,6 +438,13 @@ async def _revocations(services: Services, gateway: Gateway) -> None:
         async for _ in listener:
             with contextlib.suppress(Unavailable):
                 await gateway.recheck()
+
+
+def _renew(copy: repository.Repository) -> None:
+    """Have a damaged copy of a remote fetched anew, now."""
+    if copy.copy is not None:
+        copy.copy.doubt()
+        copy.poke()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services.work import Work
+from schema.errors import Unavailable
 from schema.sources import (
     HookSeen,
     Polling,
@@ -68,8 +69,8 @@ class Board:
         self.left_out = 0
         self.poke: Callable[[str], None] = lambda _: None
         """Look now, because of what is said; filled in with the loop."""
-        self.unread: Callable[[], Fault | None] = lambda: None
-        """Why the commit that is to be in force next cannot be read; filled in with the loop."""
+        self.unread: Callable[[], tuple[str, Fault] | None] = lambda: None
+        """The commit that was to be read last, and why it cannot be; filled in with the loop."""
         self._poll_s: Final = poll_s
         self._commit: str | None = None
         self._last_try_at: int | None = None
@@ -110,10 +111,16 @@ class Board:
     @property
     def error(self) -> SourceError | None:
         """Why what the ref names is not known, or cannot be read; None while all is well."""
-        if self._error is not None:
+        found = self.unread()
+        # What is wrong with the commit itself is on record with it, and passes with the next.
+        if (
+            self._error is not None
+            or found is None
+            or found[0] != self._commit
+            or not isinstance(found[1], Unavailable)
+        ):
             return self._error
-        fault = self.unread()
-        return SourceError(code=fault.code, message=fault.message, since=self._last_try_at or 0) if fault else None
+        return SourceError(code=found[1].code, message=found[1].message, since=self._last_read_at or 0)
 
     def described(self) -> Source:
         """All of it."""

@@ -9,6 +9,7 @@ somebody who may write to the repository itself could change it, and is caught b
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,8 @@ from reconciler.repository.faults import (
     TreeRefused,
 )
 from schema.errors import Fault
+
+log = logging.getLogger("vigo.repository")
 
 KEPT: Final = 256
 """Commits whose proof is remembered."""
@@ -70,8 +74,14 @@ class Proofs:
         self._good: Final[OrderedDict[str, None]] = OrderedDict()
         self._bad: Final[OrderedDict[str, None]] = OrderedDict()
         self._closed = False
-        self.fault: Fault | None = None
-        """Why the last commit that was asked for cannot be read; None once one can."""
+        self._was_damaged = False
+        self.fault: tuple[str, Fault] | None = None
+        """The last commit that was asked for, and why it cannot be read; None where it can."""
+        self.on_damage: Callable[[], None] = _nothing
+        """Called, in the thread that asked, when a commit is damaged."""
+        self.on_healed: Callable[[], None] = _nothing
+        """Called, in the thread that asked, when one can be read after one was damaged: what was opened before may
+        still hold on to files that are no more."""
 
     def start(self) -> None:
         """Begin a child without waiting until it is ready."""
@@ -100,11 +110,16 @@ class Proofs:
             try:
                 self._prove(commit, base)
             except Fault as fault:
-                self.fault = fault
+                self.fault = commit, fault
                 if isinstance(fault, ReadingLimit):
                     _keep(self._bad, commit)
+                if isinstance(fault, RepositoryDamaged):
+                    self._damaged(fault)
                 raise
             self.fault = None
+            if self._was_damaged:
+                self._was_damaged = False
+                self.on_healed()
             self._bad.pop(commit, None)
             _keep(self._good, commit)
 
@@ -119,10 +134,17 @@ class Proofs:
         if child is not None:
             child.end()
 
+    def _damaged(self, fault: Fault) -> None:
+        self._was_damaged = True
+        if self._child is not None:
+            self._child.end()
+        log.warning("the repository is damaged: %s", fault.message)
+        self.on_damage()
+
     def _prove(self, commit: str, base: str | None) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             child = self._alive()
-            verdict = child.ask(commit, base, time.monotonic() + self._limits.wall_s)
+            verdict = child.ask(commit, base, self._limits.wall_s)
             if verdict is not None:
                 _judge(commit, verdict)
                 return
@@ -141,6 +163,10 @@ class Proofs:
                 self._child.end()
             self._child = _Child(self._path, self._limits)
         return self._child
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 def _judge(commit: str, verdict: dict[str, Any]) -> None:
@@ -205,13 +231,13 @@ class _Child:
         if self._send({"commit": commit, "base": None}):
             self._owed += 1
 
-    def ask(self, commit: str, base: str | None, until: float) -> dict[str, Any] | None:
+    def ask(self, commit: str, base: str | None, wall_s: float) -> dict[str, Any] | None:
         """The answer for a commit; None where the child has ended, or is out of time."""
         if not self._send({"commit": commit, "base": base}):
             return None
         while True:
             # To start is no commit's time.
-            line = self._line(until if self._ready else max(until, time.monotonic() + START_S))
+            line = self._line(time.monotonic() + (wall_s if self._ready else START_S))
             if line is None:
                 return None
             self._ready = True

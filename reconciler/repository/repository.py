@@ -65,10 +65,10 @@ class Repository:
     """A git repository: a work tree, a bare one, or the local copy of a remote. Opened by `repository.open`."""
 
     def __init__(self, git: pygit2.Repository, copy: RemoteCopy | None = None) -> None:
-        self._git: Final = git
+        self._git = git
         self.copy: Final = copy
         """Of which remote this is a copy, where it is one."""
-        self.objects: Final = Objects(git)
+        self.objects = Objects(git)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -299,12 +299,19 @@ class Repository:
             known=known,
         )
 
+    def refresh(self) -> None:
+        """Open all of its files anew: libgit2 holds on to packs that somebody has replaced since. To be called by the
+        thread that reads from it."""
+        self._git = pygit2.Repository(self._git.path, RepositoryOpenFlag.NO_SEARCH)
+        self.objects = Objects(self._git)
+
     def _found(self, ref: str) -> str | None:
         try:
             return revisions.find_ref(self.git, ref)
         except RepositoryDamaged:
             if self.copy is not None:
                 self.copy.doubt()
+                self.refresh()
             raise
 
     def _exact(self, commit: str) -> str:

@@ -63,6 +63,32 @@ def test_a_copy_that_is_doubted_is_fetched_whole_and_healed(opened: Repository, 
     assert repository.open(opened.path).tree(first).commit == first
 
 
+def test_what_was_open_before_reads_the_healed_copy(opened: Repository, origin: Repository) -> None:
+    copy = opened.copy
+    assert copy is not None
+    proofs = Proofs(opened.path)
+    proofs.on_damage, proofs.on_healed = copy.doubt, opened.refresh
+    first = commit(origin, 1)
+    opened.fetch()
+    proofs.first(first)
+    known = set((opened.path / "objects/pack").glob("*.pack"))
+    assert opened.tree(first).commit == first
+    second = commit(origin, 2)
+    opened.fetch()
+    (fresh,) = set((opened.path / "objects/pack").glob("*.pack")) - known
+    damage(fresh)
+    for _ in range(2):
+        with pytest.raises(RepositoryDamaged):
+            proofs.first(second)
+        with pytest.raises(RepositoryDamaged):
+            opened.tree(second).entries()
+    opened.fetch()
+    proofs.first(second)
+    tree = opened.tree(second)
+    assert [len(tree.read(each.oid)) for each in tree.entries().values()] == [200] * 5
+    proofs.close()
+
+
 def test_a_copy_that_lacks_objects_of_its_own_refs_heals_by_itself(opened: Repository, origin: Repository) -> None:
     first = commit(origin, 1)
     opened.fetch()

@@ -89,7 +89,7 @@ def test_damage_is_told_stays_visible_and_heals(bare: Repository, proofs: Proofs
         with pytest.raises(RepositoryDamaged) as told:
             proofs.first(bad)
         assert told.value.next is Next.BACK_OFF
-        assert proofs.fault is told.value
+        assert proofs.fault == (bad, told.value)
     place.write_bytes(content)
     proofs.first(bad)
     assert proofs.fault is None
@@ -116,7 +116,7 @@ def test_a_child_that_somebody_else_ended_is_replaced(bare: Repository, proofs: 
 
 
 def test_silence_is_ended_at_its_time_and_only_another_commit_helps(bare: Repository) -> None:
-    proofs = Proofs(bare.path, ReadLimits(wall_s=0.3))
+    proofs = Proofs(bare.path, ReadLimits(wall_s=1.5))
     proofs.first(commit(bare, 1))
     os.kill(child_of(proofs), signal.SIGSTOP)
     bad = commit(bare, 2)
