@@ -1,4 +1,5 @@
-"""Edits that keep comments, quotes and layout: by ruamel.yaml's round-trip loader, which is slow and knows them all."""
+"""Edits that keep comments, quotes and layout: by a splice of the text, which leaves all else as it is; where that does
+not do, by ruamel.yaml's round-trip loader, which is slow and knows comments."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from schema.errors import Invalid
+from reconciler.documents import splicing
 
 
 class NotEditable(Invalid):
@@ -27,6 +29,9 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
     if not path:
         raise NotEditable("a path names at least one key")
     yaml = _round_trip()
+    spliced = splicing.set_value(text, path, value)
+    if spliced is not None:
+        return spliced
     try:
         document = yaml.load(text)
     except YAMLError as error:

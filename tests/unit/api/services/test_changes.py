@@ -74,7 +74,7 @@ def test_a_change_is_the_callers_commit_signed_by_the_server_and_in_force(
         f"\n\nServe on 443\n\nTLS is here.\n\nVigo-Change-Id: {written.change_id}\nVigo-Actor: {user.id}\n"
     )
     assert contents(origin)["common.vgo"] == (
-        b"# what all hosts have\nvars:\n  port: 443 # plain\nconfigcrates: [motd]\n"
+        b"# what all hosts have\nvars:\n  port: 443  # plain\nconfigcrates: [motd]\n"
     )
 
 
