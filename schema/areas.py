@@ -67,6 +67,9 @@ AREAS: Final = (
     AreaInfo("traits", Family.FLEET, "What hosts say they are, and the inventory over it."),
     AreaInfo("runs", Family.FLEET, "What each convergence did on a host, resource by resource."),
     AreaInfo(
+        "drifts", Family.FLEET, "What was found on hosts otherwise than it should be, and how to make it desired."
+    ),
+    AreaInfo(
         "receipts", Family.EVIDENCE, "What hosts vouched for under their own keys, each run naming the one before."
     ),
     AreaInfo("audit", Family.EVIDENCE, "Who did what: one hash chain."),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from api.services import revisions, runs, standings, traits
+from api.services import drifts, revisions, runs, standings, traits
 from api.services.bootstrap import Bootstrap
 from api.services.pki import Pki
 from api.services.secrets import Vault
@@ -32,6 +32,8 @@ from tests.server import Server
 
 HOST = "web01.prod.example.com"
 COMMIT = "c" * 40
+LAST_DAY = "2026-11-22"
+"""Of which a snapshot is kept."""
 CONFIG = {
     "vigo.vgo": "language: 1\n",
     "common.vgo": "configcrates: [motd]\nvars: {dns: 1.1.1.1, port: 80}\n",
@@ -76,6 +78,7 @@ class FleetServer(Server):
             self.system,
             lambda work: revisions.record_in_force(work, commit=COMMIT, plan_root="0" * 64, compiled_ms=1.0),
         )
+        self.services.write_now(self.system, lambda work: drifts.snapshot(work, {"total": 1}, LAST_DAY))
         self.envoy_id = self.enrol(HOST)
         self.run_id = self.converge(self.envoy_id)
         self.tally = self.services.own["tally"] = Tally(self.services)

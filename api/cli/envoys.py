@@ -8,6 +8,7 @@ import typer
 
 from api.cli import holds, output
 from api.cli.client import Client, connected, segment
+from api.cli.exits import Problem
 from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="The managed hosts: list them, enrol one, look at one, revoke one.")
@@ -80,6 +81,77 @@ def token(
 
 @app.command()
 @connected
+def update(
+    client: Client,
+    host: Annotated[str | None, typer.Argument(metavar="HOST", help="Hostname or id.", show_default=False)] = None,
+    *,
+    everyone: Annotated[bool, typer.Option("--all", help="All envoys, spread over a while.")] = False,
+    json_: Json = False,
+) -> None:
+    """Have an envoy, or all, check now whether it is what it should be."""
+    if (host is None) != everyone:
+        raise Problem("name a host, or say --all", hint="`vigo envoys update --help` tells how")
+    path = "/api/v1/envoys/update" if host is None else f"/api/v1/envoys/{segment(host)}/update"
+    found = client.post(path, None)
+    if json_:
+        output.emit_json(found)
+        return
+    within = f", within {found['within_s']:.0f} s" if found["within_s"] else ""
+    output.line(f"{found['reached']} of {found['asked']} were reached and check{within}")
+    if found["reached"] < found["asked"]:
+        output.note("the others are not connected, or run an older agent: they check when they do by themselves")
+
+
+@app.command()
+@connected
+def tags(
+    client: Client,
+    host: HostOrId,
+    *,
+    set_: Annotated[
+        str | None, typer.Option("--set", metavar="TAGS", help="All that it is to have, by commas.", show_default=False)
+    ] = None,
+    add: Annotated[str | None, typer.Option(metavar="TAGS", help="Put on, by commas.", show_default=False)] = None,
+    remove: Annotated[str | None, typer.Option(metavar="TAGS", help="Take off.", show_default=False)] = None,
+    json_: Json = False,
+) -> None:
+    """Show the tags of an envoy, or set them."""
+    path = f"/api/v1/envoys/{segment(host)}/tags"
+    found = client.get(path)
+    if not (set_ is None and add is None and remove is None):
+        wished = set(_listed(set_) if set_ is not None else found["tags"]) | set(_listed(add))
+        found = client.put(path, {"tags": sorted(wished - set(_listed(remove)))})
+    if json_:
+        output.emit_json(found)
+        return
+    output.line(output.visible(f"{found['hostname']}: {', '.join(found['tags']) or 'no tags'}"))
+
+
+@app.command()
+@connected
+def convergence(
+    client: Client,
+    host: HostOrId,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many changes of words.")] = 20,
+    json_: Json = False,
+) -> None:
+    """Show how an envoy's words became what they are: convergence, drift, reachability."""
+    found = client.get(f"/api/v1/envoys/{segment(host)}/convergence", limit=limit)
+    if json_:
+        output.emit_json(found)
+        return
+    words = ", ".join(found[kind] for kind in ("convergence", "drift", "reachability"))
+    output.line(output.visible(f"{found['hostname']}: {words}"))
+    output.table(
+        ("at", "what", "was", "became"),
+        [(output.when(each["at"]), each["kind"], each["before"], each["after"]) for each in found["transitions"]],
+        empty="nothing is known of it yet",
+    )
+
+
+@app.command()
+@connected
 def revoke(
     client: Client,
     host: HostOrId,
@@ -106,6 +178,10 @@ def _row(envoy: dict[str, Any]) -> tuple[object, ...]:
         str(envoy.get("commit") or "")[:12],
         output.when(envoy.get("lastRunAt")),
     )
+
+
+def _listed(text: str | None) -> list[str]:
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
 
 
 def _flat(value: object) -> object:

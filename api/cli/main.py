@@ -59,6 +59,7 @@ _COMMANDS: Final = {
     "rollout": _Command("rollouts", "app", _FLEET),
     "envoys": _Command("envoys", "app", _FLEET),
     "runs": _Command("runs", "app", _FLEET),
+    "drift": _Command("drifts", "app", _FLEET),
     "receipts": _Command("receipts", "receipts", _FLEET),
     "audit": _Command("audit", "app", _ACCESS),
     "users": _Command("users", "app", _ACCESS),

@@ -42,6 +42,8 @@ DEFAULT_PAGE: Final = 50
 LISTS: Final = frozenset(
     {
         "envoys",
+        "drifts",
+        "convergenceHistory",
         "runs",
         "revisions",
         "auditEntries",

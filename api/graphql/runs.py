@@ -20,6 +20,17 @@ strawberry.enum(RunStatus, name="RunStatus", description="What became of a run."
 strawberry.enum(Trigger, name="Trigger", description="Why a run began.")
 
 
+@strawberry.type(
+    name="ObservedAttribute", description="One thing that was otherwise on the host, as it was before it was repaired."
+)
+class ObservedAttributeType:
+    name: str
+    found: str | None = strawberry.field(description="Null: it was not there, or is not told.")
+    desired: str | None
+    hidden: bool = strawberry.field(description="It may be a secret, and is not told.")
+    cut: bool = strawberry.field(description="It is too long, or no text, and is not told.")
+
+
 @strawberry.type(name="ResourceReport", description="What one resource was found to be, and what was done about it.")
 class ResourceReportType:
     id: str
@@ -34,6 +45,7 @@ class ResourceReportType:
     reason: str
     file: str
     line: int
+    observed: list[ObservedAttributeType]
 
 
 @strawberry.type(name="Run", description="One convergence of one host.")

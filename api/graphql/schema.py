@@ -15,6 +15,7 @@ from strawberry.types import get_object_definition
 from api.graphql.audit import AuditQueries
 from api.graphql.bisects import BisectQueries
 from api.graphql.context import Ahead, Guard
+from api.graphql.drifts import DriftQueries
 from api.graphql.envoys import EnvoyQueries
 from api.graphql.explanations import ExplanationQueries
 from api.graphql.holds import HoldQueries
@@ -39,6 +40,7 @@ class Query(
     BisectQueries,
     EnvoyQueries,
     RunQueries,
+    DriftQueries,
     ReceiptQueries,
     RevisionQueries,
     HoldQueries,

@@ -191,9 +191,8 @@ def of_day(work: Work, day: str) -> DriftDayDetail:
     """One day with the hosts whose words were others at its end.
 
     Raises:
-        BadDay, NoSuchDay
+        NoSuchDay: nothing is kept of it, or it is none.
     """
-    _check_day(day)
     found = rows.snapshot(work.session, work.project_id, day)
     if found is None:
         raise NoSuchDay("nothing is kept of that day")

@@ -8,7 +8,8 @@ a transaction, and never in the event loop.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -105,6 +106,13 @@ FAULTS: Final = (
 """What can come out of asking for a graph as of something: endpoints that take `asOf` declare these."""
 
 
+T = TypeVar("T")
+Compile = Callable[[Mapping[str, bytes]], "Graph | None"]
+"""Path → whole new content → the graph that the tree would then mean; None where it would not be valid."""
+Trial = Callable[["Graph", Compile, Callable[[str], bytes]], T]
+"""A commit's graph, edits of its files, and how to read one → whatever is made of it."""
+
+
 class Archive(Protocol):
     """Where graphs of other revisions come from; filled in with the loop."""
 
@@ -130,6 +138,14 @@ class Archive(Protocol):
 
         Raises:
             Fault: git cannot give the only one that was asked for.
+        """
+        ...
+
+    async def trial(self, commit: str, work: Trial[T]) -> T:
+        """What `work` makes of a commit's graph, and of what edits of its files would mean: in the archive's thread.
+
+        Raises:
+            NotValid, ArchiveBusy; Fault: git cannot give it. And whatever `work` raises.
         """
         ...
 

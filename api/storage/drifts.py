@@ -176,6 +176,19 @@ def of(session: Session, project_id: str, envoy_ids: Sequence[str], *, closed: b
     return [_episode(row) for row in session.connection().execute(query)]
 
 
+def alike(session: Session, project_id: str, resource_sha256: str, *, since: int, limit: int) -> list[Episode]:
+    """Open drifts of one resource on whatever host that were seen at `since` or later, or are left, by host."""
+    envoys, table = EnvoyRow.__table__, DriftRow.__table__  # type: ignore[attr-defined]
+    query = (
+        _query()
+        .where(table.c.project_id == project_id, table.c.closed_at.is_(None), envoys.c.revoked_at.is_(None))
+        .where(table.c.resource_sha256 == resource_sha256, (table.c.last_at >= since) | (table.c.how == "left"))
+        .order_by(envoys.c.hostname, table.c.id)
+        .limit(limit)
+    )
+    return [_episode(row) for row in session.connection().execute(query)]
+
+
 def cursor(session: Session, project_id: str) -> int:
     """The sequence of the newest run of which it is known what was found; 0 before the first."""
     table = CursorRow.__table__  # type: ignore[attr-defined]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
-from api.services.graphs import ArchiveBusy, NotValid
+from api.services.graphs import ArchiveBusy, NotValid, Trial
 from reconciler import graph as graphs
+from reconciler.authoring.trees import Overlaid
 from reconciler.explanations.blaming import Wanted, look_up
 from reconciler.graph import Graph
 from reconciler.repository import Difference, Repository
@@ -22,10 +23,14 @@ from schema.diagnostics import Severity
 from schema.errors import Fault
 from schema.explanations import Blamed
 
+T = TypeVar("T")
+
 KEPT: Final = 4
 """Graphs; they share what is alike with the one in force."""
 WAITING: Final = 8
 """Revisions that wait to be compiled."""
+TRIALS: Final = 4
+"""Trials of edits that are under way or wait."""
 BLAME_S: Final = 3.0
 """How long an answer waits for the commits behind its lines."""
 
@@ -45,6 +50,7 @@ class Archive:
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="vigo-archive")
         self._kept: Final[OrderedDict[str, Graph]] = OrderedDict()
         self._coming: Final[dict[str, asyncio.Future[Graph]]] = {}
+        self._trials = 0
 
     async def resolve(self, rev: str) -> str:
         """The commit that a revision names.
@@ -89,6 +95,20 @@ class Archive:
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._differences, pairs, max_bytes)
 
+    async def trial(self, commit: str, work: Trial[T]) -> T:
+        """What `work` makes of a commit's graph, and of what edits of its files would mean: in the archive's thread.
+
+        Raises:
+            NotValid, ArchiveBusy; Fault: git cannot give it. And whatever `work` raises.
+        """
+        if self._trials >= TRIALS:
+            raise ArchiveBusy(f"{TRIALS} trials of edits wait already", retry_after_s=2.0)
+        self._trials += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._tried, commit, work)
+        finally:
+            self._trials -= 1
+
     def close(self) -> None:
         """Compile no more; what is under way ends with the process."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -111,6 +131,17 @@ class Archive:
         if compiled.graph is None:
             raise NotValid.of(commit, [each for each in compiled.diagnostics if each.severity is Severity.ERROR])
         return compiled.graph
+
+    def _tried(self, commit: str, work: Trial[T]) -> T:
+        tree, cache = self._repository.tree(commit), self._cache()
+        compiled = graphs.compile_tree(tree, cache)
+        if compiled.graph is None:
+            raise NotValid.of(commit, [each for each in compiled.diagnostics if each.severity is Severity.ERROR])
+
+        def compile_(files: Mapping[str, bytes]) -> Graph | None:
+            return graphs.compile_tree(Overlaid(tree, files), cache).graph
+
+        return work(compiled.graph, compile_, lambda path: tree.read(tree.entries()[path].oid))
 
     def _done(self, commit: str, done: asyncio.Future[Graph]) -> None:
         del self._coming[commit]

@@ -4,7 +4,8 @@ not do, by ruamel.yaml's round-trip loader, which is slow and knows comments."""
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -48,6 +49,35 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
         place[last : last + 1] = [value]
     else:
         raise NotEditable(f"nothing can be set at {last!r}", path=[str(part) for part in path])
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
+
+
+def append_copy(text: str, path: Sequence[str | int], more: Mapping[Sequence[str], Any]) -> str:
+    """The text with an item of a list written once more at its end, with other values at some paths of it.
+
+    Raises:
+        NotEditable: the text is not YAML, or there is no list with that item.
+    """
+    yaml = _round_trip()
+    try:
+        document = yaml.load(text)
+    except YAMLError as error:
+        raise NotEditable(f"not YAML: {error}") from error
+    place = document
+    for part in path[:-1]:
+        place = _into(place, part)
+    item = _into(place, path[-1])
+    if not isinstance(place, list) or not isinstance(item, dict):
+        raise NotEditable("only an item of a list can be written once more")
+    made = deepcopy(item)
+    for keys, value in more.items():
+        inner = made
+        for key in keys[:-1]:
+            inner = _into(inner, key)
+        inner[keys[-1]] = value
+    place.append(made)
     written = io.StringIO()
     yaml.dump(document, written)
     return written.getvalue()

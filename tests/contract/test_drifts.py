@@ -368,7 +368,7 @@ def test_each_day_has_a_snapshot_that_is_final_when_it_is_over(fleet: Fleet) -> 
         fleet.read(lambda work: drifts.of_day(work, "2026-11-21"))
     for wrong in ("2026-11-3", "yesterday", "2026-13-01"):
         with pytest.raises(drifts.BadDay):
-            fleet.read(lambda work, wrong=wrong: drifts.of_day(work, wrong))
+            fleet.read(lambda work, wrong=wrong: drifts.history(work, before=wrong))
 
 
 def test_a_day_in_which_the_server_ended_is_finished_by_the_next_one(fleet: Fleet) -> None:

@@ -33,7 +33,7 @@ from schema.revisions import RevisionState
 from schema.signers import Proposal, ProposalKind, ProposalState
 from schema.time import DAY
 from tests.contract.specification import HERE, TOTAL, Specified, breaches, mounted, specified
-from tests.fleet import COMMIT, HOST, FleetServer, request
+from tests.fleet import COMMIT, HOST, LAST_DAY, FleetServer, request
 from tests.server import PASSWORD
 
 ENDPOINTS = [endpoint for area in areas() for endpoint in area.endpoints]
@@ -84,6 +84,7 @@ BODIES: dict[str, Callable[[], Any]] = {
     "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
+    "propose_drift": lambda: {"hosts": [HOST]},
     "freeze_config": lambda: {"freeze_until": "2026-11-23T06:00:00Z"},
     "create_hold": lambda: {"kind": "freeze", "match": f"{fresh()}.example.com", "reason": "release day"},
     "begin_maintenance": lambda: {"until": "2026-11-23T06:00:00Z", "reason": fresh()},
@@ -112,7 +113,7 @@ def fresh() -> str:
 
 def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     """An address of the endpoint at which there is something."""
-    values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password"}
+    values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password", "day": LAST_DAY}
     values["id"] = server.envoy_id
     values["provider"] = "github"
     values["version"] = "current"

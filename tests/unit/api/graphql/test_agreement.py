@@ -62,6 +62,24 @@ PAIRS = {
         ],
         lambda body: [(item["convergence"], item["status"]) for item in body["envoys"]],
     ),
+    "drifts": Pair(
+        "{ drifts { nodes { envoyId hostname resources { resource how times } } } }",
+        "/api/v1/drifts",
+        lambda data: data["drifts"]["nodes"],
+        lambda body: body["hosts"],
+    ),
+    "drift history": Pair(
+        "{ driftHistory(days: 3) { day takenAt final counts found changed } }",
+        "/api/v1/drifts/history?days=3",
+        lambda data: plain(data["driftHistory"]),
+        lambda body: plain(body["days"]),
+    ),
+    "convergence history": Pair(
+        f'{{ convergenceHistory(hostname: "{HOST}") {{ envoyId hostname convergence drift reachability transitions {{ number }} }} }}',
+        f"/api/v1/envoys/{HOST}/convergence",
+        lambda data: plain(data["convergenceHistory"]),
+        lambda body: plain({key: value for key, value in body.items() if key not in {"since", "next_before"}}),
+    ),
     "receipts": Pair(
         f'{{ receipts(envoy: "{HOST}") {{ hostname key nodes {{ number sha256 }} }} }}',
         f"/api/v1/receipts?hostname={HOST}",

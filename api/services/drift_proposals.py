@@ -1,0 +1,242 @@
+"""Proposals: what was found on hosts, made desired by an edit of the config; beside what happens without one.
+
+The judgement is `reconciler.drifts`; here are what agents told, the hosts there are, and the writer of configuration.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from api.services import changes, drifts, envoys, graphs
+from api.services.changes import Change
+from api.services.container import Services
+from api.services.work import Actor, NotAllowed, Work
+from api.storage import drifts as rows
+from api.storage import envoys as envoy_rows
+from api.storage.drifts import Episode
+from reconciler.drifts import Drifted, Proposal, Proposed, merged, propose
+from schema.access import Permission
+from schema.drifts import (
+    MAX_PROPOSED_RESOURCES,
+    DriftGroup,
+    DriftProposal,
+    DriftProposals,
+    DriftWritten,
+    How,
+    ProposeDrift,
+)
+from schema.errors import Conflict, NotFound
+from schema.ids import sha256
+from schema.protocol.reports import ObservedAttribute
+from schema.time import DAY, to_rfc3339
+
+if TYPE_CHECKING:
+    from reconciler.graph import Graph
+    from reconciler.repository import Tree
+
+Compile = Callable[[Mapping[str, bytes]], "Graph | None"]
+Read = Callable[[str], bytes]
+
+DAYS: Final = 30
+"""How long ago something may have been found to be proposed."""
+MAX_ALIKE: Final = 10_000
+MAX_NAMED: Final = 50
+"""Hosts of a blast radius that are named."""
+MAX_TRYING_S: Final = 20.0
+"""After which no other group is begun."""
+
+
+class NothingDrifted(NotFound):
+    """Nothing that could be proposed was found on these hosts lately."""
+
+    code = "drifts.nothing_found"
+
+
+class NothingToWrite(Conflict):
+    """No group has a proposal of this rank."""
+
+    code = "drifts.nothing_to_write"
+
+
+class ConfigMoved(Conflict):
+    """The config was changed where the proposal is to be written; ask for it anew."""
+
+    code = "drifts.config_moved"
+
+
+FAULTS: Final = (
+    envoys.EnvoyNotFound,
+    NothingDrifted,
+    NothingToWrite,
+    ConfigMoved,
+    graphs.NothingInForce,
+    graphs.NoArchive,
+    graphs.ArchiveBusy,
+    *changes.FAULTS,
+)
+
+
+class _Tried(NamedTuple):
+    group: Drifted
+    episodes: Sequence[Episode]
+    proposed: Proposed
+
+
+class _Outcome(NamedTuple):
+    tried: Sequence[_Tried]
+    left_out: int
+    files: Mapping[str, bytes]
+    """What is to be written."""
+    before: Mapping[str, bytes | None]
+    """The same files as they were; None of those that are new."""
+    chosen: Sequence[Proposal]
+
+
+async def make(services: Services, actor: Actor, asked: ProposeDrift, *, request_id: str = "") -> DriftProposals:
+    """What can be made desired of what was found on some hosts; written on a branch of its own where that is asked for.
+
+    Raises:
+        Those of `FAULTS`.
+    """
+    if asked.write and not actor.may(Permission.CONFIG_PUBLISH):
+        raise NotAllowed(
+            f"this needs the permission {Permission.CONFIG_PUBLISH}", permission=Permission.CONFIG_PUBLISH.value
+        )
+    graph = graphs.current(services)
+    if services.archive is None or graph.commit is None:
+        raise graphs.NoArchive("this server follows no config repository")
+    groups, names = await services.read(actor, lambda work: _groups(work, asked), request_id=request_id)
+    if not groups:
+        raise NothingDrifted("nothing was found otherwise on these hosts lately; see /api/v1/drifts")
+    outcome = await services.archive.trial(
+        graph.commit, lambda graph, compile_, read: _tried(groups, names, asked, graph, compile_, read)
+    )
+    answer = DriftProposals(groups=[_told(each) for each in outcome.tried], left_out=outcome.left_out)
+    if asked.write:
+        if not outcome.files:
+            raise NothingToWrite(f"there is no proposal of rank {asked.rank} to be written")
+        change = _change(outcome)
+        written = await changes.write(services, actor, change, request_id=request_id, propose=True)
+        answer.written = DriftWritten(status=written.status.value, commit=written.commit, branch=written.branch)
+    return answer
+
+
+def _groups(work: Work, asked: ProposeDrift) -> tuple[list[tuple[Drifted, list[Episode]]], list[str]]:
+    """What was found on these hosts, by resource and by what was found; and the names of all hosts."""
+    hosts = [envoys.known(work, name) for name in dict.fromkeys(asked.hosts)]
+    found: dict[tuple[str, str, str], list[Episode]] = {}
+    for each in drifts.episodes(work, hosts, days=DAYS):
+        if asked.resource in (None, each.resource):
+            found.setdefault((each.resource, each.type, _values(each)), []).append(each)
+    named = {envoy.hostname for envoy in hosts}
+    since = work.now - DAYS * DAY
+    groups = []
+    others: dict[str, list[Episode]] = {}
+    for (resource, type_, values), of_group in sorted(found.items()):
+        if resource not in others and len(others) < MAX_PROPOSED_RESOURCES:
+            others[resource] = rows.alike(
+                work.session, work.project_id, sha256(resource.encode()), since=since, limit=MAX_ALIKE
+            )
+        alike = {each.hostname for each in others.get(resource, ()) if _values(each) == values} - named
+        observed = tuple(ObservedAttribute(**each) for each in of_group[0].document["observed"])
+        names = tuple(sorted({each.hostname for each in of_group}))
+        groups.append((Drifted(resource, type_, names, observed, frozenset(alike)), of_group))
+    return groups, envoy_rows.hostnames(work.session, work.project_id)
+
+
+def _values(episode: Episode) -> str:
+    """What was found, whatever was desired."""
+    return repr([(each["name"], each.get("found"), each.get("hidden")) for each in episode.document["observed"]])
+
+
+def _tried(
+    groups: Sequence[tuple[Drifted, Sequence[Episode]]],
+    names: Sequence[str],
+    asked: ProposeDrift,
+    graph: Graph,
+    compile_: Compile,
+    read: Read,
+) -> _Outcome:
+    tried: list[_Tried] = []
+    until = time.monotonic() + MAX_TRYING_S
+    for group, episodes in groups[:MAX_PROPOSED_RESOURCES]:
+        if tried and time.monotonic() > until:
+            break
+        tried.append(_Tried(group, episodes, propose(graph, group, names, compile_, read)))
+    chosen = [each.proposed.proposals[asked.rank - 1] for each in tried if len(each.proposed.proposals) >= asked.rank]
+    files = merged(graph, chosen, read) if asked.write else {}
+    known = graph.documents.by_path
+    before = {path: read(path) if path in known else None for path in files}
+    return _Outcome(tried, len(groups) - len(tried), files, before, chosen)
+
+
+def _change(outcome: _Outcome) -> Change:
+    hosts = sorted({host for each in outcome.chosen for host in each.covers})
+    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+
+    def edit(tree: Tree) -> Mapping[str, bytes | None]:
+        entries = tree.entries()
+        for path, before in outcome.before.items():
+            now = tree.read(entries[path].oid) if path in entries else None
+            if now not in (before, outcome.files[path]):
+                raise ConfigMoved(f"{path} was changed since the proposal was made; ask for it anew")
+        return dict(outcome.files)
+
+    lines = [
+        f"- {each.summary} ({', '.join(each.covers[:5])}{' ...' if len(each.covers) > 5 else ''})"
+        for each in outcome.chosen
+    ]
+    return Change(
+        summary=f"Make desired what was found on {hosts[0]}{more}",
+        edit=edit,
+        reason="Found by agents as changed by hand:\n" + "\n".join(lines),
+        kind="drift",
+    )
+
+
+def _told(tried: _Tried) -> DriftGroup:
+    group, proposed = tried.group, tried.proposed
+    return DriftGroup(
+        resource=group.resource,
+        type=group.type,
+        hosts=list(group.hosts),
+        observed=list(group.observed),
+        changes={
+            name: str(value).lower() if isinstance(value, bool) else value for name, value in proposed.changes.items()
+        },
+        revert=_revert(tried.episodes),
+        proposals=[_proposal(rank, each) for rank, each in enumerate(proposed.proposals, 1)],
+        why_none=proposed.why,
+    )
+
+
+def _proposal(rank: int, one: Proposal) -> DriftProposal:
+    return DriftProposal(
+        rank=rank,
+        level=one.level,
+        summary=one.summary,
+        edits=one.edits,
+        files=sorted(one.files),
+        diff=one.diff,
+        covers=list(one.covers),
+        others=len(one.others),
+        blast=list(one.moved[:MAX_NAMED]),
+        blast_total=len(one.moved),
+        exact=one.exact,
+        cost=one.cost,
+    )
+
+
+def _revert(episodes: Sequence[Episode]) -> str:
+    """What has been done about it, or is not."""
+    left = [each for each in episodes if each.how == How.LEFT]
+    if not left:
+        last = to_rfc3339(max(each.last_at for each in episodes))
+        times = sum(each.times for each in episodes)
+        return f"nothing to do: the agents have changed it back, {times} times, the last at {last}"
+    failed: Any = next((each.document["error"] for each in left if each.document["error"]), "")
+    if failed:
+        return f"the agents cannot change it back: {failed}"
+    return "nobody changes it back: it is only watched (audit: true); without that the next run does"
