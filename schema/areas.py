@@ -39,6 +39,12 @@ AREAS: Final = (
     AreaInfo(
         "sources", Family.CONFIG, "Which repository is followed, how that goes, and the refs beside the tracked one."
     ),
+    AreaInfo(
+        "retractions",
+        Family.CONFIG,
+        "What takes back what a removed crate did: a crate, resource by resource, with how sure each reversal is.",
+    ),
+    AreaInfo("waivers", Family.CONFIG, "Exceptions to controls, recorded in the config repository by commits."),
     AreaInfo("traces", Family.CONFIG, "Where each value on a host comes from, and where a crate is applied."),
     AreaInfo("previews", Family.CONFIG, "Whom a change would reach, and what another revision would be for each host."),
     AreaInfo(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import crates, holds, local, output, publishes
+from api.cli import crates, holds, local, output, publishes, retractions
 from api.cli.client import Client, connected
 from api.cli.exits import Exit, Problem
 from api.cli.options import AsOf, Json, Repo, Rev, one_source
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="What the server has in force, and why a newer commit is not.")
 for _command in (publishes.publishes, publishes.versions, publishes.rollback, publishes.promote, publishes.signer):
     app.command()(_command)
+app.command()(retractions.retract)
 app.command()(holds.freeze)
 app.command()(holds.unfreeze)
 

@@ -52,6 +52,7 @@ _COMMANDS: Final = {
     "refs": _Command("sources", "refs", _CONFIG),
     "changes": _Command("changes", "app", _CONFIG),
     "secrets": _Command("secrets", "app", _CONFIG),
+    "waivers": _Command("waivers", "app", _CONFIG),
     "holds": _Command("holds", "list_", _CONFIG),
     "break-glass": _Command("holds", "glass", _CONFIG),
     "status": _Command("standings", "status", _FLEET),

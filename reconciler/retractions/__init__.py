@@ -60,9 +60,12 @@ def _reversal(resource: Resource) -> Reversal:
     rule = RULES.get(resource.type)
     if rule is None:
         return Reversal(None, Confidence.NONE, f"there is no resource type {resource.type}")
-    found = rule(resource.model_extra or {})
+    attributes = resource.model_extra or {}
     if resource.audit:
         return Reversal(None, Confidence.HIGH, "it only reported: nothing to take back")
+    if "{{" in str(attributes.get("state", "")):
+        return Reversal(None, Confidence.NONE, "its state is decided on the host")
+    found = rule(attributes)
     if found.resource is not None and (why := objection(found.resource)):
         return Reversal(None, Confidence.NONE, why)
     return found

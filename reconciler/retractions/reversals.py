@@ -51,8 +51,6 @@ def gone(
         state = attributes.get("state")
         if state in ABSENT:
             return Reversal(None, Confidence.NONE, "it was made absent; whether it was there before is not known")
-        if isinstance(state, str) and "{{" in state:
-            return Reversal(None, Confidence.NONE, "its state is decided on the host")
         for name, value in (unless or {}).items():
             if attributes.get(name) == value:
                 return Reversal(None, Confidence.NONE, f"with {name}: {value} there is nothing of its own to remove")
