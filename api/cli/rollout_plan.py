@@ -70,11 +70,11 @@ def plan(
 def show(plan: Mapping[str, Any]) -> None:
     """Print a plan: its waves, who is a canary for what, and what it breaks."""
     count = sum(len(wave["hosts"]) for wave in plan["waves"])
-    output.line(f"{_hosts(count)} to change, {plan['unchanged']} to stay as they are", tone="bold")
+    _say(f"{_hosts(count)} to change, {plan['unchanged']} to stay as they are", tone="bold")
     if plan["unmatched"]:
-        output.line(f"{_hosts(plan['unmatched'])} to keep what they have: no match block applies to them any more")
+        _say(f"{_hosts(plan['unmatched'])} to keep what they have: no match block applies to them any more")
     if plan["require_approval"]:
-        output.line(f"nothing begins before {_people(plan['approvals'])} approved the plan {plan['plan_root'][:12]}")
+        _say(f"nothing begins before {_people(plan['approvals'])} approved the plan {plan['plan_root'][:12]}")
     if plan["waves"]:
         output.line()
         output.table(
@@ -95,11 +95,11 @@ def show(plan: Mapping[str, Any]) -> None:
             ],
         )
         if plan["classes_left_out"]:
-            output.line(f"and {plan['classes_left_out']} classes more")
+            _say(f"and {plan['classes_left_out']} classes more")
     for each in plan["violations"]:
         _violation(each)
     if plan["violations_left_out"]:
-        output.line(f"and {plan['violations_left_out']} more that would not hold")
+        _say(f"and {plan['violations_left_out']} more that would not hold")
 
 
 def _row(wave: Mapping[str, Any]) -> tuple[object, ...]:
@@ -122,13 +122,17 @@ def _violation(each: Mapping[str, Any]) -> None:
     when = f"during the wave {each['wave']}" if each["wave"] is not None else "when all is done"
     who = f"{each['group']}: " if each["group"] else ""
     output.line()
-    output.line(f"{each['file']}:{each['line']}: {each['invariant']} would not hold {when}", tone="red")
-    output.line(f"  {each['message']}")
-    output.line(f"  {who}{each['count']} of {each['of']} hosts, not {each['bound']}")
+    _say(f"{each['file']}:{each['line']}: {each['invariant']} would not hold {when}", tone="red")
+    _say(f"  {each['message']}")
+    _say(f"  {who}{each['count']} of {each['of']} hosts, not {each['bound']}")
     for word, key in (("have the new revision then", "new"), ("still have the old one then", "old")):
         if each[key]:
             more = f" and {each[f'{key}_left_out']} more" if each[f"{key}_left_out"] else ""
-            output.line(f"  {word}: {', '.join(each[key])}{more}")
+            _say(f"  {word}: {', '.join(each[key])}{more}")
+
+
+def _say(text: str, *, tone: str | None = None) -> None:
+    output.line(output.visible(text), tone=tone)
 
 
 def _some(names: Sequence[str]) -> str:
