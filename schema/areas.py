@@ -53,6 +53,11 @@ AREAS: Final = (
         "Why a host has something or has it not, why two hosts differ, and which config lines matter to nobody.",
     ),
     AreaInfo(
+        "bisects",
+        Family.CONFIG,
+        "Which change since a time hosts that are bad have in common, and hosts that are well do not.",
+    ),
+    AreaInfo(
         "signers", Family.CONFIG, "Whose signatures count for a commit, what they may change, and who has to agree."
     ),
     AreaInfo(

@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "diff": _Command("explanations", "diff", _CONFIG),
     "coverage": _Command("explanations", "coverage", _CONFIG),
     "preview": _Command("preview", "preview", _CONFIG),
+    "bisect": _Command("bisects", "bisect", _CONFIG),
     "fmt": _Command("fmt", "fmt", _CONFIG),
     "schema": _Command("schema", "schema", _CONFIG),
     "lsp": _Command("lsp", "lsp", _CONFIG),
