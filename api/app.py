@@ -40,7 +40,7 @@ from api.services.passwords import Passwords
 from api.services.pki import Pki, keyfiles
 from api.services.secrets import Vault
 from api.services.sources import Board
-from api.services.tallies import Tally
+from api.services.tallies import Membership, Tally
 from api.services.work import Actor
 from api.settings import Settings
 from api.storage.database import Database
@@ -55,8 +55,8 @@ from api.workers.follower import Follower, settled
 from api.workers.holds import Keeper
 from api.workers.performer import ServerPerformer
 from api.workers.rollouts import tell_asked
-from api.workers.standings import Counting
 from api.workers.sources import PreviewWatch
+from api.workers.standings import Counting
 from api.workers.upkeep import Certificates, Upkeep
 from reconciler import repository
 from reconciler.loop import events
@@ -150,15 +150,17 @@ class Server:
 
         certificates = Certificates(authority, settings.names, clock=self.clock)
         catalogs = Catalogs(authority.signing_key)
-        keeper = Keeper(services)
-        await keeper.begin()  # before the loop moves the first host
-        services.tell_holds = keeper.refresh
-        closing.push_async_callback(_cancelled, asyncio.create_task(keeper.run(), name="holds"))
         told: list[Driver] = []  # the loop, once there is one: without a repository there is none
 
         def tell(event: events.Event) -> None:
             for driver in told:
                 driver.tell(event)
+
+        keeper = Keeper(services)
+        keeper.tell = lambda holds: tell(events.HoldsChanged(holds))
+        await keeper.begin()  # before the loop moves the first host
+        services.tell_holds = keeper.refresh
+        closing.push_async_callback(_cancelled, asyncio.create_task(keeper.run(), name="holds"))
 
         def stalled(envoy_id: str) -> str:
             return told[0].stalled(envoy_id) if told else "no repository is followed"
@@ -167,11 +169,16 @@ class Server:
             return told[0].awaited(envoy_id) if told else None
 
         directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited)
-        services.own["tally"] = tally = Tally(services, stalled=stalled)
+        services.own["tally"] = tally = Tally(
+            services,
+            membership=Membership(lambda: told[0].rollout if told else None),
+            stalled=lambda envoy_id: stalled(envoy_id) if awaited(envoy_id) is not None else "",
+        )
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway
         if settings.repo:
             told.append(await self._start_loop(services, catalogs, gateway))
+            tell(events.HoldsChanged(services.holds))  # they may be others by now
         gateway_port = await _listening(gateway.start(settings.gateway_host, settings.gateway_port))
         closing.push_async_callback(gateway.stop)
         services.own["gateway_port"] = gateway_port
@@ -303,6 +310,7 @@ class Server:
             tell_asked(services, driver.tell),
         ):
             closing.push_async_callback(_cancelled, asyncio.create_task(work))
+        driver.tell(events.HoldsChanged(services.holds))
         driver.tell(events.Tick())
         if current is not None:
             # An agent that connects before would be told nothing, and be assigned anew for no reason.

@@ -15,7 +15,7 @@ from api.services import envoys
 from api.services.events import Event
 from api.storage.standings import FleetHost, is_failure
 from reconciler.holds import Holds
-from reconciler.standings import NO_COURSE, Board, Course, Entry, Facts
+from reconciler.standings import NO_COURSE, Board, Course, Entry, Facts, WaveCourse
 from reconciler.standings.pace import Point
 from schema.holds import HoldKind
 from schema.revisions import Revision
@@ -24,6 +24,7 @@ from schema.standings import StandingClass
 if TYPE_CHECKING:
     from api.services.container import Services
     from reconciler.graph import Graph
+    from reconciler.rollout.execution import Execution
 
 TOPICS: Final = ("run.finished", "envoy.online", "envoy.offline", "envoy.enrolled", "envoy.revoked")
 STRETCH: Final = 1_000
@@ -37,15 +38,37 @@ def nothing_stalls(envoy_id: str) -> str:  # noqa: ARG001 - a null reason
 
 
 class Membership:
-    """Which wave hosts are in, and how the rollout goes: the null one, of a revision that has none."""
+    """Which wave hosts are in, and how the rollout goes.
+
+    Args:
+        rollout: the rollout of the revision in force; None where there is none: whoever is there gets it.
+    """
+
+    def __init__(self, rollout: Callable[[], Execution | None] = lambda: None) -> None:
+        self._rollout = rollout
+
+    def of(self) -> object:
+        """What hosts are members of: another one, and all are placed anew."""
+        return self._rollout()
 
     def course(self) -> Course:
         """How it goes."""
-        return NO_COURSE
+        rollout = self._rollout()
+        if rollout is None:
+            return NO_COURSE
+        progress = rollout.progress()
+        waves = zip(progress.waves, rollout.plan.waves, strict=True)
+        return Course(
+            progress.state,
+            progress.why,
+            [WaveCourse(was.state, was.why, was.began_at, was.pause_until, wave.pause_s) for was, wave in waves],
+        )
 
-    def place(self, hostname: str) -> tuple[int | None, bool]:  # noqa: ARG002 - a null membership
+    def place(self, hostname: str) -> tuple[int | None, bool]:
         """A host's wave, and whether its turn has come."""
-        return None, True
+        rollout = self._rollout()
+        wave = rollout.wave_of(hostname) if rollout is not None else None
+        return (None, True) if rollout is None or wave is None else (wave, rollout.is_released(hostname))
 
 
 class Tally:
@@ -187,7 +210,7 @@ class Tally:
                 return Facts(entry.desired, entry.ran, entry.failed, kind, connected=True)
             connected = online(entry.id)
             wave, released = place(entry.hostname)
-            stuck = connected and kind is None and bool(stalled(entry.id))
+            stuck = connected and released and kind is None and bool(stalled(entry.id))
             return Facts(
                 entry.desired, entry.ran, entry.failed, kind, connected, stalled=stuck, wave=wave, released=released
             )

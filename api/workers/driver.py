@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.core import LoopStatus
 from reconciler.loop.releases import Past
+from reconciler.rollout.execution import Execution
 from schema.errors import Fault
 from schema.time import Clock
 
@@ -121,6 +122,11 @@ class Driver:
     def awaited(self, envoy_id: str) -> str | None:
         """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
         return self._core.awaited(envoy_id)
+
+    @property
+    def rollout(self) -> Execution | None:
+        """The rollout of the commit in force; None before it is planned, and when it is through."""
+        return self._core.rollout
 
     async def until(self, holds: Callable[[LoopStatus], bool]) -> LoopStatus:
         """Wait until something holds of the loop's status; answers that status."""

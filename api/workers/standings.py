@@ -17,8 +17,8 @@ from api.services.container import Services
 from api.services.tallies import TOPICS, Tally
 from api.services.work import Actor
 from reconciler.holds import Holds
-from reconciler.standings import Course
 from schema.errors import Fault
+from schema.rollouts import RolloutState
 from schema.standings import StandingClass
 
 log = logging.getLogger("vigo.standings")
@@ -38,7 +38,7 @@ class Counting:
         self._services = services
         self._tally = tally
         self._holds: Holds | None = None
-        self._course: Course | None = None
+        self._course: tuple[RolloutState, object] | None = None
         self._written: tuple[int, dict[StandingClass, int]] | None = None
         self._swept = float("-inf")
         self._gauge = Gauge(
@@ -93,12 +93,12 @@ class Counting:
         """Look anew at those of whom nothing was told."""
         services, tally = self._services, self._tally
         now = services.clock.monotonic()
-        course = tally.membership.course()
+        course = tally.membership.course().state, tally.membership.of()
         held, self._holds = self._holds, services.holds
         was, self._course = self._course, course
         if held is not services.holds:
             await tally.sweep()
-        elif now - self._swept >= SWEEP_EVERY_S or was is None or was.state is not course.state:
+        elif now - self._swept >= SWEEP_EVERY_S or was != course:
             self._swept = now
             await tally.sweep(_MAY_MOVE)
 

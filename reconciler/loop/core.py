@@ -15,6 +15,7 @@ from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
 from reconciler.loop.releases import Past, Releases
 from reconciler.loop.steps import Step, step_of_stage
+from reconciler.rollout.execution import Execution
 from schema.diagnostics import Diagnostic
 from schema.protocol.reports import RunStatus
 from schema.revisions import RevisionState
@@ -123,6 +124,11 @@ class LoopCore:
         """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
         envoy = self._fleet.envoys.get(envoy_id)
         return self._releases.catalog_of(envoy) if envoy is not None else None
+
+    @property
+    def rollout(self) -> Execution | None:
+        """The rollout of the commit in force; None before it is planned, and when it is through."""
+        return self._releases.rollout
 
     def _take(self, event: events.Event, now: Moment) -> None:
         match event:

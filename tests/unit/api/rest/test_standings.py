@@ -202,6 +202,9 @@ def test_a_stopped_rollout_blocks_those_whose_turn_has_not_come(fleet: Fleet) ->
     class Waves:
         state = RolloutState.RUNNING
 
+        def of(self) -> object:
+            return self
+
         def course(self) -> Course:
             return Course(self.state, "wave first: 1 of 1 hosts failed")
 

@@ -1,0 +1,121 @@
+"""A freeze keeps hosts where they are while commits come into force; break-glass goes through it; and all of it can be
+seen, before and after a restart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.e2e.site import BASE, Agent, Site, until
+
+
+def greeting(site: Site, text: str) -> str:
+    crate = BASE["configcrates/motd.vgo"].replace("greeting: hello", f"greeting: {text}")
+    return site.commit({"configcrates/motd.vgo": crate}, f"greet with {text}")
+
+
+def says(agent: Agent, text: str) -> bool:
+    return agent.read("/etc/site/motd") == f"{text} from {agent.hostname}\n"
+
+
+def ahead(minutes: int) -> str:
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+
+
+def classes(site: Site, hosts: set[str]) -> dict[str, list[str]]:
+    """Class → those of these hosts; as to the revision in force, where each host of the fleet is in one class."""
+    told = site.get("/api/v1/standings/current")
+    assert sum(told["counts"].values()) == told["total"]
+    found: dict[str, list[str]] = {}
+    for part in told["parts"]:
+        found.setdefault(part["name"], []).extend(host["hostname"] for host in part["hosts"])
+    return {name: chosen for name, there in found.items() if (chosen := [host for host in there if host in hosts])}
+
+
+def are(site: Site, expected: dict[str, list[str]]) -> None:
+    hosts = {host for there in expected.values() for host in there}
+    until(f"hosts are {expected}", lambda: classes(site, hosts) == expected)
+
+
+def change(site: Site, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    answer = site.ask(method, path, **({} if body is None else {"json": body}))
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def test_frozen_hosts_stay_until_the_freeze_ends_but_for_what_goes_through(site: Site) -> None:
+    one, two = (site.agent(f"web0{number}.example.com").joined() for number in (1, 2))
+    for agent in (one, two):
+        site.converged(agent)
+    are(site, {"applied": [one.hostname, two.hostname]})
+
+    change(site, "POST", "/api/v1/config/freeze", {"freeze_until": ahead(60), "match": "web*", "reason": "release day"})
+    commit = greeting(site, "welcome")
+    site.in_force(commit)
+    are(site, {"frozen": [one.hostname, two.hostname]})
+    told = site.get("/api/v1/standings/current")
+    assert told["commit"] == commit
+    assert told["parts"][0]["hosts"][0]["cause"] == "release day"
+    assert told["parts"][0]["hosts"][0]["until"] > ahead(50)
+    assert says(one, "hello")
+
+    body = {"commit": commit[:12], "until": ahead(10), "match": one.hostname, "reason": "the certificate expires"}
+    glass = change(site, "POST", "/api/v1/break-glass", body)
+    until("it goes through", lambda: says(one, "welcome"))
+    are(site, {"applied": [one.hostname], "frozen": [two.hostname]})
+    notice = site.ask("GET", "/api/v1/config/status").headers["vigo-notice"]
+    assert notice.startswith("break-glass is on until ")
+    change(site, "DELETE", f"/api/v1/break-glass/{glass['id']}")
+    assert "vigo-notice" not in site.ask("GET", "/api/v1/config/status").headers
+    for action in ("open", "use", "close"):
+        assert len(site.audit(f"break_glass.{action}")) == 1, action
+
+    assert site.server is not None
+    site.server.kill()
+    site.server.wait()
+    site.start()
+    until("both are back", lambda: all(site.envoy(agent.hostname)["status"] == "online" for agent in (one, two)))
+    are(site, {"applied": [one.hostname], "frozen": [two.hostname]})
+    assert says(two, "hello")
+
+    assert change(site, "POST", "/api/v1/config/unfreeze")["frozen"] is False
+    until("it follows", lambda: says(two, "welcome"))
+    are(site, {"applied": [one.hostname, two.hostname]})
+    assert site.get("/api/v1/standings/current")["complete"] is True
+    until(
+        "history has it",
+        lambda: site.get("/api/v1/standings/current/history")["points"][-1]["counts"] == {"applied": 2},
+    )
+
+
+def test_a_host_in_maintenance_gets_nothing_new_until_the_work_is_done(shared_site: Site) -> None:
+    site = shared_site
+    one, two = (site.agent(f"web1{number}.example.com").joined() for number in (1, 2))
+    for agent in (one, two):
+        site.converged(agent)
+    change(site, "PUT", f"/api/v1/envoys/{two.hostname}/maintenance", {"reason": "new disks"})
+    site.in_force(greeting(site, "goodbye"))
+    until("the other one has it", lambda: says(one, "goodbye"))
+    are(site, {"applied": [one.hostname], "maintenance": [two.hostname]})
+    assert two.process is not None
+    two.process.end()
+    are(site, {"applied": [one.hostname], "maintenance": [two.hostname]})
+    two.run()
+
+    change(site, "DELETE", f"/api/v1/envoys/{two.hostname}/maintenance")
+    until("it follows", lambda: says(two, "goodbye"))
+    are(site, {"applied": [one.hostname, two.hostname]})
+
+
+def test_a_freeze_that_ends_by_itself_lets_hosts_follow(shared_site: Site) -> None:
+    site = shared_site
+    agent = site.agent("web21.example.com").joined()
+    site.converged(agent)
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    change(site, "POST", "/api/v1/config/freeze", {"freeze_until": soon})
+    site.in_force(greeting(site, "soon"))
+    until("it follows", lambda: says(agent, "soon"))
+
+    assert datetime.now(UTC).isoformat() >= soon
+    until("it is on record", lambda: list(site.audit("hold.end")))
+    assert site.get("/api/v1/holds")["holds"] == []
