@@ -72,6 +72,7 @@ QUERIES = {
     "/api/v1/config/diff": f"hostname={HOST}&other=db01.prod.example.com",
     "/api/v1/preview": "configcrate=nginx",
     "/api/v1/inventory": "where=os.distro=debian",
+    "/api/v1/bisect": f"bad={HOST}&since=2026-11-22T10:00:00Z",
 }
 BODIES: dict[str, Callable[[], Any]] = {
     "create_user": lambda: {"username": fresh(), "password": "a long enough one", "role": "viewer"},
@@ -85,6 +86,7 @@ BODIES: dict[str, Callable[[], Any]] = {
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
     "propose_drift": lambda: {"hosts": [HOST]},
+    "bisect_many": lambda: {"bad": [HOST], "since": "2026-11-22T10:00:00Z"},
     "freeze_config": lambda: {"freeze_until": "2026-11-23T06:00:00Z"},
     "create_hold": lambda: {"kind": "freeze", "match": f"{fresh()}.example.com", "reason": "release day"},
     "begin_maintenance": lambda: {"until": "2026-11-23T06:00:00Z", "reason": fresh()},
@@ -101,6 +103,9 @@ BODIES: dict[str, Callable[[], Any]] = {
     "replace_policy": lambda: {"policy": {"exempt": [fresh()[1:].ljust(40, "0")]}, "reason": "before there were keys"},
     "approve_commit": lambda: {"commit": fresh()[1:].ljust(40, "0"), "reason": "read it"},
 }
+
+ASKS: frozenset[str] = frozenset({"bisect_many"})
+"""Endpoints that change nothing, whose question is too long for an address."""
 
 
 def fresh_key() -> str:
@@ -379,7 +384,7 @@ def test_nothing_changes_without_its_audit_entry(server: FleetServer, endpoint: 
         assert request_ids == {answer.headers["x-request-id"]}
 
 
-@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.method != "GET"], ids=label)
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.method != "GET" and e.name not in ASKS], ids=label)
 def test_where_no_audit_entry_can_be_written_nothing_changes(server: FleetServer, endpoint: Endpoint) -> None:
     address, body = path_of(server, endpoint), body_of(server, endpoint)
     server.services.db.write_now(lambda session: session.execute(text(BLOCK)))
