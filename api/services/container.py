@@ -35,6 +35,7 @@ from reconciler.rendering import Pool
 from schema.time import Clock
 
 if TYPE_CHECKING:
+    from api.services.changes import Committer
     from api.services.graphs import Archive
     from api.services.sources import Board
     from reconciler.graph import Graph
@@ -63,6 +64,8 @@ class Services:
     """The graph of the revision in force; None before the first good one."""
     archive: Archive | None = None
     """The graphs of other revisions; filled in with the loop. Ask `api.services.graphs`, not this."""
+    committer: Committer | None = None
+    """Git, for the one writer of configuration; filled in with the loop. Ask `api.services.changes`, not this."""
     renderers: Pool = field(default_factory=lambda: Pool(previews.JUDGE))
     """Children that render for previews; the first starts when one is asked for. `app.py` closes them."""
     desks: Desks = field(default_factory=Desks)
