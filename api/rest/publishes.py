@@ -66,7 +66,7 @@ def list_versions(
     "/api/v1/config/rollback/{version}",
     Permission.CONFIG_ROLLBACK,
     also=[202],
-    raises=[*_WRITES, publishes.BadVersion, publishes.NoSuchVersion],
+    raises=[*_WRITES, publishes.AmbiguousVersion, publishes.NoSuchVersion],
 )
 async def roll_back(call: Call, version: str, body: Rollback = _NO_REASON) -> Written:
     """Go back to a version: a commit on top of the tip restores its files, and hosts follow it.

@@ -53,15 +53,15 @@ class PublishNotFound(NotFound):
 
 
 class NoSuchVersion(NotFound):
-    """No version of that sequence, time or commit ever came into force here."""
+    """No version of that sequence or time came into force here, and no such commit is in the branch's history."""
 
     code = "publishes.no_such_version"
 
 
-class BadVersion(Invalid):
-    """Not a sequence, a time as `20260313T143000Z`, or a commit; or several versions came into force at that time."""
+class AmbiguousVersion(Invalid):
+    """Several versions came into force within that second: their sequences tell them apart."""
 
-    code = "publishes.bad_version"
+    code = "publishes.ambiguous_version"
 
 
 class NothingToChange(Conflict):
@@ -197,13 +197,12 @@ async def rollback(
         version: a sequence, a time as `versions` lists it, or a commit (7 digits or more) of the branch's history.
 
     Raises:
-        BadVersion, NoSuchVersion, NothingToChange, NoRepository; and those of `changes.write`.
+        NoSuchVersion, AmbiguousVersion, NothingToChange, NoRepository; and those of `changes.write`.
     """
-    committer = services.committer
+    text, committer = version.strip(), services.committer
+    found = await services.read(actor, lambda work: _find(work, text), request_id=request_id)
     if committer is None or services.archive is None:
         raise NoRepository("this server follows no config repository; set VIGO_REPO")
-    text = version.strip()
-    found = await services.read(actor, lambda work: _find(work, text), request_id=request_id)
     if found is None:
         commit = await services.archive.resolve(text.lower())
         found = await services.read(
@@ -311,16 +310,16 @@ def _find(work: Work, text: str) -> Revision | None:
         try:
             since = from_rfc3339(f"{year}-{month}-{day}T{hour}:{minute}:{second}Z")
         except (ValueError, OverflowError) as error:
-            raise BadVersion(f"{text} is no time: {error}") from error
+            raise NoSuchVersion(f"{text} is no time: {error}") from error
         came = revision_rows.in_force_within(work.session, work.project_id, since, since + SECOND)
         if not came:
             raise NoSuchVersion(f"nothing came into force at {text}")
         if len(came) > 1:
             several = ", ".join(str(each.sequence) for each in came)
-            raise BadVersion(f"versions {several} came into force at {text}: write one of these numbers")
+            raise AmbiguousVersion(f"versions {several} came into force at {text}: write one of these numbers")
         return came[0]
     if not _COMMIT.fullmatch(text.lower()):
-        raise BadVersion("a version is a sequence (12), a time (20260313T143000Z) or 7 to 40 digits of a commit")
+        raise NoSuchVersion("a version is a sequence (12), a time (20260313T143000Z) or 7 to 40 digits of a commit")
     return None
 
 

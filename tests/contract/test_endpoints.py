@@ -23,11 +23,13 @@ from api.http import openapi
 from api.http.areas import OPEN, Endpoint
 from api.rest import areas
 from api.services import bootstrap, revisions
+from api.storage import changes as change_rows
 from api.storage import signers as signer_rows
 from api.storage.rows import Row
 from reconciler.repository.signing import SigningKey
 from schema.access import Permission, Role, allows
 from schema.areas import AREAS
+from schema.changes import ChangeRecord, ChangeState
 from schema.ids import DEFAULT_PROJECT, new_id
 from schema.revisions import RevisionState
 from schema.signers import Proposal, ProposalKind, ProposalState
@@ -85,6 +87,16 @@ BODIES: dict[str, Callable[[], Any]] = {
     "create_token": lambda: {"name": "ci-pipeline", "expires_in": "720h"},
     "create_enrolment_token": lambda: {"hostname": f"{fresh()}.example.com"},
     "set_secret": lambda: {"value": "hidden"},
+    "record_publish": lambda: {"operator": "ci", "changed_files": ["a.vgo"], "removed_files": [], "diff_summary": ""},
+    "promote": lambda: {"ref": "team/port"},
+    "retract": lambda: {"configcrates": [{"name": "nginx", "content": "name: nginx\n"}]},
+    "add_waiver": lambda: {
+        "framework": "nist",
+        "control": "AC-1",
+        "reason": "agreed",
+        "approved_by": "jane",
+        "expires": "2027-12-31",
+    },
     "propose_drift": lambda: {"hosts": [HOST]},
     "bisect_many": lambda: {"bad": [HOST], "since": "2026-11-22T10:00:00Z"},
     "freeze_config": lambda: {"freeze_until": "2026-11-23T06:00:00Z"},
@@ -104,7 +116,7 @@ BODIES: dict[str, Callable[[], Any]] = {
     "approve_commit": lambda: {"commit": fresh()[1:].ljust(40, "0"), "reason": "read it"},
 }
 
-ASKS: frozenset[str] = frozenset({"bisect_many"})
+ASKS: frozenset[str] = frozenset({"bisect_many", "retract"})
 """Endpoints that change nothing, whose question is too long for an address."""
 
 
@@ -124,7 +136,14 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     values["version"] = "current"
     values["sha256"] = bootstrap.of(server.services).artifact_sha256
     values["commit"] = COMMIT
-    if endpoint.name == "revoke_token":
+    if endpoint.name == "roll_back":
+        values["version"] = "1"
+    elif endpoint.name == "get_publish":
+        new = BODIES["record_publish"]()
+        values["id"] = server.post("/api/v1/config/publishes", role=Role.ADMIN, json=new).json()["id"]
+    elif endpoint.name == "get_change":
+        values["change_id"] = change(server)
+    elif endpoint.name == "revoke_token":
         values["id"] = server.token_of(server.users[Role.ADMIN]).split("_")[1]
     elif endpoint.name == "revoke_envoy":
         values["id"] = server.enrol(f"{fresh()}.example.com")
@@ -165,6 +184,27 @@ def body_of(server: FleetServer, endpoint: Endpoint) -> Any:
         )
         return {"commit": commit, "reason": "rewound on purpose"}
     return BODIES[endpoint.name]() if endpoint.name in BODIES else None
+
+
+def change(server: FleetServer) -> str:
+    """One that the server was asked to make."""
+    new = ChangeRecord(
+        id=new_id(),
+        kind="edit",
+        state=ChangeState.COMMITTED,
+        summary="a change",
+        author="Jane <jane@example.com>",
+        actor="admin",
+        actor_id="",
+        commit=COMMIT,
+        base=COMMIT,
+        branch="main",
+        paths=["common.vgo"],
+        path_count=1,
+        created_at=server.clock.now(),
+    )
+    server.services.db.write_now(lambda session: change_rows.put(session, DEFAULT_PROJECT, new))
+    return new.id
 
 
 def proposal(server: FleetServer) -> str:
@@ -216,7 +256,7 @@ def test_a_mounted_endpoint_answers_as_specified(server: FleetServer, one: Speci
         role=None if endpoint.permission in OPEN else Role.ADMIN,
         **({"json": body} if (body := body_of(server, endpoint)) is not None else {}),
     )
-    if one.path == "/api/v1/config/reload":  # this server follows no repository
+    if one.path in {"/api/v1/config/reload", "/api/v1/config/rollback/{version}"}:  # it follows no repository
         assert answer.status_code == 503
         return
     assert answer.is_success, answer.text
@@ -330,12 +370,11 @@ def test_garbage_in_is_refused_and_never_a_bug(server: FleetServer, endpoint: En
         path = re.sub(r"\{[^}]*\}", name, endpoint.path)
         if endpoint.method == "DELETE" or "{" in endpoint.path:
             assert server.request(endpoint.method, path, role=role).status_code in {400, 404, 405}
-    if endpoint.method in {"POST", "PUT"} and DOCUMENT["paths"][re.sub(r":\w+\}", "}", endpoint.path)][
-        endpoint.method.lower()
-    ].get("requestBody"):
+    operation = DOCUMENT["paths"][re.sub(r":\w+\}", "}", endpoint.path)][endpoint.method.lower()]
+    if endpoint.method in {"POST", "PUT"} and operation.get("requestBody"):
         path = path_of(server, endpoint)
         for body in (
-            b"",
+            *([b""] if operation["requestBody"].get("required") else []),
             b"{",
             b"[]",
             b"null",

@@ -112,8 +112,8 @@ def test_what_is_no_version_changes_nothing(server: WritingServer, origin: Repos
     for version, status, fault in (
         ("9", 404, "publishes.no_such_version"),
         ("20200101T000000Z", 404, "publishes.no_such_version"),
-        ("20209901T000000Z", 400, "publishes.bad_version"),
-        ("HEAD", 400, "publishes.bad_version"),
+        ("20209901T000000Z", 404, "publishes.no_such_version"),
+        ("HEAD", 404, "publishes.no_such_version"),
         ("fffffff", 404, "repository.revision_not_found"),
         (stranger, 404, "publishes.no_such_version"),
     ):
