@@ -61,6 +61,11 @@ class Verdict(TypedDict):
     """That were read."""
 
 
+_TOO_MUCH: Final = Verdict(fault="memory", message="it takes more memory than it may")
+_EXHAUSTED: Final = ("annot allocate memory", "ut of memory")
+"""The system and libgit2 say so in words, as they say that something is damaged."""
+
+
 class Reader:
     """Reads what is new in each commit. Keeps the last that was good: the next mostly differs in a few files."""
 
@@ -73,9 +78,11 @@ class Reader:
         try:
             return Verdict(fault="", message="", files=self._read(question["commit"], question["base"]))
         except Fault as fault:
+            if any(sign in fault.message for sign in _EXHAUSTED):
+                return _TOO_MUCH
             return Verdict(fault=fault.code, message=_shown(fault.message))
         except MemoryError:
-            return Verdict(fault="memory", message="it takes more memory than it may")
+            return _TOO_MUCH
         except Exception as error:  # noqa: BLE001 - whatever it is, the server would have met it
             return Verdict(fault="failed", message=_shown(f"{type(error).__name__}: {error}"))
 
@@ -102,10 +109,11 @@ def main() -> None:
     pygit2.settings.mwindow_mapped_limit = MAPPED_BYTES
     repository = open_local(Path(terms["path"]))
     reader = Reader(repository)
+    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     _confine(terms["memory_bytes"])
     _say({})
     for line in sys.stdin.buffer:
-        _allow(terms, repository.path)
+        _allow(terms, repository.path, own)
         _say(reader.judge(json.loads(line)))
 
 
@@ -135,16 +143,20 @@ def _confine(memory_bytes: int) -> None:
         resource.setrlimit(what, (allowed, allowed))
 
 
-def _allow(terms: Terms, git: Path) -> None:
+def _allow(terms: Terms, git: Path, own: int) -> None:
     """Give the next commit its processor time, which the kernel counts since the process began, and room to map packs
-    in: a pack is looked through as a whole, and maps no memory of its own."""
+    in: a pack is looked through as a whole, which takes no memory of its own.
+
+    Args:
+        own: bytes of address space that the process began with.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     mapped = 0
     with contextlib.suppress(OSError), os.scandir(git / "objects/pack") as found:
         mapped = sum(entry.stat().st_size for entry in found)
     for what, most in (
         (resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + terms["cpu_s"]),
-        (resource.RLIMIT_AS, terms["memory_bytes"] + mapped),
+        (resource.RLIMIT_AS, terms["memory_bytes"] + mapped + own),
     ):
         _, hard = resource.getrlimit(what)
         resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
