@@ -52,6 +52,9 @@ LISTS: Final = frozenset(
         "resources",
         "previewRefs",
         "standingHosts",
+        "changes",
+        "publishes",
+        "versions",
     }
 )
 """Fields that answer with a page."""

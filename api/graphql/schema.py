@@ -14,12 +14,14 @@ from strawberry.types import get_object_definition
 
 from api.graphql.audit import AuditQueries
 from api.graphql.bisects import BisectQueries
+from api.graphql.changes import ChangeQueries
 from api.graphql.context import Ahead, Guard
 from api.graphql.drifts import DriftQueries
 from api.graphql.envoys import EnvoyQueries
 from api.graphql.explanations import ExplanationQueries
 from api.graphql.holds import HoldQueries
 from api.graphql.previews import PreviewQueries
+from api.graphql.publishes import PublishQueries
 from api.graphql.receipts import ReceiptQueries
 from api.graphql.revisions import RevisionQueries
 from api.graphql.runs import RunQueries
@@ -43,6 +45,8 @@ class Query(
     DriftQueries,
     ReceiptQueries,
     RevisionQueries,
+    PublishQueries,
+    ChangeQueries,
     HoldQueries,
     StandingQueries,
     SignerQueries,

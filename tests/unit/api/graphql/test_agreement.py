@@ -13,10 +13,12 @@ from strawberry.utils.str_converters import to_snake_case
 from api.graphql import endpoint
 from api.services import holds, revisions, standings
 from api.services.tallies import Tally
+from api.storage import changes as change_rows
 from api.storage import envoys as rows
 from api.storage.envoys import Known
 from reconciler import graph, repository
 from schema.access import Role
+from schema.changes import ChangeRecord, ChangeState
 from schema.holds import Freeze
 from schema.ids import DEFAULT_PROJECT, new_id
 from schema.standings import StandingClass
@@ -188,6 +190,27 @@ PAIRS = {
         lambda data: list(data["configStatus"].values()),
         lambda body: [body[key] for key in ("healthy", "version", "last_error", "commit", "last_reload_at")],
     ),
+    "changes": Pair(
+        "{ changes { nodes { id state kind summary author actor commit base branch paths pathCount createdAt } } }",
+        "/api/v1/changes",
+        lambda data: [each | {"state": each["state"].lower()} for each in plain(data["changes"]["nodes"])],
+        lambda body: [
+            {key: value for key, value in each.items() if key not in {"reason", "message", "actor_id", "ended_at"}}
+            for each in body["changes"]
+        ],
+    ),
+    "publishes": Pair(
+        "{ publishes { id source operator timestamp version commit summary changedFiles removedFiles note } }",
+        "/api/v1/config/publishes",
+        lambda data: [each | {"source": each["source"].lower()} for each in plain(data["publishes"])],
+        lambda body: body["publishes"],
+    ),
+    "versions": Pair(
+        "{ versions { version sequence commit author summary inForce } }",
+        "/api/v1/config/versions",
+        lambda data: plain(data["versions"]),
+        lambda body: body["details"],
+    ),
     "holds": Pair(
         "{ holds { holds { id kind match until reason createdBy } breakGlass { commit until reason openedBy usedFor } } }",
         "/api/v1/holds",
@@ -271,6 +294,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         made.system,
         lambda work: revisions.record_in_force(work, commit="a" * 40, plan_root="b" * 64, compiled_ms=1.0),
     )
+    asked = ChangeRecord(
+        id=new_id(), kind="edit", state=ChangeState.COMMITTED, summary="s", author="a", actor="jane", actor_id="1",
+        commit="a" * 40, base="b" * 40, branch="main", paths=["x"], path_count=1, created_at=1_000_000,
+    )  # fmt: skip
+    made.services.db.write_now(lambda session: change_rows.put(session, DEFAULT_PROJECT, asked))
     made.services.graph = found = graph.compile_tree(repository.directory(STARTER)).graph
     assert found is not None
     made.services.own["tally"] = tally = Tally(made.services)
