@@ -22,6 +22,9 @@ log = logging.getLogger("vigo.chronicle")
 
 CHRONICLE: Final = Actor.system("chronicle")
 LOOK_EVERY_S: Final = 15.0
+"""At least, when nothing happens."""
+LOOK_APART_S: Final = 2.0
+"""At most, however much happens."""
 MAX_SHARE: Final = 0.01
 """Of the time, for looks at the whole fleet: when one takes long, the next comes later."""
 SNAPSHOT_EVERY_S: Final = 3_600.0
@@ -39,6 +42,7 @@ class Chronicle:
         self._counts: Mapping[str, int] = {}
         self._look_at = self._snapshot_at = 0.0
         self._day = ""
+        self._news = False
 
     async def run(self) -> None:
         """Do what is due, until cancelled."""
@@ -52,9 +56,14 @@ class Chronicle:
                 except Exception:
                     log.exception("the chronicle could not be written")
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
+                    async with asyncio.timeout(self._patience()):
                         await anext(ended)
+                        self._news = True
                         await asyncio.sleep(SOON_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.001):  # all that is told by now is one pass
+                        while True:
+                            await anext(ended)
 
     async def close(self) -> None:
         """Keep the day as it is at the end."""
@@ -67,10 +76,16 @@ class Chronicle:
         await self._gather()
         now = self._services.clock.monotonic()
         if now >= self._look_at:
+            self._news = False
             self._counts = await self._watch.look(self._services, CHRONICLE)
             took = self._services.clock.monotonic() - now
-            self._look_at = now + max(LOOK_EVERY_S, took / MAX_SHARE)
+            self._look_at = now + max(LOOK_APART_S, took / MAX_SHARE)
         await self._days(now)
+
+    def _patience(self) -> float:
+        """Seconds to wait for news; not long when what was told has not been looked at yet."""
+        left = self._look_at - self._services.clock.monotonic()
+        return min(LOOK_EVERY_S, max(left, SOON_S)) if self._news else max(LOOK_EVERY_S, left)
 
     async def _gather(self) -> None:
         more = True

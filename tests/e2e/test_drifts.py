@@ -1,0 +1,145 @@
+"""Somebody changes a setting by hand on two hosts; it is told, changed back, and made desired by a commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from reconciler import repository
+from tests.e2e.site import ROOT, Agent, Site, until
+
+CONFIG = {
+    "common.vgo": "# what all hosts have\nvars:\n  swappiness: 10  # the default\nconfigcrates: [kernel]\n",
+    "environments.vgo": "environments:\n  production: {}\n  lab: {}\n",
+    "hosts.vgo": (
+        'envoys:\n  - match: "web*.example.com"\n    environment: production\n'
+        '  - match: "db*.example.com"\n    environment: production\n'
+        '  - match: "lab*.example.com"\n    environment: lab\n'
+    ),
+    "configcrates/kernel.vgo": (
+        "name: kernel\nresources:\n  - name: swap\n    type: sysctl\n    key: vm.swappiness\n"
+        '    value: "{{ vars.swappiness }}"\n    live: false\n'
+        '  - name: motd\n    type: file\n    path: /etc/motd\n    content: hello\n    mode: "0644"\n'
+    ),
+}
+FILE = "/etc/sysctl.d/99-vigo-vm.swappiness.conf"
+
+
+def vigo(site: Site, *arguments: str) -> str:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "api", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env=inherited | {"VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def drifted(site: Site, hosts: set[str], how: str = "corrective") -> list[dict[str, Any]]:
+    def look() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = site.get(f"/api/v1/drifts?how={how}")["hosts"]
+        return found if {each["hostname"] for each in found} == hosts else None
+
+    return until(f"drift is told of {sorted(hosts)}", look)
+
+
+def contents(site: Site, commit: str) -> dict[str, bytes]:
+    tree = repository.open(site.path / "repo").tree(commit)
+    return {path: tree.read(entry.oid) for path, entry in tree.entries().items()}
+
+
+def tamper(agent: Agent, value: str) -> None:
+    """As somebody with an editor; and wait until the agent has changed it back."""
+    path = agent.path(FILE)
+    desired = path.read_text()
+    path.write_text(desired.replace("= 10", f"= {value}"))
+    until("it is changed back", lambda: path.read_text() == desired)
+
+
+def test_what_was_changed_by_hand_becomes_desired_by_a_commit(shared_site: Site) -> None:
+    site = shared_site
+    commit = site.commit(CONFIG, "kernel settings")
+    site.in_force(commit)
+    web, db, lab = (site.agent(f"{name}01.example.com").joined() for name in ("web", "db", "lab"))
+    for agent in (web, db, lab):
+        site.converged(agent, commit)
+        assert "vm.swappiness = 10\n" in str(agent.read(FILE))
+    for agent in (web, db):
+        tamper(agent, "60")
+
+    hosts = {web.hostname, db.hostname}
+    found = drifted(site, hosts)
+    (resource,) = found[0]["resources"]
+    assert (resource["resource"], resource["how"], resource["file"]) == (
+        "kernel/swap",
+        "corrective",
+        "configcrates/kernel.vgo",
+    )
+    assert "vm.swappiness = 60" in resource["observed"][0]["found"]
+    assert "corrective" in vigo(site, "drift", "list")
+    assert "vm.swappiness = 60" in vigo(site, "drift", "show", web.hostname)
+
+    answer = site.ask("POST", "/api/v1/drifts/propose", json={"hosts": sorted(hosts)})
+    assert answer.status_code == 200, answer.text
+    (group,) = answer.json()["groups"]
+    best = group["proposals"][0]
+    assert (group["changes"], best["level"], best["exact"]) == ({"value": "60"}, "environment", True)
+    assert best["summary"] == "vars.swappiness = 60 in environments.vgo:production"
+    assert (best["covers"], best["blast"], best["others"]) == (sorted(hosts), sorted(hosts), 0)
+    assert group["revert"].startswith("nothing to do: the agents have changed it back, 2 times")
+    assert answer.json()["written"] is None
+
+    said = vigo(site, "drift", "propose", ",".join(sorted(hosts)))
+    assert "  1. environment: vars.swappiness = 60 in environments.vgo:production: changes 2 hosts\n" in said
+    assert "     +      swappiness: 60\n" in said
+    told = json.loads(vigo(site, "drift", "propose", ",".join(sorted(hosts)), "--write", "--json"))
+    written = told["written"]
+    assert written["status"] == "proposed"
+    merged = site.commit({"environments.vgo": contents(site, written["commit"])["environments.vgo"]}, "reviewed")
+    site.in_force(merged)
+    for agent in (web, db):
+        site.converged(agent, merged)
+        assert "vm.swappiness = 60\n" in str(agent.read(FILE))
+    site.converged(lab)
+    assert "vm.swappiness = 10\n" in str(lab.read(FILE))
+    until("it is no longer drift", lambda: site.get("/api/v1/drifts")["hosts"] == [])
+    (over,) = site.get(f"/api/v1/drifts?hostname={web.hostname}")["hosts"][0]["resources"]
+    assert over["ended"] == "desired"
+
+
+def test_a_check_that_is_asked_for_is_made_and_words_have_a_history(shared_site: Site) -> None:
+    site = shared_site
+    commit = site.commit(CONFIG, "kernel settings again")
+    site.in_force(commit)
+    web = site.agent("web02.example.com").joined()
+    site.converged(web, commit)
+    before = {run["id"] for run in site.runs(web.hostname)}
+    answer = site.ask("POST", f"/api/v1/envoys/{web.hostname}/update")
+    assert (answer.status_code, answer.json()) == (202, {"asked": 1, "reached": 1, "within_s": 0.0})
+    asked = until(
+        "the check is reported",
+        lambda: [run for run in site.runs(web.hostname) if run["id"] not in before and run["trigger"] == "asked"],
+    )
+    assert asked[0]["status"] == "converged"
+    assert " were reached and check" in vigo(site, "envoys", "update", "--all")
+    assert "canary" in vigo(site, "envoys", "tags", web.hostname, "--set", "canary,ring:1")
+    assert site.get(f"/api/v1/envoys/{web.hostname}/tags")["tags"] == ["canary", "ring:1"]
+
+    def known() -> Any:
+        found = site.get(f"/api/v1/envoys/{web.hostname}/convergence")
+        return found if found["transitions"] else None
+
+    history = until("its words are noted", known)
+    assert history["convergence"] == "converged"
+    assert {each["kind"] for each in history["transitions"]} == {"convergence", "drift", "reachability"}
+    assert "convergence" in vigo(site, "envoys", "convergence", web.hostname)
+    assert "so far" in vigo(site, "drift", "history")
+    keys = until("its traits are told", lambda: site.get("/api/v1/inventory/keys")["keys"])
+    assert "os.family" in {each["key"] for each in keys}
