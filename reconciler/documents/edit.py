@@ -11,8 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from schema.errors import Invalid
 from reconciler.documents import splicing
+from schema.errors import Invalid
 
 
 class NotEditable(Invalid):
@@ -29,10 +29,10 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
     """
     if not path:
         raise NotEditable("a path names at least one key")
-    yaml = _round_trip()
     spliced = splicing.set_value(text, path, value)
     if spliced is not None:
         return spliced
+    yaml = _round_trip()
     try:
         document = yaml.load(text)
     except YAMLError as error:
