@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,8 @@ MAX_NAMED: Final = 50
 """Hosts that a violation or a class names; of the others it tells how many."""
 MAX_VIOLATIONS: Final = 100
 MAX_CLASSES: Final = 1_000
+MAX_SHOWN: Final = 200
+"""Classes that a preview shows."""
 DEFAULT_BUDGET: Final = "10%"
 
 Amount = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9])%$")]
@@ -184,6 +186,84 @@ class RolloutPlan(_Frozen):
         """Those that change, wave by wave."""
         for wave in self.waves:
             yield from wave.hosts
+
+
+class PreviewedWave(_Frozen):
+    """One wave of a plan that nobody has begun."""
+
+    name: str
+    count: int
+    """Hosts."""
+    hosts: tuple[Hostname, ...]
+    """The first ones by name."""
+    left_out: int = 0
+    """Hosts that are not named."""
+    canary: bool
+    pause_s: int
+    approvals: int
+    health: tuple[HealthCheck, ...]
+    max_in_flight: int | None
+    max_failures: int
+    """How many of its hosts may fail before the rollout stops."""
+    windows: tuple[Window, ...]
+
+
+class PlanPreview(_Frozen):
+    """How a revision would reach the hosts, if it came into force now."""
+
+    commit: Commit | None
+    """None for files as they stand in a directory."""
+    base: Commit | None
+    """What most of these hosts are released to now."""
+    plan_root: str
+    count: int
+    """Hosts that would change."""
+    unchanged: int
+    unmatched: int
+    """Hosts that no match block would apply to: they keep what they have."""
+    waves: tuple[PreviewedWave, ...]
+    on_failure: Literal["stop", "revert"]
+    require_approval: bool
+    approvals: int
+    violations: tuple[Violation, ...]
+    violations_left_out: int
+    classes: tuple[DeltaClass, ...]
+    classes_left_out: int
+
+    @classmethod
+    def of(cls, plan: RolloutPlan) -> Self:
+        """A plan without most of its host names."""
+        return cls(
+            commit=plan.commit,
+            base=plan.base,
+            plan_root=plan.plan_root,
+            count=plan.count,
+            unchanged=plan.unchanged,
+            unmatched=plan.unmatched,
+            waves=tuple(
+                PreviewedWave(
+                    name=wave.name,
+                    count=len(wave.hosts),
+                    hosts=wave.hosts[:MAX_NAMED],
+                    left_out=max(0, len(wave.hosts) - MAX_NAMED),
+                    canary=wave.canary,
+                    pause_s=wave.pause_s,
+                    approvals=wave.approvals,
+                    health=wave.health,
+                    max_in_flight=wave.max_in_flight,
+                    max_failures=wave.max_failures,
+                    windows=wave.windows,
+                )
+                for wave in plan.waves
+            ),
+            on_failure=plan.on_failure,
+            require_approval=plan.require_approval,
+            approvals=plan.approvals,
+            violations=plan.violations,
+            violations_left_out=plan.violations_left_out,
+            classes=plan.classes[:MAX_SHOWN],
+            classes_left_out=plan.classes_left_out + max(0, len(plan.classes) - MAX_SHOWN),
+        )
 
 
 def amount_of(amount: int | str, of: int) -> int:

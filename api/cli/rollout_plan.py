@@ -69,8 +69,7 @@ def plan(
 
 def show(plan: Mapping[str, Any]) -> None:
     """Print a plan: its waves, who is a canary for what, and what it breaks."""
-    count = sum(len(wave["hosts"]) for wave in plan["waves"])
-    _say(f"{_hosts(count)} to change, {plan['unchanged']} to stay as they are", tone="bold")
+    _say(f"{_hosts(plan['count'])} to change, {plan['unchanged']} to stay as they are", tone="bold")
     if plan["unmatched"]:
         _say(f"{_hosts(plan['unmatched'])} to keep what they have: no match block applies to them any more")
     if plan["require_approval"]:
@@ -109,12 +108,12 @@ def _row(wave: Mapping[str, Any]) -> tuple[object, ...]:
     then += [each["url"] or each["command"] for each in wave["health"]]
     return (
         wave["name"],
-        len(wave["hosts"]),
-        wave["failure_budget"],
+        wave["count"],
+        wave["max_failures"],
         wave["max_in_flight"] or "all",
         ", ".join(then) or "-",
         ", ".join(before) or "-",
-        _some(wave["hosts"]),
+        _some(wave["hosts"], wave["left_out"]),
     )
 
 
@@ -135,9 +134,9 @@ def _say(text: str, *, tone: str | None = None) -> None:
     output.line(output.visible(text), tone=tone)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _some(names: Sequence[str], left_out: int = 0) -> str:
+    more = max(0, len(names) - NAMED) + left_out
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more else "")
 
 
 def _hosts(number: int) -> str:
@@ -159,6 +158,7 @@ def _planned(repo: Path, ref: str | None, base: str | None, hosts: Path | None, 
     """The plan with no server: from two trees of a repository, and what files say of hosts."""
     from reconciler import graph
     from reconciler.rollout import facts, planning
+    from schema.rollouts import PlanPreview
 
     seen = hosts_said.traits(traits) if traits is not None else {}
     cache = graph.Cache()
@@ -169,7 +169,8 @@ def _planned(repo: Path, ref: str | None, base: str | None, hosts: Path | None, 
         planning.HostFacts(name, os=facts.system_of(seen.get(name, {})), base=_BASE, traits=seen.get(name, {}))
         for name in names
     ]
-    found: dict[str, Any] = planning.plan(other, said, {_BASE: one}, classes=True).model_dump(mode="json")
+    made = PlanPreview.of(planning.plan(other, said, {_BASE: one}, classes=True))
+    found: dict[str, Any] = made.model_dump(mode="json")
     return found | {"base": None}
 
 

@@ -7,11 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from api.http.areas import Area, Call
-from api.services import graphs, previews, traces
+from api.services import graphs, previews, rollout_plans, traces
 from api.services.graphs import MAX_AS_OF, AsOf
 from api.services.previews import Question
 from schema.access import Permission
 from schema.previews import MAX_OVERRIDES, Preview, RevisionPreview
+from schema.rollouts import PlanPreview
 
 area = Area("previews")
 
@@ -57,3 +58,19 @@ async def preview_change(
     one = await call.graph(base)
     other = await call.graph(rev) if rev is not None else one
     return await previews.of_revision(call.app, call.actor, question, one, other, request_id=call.request_id)
+
+
+@area(
+    "GET",
+    "/api/v1/rollouts/plan",
+    Permission.FLEET_READ,
+    raises=[*graphs.FAULTS, previews.PreviewsBusy],
+    timeout_s=60.0,
+)
+async def preview_rollout(call: Call, *, ref: Annotated[str, Field(min_length=1, max_length=MAX_AS_OF)]) -> PlanPreview:
+    """In which waves a branch, tag or commit would reach the enrolled hosts, if it came into force now.
+
+    By its own `rollout.vgo` and `invariants.vgo`: who would be in which wave, which hosts have the same changes, which
+    of them are canaries, and what of the invariants would not hold on the way.
+    """
+    return await rollout_plans.preview(call.app, call.actor, ref, request_id=call.request_id)
