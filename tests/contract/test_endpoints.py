@@ -75,6 +75,7 @@ QUERIES = {
     "/api/v1/preview": "configcrate=nginx",
     "/api/v1/inventory": "where=os.distro=debian",
     "/api/v1/bisect": f"bad={HOST}&since=2026-11-22T10:00:00Z",
+    "/api/v1/rollouts/plan": "ref=1",
 }
 BODIES: dict[str, Callable[[], Any]] = {
     "create_user": lambda: {"username": fresh(), "password": "a long enough one", "role": "viewer"},
