@@ -1,8 +1,8 @@
 """Admission: how fast connections are taken, and who may hold a TLS handshake open.
 
 A fleet that comes back all at once, as after a restart of ours, is ten thousand handshakes. As many are taken as leave
-the event loop on time for all else, which is measured, not guessed: more while it is, fewer when it is late (AIMD, as TCP
-does). The others wait in the kernel's queue, first come first served, and cost nothing there.
+the event loop on time for all else, which is measured, not guessed: more while it is, fewer when it is late (AIMD, as
+in TCP). The others wait in the kernel's queue, first come first served, and cost nothing there.
 
 A handshake costs us more than it costs a peer, and one that never ends costs it nothing to leave lying. So the oldest
 gives way to the newest: whoever finishes promptly, as agents do, always finds room.

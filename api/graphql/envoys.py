@@ -9,11 +9,15 @@ from typing import Annotated, NamedTuple
 import strawberry
 
 from api.graphql import runs as run_pages
-from api.graphql.context import Info, computed, guarded
-from api.graphql.paging import After, First, cursor, page_size, position
+from api.graphql.ahead import Asking
+from api.graphql.context import Info, ahead, computed, guarded
+from api.graphql.paging import After, BadPage, First, cursor, page_size, position
 from api.graphql.runs import RunPage, RunPageType, RunType
 from api.graphql.scalars import Json, Time
-from api.services import envoys, traits
+from api.services import envoys, rosters, traits
+from api.services.rosters import Order, Place
+from reconciler import convergence as verdicts
+from reconciler.convergence import Drift
 from schema.access import Permission
 from schema.envoys import Convergence, Envoy
 from schema.errors import Invalid
@@ -26,6 +30,16 @@ strawberry.enum(Convergence, name="Convergence", description="Whether a host is 
 class Reachability(Enum):
     ONLINE = "online"
     OFFLINE = "offline"
+
+
+strawberry.enum(Drift, name="Drift", description="What the last run of a host found.")
+
+
+@strawberry.enum(name="EnvoySort", description="In which order envoys are listed.")
+class EnvoySort(Enum):
+    HOSTNAME = "hostname"
+    LAST_SEEN = "last_seen"
+    ENROLLED = "enrolled"
 
 
 class OneEnvoy(Invalid):
@@ -78,16 +92,64 @@ class EnvoyType:
 class EnvoyPage(NamedTuple):
     """A page, and where the next begins."""
 
-    nodes: Sequence[Envoy]
-    has_next_page: bool
+    found: rosters.Found
+    order: Order
+
+    @property
+    def nodes(self) -> Sequence[Envoy]:
+        """The envoys of the page."""
+        return self.found.envoys
+
+    @property
+    def has_next_page(self) -> bool:
+        """Whether there may be more."""
+        return self.found.more
 
     @property
     def end_cursor(self) -> str | None:
-        """Of the last envoy here; None on an empty page."""
-        return cursor(f"{self.nodes[-1].hostname} {self.nodes[-1].id}") if self.nodes else None
+        """Of the last envoy that was looked at; None where none was."""
+        place = self.found.place
+        if place is None:
+            return None
+        mark = "" if self.order is Order.HOSTNAME else f"{self.order.value}:"
+        return cursor(f"{mark}{'' if place.key is None else place.key} {place.id}")
 
 
-@strawberry.type(name="EnvoyPage", description="Envoys, by hostname.")
+class FleetSummary(NamedTuple):
+    """The fleet in numbers."""
+
+    counted_at: int
+    total: int
+    converged: int
+    degraded: int
+    failed: int
+    no_data: int
+    drift_none: int
+    drift_changed: int
+    drift_diverged: int
+    online: int
+    offline: int
+
+
+@strawberry.type(
+    name="FleetSummary",
+    description="How many hosts there are of each word; convergence, drift and reachability each sum to the total.",
+)
+class FleetSummaryType:
+    counted_at: Time
+    total: int
+    converged: int
+    degraded: int
+    failed: int
+    no_data: int
+    drift_none: int
+    drift_changed: int
+    drift_diverged: int
+    online: int
+    offline: int
+
+
+@strawberry.type(name="EnvoyPage", description="Envoys, in the order that was asked for.")
 class EnvoyPageType:
     nodes: list[EnvoyType]
     has_next_page: bool
@@ -105,25 +167,49 @@ class EnvoyQueries:
         first: First = 50,
         after: After = None,
         hostname: Annotated[str | None, strawberry.argument(description="A glob: `web*.prod.example.com`.")] = None,
+        environment: Annotated[str | None, strawberry.argument(description="Only those in it.")] = None,
+        tag: Annotated[str | None, strawberry.argument(description="Only those that have it.")] = None,
+        agent_version: Annotated[str | None, strawberry.argument(description="Only those with this agent.")] = None,
+        seen_since: Annotated[Time | None, strawberry.argument(description="Heard since then.")] = None,
+        seen_before: Annotated[Time | None, strawberry.argument(description="Not heard since then, or never.")] = None,
         convergence: Annotated[Convergence | None, strawberry.argument(description="Only those that are so.")] = None,
+        drift: Annotated[Drift | None, strawberry.argument(description="Only those whose last run found this.")] = None,
         reachability: Annotated[Reachability | None, strawberry.argument(description="Only those.")] = None,
         include_revoked: Annotated[bool, strawberry.argument(description="Revoked envoys as well.")] = False,  # noqa: FBT002
+        sort: Annotated[EnvoySort, strawberry.argument(description="In which order.")] = EnvoySort.HOSTNAME,
     ) -> EnvoyPage:
-        """The fleet, by hostname."""
-        size = page_size(first)
-        context = info.context
-        found = envoys.search(
+        """The fleet, by hostname or by time. A search that finds few among very many may answer a short page, and its
+        `endCursor` leads on."""
+        order, context = Order(sort.value), info.context
+        wanted = rosters.Search(
+            hostname=hostname,
+            environment=environment,
+            tag=tag,
+            agent_version=agent_version,
+            seen_since=seen_since,
+            seen_until=seen_before,
+            convergence=convergence,
+            drift=drift,
+            connected=None if reachability is None else reachability is Reachability.ONLINE,
+            include_revoked=include_revoked,
+        )
+        found = rosters.search(
             context.work,
+            wanted,
             online=context.online,
             graph=context.graph,
-            pattern=hostname,
-            convergence=convergence,
-            status=reachability.value if reachability is not None else None,
-            include_revoked=include_revoked,
-            after=_behind(after),
-            limit=size + 1,
+            order=order,
+            after=_behind(after, order),
+            limit=page_size(first),
         )
-        return EnvoyPage(found[:size], len(found) > size)
+        return EnvoyPage(found, order)
+
+    @ahead(Permission.FLEET_READ, graphql_type=FleetSummaryType)
+    async def fleet_summary(self: Asking) -> FleetSummary:
+        """How many hosts there are of each kind, as counted a moment ago."""
+        tally = await rosters.summary(self.call.app)
+        words = (*Convergence, *Drift, *verdicts.Reachability)
+        return FleetSummary(tally.counted_at, tally.counts["total"], *(tally.counts[str(word)] for word in words))
 
     @guarded(Permission.FLEET_READ, graphql_type=EnvoyType)
     def envoy(self, info: Info, id: str | None = None, hostname: str | None = None) -> Envoy:  # noqa: A002 - the API's word
@@ -134,9 +220,14 @@ class EnvoyQueries:
         return envoys.get(info.context.work, key, online=info.context.online, graph=info.context.graph)
 
 
-def _behind(after: str | None) -> tuple[str, str] | None:
+def _behind(after: str | None, order: Order) -> Place | None:
     mark = position(after)
     if mark is None:
         return None
-    hostname, _, envoy_id = mark.partition(" ")
-    return hostname, envoy_id
+    key, _, envoy_id = mark.rpartition(" ")
+    if order is Order.HOSTNAME:
+        return Place(key, envoy_id)
+    name, _, time = key.partition(":")
+    if name != order.value or not (time.isdigit() or not time):
+        raise BadPage("`after` is a cursor of another order")
+    return Place(int(time) if time else None, envoy_id)

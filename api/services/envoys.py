@@ -20,16 +20,14 @@ from api.storage.enrolment import Fingerprint as Fingerprint
 from api.storage.envoys import Known
 from reconciler import convergence as verdicts
 from reconciler.convergence import Observed
-from reconciler.graph import patterns
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
-from schema.errors import Invalid, NotFound
+from schema.errors import NotFound
 
 if TYPE_CHECKING:
     from api.services.container import Services
     from reconciler.graph import Graph
 
 MAX_PUBKEYS: Final = 200_000
-MAX_PATTERN: Final = 253
 
 Online = Callable[[str], bool]
 """Whether an envoy of this id is connected now."""
@@ -39,12 +37,6 @@ class EnvoyNotFound(NotFound):
     """There is no such envoy."""
 
     code = "envoys.not_found"
-
-
-class BadHostnames(Invalid):
-    """Not a pattern of hostnames."""
-
-    code = "envoys.bad_hostnames"
 
 
 def online(services: Services) -> Online:
@@ -76,7 +68,7 @@ def get(work: Work, key: str, *, online: Online, graph: Graph | None) -> Envoy:
     Raises:
         EnvoyNotFound
     """
-    return _models(work, [known(work, key)], online, graph)[0]
+    return models(work, [known(work, key)], online, graph)[0]
 
 
 def page(
@@ -92,7 +84,7 @@ def page(
     limit, offset = max(1, min(limit, MAX_PAGE)), max(0, offset)
     found, total = rows.page(work.session, work.project_id, include_revoked=include_revoked, offset=offset, limit=limit)
     return EnvoyPage(
-        envoys=_models(work, found, online, graph),
+        envoys=models(work, found, online, graph),
         total=total,
         offset=offset,
         limit=limit,
@@ -101,52 +93,13 @@ def page(
     )
 
 
-def search(
-    work: Work,
-    *,
-    online: Online,
-    graph: Graph | None,
-    pattern: str | None = None,
-    convergence: Convergence | None = None,
-    status: str | None = None,
-    include_revoked: bool = False,
-    after: tuple[str, str] | None = None,
-    limit: int = DEFAULT_PAGE,
-) -> list[Envoy]:
-    """Up to `limit` envoys that meet all of what is given, by (hostname, id), from behind `after` on.
-
-    Args:
-        pattern: of hostnames, as in a match block: a name, a glob, or a regular expression between slashes.
-        status: `online` or `offline`.
-
-    Raises:
-        BadHostnames: `pattern` is none.
-    """
-    matches = _matching(pattern)
-    found: list[Envoy] = []
-    while len(found) < limit:
-        stretch = rows.behind(
-            work.session, work.project_id, after=after, include_revoked=include_revoked, limit=DEFAULT_PAGE
-        )
-        fitting = _models(work, [envoy for envoy in stretch if matches(envoy.hostname)], online, graph)
-        found += [
-            envoy
-            for envoy in fitting
-            if (convergence is None or envoy.convergence is convergence) and (status is None or envoy.status == status)
-        ]
-        if len(stretch) < DEFAULT_PAGE:
-            break
-        after = (stretch[-1].hostname, stretch[-1].id)
-    return found[:limit]
-
-
 def compliance(work: Work, key: str, *, online: Online, graph: Graph | None) -> EnvoyCompliance:
     """Whether one host is what it should be; `compliant` is the documents' word for `converged`.
 
     Raises:
         EnvoyNotFound
     """
-    envoy = _models(work, [known(work, key)], online, graph)[0]
+    envoy = models(work, [known(work, key)], online, graph)[0]
     return EnvoyCompliance(
         envoy_id=envoy.id,
         hostname=envoy.hostname,
@@ -217,46 +170,37 @@ def judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple
 
 def verdict(work: Work, envoy: Known, *, online: Online, graph: Graph | None) -> verdicts.Verdict:
     """The verdict on one envoy."""
-    return verdicts.judge(_observed(work, [envoy], online, graph)[0], work.now)
+    return verdicts.judge(observed(work, [envoy], online, graph)[0], work.now)
 
 
-def _matching(pattern: str | None) -> Callable[[str], bool]:
-    if pattern is None:
-        return lambda _hostname: True
-    if len(pattern) > MAX_PATTERN:
-        raise BadHostnames(f"`hostname`: a pattern has at most {MAX_PATTERN} characters")
-    try:
-        return patterns.parse(pattern).matches
-    except patterns.BadPattern as error:
-        raise BadHostnames(f"`hostname`: {error}") from error
-
-
-def _observed(
+def observed(
     work: Work,
     found: Sequence[Known],
     online: Online,
     graph: Graph | None,
     briefs: Mapping[str, Brief] | None = None,
 ) -> list[Observed]:
+    """What is known of each of these envoys, to judge it by."""
     if briefs is None:
         briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
     desired = _desired(graph, [envoy.hostname for envoy in found])
-    observed = []
+    told = []
     for envoy in found:
         brief = briefs.get(envoy.id)
         catalog = desired.get(envoy.hostname) or (brief.catalog_sha256 if brief else None)
-        observed.append(Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id), envoy.cadence))
-    return observed
+        told.append(Observed(envoy.run, catalog, envoy.last_seen_at, online(envoy.id), envoy.cadence))
+    return told
 
 
-def _models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
+def models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
+    """These envoys as the API tells of them."""
     briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
     stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
     models = []
-    for envoy, observed in zip(found, _observed(work, found, online, graph, briefs), strict=True):
+    for envoy, known_of in zip(found, observed(work, found, online, graph, briefs), strict=True):
         brief = briefs.get(envoy.id)
-        word = verdicts.judge(observed, work.now).convergence
-        models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=observed.connected))
+        word = verdicts.judge(known_of, work.now).convergence
+        models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=known_of.connected))
     return models
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Index, bindparam
@@ -12,10 +13,13 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, func, select, update
 
 from api.storage import bulk
-from api.storage.rows import MAX_PAGE, ProjectRow, micros, text
+from api.storage.rows import MAX_PAGE, ProjectRow, Row, micros, text
 from reconciler.convergence import MAX_CADENCE, MIN_CADENCE, SAME_VISIT, USUAL_CADENCE
 from schema.ids import EnvoyId
 from schema.protocol.reports import RunStatus
+
+
+_LIVE: Final[Any] = {"sqlite_where": sql("revoked_at IS NULL"), "postgresql_where": sql("revoked_at IS NULL")}
 
 
 class EnvoyRow(ProjectRow, table=True):
@@ -23,14 +27,15 @@ class EnvoyRow(ProjectRow, table=True):
 
     __tablename__ = "envoys"
     __table_args__ = (
-        Index(None, "project_id", "hostname"),
+        Index(None, "project_id", "hostname", "id"),
+        Index("ix_envoys_live_last_seen", "project_id", "last_seen_at", "id", **_LIVE),
+        Index("ix_envoys_live_enrolled", "project_id", "enrolled_at", "id", **_LIVE),
         Index(
             "uq_envoys_live_hostname",
             "project_id",
             "hostname",
             unique=True,
-            sqlite_where=sql("revoked_at IS NULL"),
-            postgresql_where=sql("revoked_at IS NULL"),
+            **_LIVE,
         ),
     )
 
@@ -99,6 +104,45 @@ _RAN: Final = (
 _KEYS: Final = "SELECT e.id, e.ed25519 FROM asked CROSS JOIN envoys e WHERE e.id = asked.a AND e.project_id = ?"
 
 
+_LAST: Final = chr(0x10FFFF)
+
+
+class Order(StrEnum):
+    """How envoys are listed."""
+
+    HOSTNAME = "hostname"
+    LAST_SEEN = "last_seen"
+    """Whoever was heard last is first."""
+    ENROLLED = "enrolled"
+    """The newest first."""
+
+
+class Place(NamedTuple):
+    """One envoy's place in an order."""
+
+    key: str | int | None
+    """Its hostname, or the time that it is listed by."""
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which envoys a list is of, as far as the database can tell."""
+
+    include_revoked: bool = False
+    prefix: str = ""
+    """What its hostname begins with."""
+    glob: str = ""
+    """What its hostname is: `*` for any letters, `?` for one, and no other wildcard."""
+    environment: str | None = None
+    """Of what it was assigned last."""
+    tag: str | None = None
+    agent_version: str | None = None
+    seen_since: int | None = None
+    seen_until: int | None = None
+    """Heard before, or never."""
+
+
 def add(session: Session, project_id: str, envoy: Known) -> None:
     """Store a new envoy. A second live one of its hostname violates the table."""
     session.add(
@@ -136,28 +180,81 @@ def page(
     session: Session, project_id: str, *, include_revoked: bool, offset: int, limit: int
 ) -> tuple[list[Known], int]:
     """One page by hostname, and how many there are in all."""
-    query = select(EnvoyRow).where(EnvoyRow.project_id == project_id)
-    counting = select(func.count()).select_from(EnvoyRow).where(EnvoyRow.project_id == project_id)
-    if not include_revoked:
-        query = query.where(col(EnvoyRow.revoked_at).is_(None))
-        counting = counting.where(col(EnvoyRow.revoked_at).is_(None))
-    rows = session.exec(query.order_by(EnvoyRow.hostname, EnvoyRow.id).offset(offset).limit(limit))
-    return [_known(row) for row in rows], session.exec(counting).one()
+    table = EnvoyRow.__table__  # type: ignore[attr-defined]
+    chosen = _chosen(Wanted(include_revoked=include_revoked), project_id, sqlite=False)
+    counting = sa.select(func.count()).select_from(table).where(*chosen)
+    query = sa.select(*_columns()).where(*chosen).order_by(table.c.hostname, table.c.id).offset(offset).limit(limit)
+    connection = session.connection()
+    return [_known(row) for row in connection.execute(query)], int(connection.execute(counting).scalar_one())
 
 
 def behind(
-    session: Session, project_id: str, *, after: tuple[str, str] | None, include_revoked: bool, limit: int
+    session: Session, project_id: str, wanted: Wanted, order: Order, *, after: Place | None, limit: int
 ) -> list[Known]:
-    """Envoys by (hostname, id), from behind `after` on."""
-    query = select(EnvoyRow).where(EnvoyRow.project_id == project_id)
-    if not include_revoked:
-        query = query.where(col(EnvoyRow.revoked_at).is_(None))
-    if after is not None:
-        hostname, envoy_id = after
-        same = (col(EnvoyRow.hostname) == hostname) & (col(EnvoyRow.id) > envoy_id)
-        query = query.where((col(EnvoyRow.hostname) > hostname) | same)
-    rows = session.exec(query.order_by(EnvoyRow.hostname, EnvoyRow.id).limit(limit))
-    return [_known(row) for row in rows]
+    """Envoys that are wanted, in this order and then by id, from behind `after` on."""
+    table = EnvoyRow.__table__  # type: ignore[attr-defined]
+    connection = session.connection()
+    chosen = _chosen(wanted, project_id, sqlite=connection.dialect.name == "sqlite")
+    query = sa.select(*_columns()).where(*chosen)
+    if order is Order.HOSTNAME:
+        query = query.order_by(table.c.hostname, table.c.id)
+        if after is not None:
+            query = query.where(sa.tuple_(table.c.hostname, table.c.id) > sa.tuple_(after.key, after.id))
+        return [_known(row) for row in connection.execute(query.limit(limit))]
+    # Newest first; those without a time are last, in a query of their own: so that an index serves either.
+    column = table.c.last_seen_at if order is Order.LAST_SEEN else table.c.enrolled_at
+    found: list[Known] = []
+    if after is None or after.key is not None:
+        timed = query.where(column.is_not(None)).order_by(column.desc(), table.c.id.desc())
+        if after is not None:
+            timed = timed.where(sa.tuple_(column, table.c.id) < sa.tuple_(after.key, after.id))
+        found = [_known(row) for row in connection.execute(timed.limit(limit))]
+    if len(found) < limit and order is Order.LAST_SEEN:
+        silent = query.where(column.is_(None)).order_by(table.c.id.desc())
+        if after is not None and after.key is None:
+            silent = silent.where(table.c.id < after.id)
+        found += [_known(row) for row in connection.execute(silent.limit(limit - len(found)))]
+    return found
+
+
+def _chosen(wanted: Wanted, project_id: str, *, sqlite: bool) -> list[Any]:
+    table = EnvoyRow.__table__  # type: ignore[attr-defined]
+    chosen = [table.c.project_id == project_id]
+    if not wanted.include_revoked:
+        chosen.append(table.c.revoked_at.is_(None))
+    if wanted.prefix and sqlite:
+        chosen += [table.c.hostname >= wanted.prefix, table.c.hostname < wanted.prefix + _LAST]
+    elif wanted.prefix:
+        chosen.append(table.c.hostname.startswith(wanted.prefix, autoescape=True))
+    if wanted.glob and sqlite:
+        chosen.append(table.c.hostname.op("GLOB")(wanted.glob))
+    elif wanted.glob:
+        chosen.append(table.c.hostname.like(_like(wanted.glob), escape="\\"))
+    if wanted.agent_version is not None:
+        chosen.append(table.c.agent_version == wanted.agent_version)
+    if wanted.seen_since is not None:
+        chosen.append(table.c.last_seen_at >= wanted.seen_since)
+    if wanted.seen_until is not None:
+        chosen.append(sa.or_(table.c.last_seen_at < wanted.seen_until, table.c.last_seen_at.is_(None)))
+    tags, targets = Row.metadata.tables["tags"], Row.metadata.tables["targets"]
+    if wanted.tag is not None:
+        same = (tags.c.project_id == project_id) & (tags.c.hostname == table.c.hostname) & (tags.c.tag == wanted.tag)
+        chosen.append(sa.exists().where(same))
+    if wanted.environment is not None:
+        chosen.append(
+            sa.exists().where((targets.c.envoy_id == table.c.id) & (targets.c.environment == wanted.environment))
+        )
+    return chosen
+
+
+def _like(glob: str) -> str:
+    """A glob as SQL's LIKE has it."""
+    escaped = glob.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def _columns() -> list[Any]:
+    return [column for column in EnvoyRow.__table__.c if column.name != "project_id"]  # type: ignore[attr-defined]
 
 
 def live(session: Session, project_id: str, *, after: str = "", limit: int = MAX_PAGE) -> list[Known]:
@@ -300,7 +397,7 @@ def receipt_keys(session: Session, project_id: str, *, after: str = "", limit: i
     return [(hostname, key) for hostname, key in session.exec(query)]
 
 
-def _known(row: EnvoyRow) -> Known:
+def _known(row: Any) -> Known:
     return Known(
         id=row.id,
         hostname=row.hostname,

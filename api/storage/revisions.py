@@ -135,9 +135,7 @@ def page(session: Session, project_id: str, *, before: int | None = None, limit:
     return [_model(row) for row in rows]
 
 
-def came_into_force(
-    session: Session, project_id: str, *, before: int | None = None, limit: int = 50
-) -> list[Revision]:
+def came_into_force(session: Session, project_id: str, *, before: int | None = None, limit: int = 50) -> list[Revision]:
     """Revisions that are or were in force, newest first; with `before`, those of a lower sequence."""
     query = select(RevisionRow).where(RevisionRow.project_id == project_id, col(RevisionRow.in_force_at).is_not(None))
     if before is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from api.services import envoys
+from api.services import rosters
 from api.services.container import Services
 from api.services.pki import Pki
 from api.services.work import Actor
@@ -21,6 +22,8 @@ log = logging.getLogger("vigo.upkeep")
 
 UPKEEP: Final = Actor.system("upkeep")
 COUNT_EVERY_S: Final = 15.0
+COUNT_AFTER_S: Final = 2.0
+COUNT_SHARE: Final = 0.02
 RENEW_EVERY_S: Final = 3_600.0
 
 
@@ -68,20 +71,32 @@ class Upkeep:
         """Do what is due, until cancelled."""
         loop = asyncio.get_running_loop()
         renewed = loop.time()
-        while True:
-            try:
-                await self._count()
-                if loop.time() - renewed >= RENEW_EVERY_S:
-                    await asyncio.to_thread(self._certificates.renew)
-                    renewed = loop.time()
-            except Fault as fault:
-                log.warning("upkeep: %s", fault.message)
-            except Exception:
-                log.exception("upkeep failed")
-            await asyncio.sleep(COUNT_EVERY_S)
+        with self._services.events.listen("run.", "envoy.", "revision.", "traits.") as listener:
+            news = aiter(listener)
+            while True:
+                began = loop.time()
+                renewed = await self._step(loop.time(), renewed)
+                # Counted again soon after something has happened, and now and then although nothing has: a fleet of a
+                # hundred thousand takes a second to count, so that has its share of the time and no more.
+                await asyncio.sleep(max(COUNT_AFTER_S, (loop.time() - began) / COUNT_SHARE))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(COUNT_EVERY_S):
+                        await anext(news)
+
+    async def _step(self, now: float, renewed: float) -> float:
+        """Do what is due; when certificates were last looked at."""
+        try:
+            await self._count()
+            if now - renewed >= RENEW_EVERY_S:
+                await asyncio.to_thread(self._certificates.renew)
+                return now
+        except Fault as fault:
+            log.warning("upkeep: %s", fault.message)
+        except Exception:
+            log.exception("upkeep failed")
+        return renewed
 
     async def _count(self) -> None:
-        graph, online = self._services.graph, envoys.online(self._services)
-        counts = await self._services.read(UPKEEP, lambda work: envoys.count(work, online=online, graph=graph))
-        for word, number in counts.items():
+        tally = await rosters.recount(self._services, UPKEEP)
+        for word, number in tally.counts.items():
             self._envoys.labels(word).set(number)

@@ -20,7 +20,6 @@ from schema import canonical
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.messages import Traits
 from schema.protocol.reports import Outcome, ResourceReport, RunStatus, Trigger
-from schema.runs import Run
 
 if TYPE_CHECKING:
     from .conftest import Ask
@@ -39,12 +38,11 @@ def fleet(services: Services) -> Iterator[dict[str, str]]:
         for hostname, envoy_id in ids.items():
             rows.add(session, DEFAULT_PROJECT, Known(envoy_id, hostname, "0" * 64, "1" * 64, enrolled_at=1_000_000))
         for status in (RunStatus.CONVERGED, RunStatus.FAILED):
-            run = a_run(ids[HOSTS[0]], HOSTS[0], status)
-            sequence = run_rows.next_sequence(session)
-            run_rows.add(session, DEFAULT_PROJECT, run, sequence=sequence, resources=RESOURCES)
+            run = a_run(ids[HOSTS[0]], status)
+            run_rows.add(session, DEFAULT_PROJECT, [run])
             last = LastRun(
                 run_id=run.id,
-                started_at=run.started,
+                started_at=run.started_at,
                 status=status,
                 catalog_sha256="c" * 64,
                 stale=False,
@@ -53,7 +51,7 @@ def fleet(services: Services) -> Iterator[dict[str, str]]:
                 failed=run.failed,
                 corrective=run.corrective,
             )
-            rows.ran(session, DEFAULT_PROJECT, run.envoy_id, last, refusal="", now=services.clock.now())
+            rows.ran(session, DEFAULT_PROJECT, [(run.envoy_id, last, "")], now=services.clock.now())
 
     services.db.write_now(enrol)
     told = {"os": {"distro": "debian"}}
@@ -71,13 +69,12 @@ RESOURCES = [
 ]
 
 
-def a_run(envoy_id: str, hostname: str, status: RunStatus) -> Run:
-    return Run(
-        id=new_id(), report_id=new_id(), envoy_id=envoy_id, hostname=hostname, trigger=Trigger.APPLY, status=status,
-        commit="a" * 40, epoch=0,
-        generation=1, catalog_sha256="c" * 64, assignment_sha256="d" * 64, dry_run=False, stale=False, started=2_000_000,
-        finished=3_000_000, received_at=3_000_001, duration_us=1_000_000, total=3, unchanged=0, changed=1, failed=1,
-        skipped=1, corrective=0,
+def a_run(envoy_id: str, status: RunStatus) -> run_rows.Fresh:
+    return run_rows.Fresh(
+        id=new_id(), report_id=new_id(), envoy_id=envoy_id, trigger=Trigger.APPLY.value, status=status.value,
+        commit_id="a" * 40, epoch=0, generation=1, catalog_sha256="c" * 64, assignment_sha256="d" * 64, dry_run=False,
+        stale=False, started_at=2_000_000, finished_at=3_000_000, received_at=3_000_001, duration_us=1_000_000, total=3,
+        unchanged=0, changed=1, failed=1, skipped=1, corrective=0, error="", resources=run_rows.packed(RESOURCES),
     )  # fmt: skip
 
 
@@ -106,6 +103,41 @@ def test_convergence_and_reachability_narrow_it(ask: Ask, fleet: dict[str, str])
     assert names(ask("{ envoys(convergence: DEGRADED) { nodes { hostname } } }")) == [HOSTS[0]]
     assert len(names(ask("{ envoys(convergence: NO_DATA) { nodes { hostname } } }"))) == 6
     assert names(ask("{ envoys(reachability: ONLINE) { nodes { hostname } } }")) == []
+    assert names(ask("{ envoys(drift: DIVERGED) { nodes { hostname } } }")) == [HOSTS[0]]
+    assert names(ask('{ envoys(seenSince: "2026-01-01T00:00:00Z") { nodes { hostname } } }')) == [HOSTS[0]]
+    assert len(names(ask('{ envoys(seenBefore: "2026-01-01T00:00:00Z") { nodes { hostname } } }'))) == 6
+
+
+def test_who_was_heard_last_is_first_where_that_is_the_order_and_its_cursors_are_its_own(
+    ask: Ask, fleet: dict[str, str]
+) -> None:
+    query = (
+        "query Q($after: String) { envoys(first: 3, after: $after, sort: LAST_SEEN) "
+        "{ nodes { hostname } hasNextPage endCursor } }"
+    )
+    seen: list[str] = []
+    after, more = None, True
+    while more:
+        answer = ask(query, variables={"after": after})
+        seen += names(answer)
+        page = answer.body["data"]["envoys"]
+        after, more = page["endCursor"], page["hasNextPage"]
+    assert seen[0] == HOSTS[0]
+    assert sorted(seen) == sorted(HOSTS)
+    wrong = ask(
+        "query Q($after: String) { envoys(after: $after, sort: ENROLLED) { endCursor } }", variables={"after": after}
+    )
+    assert wrong.body["errors"][0]["extensions"]["fault"] == "graphql.bad_page"
+
+
+def test_the_summary_counts_each_host_once_of_each_kind(ask: Ask, fleet: dict[str, str]) -> None:
+    words = "total converged degraded failed noData driftNone driftChanged driftDiverged online offline countedAt"
+    found = ask(f"{{ fleetSummary {{ {words} }} }}").body["data"]["fleetSummary"]
+    assert found["total"] == len(HOSTS)
+    assert found["converged"] + found["degraded"] + found["failed"] + found["noData"] == len(HOSTS)
+    assert found["driftNone"] + found["driftChanged"] + found["driftDiverged"] == len(HOSTS)
+    assert found["online"] + found["offline"] == len(HOSTS)
+    assert (found["degraded"], found["driftDiverged"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
