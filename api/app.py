@@ -297,6 +297,7 @@ class Server:
             protected=settings.protected,
             reload=follower.reload,
             proofs=proofs,
+            judge=signers.Judge(services, settings.track),
         )
         closing.push_async_callback(committer.close)
         closing.push_async_callback(_cancelled, asyncio.create_task(committer.settle(services)))

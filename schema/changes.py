@@ -65,7 +65,7 @@ class ChangeRecord(BaseModel):
     """What it changes: the first 200."""
     path_count: int
     message: str = ""
-    """Why it failed."""
+    """Why it failed, or became a proposal although a commit was asked for."""
     created_at: Instant
     ended_at: Instant | None = None
 

@@ -28,11 +28,13 @@ from api.services.changes import (
 )
 from api.services.container import Services
 from api.services.pki import keyfiles
+from api.services.signers import Judge
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph
 from reconciler.repository import CommitTree, Repository, Tree, drafts, write
 from reconciler.repository.drafts import Author, Draft
+from reconciler.repository.lineages import Step
 from reconciler.repository.proofs import Proofs
 from reconciler.repository.signing import SigningKey
 from schema.diagnostics import Severity
@@ -65,6 +67,7 @@ class GitCommitter:
         protected: whether the tracked branch is protected whatever its `vigo.vgo` says.
         reload: has the loop look at the ref now.
         proofs: a child that reads each commit first.
+        judge: says whether the policy lets a commit through; for this thread alone.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class GitCommitter:
         protected: bool = False,
         reload: Callable[[], Awaitable[None]] | None = None,
         proofs: Proofs | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.key: Final = key
         self.branch: Final = track.removeprefix("refs/heads/")
@@ -87,6 +91,7 @@ class GitCommitter:
         self._protected: Final = protected
         self._reload: Final = reload
         self._proofs: Final = proofs
+        self._judge: Final = judge
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="vigo-commit")
         self._lock: Final = asyncio.Lock()
         self._waiting = 0
@@ -200,9 +205,24 @@ class GitCommitter:
         compiled = graphs.compile_tree(draft.view(repository.objects, tree), self._cache)
         if compiled.graph is None:
             raise ChangeNotValid.of([each for each in compiled.diagnostics if each.severity is Severity.ERROR])
+        return Prepared(
+            draft.commit, tip, draft.paths, self._review(draft, before, compiled.graph), _Edited(draft, edited)
+        )
+
+    def _review(self, draft: Draft, before: Graph | None, after: Graph) -> str:
+        """Why this commit is for review only; empty when it is not."""
+        if self._protected:
+            return "VIGO_PROTECTED says that the branch is protected"
         # Either counts: no change takes the protection away by itself, and none is let through that brings it.
-        protected = self._protected or _is_protected(compiled.graph) or (before is not None and _is_protected(before))
-        return Prepared(draft.commit, tip, draft.paths, protected, _Edited(draft, edited))
+        if _is_protected(after) or (before is not None and _is_protected(before)):
+            return "vigo.vgo says that the branch is protected"
+        if self._judge is None:
+            return ""
+        parents = (draft.parent,) if draft.parent is not None else ()
+        _, raw = draft.stored[draft.commit]
+        step = Step(draft.commit, draft.tree, parents, raw, draft.paths, draft.paths)
+        # On the tracked branch it would keep every later commit from coming into force.
+        return next((str(complaint) for complaint in self._judge.complaints(step)), "")
 
     def _publish(self, prepared: Prepared, branch: str) -> None:
         edited = prepared.draft

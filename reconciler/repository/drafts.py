@@ -117,7 +117,7 @@ def make(
         # Every line after the first begins with a space, as git folds headers.
         head += b"\ngpgsig " + signature.strip().replace("\n", "\n ").encode()
     commit = writer.put(ObjectType.COMMIT, head + body)
-    return Draft(commit, made, parent, tuple(sorted(changes)), writer.stored)
+    return Draft(commit, made, parent, tuple(sorted(writer.changed)), writer.stored)
 
 
 def _roles(author: Author, committer: Author) -> tuple[tuple[str, Author], tuple[str, Author]]:
@@ -152,6 +152,7 @@ class _Writer:
     def __init__(self, objects: Objects) -> None:
         self._objects: Final = objects
         self.stored: Final[dict[str, tuple[ObjectType, bytes]]] = {}
+        self.changed: Final[set[str]] = set()
 
     def put(self, kind: ObjectType, data: bytes) -> str:
         """Take an object; its id."""
@@ -189,8 +190,11 @@ class _Writer:
         if change is None:
             if before is None:
                 raise ChangeRefused(f"{path} is not there, so it cannot be removed", path=path)
+            self.changed.add(path)
             return None
         blob = self.put(ObjectType.BLOB, change)
+        if before is None or before.oid != blob:
+            self.changed.add(path)
         return Row(before.mode if before is not None and before.mode in REGULAR else FILE, name, blob)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from api.services import revisions
 from api.services.pki import keyfiles
+from api.services.signers import Judge
 from api.workers.archive import Archive
 from api.workers.committer import GitCommitter, open_signing_key
 from reconciler import graph, repository
@@ -46,6 +47,7 @@ class WritingServer(Server):
             graph.Cache,
             protected=self.services.settings.protected,
             reload=self.look,
+            judge=Judge(self.services, "main"),
         )
         self.services.committer = self.committer
         self.services.archive = Archive(repository.open(url, cache_dir=cache, access=access), graph.Cache)

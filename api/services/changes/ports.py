@@ -109,8 +109,8 @@ class Prepared:
     """The id its commit has and will have."""
     tip: str
     paths: tuple[str, ...]
-    protected: bool
-    """Whether the tracked branch takes no commits but by review."""
+    review: str
+    """Why the tracked branch takes this commit by review only; empty when it takes it."""
     draft: Any = field(repr=False, default=None)
     """The committer's own."""
 

@@ -69,7 +69,7 @@ def end(work: Work, record: ChangeRecord, why: str) -> ChangeRecord:
     """Put on record what came of it: `why` it failed, or that it did not."""
     proposed = record.branch.startswith(PROPOSALS)
     record.state = ChangeState.FAILED if why else ChangeState.PROPOSED if proposed else ChangeState.COMMITTED
-    record.message, record.ended_at = why[:MAX_REASON], work.now
+    record.message, record.ended_at = (why or record.message)[:MAX_REASON], work.now
     rows.put(work.session, work.project_id, record)
     verb = {ChangeState.FAILED: "fail", ChangeState.PROPOSED: "propose"}.get(record.state, "commit")
     work.audit(

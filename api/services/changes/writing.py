@@ -143,15 +143,16 @@ async def _commit(
                     return prepared
                 begun = records.record(change, change_id, actor, author, prepared, services.clock.now())
                 proposal = f"{records.PROPOSALS}{records.slug(change.summary)}-{change_id[-8:]}"
-                begun.branch = proposal if propose or prepared.protected else committer.branch
+                begun.branch = proposal if propose or prepared.review else committer.branch
+                begun.message = prepared.review
                 await record(partial(records.begin, record=begun, key=key))
                 try:
                     try:
                         await committer.publish(prepared, begun.branch)
-                    except BranchProtected:
+                    except BranchProtected as protected:
                         if begun.branch == proposal:
                             raise
-                        begun.branch = proposal
+                        begun.branch, begun.message = proposal, protected.message
                         await record(partial(records.begin, record=begun, key=key))
                         await committer.publish(prepared, proposal)
                 except RefMoved:

@@ -18,6 +18,7 @@ from reconciler.repository.lineages import Step
 from reconciler.repository.signatures import Verifier
 from reconciler.signers import Account, Signature, Trust
 from schema.access import Permission, allows
+from schema.diagnostics import Diagnostic
 from schema.signers import Judgement, SignerKind
 from schema.time import Instant
 
@@ -70,6 +71,17 @@ class Judge:
             commits=len(every),
             diagnostics=diagnostics,
         )
+
+    def complaints(self, step: Step) -> list[Diagnostic]:
+        """What the policy would say of one commit that is in no repository yet; nothing when it would let it through.
+
+        Raises:
+            Fault: the database cannot be read.
+        """
+        trust = self._services.read_now(JUDGE, self._trust)
+        if not trust.policy.asks:
+            return []
+        return signers.judge(trust, [step], self._verify, received={}, approvals={}, now=self._services.clock.now())
 
     def base(self) -> str | None:
         """The commit in force."""

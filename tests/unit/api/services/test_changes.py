@@ -184,6 +184,19 @@ def test_on_a_protected_branch_it_is_a_proposal_and_says_so(tmp_path: Path, orig
     server.close()
 
 
+def test_what_the_policy_would_not_let_through_is_a_proposal_and_never_on_the_branch(
+    server: WritingServer, origin: Repository
+) -> None:
+    policy = {"rules": [{"paths": ["common.vgo"], "signers": ["admin"]}]}
+    put = {"policy": policy, "reason": "only they"}
+    assert server.request("PUT", "/api/v1/signers/policy", role=Role.ADMIN, json=put).status_code == 200
+    tip = origin.resolve("main")
+    written = write(server, Change("Serve on 443", port(443)))
+    assert (written.status, origin.resolve("main")) == (WriteStatus.PROPOSED, tip)
+    assert "operator" in written.message
+    assert write(server, Change("Serve on 443", port(443)), role=Role.ADMIN).status is WriteStatus.IN_FORCE
+
+
 class Behind:
     """A committer before which, or in place of whose answer, something happens."""
 
