@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.services import holds
+from api.services import holds, rollouts
 from api.services.work import Work
 from api.storage import holds as rows
 from api.storage import revisions as revision_rows
+from api.storage import rollouts as rollout_rows
 from schema.errors import Conflict, Invalid, NotFound
 from schema.holds import MAX_GLASS, MAX_GLASSES, BreakGlass, BreakGlassList, BreakGlassOpen, HoldKind
 from schema.ids import new_id
+from schema.progress import FINISHED, WHOLE_PLAN, Approval
 from schema.revisions import Revision
 from schema.time import HOUR
 
@@ -105,22 +107,6 @@ def end(work: Work, also: frozenset[str] = frozenset()) -> int:
     return len(over)
 
 
-def use(work: Work, commit: str, *, what: str) -> BreakGlass | None:
-    """The permission by which a commit goes through what is in its way; None where there is none.
-
-    The first use for each commit is told in the audit log.
-
-    Args:
-        what: is gone through: `freeze`, `approval`.
-    """
-    revision = next(iter(revision_rows.find_commits(work.session, work.project_id, commit)), None)
-    for glass in holds.glasses_on(work):
-        if _names(glass, commit, revision):
-            _use(work, glass, commit, what)
-            return glass
-    return None
-
-
 def use_in_force(work: Work) -> int:
     """Tell of every permission by which the commit in force now goes through a freeze; how many had not been told."""
     revision = revision_rows.in_force(work.session, work.project_id)
@@ -129,6 +115,40 @@ def use_in_force(work: Work) -> int:
         return 0
     named = [each for each in holds.glasses_on(work) if _names(each, revision.commit, revision)]
     return sum(_use(work, glass, revision.commit, "freeze") for glass in named)
+
+
+def use_for_approval(work: Work) -> int:
+    """Give the rollout under way the approvals that it lacks, by a permission for its commit that is for all hosts; how
+    many it got. They stand beside those of people, in the name of the permission."""
+    rollout = rollouts.current(work)
+    if rollout is None or rollout.plan is None or rollout.state in FINISHED:
+        return 0
+    needed = {wave.index: wave.approvals for wave in rollout.plan.waves}
+    needed[WHOLE_PLAN] = rollout.plan.approvals if rollout.plan.require_approval else 0
+    missing = {index: count - rollout.asked.approvals.get(index, 0) for index, count in needed.items()}
+    if not any(count > 0 for count in missing.values()):
+        return 0
+    revision = next(iter(revision_rows.find_commits(work.session, work.project_id, rollout.commit)), None)
+    glass = next(
+        (each for each in holds.glasses_on(work) if each.match is None and _names(each, rollout.commit, revision)), None
+    )
+    if glass is None:
+        return 0
+    for index, count in missing.items():
+        for number in range(count):
+            approval = Approval(
+                wave=index,
+                user_id=f"break-glass/{glass.id}/{number}",
+                name=f"break-glass by {glass.opened_by}",
+                plan_root=rollout.plan_root,
+                at=work.now,
+            )
+            rollout_rows.approve(work.session, work.project_id, rollout.id, approval)
+    told = {"commit": rollout.commit, "plan_root": rollout.plan_root, "break_glass": glass.id}
+    work.audit("rollout.approve", "rollout", str(rollout.id), payload=told)
+    _use(work, glass, rollout.commit, "approval")
+    work.publish(rollouts.ASKED, id=rollout.id)
+    return sum(max(0, count) for count in missing.values())
 
 
 def _names(glass: BreakGlass, commit: str, revision: Revision | None) -> bool:

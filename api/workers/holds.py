@@ -14,7 +14,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from api.services import break_glass, holds
+from api.services import break_glass, holds, rollouts
 from api.services.container import Services
 from api.services.work import Actor, Work
 from reconciler.holds import Holds
@@ -25,7 +25,7 @@ from schema.time import SECOND, to_rfc3339
 log = logging.getLogger("vigo.holds")
 
 KEEPER: Final = Actor.system("holds")
-TOPICS: Final = (holds.CHANGED, "revision.in_force", "envoy.revoked")
+TOPICS: Final = (holds.CHANGED, "revision.in_force", "envoy.revoked", rollouts.CHANGED)
 LOOK_EVERY_S: Final = 30.0
 AGAIN_S: Final = 5.0
 JUMP_S: Final = 5.0
@@ -108,8 +108,8 @@ class Keeper:
         if steady and len(stored.holds.in_force(now)) < len(stored.holds.holds):
             await services.write(KEEPER, holds.end)
         if stored.glasses:
-            used = await services.write(KEEPER, break_glass.use_in_force)
-            self._used.inc(used)
+            self._used.inc(await services.write(KEEPER, break_glass.use_in_force))
+            await services.write(KEEPER, break_glass.use_for_approval)
         stored = await services.read(KEEPER, _stored)
         self._show(stored)
         if services.holds != stored.holds:

@@ -7,15 +7,17 @@ from typing import TypeVar
 
 import pytest
 
-from api.services import audit, break_glass, enrolment, holds, revisions
+from api.services import audit, break_glass, enrolment, holds, revisions, rollouts
 from api.services.container import Services
 from api.services.work import Actor, NotAllowed, Work
 from api.storage import envoys as envoy_rows
 from api.storage.envoys import Known
 from reconciler.holds import Pass
 from schema.access import Role
-from schema.holds import BreakGlassOpen, Freeze, HoldCreate, HoldKind, Until
+from schema.holds import BreakGlass, BreakGlassOpen, Freeze, HoldCreate, HoldKind, Until
 from schema.ids import DEFAULT_PROJECT, new_id
+from schema.progress import WHOLE_PLAN, Progress, WaveProgress
+from schema.rollouts import PlannedWave, RolloutPlan, RolloutState
 from schema.time import HOUR
 from tests.server import FakeClock
 
@@ -157,12 +159,10 @@ def test_a_permission_of_an_author_lets_their_commits_through(services: Services
 
     in_force(services, COMMIT, "Bob <bob@example.com>")
     assert services.read_now(ANN, holds.snapshot).passes == ()
-    assert done(services, lambda work: break_glass.use(work, COMMIT, what="approval")) is None
+    assert done(services, break_glass.use_in_force) == 0
     in_force(services, "b" * 40, "Ann <ann@example.com>")
     assert services.read_now(ANN, holds.snapshot).passes == (Pass("b" * 40, "web*", glass.until),)
-    used = done(services, lambda work: break_glass.use(work, "b" * 40, what="approval"))
-    assert used is not None
-    assert used.id == glass.id
+    assert done(services, break_glass.use_in_force) == 1
     done(services, lambda work: break_glass.close(work, glass.id))
     assert services.read_now(ANN, holds.snapshot).passes == ()
     assert services.read_now(ANN, break_glass.page).break_glass[0].ended_by == "ann"
@@ -189,3 +189,35 @@ def test_a_permission_that_is_too_wide_or_means_nothing_is_refused(
 def test_a_commit_that_is_still_to_come_may_be_named(services: Services, clock: FakeClock) -> None:
     new = BreakGlassOpen(commit="d" * 40, until=clock.now() + HOUR, reason="the fix is on its way")
     assert done(services, lambda work: break_glass.open_(work, new)).commit == "d" * 40
+
+
+def test_a_permission_gives_the_approvals_that_a_rollout_lacks(services: Services, clock: FakeClock) -> None:
+    in_force(services, COMMIT)
+    begin = {"commit": COMMIT, "plan_root": "0" * 64, "author": "Bob <bob@example.com>", "staged": True}
+    rollout_id = done(services, lambda work: rollouts.begin(work, **begin))  # type: ignore[arg-type]
+    waves = (
+        PlannedWave(index=0, name="first", hosts=(HOST,)),
+        PlannedWave(index=1, name="rest", hosts=("web02.example.com",), approvals=2),
+    )
+    plan = RolloutPlan(
+        commit=COMMIT, base=None, plan_root="0" * 64, waves=waves, unchanged=0, require_approval=True, approvals=2
+    )
+    progress = Progress(state=RolloutState.AWAITING_APPROVAL, waves=tuple(WaveProgress(index=n) for n in (0, 1)))
+    done(services, lambda work: rollouts.keep(work, rollout_id, version=1, progress=progress, plan=plan))
+    assert done(services, break_glass.use_for_approval) == 0
+
+    def open_(match: str | None) -> BreakGlass:
+        new = BreakGlassOpen(commit=COMMIT, until=clock.now() + HOUR, reason="nobody else is awake", match=match)
+        return done(services, lambda work: break_glass.open_(work, new))
+
+    open_("web01*")
+    assert done(services, break_glass.use_for_approval) == 0
+    glass = open_(None)
+    assert [done(services, break_glass.use_for_approval) for _ in range(2)] == [4, 0]
+    rollout = services.read_now(ANN, rollouts.current)
+    assert rollout is not None
+    assert rollout.asked.approvals == {WHOLE_PLAN: 2, 1: 2}
+    assert {approval.name for approval in rollout.approvals} == {"break-glass by ann"}
+    assert services.read_now(ANN, break_glass.page).break_glass[0].used_for == [COMMIT]
+    assert services.read_now(ANN, break_glass.page).break_glass[0].id == glass.id
+    assert actions(services)[-2:] == ["rollout_approve", "break_glass_use"]
