@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_snake_case
 
 from api.graphql import endpoint
 from api.services import holds, revisions, standings
+from api.services.signers import keys, policies
 from api.services.tallies import Tally
 from api.storage import changes as change_rows
 from api.storage import envoys as rows
@@ -21,7 +22,9 @@ from schema.access import Role
 from schema.changes import ChangeRecord, ChangeState
 from schema.holds import Freeze
 from schema.ids import DEFAULT_PROJECT, new_id
+from schema.signers import Policy, PolicyUpdate, SignerAdd
 from schema.standings import StandingClass
+from tests.factories.commits import ed25519_key
 from tests.server import Server
 
 STARTER = Path(__file__).parents[4] / "api" / "cli" / "starter"
@@ -91,6 +94,21 @@ PAIRS = {
             body["key"],
             [{"number": each["number"], "sha256": each["sha256"]} for each in body["receipts"]],
         ],
+    ),
+    "signers": Pair(
+        "{ signers { nodes { id principal kind fingerprint username } } }",
+        "/api/v1/signers",
+        lambda data: [each | {"kind": each["kind"].lower()} for each in data["signers"]["nodes"]],
+        lambda body: [
+            {name: each[name] for name in ("id", "principal", "kind", "fingerprint", "username")}
+            for each in body["signers"]
+        ],
+    ),
+    "signing policy": Pair(
+        "{ signingPolicy { version required twoPerson exempt rules { paths branches signers threshold } } }",
+        "/api/v1/signers/policy",
+        lambda data: plain(data["signingPolicy"]),
+        lambda body: {"version": body["version"]} | body["policy"],
     ),
     "trace": Pair(
         f'{{ trace(hostname: "{HOST}") {{ matchPattern environment roles configcrates resourceCount }} }}',
@@ -307,6 +325,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     asyncio.run(tally.begin(revision, found))
     made.services.write_now(made.system, lambda work: standings.note(work, 1, {StandingClass.OFFLINE: 1}))
     made.services.write_now(made.system, lambda work: holds.freeze(work, Freeze(match="web*", reason="release day")))
+    jane = SignerAdd(principal="jane@example.com", key=ed25519_key().line)
+    made.services.write_now(made.system, lambda work: keys.add(work, jane))
+    asks = PolicyUpdate(policy=Policy(two_person=["roles.vgo"]), reason="four eyes")
+    made.services.write_now(made.system, lambda work: policies.replace(work, asks))
     yield made
     made.close()
 
