@@ -72,7 +72,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made.services.archive = archive = Archive(repository.open(folder / "config"), cache.fork)
     for number, host in enumerate(HOSTS):
         known = Known(id=new_id(), hostname=host, ed25519="0" * 64, x25519="0" * 64, enrolled_at=NOON)
-        made.services.write_now(made.system, lambda work, known=known: envoys.add(work.session, DEFAULT_PROJECT, known))
+        made.services.db.write_now(partial(envoys.add, project_id=DEFAULT_PROJECT, envoy=known))
         said = {"os": {"distro": "debian", "version": f"{12 + number % 2}.1", "family": "debian"}}
         message = Traits(sha256=sha256(canonical.dumps(said)), collected_at=NOON, traits=said)
         made.services.write_now(made.system, partial(_said, known.id, message))
