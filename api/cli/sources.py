@@ -98,7 +98,7 @@ def _row(each: dict[str, Any]) -> tuple[object, ...]:
 def _change(each: dict[str, Any]) -> str:
     outlook = each["outlook"]
     if each["errors"]:
-        return f"{each['errors']} errors"
+        return f"{each['errors']} error{'s' if each['errors'] > 1 else ''}"
     if outlook is None:
         return output.visible(each["message"])
     return f"{outlook['changed']} of {outlook['hosts']}"
@@ -126,7 +126,8 @@ def _show(each: dict[str, Any]) -> None:
     outlook = each["outlook"]
     if outlook is None:
         return
-    output.line(output.visible(f"\n{outlook['summary']}"))
+    output.line()
+    output.line(output.visible(outlook["summary"]))
     output.table(
         ("change", "certainty", "hosts", "among them"),
         [
