@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from schema.protocol.reports import ObservedAttribute
@@ -41,6 +42,9 @@ class Inverse(NamedTuple):
     """Attribute → value: text as the attribute would be rendered, or whether."""
     why: str = ""
     """Where there is none: why."""
+    spelt: Mapping[str, str] = MappingProxyType({})
+    """Of those that were taken as the agent calls them: what it says is desired. Only where the config says that too do
+    both speak of the same thing."""
 
 
 def invert(type_: str, observed: Sequence[ObservedAttribute]) -> Inverse:
@@ -56,16 +60,22 @@ def invert(type_: str, observed: Sequence[ObservedAttribute]) -> Inverse:
         return Inverse({}, f"{type_} is no type that is known here")
     rule = _RULES.get(type_, _own)
     changes: dict[str, Value] = {}
+    spelt: dict[str, str] = {}
+    gone = any(each.name == "state" and _own(each) == {"state": "absent"} for each in observed)
     for each in observed:
+        if gone and each.name != "state":
+            continue  # of what is not there nothing else can be said
         found = rule(each) if not _OF_SOME.fullmatch(each.name) else None
-        if found is None:
-            found = _own(each) if rule is not _own else None
-        if found is None:
+        if found is None or not found.keys() <= model.model_fields.keys():
             return Inverse({}, f"what was found of {each.name} is no attribute of a {type_}")
-        changes |= {name: value for name, value in found.items() if name in model.model_fields}
-        if not found.keys() <= model.model_fields.keys():
-            return Inverse({}, f"what was found of {each.name} is no attribute of a {type_}")
-    return Inverse(changes)
+        if any(changes.get(name, value) != value for name, value in found.items()):
+            return Inverse({}, "what was found says two things at once")
+        changes |= found
+        if each.desired is not None and each.name in found and isinstance(found[each.name], str) and not gone:
+            spelt[each.name] = each.desired
+    if not changes:
+        return Inverse({}, f"what was found is no attribute of a {type_}")
+    return Inverse(changes, "", {} if type_ in _RULES and rule is not _own else spelt)
 
 
 def _own(each: ObservedAttribute) -> dict[str, Value] | None:
@@ -90,6 +100,8 @@ def _sysctl(each: ObservedAttribute) -> dict[str, Value] | None:
 
 
 def _kernel_parameter(each: ObservedAttribute) -> dict[str, Value] | None:
+    if each.name == "file":
+        return {}  # where it is kept, beside what it is
     if each.name != "parameter":
         return None
     if each.found is None:

@@ -17,9 +17,9 @@ import orjson
 
 from reconciler.documents.edit import NotEditable, append_copy, set_value
 from reconciler.drifts import places as places_
-from reconciler.drifts.inverses import Value, invert
+from reconciler.drifts.inverses import Inverse, Value, invert
 from reconciler.drifts.places import ADDED, NEW_BLOCK, REPLACED, Place, Values, Write
-from reconciler.drifts.solving import Path, Scalar, plain, rendered, solve, value_at
+from reconciler.drifts.solving import Path, Plain, Scalar, plain, rendered, solve, value_at
 from reconciler.graph import Graph, Profile
 from reconciler.previews.moves import Move, Moves, of_hosts
 from schema.documents.configcrates import Configcrate
@@ -128,8 +128,9 @@ def propose(
     try:
         site = _site(graph, drifted)
         profiles = _profiles(graph, drifted, site.crate)
-        changes = _inverted(drifted)
-        vars_, literals = _split(drifted, site, changes, profiles)
+        inverse = _inverted(drifted)
+        changes = inverse.changes
+        vars_, literals = _split(site, inverse, profiles)
         candidates = list(_candidates(graph, site, profiles, vars_, literals))[:MAX_CANDIDATES]
     except _NoInverse as none:
         return Proposed(changes, (), str(none))
@@ -145,11 +146,11 @@ def propose(
     return Proposed(changes, found, why)
 
 
-def _inverted(drifted: Drifted) -> Mapping[str, Value]:
+def _inverted(drifted: Drifted) -> Inverse:
     inverse = invert(drifted.type, drifted.observed)
     if inverse.why:
         raise _NoInverse(inverse.why)
-    return inverse.changes
+    return inverse
 
 
 def _site(graph: Graph, drifted: Drifted) -> _Site:
@@ -183,12 +184,12 @@ def _profiles(graph: Graph, drifted: Drifted, crate: str) -> dict[str, Profile]:
 
 
 def _split(
-    drifted: Drifted, site: _Site, changes: Mapping[str, Value], profiles: Mapping[str, Profile]
+    site: _Site, inverse: Inverse, profiles: Mapping[str, Profile]
 ) -> tuple[dict[Path, Scalar], dict[str, Value]]:
     """The vars that would have to be others, and the attributes that are written in the crate as they are."""
     vars_: dict[Path, Scalar] = {}
     literals: dict[str, Value] = {}
-    for name, value in changes.items():
+    for name, value in inverse.changes.items():
         raw = site.spec.get(name)
         if name == "content" and raw is None:
             raise _NoInverse(
@@ -196,12 +197,17 @@ def _split(
                 " again; change the file or the template by hand"
             )
         if not isinstance(raw, str) or not has_tags(raw):
+            if raw is not None and not _same(name, raw, inverse.spelt.get(name)):
+                raise _NoInverse(f"what the agent tells of {name} is not as the config writes it")
             literals[name] = value
             continue
         parts = plain(raw)
         if parts is None:
             raise _NoInverse(f"{name} is a template with more than vars in it: what they would have to be is not known")
-        solutions = {_solution(parts, site, profile, name, value, drifted) for profile in profiles.values()}
+        solutions = {
+            _solution(parts, site, profile, name, value=value, desired=inverse.spelt.get(name))
+            for profile in profiles.values()
+        }
         if len(solutions) != 1 or None in solutions:
             raise _NoInverse(f"{name} is made of vars, and no single one of them makes it what was found")
         (solution,) = solutions
@@ -214,17 +220,23 @@ def _split(
 
 
 def _solution(
-    parts: Any, site: _Site, profile: Profile, name: str, value: Value, drifted: Drifted
+    parts: Plain, site: _Site, profile: Profile, name: str, *, value: Value, desired: str | None
 ) -> tuple[Path, Scalar] | None:
     vars_ = effective(site.own, profile.resolution.vars)
     if isinstance(value, bool):
         alone = parts.texts == ("", "") and isinstance(value_at(vars_, parts.paths[0]), bool)
         return (parts.paths[0], value) if alone else None
-    if name == "content" and rendered(parts, vars_) != next(
-        each.desired for each in drifted.observed if each.name == name
-    ):
+    if not _same(name, rendered(parts, vars_), desired):
         return None  # something else is done to it on the host than is known here
     return solve(parts, vars_, value)
+
+
+def _same(name: str, written: object, desired: str | None) -> bool:
+    """Whether what the config says is what the agent says is desired; of what it does not say, nothing is known."""
+    if desired is None:
+        return True
+    text = str(written)
+    return text == desired or (name == "mode" and text.lstrip("0") == desired.lstrip("0"))
 
 
 def _candidates(

@@ -98,7 +98,7 @@ def test_what_was_changed_by_hand_becomes_desired_by_a_commit(shared_site: Site)
 
     said = vigo(site, "drift", "propose", ",".join(sorted(hosts)))
     assert "  1. environment: vars.swappiness = 60 in environments.vgo:production: changes 2 hosts\n" in said
-    assert "     +      swappiness: 60\n" in said
+    assert "     +  production: {vars: {swappiness: 60}}\n" in said
     told = json.loads(vigo(site, "drift", "propose", ",".join(sorted(hosts)), "--write", "--json"))
     written = told["written"]
     assert written["status"] == "proposed"

@@ -99,9 +99,7 @@ def test_all_of_an_environment_is_said_of_the_environment(site: Site) -> None:
     assert best.moved == tuple(sorted(PROD))
     assert [line for line in best.diff.splitlines() if line[:1] in "+-"][2:] == [
         "-  production: {}",
-        "+  production:",
-        "+    vars:",
-        "+      swappiness: 60",
+        "+  production: {vars: {swappiness: 60}}",
     ]
     assert [each.cost for each in proposed.proposals] == sorted(each.cost for each in proposed.proposals)
 
@@ -188,6 +186,7 @@ def test_a_service_that_was_stopped_and_disabled_is_one_proposal(site: Site) -> 
         ("gone/conf", "file", ("mode", "0600", "0644"), "no configcrate gone"),
         ("usercrate:shell@ada/rc", "file", ("mode", "0600", "0644"), "usercrate"),
         ("nginx/conf", "file", ("frobs", "1", "2"), "no attribute of a file"),
+        ("motd/motd", "file", ("path", "/etc/other", "/etc/elsewhere"), "not as the config writes it"),
         ("nginx/conf", "teleport", ("mode", "1", "2"), "no type that is known"),
     ],
 )

@@ -1,0 +1,188 @@
+"""What agents find is what would have to be desired, type by type; what has no rule says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.resources import TYPES
+from agent.tools import difference
+from reconciler.drifts import invert
+from reconciler.drifts.solving import plain, rendered, solve
+from schema.protocol.reports import ObservedAttribute
+from schema.resources import RESOURCES
+
+HEADER = "# Kept by vigo: changes made here are undone.\n"
+
+
+def observed(name: str, found: str | None, desired: str | None) -> ObservedAttribute:
+    return ObservedAttribute(name=name, found=found, desired=desired)
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "found", "desired", "changes"),
+    [
+        ("file", "mode", "0600", "0644", {"mode": "0600"}),
+        ("file", "owner", "ada", "root", {"owner": "ada"}),
+        ("file", "content", "a\n", "b\n", {"content": "a\n"}),
+        ("directory", "group", "ops", "root", {"group": "ops"}),
+        ("file", "state", "absent", "file", {"state": "absent"}),
+        ("sysctl", "value", "60", "10", {"value": "60"}),
+        ("sysctl", "file", f"{HEADER}vm.swappiness =  60 \n", f"{HEADER}vm.swappiness = 10\n", {"value": "60"}),
+        ("kernel_parameter", "parameter", "audit=0", "audit=1", {"value": "0"}),
+        ("kernel_parameter", "parameter", None, "audit=1", {"state": "absent"}),
+        ("service", "state", "inactive", "running", {"state": "stopped"}),
+        ("service", "state", "active", "stopped", {"state": "running"}),
+        ("service", "enabled", "disabled", "yes", {"enabled": False}),
+        ("service", "masked", "yes", "no", {"masked": True}),
+        ("user", "shell", "/bin/zsh", "/bin/bash", {"shell": "/bin/zsh"}),
+        ("user", "locked", "yes", "no", {"locked": True}),
+        ("package", "version", "1.2-3", "1.2-2", {"version": "1.2-3"}),
+        ("package", "state", "not installed", "present", {"state": "absent"}),
+        ("package", "state", "1.2-3", "absent", {"state": "present"}),
+        ("symlink", "target", "/a", "/b", {"target": "/a"}),
+        ("timezone", "timezone", "Europe/Paris", "Etc/UTC", {"timezone": "Europe/Paris"}),
+        (
+            "cron",
+            "job",
+            f"{HEADER}# why\n5 4 * * * root date +\\%s\n",
+            f"{HEADER}# why\n0 4 * * * root date +\\%s\n",
+            {"schedule": "5 4 * * *"},
+        ),
+        ("cron", "job", f"{HEADER}@daily ada x y\n", f"{HEADER}@daily root x\n", {"user": "ada", "command": "x y"}),
+    ],
+)
+def test_what_was_found_is_what_would_be_desired(
+    type_: str, name: str, found: str | None, desired: str | None, changes: dict[str, Any]
+) -> None:
+    inverse = invert(type_, [observed(name, found, desired)])
+    assert (inverse.changes, inverse.why) == (changes, "")
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "found", "desired"),
+    [
+        ("service", "state", "unknown", "running"),
+        ("package", "version of nginx", "2", "1"),
+        ("user", "groups", "a,b", "a"),
+        ("group", "members", "ada", "ben"),
+        ("cron", "job", None, "0 4 * * * root x\n"),
+        ("cron", "job", "# other\n0 5 * * * root x\n", "0 4 * * * root x\n"),
+        ("cron", "job", "0 5\n", "0 4 * * * root x\n"),
+        ("sysctl", "file", "vm.swappiness = 1\nvm.other = 2\n", "vm.swappiness = 10\n"),
+        ("sysctl", "value", None, "10"),
+        ("kernel_parameter", "parameter", "audit=0 audit=2", "audit=1"),
+        ("file", "state", "directory", "file"),
+        ("kernel_parameter", "file", "a\n", "b\n"),
+        ("firewall", "live", "not there", "there"),
+    ],
+)
+def test_what_has_no_rule_is_not_guessed(type_: str, name: str, found: str | None, desired: str) -> None:
+    inverse = invert(type_, [observed(name, found, desired)])
+    assert inverse.changes == {}
+    assert inverse.why
+
+
+def test_one_thing_without_an_inverse_leaves_the_whole_without() -> None:
+    found = [observed("mode", "0600", "0644"), ObservedAttribute(name="content", hidden=True)]
+    assert invert("file", found)[:2] == ({}, "what was found may hold a secret, and is not told")
+
+
+def test_of_what_is_not_there_nothing_else_is_said() -> None:
+    found = [observed("state", "absent", "file"), observed("content", None, "x"), observed("mode", None, "0644")]
+    assert invert("file", found).changes == {"state": "absent"}
+
+
+def test_what_says_two_things_at_once_has_no_inverse() -> None:
+    found = [observed("file", "vm.swappiness = 60\n", "vm.swappiness = 10\n"), observed("value", "70", "10")]
+    assert invert("sysctl", found).why == "what was found says two things at once"
+
+
+@given(st.sampled_from(sorted(RESOURCES)), st.text(max_size=12), st.none() | st.text(max_size=12), st.text(max_size=12))
+def test_whatever_is_found_of_whatever_only_attributes_come_out(
+    type_: str, name: str, found: str | None, desired: str
+) -> None:
+    inverse = invert(type_, [observed(name, found, desired)])
+    assert bool(inverse.changes) != bool(inverse.why)
+    assert inverse.changes.keys() <= RESOURCES[type_].model_fields.keys()
+
+
+def test_agents_speak_of_types_that_are_known_here() -> None:
+    assert set(TYPES) <= set(RESOURCES)
+    assert difference.observed([]) == []
+
+
+# Solving.
+
+
+VARS = {"port": 80, "user": "www", "site": {"name": "a.example.com", "on": True}, "list": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "expected"),
+    [
+        ("listen {{ vars.port }};", "listen 8080;", (("port",), 8080)),
+        ("{{ vars.site.name }}", "b.example.com", (("site", "name"), "b.example.com")),
+        ("a {{ vars.port }} b {{vars.port}} c", "a 443 b 443 c", (("port",), 443)),
+        ("a {{ vars.port }} b {{ vars.port }} c", "a 443 b 80 c", None),
+        ("{{ vars.user }}:{{ vars.port }}", "www:81", (("port",), 81)),
+        ("{{ vars.user }}:{{ vars.port }}", "root:80", (("user",), "root")),
+        ("{{ vars.user }}:{{ vars.port }}", "root:81", None),
+        ("{{ vars.port }}", "eighty", None),
+        ("{{ vars.port }}", "080", None),
+        ("{{ vars.port }}", "80", None),
+        ("{{ vars.user }}", "", None),
+        ("{{ vars.user }}", "{{ vars.port }}", None),
+        ("{{ vars.site.on }}", "false", None),
+        ("{{ vars.list }}", "[2]", None),
+        ("{{ vars.nothing }}", "x", None),
+    ],
+)
+def test_a_plain_text_is_solved_for_the_one_var_that_was_meant(text: str, found: str, expected: Any) -> None:
+    parts = plain(text)
+    assert parts is not None
+    assert solve(parts, VARS, found) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ vars.a | upper }}",
+        "{% if vars.a %}x{% endif %}",
+        "{{ traits.os.family }}",
+        "{{ item }}",
+        "{{ vars.a ~ 1 }}",
+        "{# x #}",
+    ],
+)
+def test_any_other_template_is_not_solved(text: str) -> None:
+    assert plain(text) is None
+
+
+@given(
+    st.lists(st.tuples(st.text("ab{ %\n", max_size=4), st.sampled_from(["x", "y", "z"])), max_size=5),
+    st.text("ab \n", max_size=4),
+    st.fixed_dictionaries({name: st.integers(-99, 99) | st.text("abc1", min_size=1, max_size=4) for name in "xyz"}),
+    st.sampled_from("xyz"),
+    st.integers(-99, 99) | st.text("abc1", min_size=1, max_size=4),
+)
+def test_a_solution_makes_the_text_what_was_found(
+    pieces: list[tuple[str, str]], end: str, vars_: dict[str, Any], name: str, value: Any
+) -> None:
+    """And whatever else it may be, it is never a wrong one."""
+    parts = plain("".join(f"{text}{{{{ vars.{var} }}}}" for text, var in pieces) + end)
+    if parts is None or not parts.paths:
+        return
+    found = rendered(parts, vars_ | {name: value})
+    if found is None:
+        return
+    solution = solve(parts, vars_, found)
+    if solution is not None:
+        (path, solved) = solution
+        assert rendered(parts, vars_ | {path[0]: solved}) == found
+        assert type(solved) is type(vars_[path[0]])
+    elif (name,) in parts.paths and type(value) is type(vars_[name]) and len(set(parts.paths)) == 1:
+        assert value == vars_[name]
