@@ -189,6 +189,19 @@ PAIRS = {
         lambda data: plain(data["coverage"]),
         plain,
     ),
+    "source": Pair(
+        "{ source { state location kind track commit preview lastTryAt lastReadAt error { code } polling { failures } hooks {"
+        " provider } refs } }",
+        "/api/v1/sources",
+        lambda data: plain(data["source"]) | {"state": data["source"]["state"].lower()},
+        plain,
+    ),
+    "preview refs": Pair(
+        "{ previewRefs { refs { name ref commit state author summary message errors } count leftOut } }",
+        "/api/v1/sources/refs",
+        lambda data: plain(data["previewRefs"]),
+        plain,
+    ),
     "preview": Pair(
         '{ preview(traits: ["os.version=13"]) { base { rev planRoot profiles } subject summary hosts kinds changed removing'
         " unchanged unmanaged traits classes { id title count hosts } notes } }",
@@ -319,7 +332,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.services.db.write_now(lambda session: change_rows.put(session, DEFAULT_PROJECT, asked))
     made.services.graph = found = graph.compile_tree(repository.directory(STARTER)).graph
     assert found is not None
-    made.services.own["tally"] = tally = Tally(made.services)
+    made.services.own["standings"] = tally = Tally(made.services)
     tally.load(made.services.read_now(made.system, standings.fleet))
     revision = made.services.read_now(made.system, lambda work: standings.find(work, "current"))
     asyncio.run(tally.begin(revision, found))
