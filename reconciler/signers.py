@@ -14,7 +14,7 @@ import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler.repository.lineages import Step
 from reconciler.repository.signatures.commits import SignatureRefused, author_of
@@ -130,6 +130,15 @@ class Person:
     shown: str
 
 
+class Verdict(NamedTuple):
+    """What was made of some commits."""
+
+    complaints: list[Diagnostic]
+    """What is missing for them to come into force, in their order; empty when nothing is."""
+    let_through: list[str]
+    """Those of them that lacked a second person and were let through."""
+
+
 def judge(
     trust: Trust,
     steps: Sequence[Step],
@@ -138,8 +147,8 @@ def judge(
     received: Mapping[str, Instant],
     approvals: Mapping[str, Collection[str]],
     now: Instant,
-) -> list[Diagnostic]:
-    """What is missing for these commits to come into force, in their order; empty when nothing is.
+) -> Verdict:
+    """Whether these commits may come into force.
 
     Args:
         steps: as `lineages.between` gives them.
@@ -162,7 +171,7 @@ def judge(
     if len(complaints) > MAX_DIAGNOSTICS:
         more = len(complaints) - MAX_DIAGNOSTICS
         complaints[MAX_DIAGNOSTICS:] = [_said("signers.more", steps[-1].commit, (), f"and {more} more reasons")]
-    return complaints
+    return Verdict(complaints, sorted(court.let_through))
 
 
 class _Court:
@@ -174,6 +183,7 @@ class _Court:
         self._received: Final = received
         self._now: Final = now
         self._people: Final[dict[str, Person | Diagnostic]] = {}
+        self.let_through: Final[set[str]] = set()
 
     def person(self, step: Step) -> Person | Diagnostic:
         """Who signed a commit, or why that does not count."""
@@ -211,7 +221,7 @@ class _Court:
                 )
                 continue
             people = _distinct(person for person in behind if person.names & allowed)
-            if len(people) < rule.threshold and not self._is_let_through(step.commit, signer):
+            if len(people) < rule.threshold and not self._lets_through(step.commit, signer):
                 found.append(
                     _said(
                         "signers.threshold",
@@ -236,7 +246,7 @@ class _Court:
         """Whether a second person is missing."""
         trust = self._trust
         paths = [path for path in step.own if matches(path, trust.policy.two_person)]
-        if not paths or self._is_let_through(step.commit, signer):
+        if not paths:
             return []
         author = trust.account(author_of(step.raw))
         # Beside a principal of no account another principal may stand, but no account: it may be the very person's.
@@ -245,7 +255,7 @@ class _Court:
             and (signer.account or not person.account)
             and (signer.account == author or not author or person.account != author)
             for person in behind[1:]
-        ):
+        ) or self._lets_through(step.commit, signer):
             return []
         hint = f"`vigo signers approve {step.commit}`, by somebody else"
         if not signer.account and len(behind) > 1:
@@ -260,12 +270,15 @@ class _Court:
             )
         ]
 
-    def _is_let_through(self, commit: str, signer: Person) -> bool:
+    def _lets_through(self, commit: str, signer: Person) -> bool:
         trust = self._trust
-        return any(
+        lets = any(
             each == commit or each in signer.names or (signer.account and trust.account(each) == signer.account)
             for each in trust.let_through
         )
+        if lets:
+            self.let_through.add(commit)
+        return lets
 
     def _identified(self, step: Step) -> Person | Diagnostic:
         trust = self._trust

@@ -260,6 +260,8 @@ class Judgement(BaseModel):
     commits: int
     """How many were looked at: those between the two, and what merges bring."""
     diagnostics: list[Diagnostic]
+    let_through: list[Commit] = []
+    """Those that lack a second person and that break-glass lets through."""
 
 
 class RefResult(StrEnum):

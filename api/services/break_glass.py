@@ -7,6 +7,7 @@ status, every answer of the API and the metrics say so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from api.services import holds, rollouts
@@ -149,6 +150,16 @@ def use_for_approval(work: Work) -> int:
     _use(work, glass, rollout.commit, "approval")
     work.publish(rollouts.ASKED, id=rollout.id)
     return sum(max(0, count) for count in missing.values())
+
+
+def use_for_second_person(work: Work, commits: Sequence[str]) -> int:
+    """Tell of the permissions by which commits come into force that no second person approved; how many were new."""
+    everywhere = [each for each in holds.glasses_on(work) if each.match is None]
+    told = 0
+    for commit in commits:
+        named = [each for each in everywhere if each.commit == commit] or [each for each in everywhere if each.author]
+        told += sum(_use(work, glass, commit, "second person") for glass in named[:1])
+    return told
 
 
 def _names(glass: BreakGlass, commit: str, revision: Revision | None) -> bool:

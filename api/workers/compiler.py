@@ -180,6 +180,7 @@ class Compiler:
         judgement = self._judge.judge(self._repository, effect.commit, base)
         if not judgement.trusted:
             return events.Untrusted(effect.commit, tuple(judgement.diagnostics))
+        self._judge.tell_use(judgement)
         return judgement.version
 
     def _later(self, work: Callable[[], None]) -> None:

@@ -21,6 +21,10 @@ from reconciler.repository.repository import Repository
 
 MAX_COMMITS: Final = 10_000
 """Between what is in force and a tip; more are not judged."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of all their objects together."""
+MAX_PATHS: Final = 1_000_000
+"""That all of them change together."""
 SLOP: Final = 200
 """Commits of the base that are walked beyond the oldest new one: a clock that went back hides an ancestor for so long.
 One that is hidden longer is judged although it was before; none is ever left out."""
@@ -56,7 +60,7 @@ def between(repository: Repository, base: str | None, tip: str, *, most: int = M
     accepted that), the way begins where the two parted: what was judged before is not judged again.
 
     Raises:
-        TreeRefused: more than `most` commits. RepositoryDamaged: an object is missing.
+        TreeRefused: more than `most` commits, or more in them than is judged. RepositoryDamaged: an object is missing.
     """
     reader = _Reader(repository.git, repository.objects)
     if base is None:
@@ -78,6 +82,7 @@ class _Reader:
     def __init__(self, git: pygit2.Repository, objects: Objects) -> None:
         self._git: Final = git
         self._objects: Final = objects
+        self._bytes = self._paths = 0
 
     def read(self, commit: str) -> pygit2.Commit:
         """A commit within bounds."""
@@ -96,7 +101,8 @@ class _Reader:
             made = {(change.path, change.new) for _, theirs in brought for change in theirs}
             own = [change for change in changes if (change.path, change.new) not in made]
         steps = tuple(step for step, _ in brought)
-        return Step(commit, str(found.tree_id), _parents(found), found.read_raw(), _paths(changes), _paths(own), steps)
+        raw = self._raw(found)
+        return Step(commit, str(found.tree_id), _parents(found), raw, _paths(changes), _paths(own), steps)
 
     def brought(self, commit: str) -> tuple[Step, list[Change]]:
         """A commit that a merge brings, and what it changes of each of its parents."""
@@ -107,11 +113,22 @@ class _Reader:
             others = {change.path for change in self._changes(parent, found)}
             changes = [change for change in changes if change.path in others]
         paths = _paths(changes)
-        return Step(commit, str(found.tree_id), parents, found.read_raw(), paths, paths), changes
+        return Step(commit, str(found.tree_id), parents, self._raw(found), paths, paths), changes
 
     def _changes(self, before: str | None, found: pygit2.Commit) -> list[Change]:
         old = str(self.read(before).tree_id) if before is not None else None
-        return diffs.changes(self._objects, old, str(found.tree_id))
+        changes = diffs.changes(self._objects, old, str(found.tree_id))
+        self._paths += len(changes)
+        if self._paths > MAX_PATHS:
+            raise TreeRefused(f"the commits up to {found.id} change more than {MAX_PATHS} paths together")
+        return changes
+
+    def _raw(self, found: pygit2.Commit) -> bytes:
+        raw = found.read_raw()
+        self._bytes += len(raw)
+        if self._bytes > MAX_BYTES:
+            raise TreeRefused(f"the commits up to {found.id} have more than {MAX_BYTES} bytes together")
+        return raw
 
 
 def _new(reader: _Reader, base: str, tip: str, most: int) -> _Parents:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from api.services import holds, revisions
+from api.services import break_glass, holds, revisions
 from api.services.signers import approvals
 from api.services.signers.faults import CommitUnknown
 from api.services.work import Actor, Work
@@ -55,7 +55,7 @@ class Judge:
         steps = lineages.between(repository, base, commit)
         every = [each for step in steps for each in (step, *step.brought)]
         seen, approved = self._services.read_now(JUDGE, lambda work: _facts(work, [each.commit for each in every]))
-        diagnostics = signers.judge(
+        verdict = signers.judge(
             trust,
             steps,
             self._verify,
@@ -67,9 +67,10 @@ class Judge:
             commit=commit,
             base=base,
             version=trust.version,
-            trusted=not diagnostics,
+            trusted=not verdict.complaints,
             commits=len(every),
-            diagnostics=diagnostics,
+            diagnostics=verdict.complaints,
+            let_through=verdict.let_through,
         )
 
     def complaints(self, step: Step) -> list[Diagnostic]:
@@ -87,6 +88,11 @@ class Judge:
         """The commit in force."""
         current = self._services.read_now(JUDGE, revisions.in_force)
         return current.commit if current is not None else None
+
+    def tell_use(self, judgement: Judgement) -> None:
+        """Put on record what break-glass let through; once for each commit."""
+        if judgement.let_through:
+            self._services.write_now(JUDGE, lambda work: break_glass.use_for_second_person(work, judgement.let_through))
 
     def accepted(self) -> str | None:
         """The commit that somebody took on top of the one in force."""

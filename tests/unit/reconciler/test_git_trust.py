@@ -145,7 +145,9 @@ class World:
 
     def judged(self, base: str, tip: str) -> bool:
         steps = lineages.between(self.repository, base, tip)
-        complaints = signers.judge(self.trust(), steps, self.verify, received={}, approvals=self.model.approved, now=5)
+        complaints = signers.judge(
+            self.trust(), steps, self.verify, received={}, approvals=self.model.approved, now=5
+        ).complaints
         return not complaints
 
     def verify(self, step: Step) -> Signature:

@@ -65,7 +65,9 @@ def judge(bare: Repository) -> Judge:
         approvals: Mapping[str, set[str]] | None = None,
     ) -> list[Diagnostic]:
         steps = lineages.between(bare, base, tip)
-        return signers.judge(believed, steps, verify, received=received or {}, approvals=approvals or {}, now=1_000)
+        return signers.judge(
+            believed, steps, verify, received=received or {}, approvals=approvals or {}, now=1_000
+        ).complaints
 
     return run
 
