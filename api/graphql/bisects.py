@@ -85,7 +85,7 @@ class BisectQueries:
         good: Annotated[
             list[str], strawberry.argument(description="Hosts that are well; all others, when none is given.")
         ] = [],  # noqa: B006 - an argument's default
-        limit: Annotated[int, strawberry.argument(description="Suspects that are told.")] = 10,
+        most: Annotated[int, strawberry.argument(description="Suspects that are told.")] = 10,
     ) -> Bisect:
         """Which commit, crate and attribute bad hosts have in common since a time, and hosts that are well do not."""
         if not 0 < len(bad) <= MAX_PATTERNS or len(good) > MAX_PATTERNS:
@@ -94,6 +94,6 @@ class BisectQueries:
             moment = from_rfc3339(since)
         except (ValueError, OverflowError) as error:
             raise graphs.NotATime(f"since: {error}") from error
-        question = BisectQuestion(bad=bad, good=good, since=moment, limit=max(1, min(limit, MAX_SUSPECTS)))
+        question = BisectQuestion(bad=bad, good=good, since=moment, limit=max(1, min(most, MAX_SUSPECTS)))
         call = self.call
         return await bisects.bisect(call.app, call.actor, question, request_id=call.request_id)
