@@ -169,7 +169,7 @@ class Server:
             return told[0].awaited(envoy_id) if told else None
 
         directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited)
-        services.own["tally"] = tally = Tally(
+        services.own["standings"] = tally = Tally(
             services,
             membership=Membership(lambda: told[0].rollout if told else None),
             stalled=lambda envoy_id: stalled(envoy_id) if awaited(envoy_id) is not None else "",

@@ -81,7 +81,7 @@ class FleetServer(Server):
         self.services.write_now(self.system, lambda work: drifts.snapshot(work, {"total": 1}, LAST_DAY))
         self.envoy_id = self.enrol(HOST)
         self.run_id = self.converge(self.envoy_id)
-        self.tally = self.services.own["tally"] = Tally(self.services)
+        self.tally = self.services.own["standings"] = Tally(self.services)
         self.count()
 
     def count(self) -> None:

@@ -246,5 +246,5 @@ def past(
 
 def tally_of(services: Services) -> Tally | None:
     """The tally of the revision in force; None in a process that keeps none."""
-    found = services.own.get("tally")
+    found = services.own.get("standings")
     return found if isinstance(found, Tally) else None

@@ -63,7 +63,7 @@ class Fleet:
         self.ids: dict[str, str] = {}
         self.graphs = {COMMIT: compiled(COMMIT, "new"), OLDER: compiled(OLDER, "old")}
         self.tally = Tally(self.services)
-        self.services.own["tally"] = self.tally
+        self.services.own["standings"] = self.tally
         self.counting = Counting(self.services, self.tally)
         self._tapped = self.services.events.tap(self.tally.note, *TOPICS)
         self._tapped.__enter__()
@@ -328,7 +328,7 @@ def test_metrics_show_every_class(fleet: Fleet) -> None:
 def test_a_process_that_counts_nothing_says_so(server: Server) -> None:
     fleet = Fleet(server)
     fleet.publish(COMMIT)
-    del fleet.services.own["tally"]
+    del fleet.services.own["standings"]
     answer = server.get("/api/v1/standings/current", role=Role.VIEWER)
     fleet.close()
 
