@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from api.services import graphs, rollouts
+from api.services import envoys, graphs, rollouts
 from api.services.work import Actor, Work
 from api.storage import rollouts as rows
 from reconciler.rollout import invariants, planning
@@ -52,6 +52,7 @@ def _hosts(work: Work, services: Services, target: Graph) -> list[HostFacts]:
         work,
         target.commit or "",
         services.holds,
+        envoys.online(services),
         proven=done[1] if done is not None else in_force,
         since=rows.commits_since(work.session, work.project_id, done[0] if done is not None else 0),
         traits=bool(invariants.traits_asked(target)),

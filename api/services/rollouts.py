@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from api.services.envoys import Online
 from api.services.work import Work
 from api.storage import rollouts as rows
 from api.storage import tags as tag_rows
 from api.storage import traits as trait_rows
+from reconciler.convergence import offline_after
 from reconciler.holds import Holds
 from reconciler.loop.releases import Kept, Past
 from reconciler.ports import Order
 from reconciler.rollout.execution import Verdict
-from reconciler.rollout.facts import HostFacts
+from reconciler.rollout.facts import HostFacts, system_of
 from schema.errors import Conflict, Forbidden, Invalid, NotFound
 from schema.progress import (
     FINISHED,
@@ -162,36 +164,43 @@ def past(work: Work) -> Past:
 
 
 def facts(
-    work: Work, commit: str, holds: Holds, *, proven: str | None, since: Collection[str], traits: bool
+    work: Work, commit: str, holds: Holds, online: Online, *, proven: str | None, since: Collection[str], traits: bool
 ) -> list[HostFacts]:
     """What a plan needs to know of each host that is enrolled.
 
     Args:
         commit: that is to be rolled out.
+        holds, online: who may remain as it is meanwhile: invariants reckon with both.
         proven, since: as in `effects.PlanRollout`.
         traits: whether an invariant reads them.
     """
     tags = tag_rows.of(work.session, work.project_id)
     hosts = list(rows.targets(work.session, work.project_id))
-    names = [hostname for hostname, _, _ in hosts]
+    names = [host.hostname for host in hosts]
     known: dict[str, Mapping[str, Any]] = dict(trait_rows.of(work.session, work.project_id, names))
     held = holds.each(names, work.now, commit)
     found = []
-    for (hostname, given, environment), hold in zip(hosts, held, strict=True):
-        said = known.get(hostname, {})
-        base = given if given == commit or given in since else proven
+    for host, hold in zip(hosts, held, strict=True):
+        said = known.get(host.hostname, {})
+        base = host.commit if host.commit == commit or host.commit in since else proven
         found.append(
             HostFacts(
-                hostname=hostname,
-                os=_system(said),
-                tags=tags.get(hostname, ()),
-                environment=environment,
-                base=base if given else None,
-                stays=hold is not None,
+                hostname=host.hostname,
+                os=system_of(said),
+                tags=tags.get(host.hostname, ()),
+                environment=host.environment,
+                base=base if host.commit else None,
+                stays=hold is not None or _is_offline(host, online, work.now),
                 traits=said if traits else {},
             )
         )
     return found
+
+
+def _is_offline(host: rows.Target, online: Online, now: int) -> bool:
+    if online(host.envoy_id):
+        return False
+    return host.last_seen_at is None or now - host.last_seen_at >= offline_after(host.cadence_us)
 
 
 # by people
@@ -221,9 +230,7 @@ def current(work: Work) -> Rollout | None:
     return rows.newest(work.session, work.project_id)
 
 
-def approve(
-    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, own: bool = False
-) -> Rollout:
+def approve(work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, own: bool = False) -> Rollout:
     """Approve a wave, or the plan as a whole.
 
     Args:
@@ -367,11 +374,3 @@ def _turns(before: Progress, after: Progress) -> dict[str, Any]:
     turned = [wave for wave in after.waves if wave.state is not was.get(wave.index, WaveState.WAITING)]
     waves = {str(wave.index): wave.state.value for wave in turned}
     return told | ({"waves": waves} if waves else {})
-
-
-def _system(traits: Mapping[str, Any]) -> str:
-    """What tells systems apart, of a host's traits: `debian 12`."""
-    os = traits.get("os")
-    if not isinstance(os, Mapping):
-        return ""
-    return f"{os.get('distro', '')} {str(os.get('version', '')).partition('.')[0]}".strip()

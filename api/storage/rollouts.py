@@ -72,6 +72,18 @@ class ApprovalRow(ProjectRow, table=True):
     at: int = micros()
 
 
+class Target(NamedTuple):
+    """What a live envoy was given last, and when it was heard."""
+
+    envoy_id: str
+    hostname: str
+    commit: str
+    """Of its newest assignment; empty, as its environment, where it has none."""
+    environment: str
+    last_seen_at: int | None
+    cadence_us: int | None
+
+
 class Given(NamedTuple):
     """What is known of one host that was given a commit."""
 
@@ -232,16 +244,23 @@ def page(session: Session, project_id: str, *, before: int | None = None, limit:
     return [_model(session, row, whole=False) for row in rows]
 
 
-def targets(session: Session, project_id: str) -> Iterator[tuple[str, str, str]]:
-    """(Hostname, commit of the newest assignment, environment) of every live envoy; empty texts where it has none."""
+def targets(session: Session, project_id: str) -> Iterator[Target]:
+    """What every live envoy was given last."""
     envoys, given = EnvoyRow.__table__, TargetRow.__table__  # type: ignore[attr-defined]
     query = (
-        sa.select(envoys.c.hostname, given.c.commit_id, given.c.environment)
+        sa.select(
+            envoys.c.id,
+            envoys.c.hostname,
+            given.c.commit_id,
+            given.c.environment,
+            envoys.c.last_seen_at,
+            envoys.c.cadence_us,
+        )
         .select_from(envoys.outerjoin(given, given.c.envoy_id == envoys.c.id))
         .where(envoys.c.project_id == project_id, envoys.c.revoked_at.is_(None))
     )
-    for hostname, commit, environment in session.connection().execute(query):
-        yield hostname, commit or "", environment or ""
+    for envoy_id, hostname, commit, environment, last_seen_at, cadence in session.connection().execute(query):
+        yield Target(envoy_id, hostname, commit or "", environment or "", last_seen_at, cadence)
 
 
 def given(session: Session, project_id: str, commit: str, since: int) -> Iterator[Given]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from api.services import changes, rollouts
+from api.services import changes, envoys, rollouts
 from api.services.catalogs import Catalogs
 from api.services.changes import Change
 from api.services.container import Services
@@ -96,7 +96,13 @@ class RolloutPerformer:
         facts = await services.read(
             LOOP,
             lambda work: rollouts.facts(
-                work, effect.commit, services.holds, proven=effect.proven, since=effect.since, traits=traits
+                work,
+                effect.commit,
+                services.holds,
+                envoys.online(services),
+                proven=effect.proven,
+                since=effect.since,
+                traits=traits,
             ),
         )
         bases = await self._graphs({host.base for host in facts if host.base is not None} - {effect.commit})
