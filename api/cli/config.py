@@ -46,6 +46,7 @@ def status(client: Client, *, json_: Json = False) -> None:
                 ("signatures", found.get("signatures") or "unknown"),
             )
         )
+        holds.show(found.get("holds") or [])
         if found.get("unreadable"):
             output.line("\n" + output.visible(found["unreadable"]), tone="failed")
             output.line("what is in force stays; `vigo sources` says more")

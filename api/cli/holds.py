@@ -156,6 +156,16 @@ def glasses(client: Client, *, json_: Json = False) -> None:
     )
 
 
+def show(found: list[dict[str, Any]]) -> None:
+    """Print what holds hosts: each freeze, and how much else there is."""
+    for hold in found:
+        if hold["kind"] == "freeze":
+            _show_freeze(hold)
+    others = sum(hold["kind"] != "freeze" for hold in found)
+    if others:
+        output.line(f"{others} more hold hosts back; `vigo holds` lists them")
+
+
 def moment(text: str | None) -> str | None:
     """A duration from now, or a time, as RFC 3339; None for None.
 
@@ -187,9 +197,13 @@ def _show_frozen(found: dict[str, Any]) -> None:
     if not found["frozen"]:
         output.line("nothing is frozen")
     for hold in found["holds"]:
-        whom = hold.get("match") or hold.get("hostname") or "all hosts"
-        why = f": {hold['reason']}" if hold["reason"] else ""
-        output.line(output.visible(f"frozen: {whom}, {_ends(hold.get('until'))}{why}"))
+        _show_freeze(hold)
+
+
+def _show_freeze(hold: dict[str, Any]) -> None:
+    whom = hold.get("match") or hold.get("hostname") or "all hosts"
+    why = f": {hold['reason']}" if hold["reason"] else ""
+    output.line(output.visible(f"frozen: {whom}, {_ends(hold.get('until'))}{why}"))
 
 
 def _ends(until: str | None) -> str:

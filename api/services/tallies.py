@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from reconciler.rollout.execution import Execution
 
 TOPICS: Final = ("run.finished", "envoy.online", "envoy.offline", "envoy.enrolled", "envoy.revoked")
-STRETCH: Final = 1_000
-"""Hosts looked at before others have their turn: about four milliseconds."""
+STRETCH: Final = 500
+"""Hosts looked at before others have their turn: about three milliseconds."""
 MAX_POINTS: Final = 600
 
 

@@ -96,3 +96,16 @@ def test_a_permission_is_opened_listed_and_closed(connected: Vigo, server: Serve
     assert "aaaaaaaaaaaa on web*" in connected("break-glass", "list").out
     assert connected("break-glass", "close", "7") == (0, "closed\n", "")
     assert connected("break-glass", "open", "--commit", "aaaa", "--for", "1h").code == 1
+
+
+def test_the_status_of_the_config_tells_of_freezes_and_that_there_is_more(connected: Vigo, server: Server) -> None:
+    server.answers["GET /api/v1/config/status"] = 200, {
+        "healthy": True, "version": 7, "last_error": "", "last_reload_at": "", "commit": "a" * 40, "diagnostics": [],
+        "holds": [HOLD, HOLD | {"kind": "quarantine"}],
+    }  # fmt: skip
+    lines = connected("config", "status").out.splitlines()
+
+    assert lines[-2:] == [
+        "frozen: web*, until 2026-11-23 06:00:00Z: release day",
+        "1 more hold hosts back; `vigo holds` lists them",
+    ]

@@ -198,6 +198,22 @@ def test_what_holds_hosts_is_told_with_its_end(fleet: Fleet) -> None:
     assert told["eta"] == {"at": None, "why": "3 hosts that are not on their way"}
 
 
+def test_a_host_for_which_nothing_can_be_made_failed_and_why_is_told(fleet: Fleet) -> None:
+    stalls: dict[str, str] = {}
+    fleet.tally.stalled = lambda envoy_id: stalls.get(envoy_id, "")
+    fleet.add("web1", "web2")
+    stalls[fleet.ids["web1"]] = "no such secret: db/password"
+    fleet.count()
+
+    assert fleet.classes() == {"failed": ["web1"], "wave": ["web2"]}
+    (failed,) = fleet.get("current/hosts?class=failed")["hosts"]
+    assert (failed["cause"], "run" in failed) == ("no such secret: db/password", False)
+    stalls.clear()
+    fleet.server.clock.advance(15)
+    fleet.count()
+    assert fleet.classes() == {"wave": ["web1", "web2"]}
+
+
 def test_a_stopped_rollout_blocks_those_whose_turn_has_not_come(fleet: Fleet) -> None:
     class Waves:
         state = RolloutState.RUNNING

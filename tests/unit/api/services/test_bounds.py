@@ -58,6 +58,17 @@ def test_nobody_ever_gets_more_than_burst_and_rate(steps: list[tuple[float, int]
         assert spent <= burst + (clock.monotonic() - begun) * rate + 1e-3
 
 
+def test_a_tap_misses_no_event_of_its_topics_however_many_come_at_once() -> None:
+    events, taken = Events(), []
+    with events.tap(lambda event: taken.append(event.data["id"]), "run."):
+        for number in range(1_000):
+            events.publish("run.finished", id=number)
+            events.publish("revision.in_force", id=-1)
+    events.publish("run.finished", id=-2)
+
+    assert taken == list(range(1_000))
+
+
 def test_events_reach_those_who_listen_to_their_topic() -> None:
     async def scene() -> list[list[str]]:
         events = Events()
