@@ -229,8 +229,8 @@ class LoopCore:
             case events.AssignmentMade(envoy_id, assigned):
                 envoy = fleet.envoys.get(envoy_id)
                 if envoy is not None:
-                    releases.made(envoy, assigned)
                     fleet.made(envoy_id, assigned, now)
+                    releases.made(envoy, assigned, now)
             case events.Pushed(envoy_id, order):
                 fleet.pushed(envoy_id, order, now)
             case events.Reported():

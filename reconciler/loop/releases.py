@@ -32,6 +32,8 @@ from schema.errors import Next
 from schema.progress import Asked, Progress
 from schema.rollouts import RolloutPlan, RolloutState
 
+LOOK_S: Final = 1.0
+"""How often it is looked whether no assignment is being made any more."""
 MAX_TURNS: Final = 100
 """How often in a row hosts are released that have already what they would be given."""
 MAX_BASES: Final = 8
@@ -178,19 +180,23 @@ class Releases:
         """An envoy is not connected any more."""
         self._stirred = True
         self._unfollow(envoy)
-        if self.rollout is not None and not self.rollout.finished:
+        if self.rollout is not None and not self.rollout.over:
             self.rollout.left(envoy.hostname, now)
 
     def removed(self, hostname: str) -> None:
         """An envoy is no more."""
         self._stirred = True
-        if self.rollout is not None and not self.rollout.finished:
+        if self.rollout is not None and not self.rollout.over:
             self.rollout.removed(hostname)
 
-    def made(self, envoy: Envoy, assigned: Assigned) -> None:
+    def made(self, envoy: Envoy, assigned: Assigned, now: Moment) -> None:
         """An assignment is durable."""
+        self._stirred |= self._unplanned
         if self.rollout is not None and assigned.commit == self.target:
             self.rollout.given(envoy.hostname, assigned.order)
+        elif assigned.commit != envoy.commit:
+            # Asked for before a newer commit came: that is what it is released to, then.
+            self._refresh((envoy,), now)
 
     def reported(self, envoy: Envoy, order: Order, commit: str, *, healthy: bool, why: str, now: Moment) -> None:
         """An envoy told how a real run went, or refused an assignment."""
@@ -280,6 +286,8 @@ class Releases:
 
     def _wakes(self, now: Moment) -> float | None:
         times = [waiting.at for waiting in self._waiting.values()]
+        if self._unplanned and "plan" not in self._waiting:
+            times.append(now.mono + LOOK_S)
         if self._hold_change is not None:
             times.append(now.mono_at(self._hold_change))
         if self.rollout is not None and (at := self.rollout.wake_at(now)) is not None:
@@ -396,7 +404,7 @@ class Releases:
             self._hold_change, holds = None, [False] * len(there)
         for envoy, held in zip(there, holds, strict=True):
             desired = ahead.get(envoy.hostname)
-            if rollout is not None and not rollout.finished:
+            if rollout is not None and not rollout.over:
                 self._enrol(rollout, envoy, desired, held=held, now=now)
             self._follow(envoy, self._commit_of(envoy, desired), desired, held=held, now=now)
 

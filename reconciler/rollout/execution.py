@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconciler.loop.moments import Moment
 
 
+OVER: Final = frozenset({RolloutState.DONE, RolloutState.CANCELLED, RolloutState.REVERTED})
 LOOK_AGAIN: Final = DAY
 """Microseconds after which it is looked again whether a window is open that does not open soon."""
 
@@ -143,6 +144,11 @@ class Execution:
     def finished(self) -> bool:
         """Whether nothing more is released."""
         return self.state in FINISHED
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can lead on from here."""
+        return self.state in OVER
 
     @property
     def approved(self) -> bool:
@@ -346,9 +352,9 @@ class Execution:
                 times.append(wave.ramp[0][0] + self._patience.place_s)
             if wave.gone:
                 times.append(wave.gone[0][0] + self._patience.offline_s)
-            if wave.state is WaveState.RUNNING and wave.absent and not self.everyone:
+            if wave.state is WaveState.RUNNING and wave.absent and wave.absent_until > now.mono:
                 times.append(wave.absent_until)
-        return min((at for at in times if at > now.mono), default=now.mono if times else None)
+        return min(times, default=None)
 
     # one wave after the other
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
+from reconciler.loop.releases import Past
 from reconciler.ports import Assigned, Desired, Order
 from schema.ids import sha256
 from schema.time import HOUR, SECOND
@@ -143,6 +144,10 @@ def plan_fixture() -> Callable[..., FixedPlan]:
 
 
 def by_hand(
-    *, in_force: str | None = None, secrets: Mapping[str, int] | None = None, limits: Limits | None = None
+    *,
+    in_force: str | None = None,
+    secrets: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
+    past: Past | None = None,
 ) -> Hand:
-    return Hand(LoopCore(in_force=in_force, secrets=secrets or {}, random=lambda: 0.5, limits=limits))
+    return Hand(LoopCore(in_force=in_force, secrets=secrets or {}, random=lambda: 0.5, limits=limits, past=past))
