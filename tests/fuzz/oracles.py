@@ -5,6 +5,7 @@ The same functions are run by atheris (guided by coverage), by Hypothesis, and o
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import tempfile
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pydantic
+import pygit2
+from pygit2.enums import ObjectType
 from starlette.datastructures import QueryParams
 
 from api.http.binding import Binding
@@ -28,6 +31,9 @@ from reconciler.expressions import EACH, Analysis
 from reconciler.graph import Cache, Compilation
 from reconciler.repository.faults import RepositoryDamaged
 from reconciler.repository.packs import Packs
+from reconciler.repository.signatures import Kind as SigningProgram
+from reconciler.repository.signatures import SignatureRefused, SshKey, verify_ssh
+from reconciler.repository.signatures import read as read_commit
 from schema.diagnostics import Diagnostic
 from schema.expressions import ExpressionError, Renderer, nodes
 from schema.expressions import Kind as Failure
@@ -141,6 +147,20 @@ def packs(data: bytes) -> None:
             Packs(Path(folder)).check()
 
 
+def commits(data: bytes) -> None:
+    """A commit object: refused, or read as git reads it, and signed over all but its one signature."""
+    with suppress(SignatureRefused):
+        signed = read_commit(data)
+        git = _bare()
+        found = git[git.odb.write(ObjectType.COMMIT, data)].peel(pygit2.Commit)
+        assert (str(found.tree_id), tuple(map(str, found.parent_ids))) == (signed.tree, signed.parents)
+        assert len(signed.payload) < len(data)
+        assert b"gpgsig" not in signed.payload.partition(b"\n\n")[0] or b"\n " in signed.payload
+        if signed.kind is SigningProgram.SSH:
+            key = verify_ssh(signed.signature, signed.payload)
+            assert key == SshKey.parse(key.line)
+
+
 def messages(data: bytes) -> None:
     """A frame: a message that says the same when it is written and read again, or no message."""
     for read in (AGENT_MESSAGE, SERVER_MESSAGE):
@@ -192,12 +212,21 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "template": template,
     "compiler": compiler,
     "packs": packs,
+    "commits": commits,
     "messages": messages,
     "bodies": bodies,
 }
 
 _MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 _ROOT: Final = {"vigo.vgo": b"language: 1\n"}
+
+
+@cache
+def _bare() -> pygit2.Repository:
+    """A repository for this process, in which commits are written down to have git read them."""
+    folder = tempfile.TemporaryDirectory(prefix="vigo-fuzz-", dir=_MEMORY)
+    atexit.register(folder.cleanup)
+    return pygit2.init_repository(folder.name, bare=True)
 
 
 def _text(data: bytes) -> str:

@@ -65,6 +65,15 @@ def _edits() -> Iterator[bytes]:
         yield b"\0\0".join([one, bytes([number + 1, (number + 3) % 6, 1, 9]) + piece])
 
 
+def _commits() -> Iterator[bytes]:
+    from tests.factories.commits import ecdsa_key, ed25519_key, signed, touched_key, unsigned
+
+    for raw in (unsigned(), unsigned(parents=("2" * 40, "3" * 40), author="Zoë <z@example.com>")):
+        yield raw
+        for key in (ed25519_key(), ecdsa_key(), touched_key()):
+            yield signed(raw, key.sign(raw))
+
+
 def _packs() -> Iterator[bytes]:
     from tests.fuzz.packs import good
 
@@ -104,6 +113,7 @@ _SOURCES = {
     "template": _templates,
     "compiler": _edits,
     "packs": _packs,
+    "commits": _commits,
     "messages": _messages,
     "bodies": _bodies,
 }

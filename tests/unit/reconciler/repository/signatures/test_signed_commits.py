@@ -191,6 +191,10 @@ def test_a_signature_with_any_byte_changed_is_refused(data: st.DataObject) -> No
 # Beside the programs that everybody else verifies with.
 
 
+SSH_KEYGEN = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen; .ci/setup brings it")
+
+
+@SSH_KEYGEN
 @pytest.mark.parametrize("name", ["ed25519", "ecdsa 256", "ecdsa 384", "rsa sha512", "rsa sha256"])
 def test_ssh_keygen_is_of_one_mind(tmp_path: Path, name: str) -> None:
     key = KEYS[name]()
@@ -223,6 +227,7 @@ def test_ssh_keygen_is_of_one_mind(tmp_path: Path, name: str) -> None:
             assert theirs.returncode == 0, theirs.stderr
 
 
+@SSH_KEYGEN
 def test_what_git_signs_with_ssh_is_verified(tmp_path: Path, git: Callable[..., str]) -> None:
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")]
     subprocess.run(command, check=True, timeout=20)
