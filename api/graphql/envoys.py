@@ -129,11 +129,13 @@ class FleetSummary(NamedTuple):
     drift_diverged: int
     online: int
     offline: int
+    maintenance: int
 
 
 @strawberry.type(
     name="FleetSummary",
-    description="How many hosts there are of each word; convergence, drift and reachability each sum to the total.",
+    description="How many hosts there are of each word; with those in maintenance, which are counted as nothing else,"
+    " convergence, drift and reachability each sum to the total.",
 )
 class FleetSummaryType:
     counted_at: Time
@@ -147,6 +149,7 @@ class FleetSummaryType:
     drift_diverged: int
     online: int
     offline: int
+    maintenance: int
 
 
 @strawberry.type(name="EnvoyPage", description="Envoys, in the order that was asked for.")
@@ -208,7 +211,7 @@ class EnvoyQueries:
     async def fleet_summary(self: Asking) -> FleetSummary:
         """How many hosts there are of each kind, as counted a moment ago."""
         tally = await rosters.summary(self.call.app)
-        words = (*Convergence, *Drift, *verdicts.Reachability)
+        words = (*Convergence, *Drift, *verdicts.Reachability, "maintenance")
         return FleetSummary(tally.counted_at, tally.counts["total"], *(tally.counts[str(word)] for word in words))
 
     @guarded(Permission.FLEET_READ, graphql_type=EnvoyType)

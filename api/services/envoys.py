@@ -20,8 +20,10 @@ from api.storage.enrolment import Fingerprint as Fingerprint
 from api.storage.envoys import Known
 from reconciler import convergence as verdicts
 from reconciler.convergence import Observed
+from reconciler.holds import NOTHING, Holds
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
 from schema.errors import NotFound
+from schema.holds import HoldKind
 
 if TYPE_CHECKING:
     from api.services.container import Services
@@ -154,18 +156,35 @@ def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
     return enrolment_rows.fingerprint(work.session), list(enrolment_rows.live(work.session, now=work.now))
 
 
-def count(work: Work, *, online: Online, graph: Graph | None) -> Mapping[str, int]:
-    """How many live envoys there are of each verdict: convergence, drift and reachability each sum to `total`."""
-    return verdicts.tally(verdict for _, verdict in judged(work, online=online, graph=graph))
+def count(work: Work, *, online: Online, graph: Graph | None, holds: Holds = NOTHING) -> Mapping[str, int]:
+    """How many live envoys there are of each verdict. Those in maintenance are counted as that and nothing else: with
+    `maintenance` convergence, drift and reachability each sum to `total`."""
+    apart = 0
+
+    def counted() -> Iterator[verdicts.Verdict]:
+        nonlocal apart
+        for _, hostname, verdict in _judged(work, online=online, graph=graph):
+            hold = holds.on(hostname, work.now)
+            if hold is not None and hold.kind is HoldKind.MAINTENANCE:
+                apart += 1
+            else:
+                yield verdict
+
+    found = dict(verdicts.tally(counted()))
+    return found | {"maintenance": apart, "total": found["total"] + apart}
 
 
 def judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple[str, verdicts.Verdict]]:
     """(Id, verdict) of each live envoy."""
+    return ((envoy_id, verdict) for envoy_id, _, verdict in _judged(work, online=online, graph=graph))
+
+
+def _judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple[str, str, verdicts.Verdict]]:
     last = rows.last_runs(work.session, work.project_id)
     desired = _desired(graph, [hostname for _, hostname, _, _, _ in last])
     for envoy_id, hostname, seen, run, cadence in last:
         observed = Observed(run, desired.get(hostname), seen, online(envoy_id), cadence)
-        yield envoy_id, verdicts.judge(observed, work.now)
+        yield envoy_id, hostname, verdicts.judge(observed, work.now)
 
 
 def verdict(work: Work, envoy: Known, *, online: Online, graph: Graph | None) -> verdicts.Verdict:

@@ -22,6 +22,7 @@ from reconciler import convergence as verdicts
 from reconciler.convergence import Drift
 from reconciler.graph import patterns
 from reconciler.graph.patterns import PatternKind
+from reconciler.holds import NOTHING, Holds
 from schema.envoys import DEFAULT_PAGE, Convergence, Envoy
 from schema.errors import Invalid
 
@@ -73,7 +74,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many live envoys there are of each word, as counted at a moment. Each kind of word sums to `total`."""
+    """How many live envoys there are of each word, as counted at a moment. Each kind of word, with `maintenance`, sums
+    to `total`."""
 
     counted_at: int
     counts: Mapping[str, int]
@@ -147,15 +149,15 @@ async def summary(services: Services) -> Tally:
 
 async def recount(services: Services, actor: Actor) -> Tally:
     """Count the fleet, and keep that for `summary`."""
-    graph, online = services.graph, envoys.online(services)
-    tally = await services.read(actor, lambda work: count(work, online=online, graph=graph))
+    graph, online, holds = services.graph, envoys.online(services), services.holds
+    tally = await services.read(actor, lambda work: count(work, online=online, graph=graph, holds=holds))
     services.own[_TALLY] = tally
     return tally
 
 
-def count(work: Work, *, online: Online, graph: Graph | None) -> Tally:
+def count(work: Work, *, online: Online, graph: Graph | None, holds: Holds = NOTHING) -> Tally:
     """The fleet, counted now: a look at all of it."""
-    return Tally(work.now, envoys.count(work, online=online, graph=graph))
+    return Tally(work.now, envoys.count(work, online=online, graph=graph, holds=holds))
 
 
 def _fitting(work: Work, found: Sequence[Known], wanted: Search, online: Online, graph: Graph | None) -> list[Known]:

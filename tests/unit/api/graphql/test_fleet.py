@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.services import traits
+from api.services import rosters, traits
 from api.services.container import Services
 from api.services.work import Actor
 from api.storage import envoys as rows
 from api.storage import runs as run_rows
 from api.storage.envoys import Known, LastRun
 from reconciler import graph, repository
+from reconciler.convergence import Convergence, Drift, Reachability
+from reconciler.holds import Holds
 from schema import canonical
+from schema.holds import Hold, HoldKind
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.messages import Traits
 from schema.protocol.reports import Outcome, ResourceReport, RunStatus, Trigger
@@ -250,3 +254,20 @@ def test_a_hundred_objects_of_six_fields_take_milliseconds(
 
     record_property("graphql_100x6_ms", round(best * 1_000, 2))
     assert best < 0.1
+
+
+def test_a_host_in_maintenance_is_counted_as_nothing_else(
+    services: Services, ask: Ask, fleet: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = Hold(id=new_id(), kind=HoldKind.MAINTENANCE, match=HOSTS[0], created_at=1, created_by="ann")
+    before = asyncio.run(rosters.recount(services, SYSTEM)).counts
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "holds", Holds([hold]))
+        after = asyncio.run(rosters.recount(services, SYSTEM)).counts
+        told = ask("{ fleetSummary { maintenance } }").body["data"]["fleetSummary"]
+    asyncio.run(rosters.recount(services, SYSTEM))
+
+    assert told == {"maintenance": 1}
+    assert (before["maintenance"], after["maintenance"], after["total"]) == (0, 1, len(HOSTS))
+    for kind in (Convergence, Drift, Reachability):
+        assert sum(after[str(word)] for word in kind) + 1 == sum(before[str(word)] for word in kind) == len(HOSTS)
