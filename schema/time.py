@@ -5,6 +5,7 @@ Order never comes from here; it comes from sequences. Intervals and leases use a
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
 
@@ -15,6 +16,9 @@ SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+
+_UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
+_DURATION: Final = re.compile(r"(?:[0-9]{1,9}[dhms])+")
 
 
 class Clock(Protocol):
@@ -46,6 +50,17 @@ def from_rfc3339(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it in UTC, as 2026-03-13T14:30:00Z")
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def parse_duration(text: str) -> int:
+    """Microseconds of `720h`, `90d`, `1h30m`.
+
+    Raises:
+        ValueError: not a duration.
+    """
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text[:32]!r} is not a duration; write 720h, 90d or 1h30m")
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([dhms])", text))
 
 
 def _read(value: Any) -> Any:

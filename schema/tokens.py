@@ -14,7 +14,7 @@ from typing import Annotated, Final, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schema.time import DAY, HOUR, MINUTE, SECOND, Instant
+from schema.time import DAY, Instant, parse_duration
 
 PREFIX: Final = "vgot"
 DEFAULT_LIFE: Final = 90 * DAY
@@ -23,8 +23,6 @@ MAX_PER_USER: Final = 100
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TOKEN: Final = re.compile(r"vgot_([A-Za-z0-9]{12})_([A-Za-z0-9]{43})_([A-Za-z0-9]{6})")
-_UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
-_DURATION: Final = re.compile(r"(?:[0-9]{1,9}[dhms])+")
 
 
 class TokenText(NamedTuple):
@@ -63,17 +61,6 @@ class TokenText(NamedTuple):
 
     def __repr__(self) -> str:
         return f"TokenText(id={self.id!r})"
-
-
-def parse_duration(text: str) -> int:
-    """Microseconds of `720h`, `90d`, `1h30m`.
-
-    Raises:
-        ValueError: not a duration.
-    """
-    if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text[:32]!r} is not a duration; write 720h, 90d or 1h30m")
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([dhms])", text))
 
 
 def _read_duration(value: object) -> object:

@@ -115,8 +115,7 @@ def _patterns(said: Sequence[str]) -> list[str]:
 
 
 def _moment(text: str) -> str:
-    from schema.time import to_rfc3339
-    from schema.tokens import parse_duration
+    from schema.time import parse_duration, to_rfc3339
 
     try:
         return to_rfc3339(time.time_ns() // 1_000 - parse_duration(text))

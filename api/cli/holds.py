@@ -10,7 +10,7 @@ import typer
 from api.cli import output
 from api.cli.client import Client, connected, segment
 from api.cli.options import Json
-from schema.tokens import parse_duration
+from schema.time import parse_duration
 
 glass = typer.Typer(
     no_args_is_help=True,

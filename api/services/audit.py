@@ -31,8 +31,7 @@ from schema.audit import (
 from schema.errors import Invalid
 from schema.ids import sha256
 from schema.paging import Pagination
-from schema.time import from_rfc3339
-from schema.tokens import parse_duration
+from schema.time import from_rfc3339, parse_duration
 
 MAX_LIMIT: Final = 200
 STRETCH: Final = 2_000

@@ -22,8 +22,7 @@ from schema.envoys import DEFAULT_TOKEN_LIFE_S, MAX_TOKEN_LIFE_S, TokenCreate, T
 from schema.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from schema.ids import new_id
 from schema.protocol.enrolment import Enrol, Enrolled, EnrolmentToken
-from schema.time import DAY, MINUTE, SECOND, to_rfc3339
-from schema.tokens import parse_duration
+from schema.time import DAY, MINUTE, SECOND, parse_duration, to_rfc3339
 
 if TYPE_CHECKING:
     from api.services.container import Services

@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from schema.documents.base import Document
 from schema.documents.tasks import Share
 from schema.shapes import Name, OneOrMany
-from schema.time import DAY, SECOND
-from schema.tokens import parse_duration
+from schema.time import DAY, SECOND, parse_duration
 
 MAX_WAVES: Final = 50
 MAX_CHECKS: Final = 10

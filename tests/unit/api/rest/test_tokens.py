@@ -7,7 +7,8 @@ import re
 import pytest
 
 from schema.access import Role
-from schema.tokens import MAX_PER_USER, TokenCreate, TokenText, parse_duration
+from schema.time import parse_duration
+from schema.tokens import MAX_PER_USER, TokenCreate, TokenText
 from tests.server import Server
 
 TOKENS = "/api/v1/auth/tokens"
