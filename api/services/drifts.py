@@ -63,6 +63,8 @@ class BadDay(Invalid):
 class Pass(NamedTuple):
     """What one pass over the runs found, to be written."""
 
+    start: int
+    """Behind which run it began."""
     cursor: int
     more: bool
     """Whether there are runs behind it that have not been read."""
@@ -95,13 +97,18 @@ def gather(work: Work, *, limit: int = PASS) -> Pass:
         over = frozenset().union(*ended.values()) if ended else frozenset()
         known[run.envoy_id] = [each for each in known[run.envoy_id] if each.id not in over]
     reached = read[-1][0] if more else max(cursor, top)
-    return Pass(reached, more, steps, due=bool(steps) or reached - cursor >= limit or (more and reached > cursor))
+    return Pass(
+        cursor, reached, more, steps, due=bool(steps) or reached - cursor >= limit or (more and reached > cursor)
+    )
 
 
 def keep(work: Work, gathered: Pass) -> int:
-    """Write down what a pass found; how many drifts there was no room for. A pass written twice changes nothing."""
+    """Write down what a pass found; how many drifts there was no room for.
+
+    One that is written twice, or beside that of another server, changes nothing: the next begins where the first ended.
+    """
     left_out = 0
-    if rows.cursor(work.session, work.project_id) >= gathered.cursor:
+    if rows.cursor(work.session, work.project_id) != gathered.start:
         return left_out
     for run, found, ended in gathered.steps:
         for word, ids in ended.items():
@@ -265,9 +272,7 @@ def _found(resource: ResourceReport, how: How) -> Found:
     return Found(new_id(), name, sha256(name.encode()), _clean(resource.type), how.value, told)
 
 
-def _ended(
-    run: Run, resources: Sequence[ResourceReport], known: Sequence[Episode]
-) -> Mapping[str, frozenset[str]]:
+def _ended(run: Run, resources: Sequence[ResourceReport], known: Sequence[Episode]) -> Mapping[str, frozenset[str]]:
     """By the word that ends them, the ids of the drifts that are over with a run."""
     if not known or not resources or run.status is RunStatus.REFUSED:
         return {}

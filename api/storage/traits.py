@@ -50,14 +50,17 @@ def keys_of(document: str) -> frozenset[str]:
     Those of more than `MAX_KEY_CHARS` are left out, for an inventory joins by names and not by texts.
     """
     found: list[str] = []
-    waiting: list[tuple[str, Any]] = [("", orjson.loads(document))]
-    while waiting and len(found) < MAX_KEYS:
-        path, value = waiting.pop()
-        if isinstance(value, dict) and (value or not path):
-            below = f"{path}." if path else ""
-            waiting += [(below + key, value[key]) for key in sorted(value, reverse=True)]
-        elif len(path) <= MAX_KEY_CHARS and "\0" not in path:
-            found.append(path)
+    waiting: list[tuple[str, dict[str, Any]]] = [("", orjson.loads(document))]
+    while waiting:
+        below, traits = waiting.pop()
+        for key, value in traits.items():
+            if type(value) is dict and value:
+                waiting.append((f"{below}{key}.", value))
+            else:
+                found.append(below + key)
+    found = [path for path in found if len(path) <= MAX_KEY_CHARS and "\0" not in path]
+    if len(found) > MAX_KEYS:
+        found = sorted(found)[:MAX_KEYS]
     return frozenset(found)
 
 
