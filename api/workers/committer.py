@@ -46,6 +46,7 @@ T = TypeVar("T")
 log = logging.getLogger("vigo.changes")
 
 KEY_FILE: Final = "commits.key"
+LOOK_S: Final = 10.0
 SETTLE_S: Final = 2.0
 SETTLE_AGAIN_S: Final = 300.0
 WAITING: Final = 64
@@ -137,7 +138,10 @@ class GitCommitter:
         """Whether one commit is another or follows it."""
         if new == old:
             return True
-        return await self._run(lambda: self._repository.descends(new, old))
+        try:
+            return await self._run(lambda: self._repository.descends(new, old))
+        except Fault:  # what cannot be read yet is not known to
+            return False
 
     def poke(self) -> None:
         """Have the loop look at the branch now; asked while it looks, it looks once more."""
@@ -173,7 +177,10 @@ class GitCommitter:
         while again:
             self._look_again = False
             try:
-                await self._reload()
+                # The loop may be at a commit for longer; it has seen this one then, and nobody waits for the rest here.
+                await asyncio.wait_for(self._reload(), LOOK_S)
+            except TimeoutError:
+                pass
             except Fault as fault:
                 log.warning("the branch cannot be looked at now: %s", fault.message)
             again = self._look_again

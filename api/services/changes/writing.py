@@ -71,7 +71,13 @@ async def write(
         record = await _commit(services, actor, change, change_id, request_id, key, propose=propose)
         if isinstance(record, str):
             return await _unchanged(services, actor, record)
-        return await _told(services, actor, record, until)
+        try:
+            return await _told(services, actor, record, until)
+        except Fault as fault:  # it is committed, whatever keeps us from seeing what follows
+            status = WriteStatus.PROPOSED if record.state is ChangeState.PROPOSED else WriteStatus.ACCEPTED
+            return Written(
+                status=status, commit=record.commit, branch=record.branch, change_id=change_id, message=fault.message
+            )
 
     running = asyncio.ensure_future(run())
     services.keep(running)  # whoever asked may go: what is begun is ended
