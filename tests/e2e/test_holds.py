@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e.site import BASE, Agent, Site, until
+from tests.e2e.site import AUTHOR, BASE, Agent, Site, until
 
 
 def greeting(site: Site, text: str) -> str:
@@ -124,3 +124,26 @@ def test_a_freeze_that_ends_by_itself_lets_hosts_follow(shared_site: Site) -> No
     assert datetime.now(UTC).isoformat() >= soon
     until("it is on record", lambda: list(site.audit("hold.end")))
     assert site.get("/api/v1/holds")["holds"] == []
+
+
+def test_a_rollout_that_nobody_approves_goes_through_by_a_permission_for_its_author(shared_site: Site) -> None:
+    site = shared_site
+    agent = site.agent("web31.example.com").joined()
+    site.converged(agent)
+    crate = BASE["configcrates/motd.vgo"].replace("greeting: hello", "greeting: urgent")
+    staged = "require_approval: true\nwaves:\n  - {name: all, percent: 100}\n"
+    commit = site.commit({"configcrates/motd.vgo": crate, "rollout.vgo": staged}, "with an approval")
+    site.in_force(commit)
+    are(site, {"approval": [agent.hostname]})
+    (part,) = [part for part in site.get("/api/v1/standings/current")["parts"] if part["name"] == "approval"]
+    assert (part["wave"], part["cause"]) == (1, "one person must approve this plan")
+    assert says(agent, "hello")
+
+    body = {"author": AUTHOR.email, "until": ahead(10), "reason": "nobody else is awake"}
+    glass = change(site, "POST", "/api/v1/break-glass", body)
+    until("it goes through", lambda: says(agent, "urgent"))
+    are(site, {"applied": [agent.hostname]})
+    change(site, "DELETE", f"/api/v1/break-glass/{glass['id']}")
+    (found,) = [each for each in site.get("/api/v1/break-glass")["break_glass"] if each["id"] == glass["id"]]
+    assert found["used_for"] == [commit]
+    site.in_force(site.commit({"rollout.vgo": None}, "all at once again"))
