@@ -82,7 +82,8 @@ class Judge:
         trust = self._services.read_now(JUDGE, self._trust)
         if not trust.policy.asks:
             return []
-        return signers.judge(trust, [step], self._verify, received={}, approvals={}, now=self._services.clock.now())
+        now = self._services.clock.now()
+        return list(signers.judge(trust, [step], self._verify, received={}, approvals={}, now=now).complaints)
 
     def base(self) -> str | None:
         """The commit in force."""
