@@ -167,7 +167,7 @@ def _tried(
         tried.append(_Tried(group, episodes, propose(graph, group, names, compile_, read)))
     chosen = [each.proposed.proposals[asked.rank - 1] for each in tried if len(each.proposed.proposals) >= asked.rank]
     files = merged(graph, chosen, read) if asked.write else {}
-    known = graph.documents.by_path
+    known = graph.documents.tree.entries()
     before = {path: read(path) if path in known else None for path in files}
     return _Outcome(tried, len(groups) - len(tried), files, before, chosen)
 

@@ -32,6 +32,7 @@ EXCEPTION: Final = 10
 """What a host costs that is changed without having drifted, or has drifted and is not covered."""
 MAX_CANDIDATES: Final = 24
 MAX_DIFF_CHARS: Final = 16 * 1024
+TEMPLATE: Final = ".j2"
 _ORDER: Final = tuple(Level)
 
 Compile = Callable[[Mapping[str, bytes]], Graph | None]
@@ -93,6 +94,15 @@ class _Site(NamedTuple):
     spec: Mapping[str, Any]
     own: Mapping[str, Any]
     """The crate's own vars."""
+    source: str = ""
+    """The file of the tree that its content is, where it is one."""
+    text: str | None = None
+    """Of that; None where it is no text."""
+
+    @property
+    def templated(self) -> bool:
+        """Whether that file is a template."""
+        return self.source.endswith(TEMPLATE)
 
 
 class Candidate(NamedTuple):
@@ -126,7 +136,7 @@ def propose(
     """
     changes: Mapping[str, Value] = {}
     try:
-        site = _site(graph, drifted)
+        site = _site(graph, drifted, read)
         profiles = _profiles(graph, drifted, site.crate)
         inverse = _inverted(drifted)
         changes = inverse.changes
@@ -153,7 +163,7 @@ def _inverted(drifted: Drifted) -> Inverse:
     return inverse
 
 
-def _site(graph: Graph, drifted: Drifted) -> _Site:
+def _site(graph: Graph, drifted: Drifted, read: Callable[[str], bytes]) -> _Site:
     crate, _, name = drifted.resource.partition("/")
     if crate.startswith("usercrate:"):
         raise _NoInverse("it is of a usercrate, applied for each user: decide there what it shall be")
@@ -172,7 +182,17 @@ def _site(graph: Graph, drifted: Drifted) -> _Site:
     lines = document.parsed.item_lines.get("resources", ())
     if not isinstance(model, Configcrate) or lines.count(found.get("line")) != 1 or document.parsed.kept:
         raise _NoInverse(f"{name} cannot be found again in {document.path}")
-    return _Site(crate, name, document.path, lines.index(found["line"]), found["spec"], linked.crate.vars)
+    source = found["spec"].get("source", "") if drifted.type == "file" else ""
+    text = _text(read(source)) if source else None
+    number = lines.index(found["line"])
+    return _Site(crate, name, document.path, number, found["spec"], linked.crate.vars, source, text)
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _profiles(graph: Graph, drifted: Drifted, crate: str) -> dict[str, Profile]:
@@ -191,12 +211,14 @@ def _split(
     literals: dict[str, Value] = {}
     for name, value in inverse.changes.items():
         raw = site.spec.get(name)
-        if name == "content" and raw is None:
-            raise _NoInverse(
-                f"its content is the file {site.spec.get('source', '')}: what was found cannot be told from its vars"
-                " again; change the file or the template by hand"
-            )
-        if not isinstance(raw, str) or not has_tags(raw):
+        if name == "content" and site.source:
+            raw = site.text
+            if raw is None or (site.templated and plain(raw) is None):
+                raise _NoInverse(
+                    f"its content is {site.source}, with more than vars in it: what they would have to be is not known;"
+                    " change the template by hand"
+                )
+        if not isinstance(raw, str) or not has_tags(raw) or (name == "content" and site.source and not site.templated):
             if raw is not None and not _same(name, raw, inverse.spelt.get(name)):
                 raise _NoInverse(f"what the agent tells of {name} is not as the config writes it")
             literals[name] = value
@@ -246,19 +268,23 @@ def _candidates(
     vars_: Mapping[Path, Scalar],
     literals: Mapping[str, Value],
 ) -> Iterator[Candidate]:
-    in_crate = tuple(
-        Write(site.file, ("resources", site.number, name), value, REPLACED if name in site.spec else ADDED)
-        for name, value in literals.items()
-    )
+    in_crate = tuple(_in_crate(site, name, value) for name, value in literals.items())
     told = ", ".join(f"{name}: {_shown(value)}" for name, value in literals.items())
     if not vars_:
-        yield Candidate(Level.CRATE, f"{told} in {site.file}", in_crate)
-        if len(literals) == 1:
+        where = ", ".join(sorted({write.file for write in in_crate}))
+        yield Candidate(Level.CRATE, f"{told} in {where}", in_crate)
+        if len(literals) == 1 and in_crate[0].at:
             yield from _parametrized(graph, site, profiles, *next(iter(literals.items())))
         return
     for place in places_.places(graph, profiles, site.crate, vars_):
         summary = _summary(place, vars_) + (f"; {told} in {site.file}" if told else "")
         yield Candidate(place.level, summary, (*place.writes, *in_crate), place.blocks, vars_)
+
+
+def _in_crate(site: _Site, name: str, value: Value) -> Write:
+    if name == "content" and site.source:
+        return Write(site.source, (), value, REPLACED)
+    return Write(site.file, ("resources", site.number, name), value, REPLACED if name in site.spec else ADDED)
 
 
 def _parametrized(
@@ -342,15 +368,17 @@ def _applied(
     graph: Graph, candidates: Sequence[Candidate], before: dict[str, str], read: Callable[[str], bytes]
 ) -> dict[str, str]:
     texts: dict[str, str] = {}
+    entries = graph.documents.tree.entries()
 
     def text_of(path: str) -> str:
         if path not in texts:
-            before[path] = texts[path] = read(path).decode() if path in graph.documents.by_path else ""
+            before[path] = texts[path] = read(path).decode() if path in entries else ""
         return texts[path]
 
     for candidate in candidates:
         for write in candidate.writes:
-            texts[write.file] = set_value(text_of(write.file), write.at, write.value)
+            text = text_of(write.file)
+            texts[write.file] = set_value(text, write.at, write.value) if write.at else str(write.value)
         for profile, host in candidate.blocks:
             more: dict[Sequence[str], Any] = {("match",): host}
             more |= {("vars", *keys): value for keys, value in candidate.values.items()}
@@ -382,7 +410,11 @@ def _said(graph: Graph, profile: Profile, crate: str, resource: str, names: Iter
     found: dict[str, Any] = {}
     for name in names:
         raw = spec.get(name)
-        if isinstance(raw, str) and has_tags(raw):
+        rendering = True
+        if name == "content" and raw is None and "source" in spec:
+            tree, source = graph.documents.tree, spec["source"]
+            raw, rendering = _text(tree.read(tree.entries()[source].oid)), source.endswith(TEMPLATE)
+        if rendering and isinstance(raw, str) and has_tags(raw):
             parts = plain(raw)
             if parts is None:
                 return None

@@ -34,7 +34,9 @@ CONFIG = {
         b"name: kernel\nresources:\n  - name: swap\n    type: sysctl\n    key: vm.swappiness\n"
         b'    value: "{{ vars.swappiness }}"\n'
         b'  - name: motd\n    type: file\n    path: /etc/motd\n    content: hello\n    mode: "0644"\n'
+        b"  - name: conf\n    type: file\n    path: /etc/conf\n    source: files/conf\n"
     ),
+    "files/conf": b"hello",
 }
 NAMES = ("db01", "lab01", "web01", "web02")
 
@@ -69,7 +71,7 @@ class Site:
         )  # fmt: skip
         calm = [
             ResourceReport(id=each, type="file", outcome=Outcome.UNCHANGED)
-            for each in ("kernel/swap", "kernel/motd")
+            for each in ("kernel/swap", "kernel/motd", "kernel/conf")
             if each != resource
         ]
         for host in names:
@@ -131,6 +133,12 @@ def test_several_resources_are_one_branch(site: Site) -> None:
     files = contents(site.origin, site.branches()[0])
     assert b'mode: "0600"' in files["configcrates/kernel.vgo"]
     assert b"swappiness: 60" in files["environments.vgo"]
+
+
+def test_a_file_of_the_repository_is_written_whole(site: Site) -> None:
+    site.drift(*NAMES, resource="kernel/conf", name="content", found="bye")
+    assert site.propose(*NAMES, write=True).status_code == 200
+    assert contents(site.origin, site.branches()[0]) == CONFIG | {"files/conf": b"bye"}
 
 
 def test_one_resource_may_be_asked_about_and_another_rank_be_written(site: Site) -> None:

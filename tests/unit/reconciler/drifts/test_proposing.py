@@ -38,10 +38,14 @@ CONFIG = {
         "  - name: conf\n    type: file\n    path: /etc/nginx.conf\n"
         '    content: "user {{ vars.nginx.user }}; workers {{ vars.workers }}; listen {{ vars.nginx.port }};\\n"\n'
         "  - name: site\n    type: file\n    path: /etc/site.conf\n    source: templates/site.j2\n"
+        "  - name: hard\n    type: file\n    path: /etc/hard.conf\n    source: templates/hard.j2\n"
+        "  - name: plain\n    type: file\n    path: /etc/plain.conf\n    source: files/plain.conf\n"
         '  - name: loud\n    type: file\n    path: /etc/loud\n    content: "{{ vars.banner | upper }}\\n"\n'
         "  - name: each\n    type: file\n    foreach: [a, b]\n    path: /etc/{{ item }}\n    content: x\n"
     ),
     "templates/site.j2": "port {{ vars.nginx.port }}\n",
+    "templates/hard.j2": "PORT {{ vars.nginx.port | upper }}\n",
+    "files/plain.conf": "{{ not a template }}\n",
 }
 PROD = ("web1.prod", "web2.prod", "db1.prod")
 STAGE = ("one.stage", "two.stage", "three.stage")
@@ -178,7 +182,7 @@ def test_a_service_that_was_stopped_and_disabled_is_one_proposal(site: Site) -> 
 @pytest.mark.parametrize(
     ("resource", "type_", "observed", "why"),
     [
-        ("nginx/site", "file", ("content", "port 1\n", "port 80\n"), "templates/site.j2"),
+        ("nginx/hard", "file", ("content", "PORT 1\n", "PORT 80\n"), "templates/hard.j2"),
         ("nginx/loud", "file", ("content", "QUIET\n", "HELLO\n"), "more than vars"),
         ("nginx/each[0]", "file", ("content", "y", "x"), "foreach"),
         ("nginx/conf", "file", ("content", "nothing like it", "user www; workers 4; listen 80;\n"), "no single one"),
@@ -209,6 +213,18 @@ def test_what_was_not_told_says_why(site: Site) -> None:
 def test_hosts_that_do_not_have_it_are_not_asked_for(site: Site) -> None:
     proposed = site.propose("nginx/conf", "file", ("db1.prod",), ("mode", "0600", "0644"))
     assert "none of the hosts has" in proposed.why
+
+
+def test_a_template_with_vars_alone_is_solved_and_a_file_is_written_whole(site: Site) -> None:
+    hosts = ("web1.prod", "web2.prod", *STAGE)
+    best = site.propose("nginx/site", "file", hosts, ("content", "port 8080\n", "port 80\n")).proposals[0]
+    assert (best.level, best.exact, best.summary) == (Level.ROLE, True, "vars.nginx.port = 8080 in role web")
+    plain = ("content", "better\n", "{{ not a template }}\n")
+    proposed = site.propose("nginx/plain", "file", hosts, plain)
+    (whole,) = proposed.proposals
+    assert (whole.level, whole.exact, whole.files) == (Level.CRATE, True, {"files/plain.conf": b"better\n"})
+    (some,) = site.propose("nginx/plain", "file", ("web1.prod",), plain).proposals
+    assert (some.exact, len(some.others)) == (False, 4)
 
 
 # Laws.
