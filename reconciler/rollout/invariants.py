@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -20,12 +21,12 @@ from reconciler.graph import Graph, Profile, patterns, selecting
 from reconciler.graph.patterns import PatternKind
 from reconciler.rollout import mixes
 from reconciler.rollout.facts import HostFacts
-from reconciler.rollout.mixes import Bound, Part, Standing
+from reconciler.rollout.mixes import Bound, Part, Standing, Worst
 from schema.diagnostics import Diagnostic
 from schema.documents.invariants import ROOTS, Invariant, Invariants
 from schema.expressions import ExpressionError, Renderer
 from schema.merging import settle
-from schema.rollouts import MAX_NAMED, Violation
+from schema.rollouts import MAX_NAMED, MAX_VIOLATIONS, Violation
 
 if TYPE_CHECKING:
     from schema.rollouts import PlannedWave
@@ -60,6 +61,14 @@ class Alike(NamedTuple):
     stays: bool
     tags: frozenset[str]
     hosts: list[HostFacts]
+
+
+class _Broken(NamedTuple):
+    """A bound that does not hold for a group."""
+
+    bound: Bound
+    group: str
+    worst: Worst
 
 
 def written(documents: Documents) -> Iterator[tuple[Document, int, Invariant]]:
@@ -98,8 +107,9 @@ def traits_asked(graph: Graph) -> list[tuple[str, ...]]:
 
 def violations(
     target: Graph, hosts: Sequence[HostFacts], bases: Mapping[str, Graph], waves: Sequence[PlannedWave]
-) -> list[Violation]:
-    """What a plan would break: of each invariant and group the first mix that does, in the order they are written in.
+) -> tuple[list[Violation], int]:
+    """What a plan would break: of each invariant and group the first mix that does, in the order they are written in;
+    and how many more than can be told.
 
     Args:
         target: its `invariants.vgo` is what counts.
@@ -108,14 +118,18 @@ def violations(
     """
     each_written = list(written(target.documents))
     if not each_written:
-        return []
+        return [], 0
     alike = _alike(target, hosts, bases, waves)
-    names = [wave.name for wave in waves]
-    return [
-        found
-        for document, index, invariant in each_written
-        for found in _of_one(target.documents, document, index, invariant, alike, names)
-    ]
+    found: list[Violation] = []
+    left_out = 0
+    for document, index, invariant in each_written:
+        line, _ = target.documents.place(document, ("invariants", index, "name"))
+        for broken in _broken(invariant, alike, len(waves), bounds(invariant)):
+            if len(found) < MAX_VIOLATIONS:
+                found.append(_told(invariant, broken, waves, document.path, line))
+            else:
+                left_out += 1
+    return found, left_out
 
 
 def of_names(graph: Graph, hostnames: Sequence[str] | None = None) -> list[Diagnostic]:
@@ -136,8 +150,9 @@ def of_names(graph: Graph, hostnames: Sequence[str] | None = None) -> list[Diagn
     found: list[Diagnostic] = []
     for document, index, invariant in each_written:
         judged = [bound for bound in bounds(invariant) if whole or (not bound.least and bound.percent is None)]
-        for each in _of_one(graph.documents, document, index, invariant, alike, [], judged):
-            line, column = graph.documents.place(document, ("invariants", index, "name"))
+        line, column = graph.documents.place(document, ("invariants", index, "name"))
+        for broken in islice(_broken(invariant, alike, 0, judged), MAX_VIOLATIONS):
+            each = _told(invariant, broken, (), document.path, line)
             who = f"{each.count} {'host' if each.count == 1 else 'hosts'}{f' of {each.group}' if each.group else ''}"
             message = f"{who} {'counts' if each.count == 1 else 'count'}, not {each.bound}"
             found.append(diagnostic("invariant.violated", document.path, line, column, message, invariant.message))
@@ -149,41 +164,37 @@ def _is_static(invariant: Invariant) -> bool:
     return not judge.traits and not judge.reads_tags
 
 
-def _of_one(
-    documents: Documents,
-    document: Document,
-    index: int,
-    invariant: Invariant,
-    alike: Sequence[Alike],
-    names: Sequence[str],
-    judged: Sequence[Bound] | None = None,
-) -> Iterator[Violation]:
+def _broken(invariant: Invariant, alike: Sequence[Alike], waves: int, judged: Sequence[Bound]) -> Iterator[_Broken]:
+    """The groups that break a bound, each with the first mix that does."""
     parts = _parts(_Judge(invariant), alike)
-    for bound in bounds(invariant) if judged is None else judged:
-        groups = parts if invariant.for_each is not None else {FLEET: parts.get(FLEET, [])}
+    groups = parts if invariant.for_each is not None else {FLEET: parts.get(FLEET, [])}
+    for bound in judged:
         for group in sorted(groups):
-            found = mixes.worst(groups[group], len(names), bound)
+            found = mixes.worst(groups[group], waves, bound)
             if found is None and group == FLEET and not groups[group] and bound.least and bound.number > 0:
-                found = mixes.Worst(None, 0, 0, [], [])  # the fleet is there, though nobody is in it
-            if found is None:
-                continue
-            line, _ = documents.place(document, ("invariants", index, "name"))
-            yield Violation(
-                invariant=invariant.name,
-                message=invariant.message or _in_words(invariant, bound),
-                wave=names[found.wave] if found.wave is not None else None,
-                wave_index=found.wave,
-                group=f"{invariant.for_each} = {group}" if invariant.for_each is not None else "",
-                bound=str(bound) if invariant.exactly is None else f"exactly {invariant.exactly}",
-                count=found.counting,
-                of=found.members,
-                new=tuple(found.new[:MAX_NAMED]),
-                new_left_out=max(0, len(found.new) - MAX_NAMED),
-                old=tuple(found.old[:MAX_NAMED]),
-                old_left_out=max(0, len(found.old) - MAX_NAMED),
-                file=document.path,
-                line=line,
-            )
+                found = Worst(None, 0, 0, [], [])  # the fleet is there, though nobody is in it
+            if found is not None:
+                yield _Broken(bound, group, found)
+
+
+def _told(invariant: Invariant, broken: _Broken, waves: Sequence[PlannedWave], file: str, line: int) -> Violation:
+    bound, group, found = broken
+    return Violation(
+        invariant=invariant.name,
+        message=invariant.message or _in_words(invariant, bound),
+        wave=waves[found.wave].name if found.wave is not None else None,
+        wave_index=found.wave,
+        group=f"{invariant.for_each} = {group}" if invariant.for_each is not None else "",
+        bound=str(bound) if invariant.exactly is None else f"exactly {invariant.exactly}",
+        count=found.counting,
+        of=found.members,
+        new=tuple(found.new[:MAX_NAMED]),
+        new_left_out=max(0, len(found.new) - MAX_NAMED),
+        old=tuple(found.old[:MAX_NAMED]),
+        old_left_out=max(0, len(found.old) - MAX_NAMED),
+        file=file,
+        line=line,
+    )
 
 
 def _parts(judge: _Judge, alike: Sequence[Alike]) -> dict[str, list[Part]]:

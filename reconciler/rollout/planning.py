@@ -19,7 +19,7 @@ from reconciler.rollout.canaries import Class
 from reconciler.rollout.facts import HostFacts as HostFacts
 from schema.documents.rollout import HealthCheck as WrittenCheck
 from schema.documents.rollout import Rollout, Wave
-from schema.rollouts import MAX_CLASSES, MAX_VIOLATIONS, HealthCheck, PlannedWave, RolloutPlan, amount_of
+from schema.rollouts import MAX_CLASSES, HealthCheck, PlannedWave, RolloutPlan, amount_of
 
 ALL: Final = "all"
 """The one wave where no order is written down."""
@@ -61,7 +61,7 @@ def _plan(target: Graph, hosts: Sequence[HostFacts], bases: Mapping[str, Graph],
         known = canaries.classes([(each.facts, each.base, each.target) for each in moving], target, bases)
     placed, chosen = _placed(waves, moving, known)
     planned = _planned(written, placed)
-    violations = invariants.violations(target, hosts, bases, planned)
+    violations, left_out = invariants.violations(target, hosts, bases, planned)
     released = Counter(each.facts.base for each in moving)
     base = min(released, key=lambda commit: (-released[commit], commit or "")) if released else None
     shown = sorted(known, key=lambda each: (-each.count, each.id))
@@ -75,8 +75,8 @@ def _plan(target: Graph, hosts: Sequence[HostFacts], bases: Mapping[str, Graph],
         on_failure=written.on_failure if written is not None else "stop",
         require_approval=written.require_approval if written is not None else False,
         approvals=written.approvals if written is not None else 1,
-        violations=tuple(violations[:MAX_VIOLATIONS]),
-        violations_left_out=max(0, len(violations) - MAX_VIOLATIONS),
+        violations=tuple(violations),
+        violations_left_out=left_out,
         classes=tuple(each.told(chosen) for each in shown[:MAX_CLASSES]),
         classes_left_out=max(0, len(shown) - MAX_CLASSES),
     )
