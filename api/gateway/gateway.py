@@ -134,11 +134,13 @@ class Gateway:
         return frozenset(self._by_envoy)
 
     def counts(self) -> Mapping[str, int]:
-        """What happened since the start, by name, and `connections`, `agents` and `half_open` as they are now."""
+        """What happened since the start, by name, and how it is now: `connections`, `agents`, `half_open` and
+        `accepts_per_second`."""
         now = {
             "connections": len(self._open),
             "agents": len(self._by_envoy),
             "half_open": self._admission.half_open if self._admission else 0,
+            "accepts_per_second": round(self._admission.rate) if self._admission else 0,
         }
         return {**self._counts, **now}
 

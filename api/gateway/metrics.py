@@ -23,6 +23,7 @@ class GatewayCollector(Collector):
             ("agents", "Agents connected."),
             ("connections", "Connections open, those for objects included."),
             ("half_open", "TLS handshakes under way."),
+            ("accepts_per_second", "Connections that may be taken each second: less while the event loop is late."),
         ):
             yield GaugeMetricFamily(f"vigo_gateway_{name}", text, value=counts.pop(name, 0))
         events = CounterMetricFamily("vigo_gateway_events", "What happened on the agents' listener.", labels=["event"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,11 @@ def main() -> int:
     names = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
     parser = argparse.ArgumentParser(prog="just bench", description=__doc__)
     parser.add_argument("only", nargs="*", help=f"of {', '.join(names)}; all when none is named")
-    chosen = parser.parse_args().only or names
+    parser.add_argument("--full", action="store_true", help="fleets of ten thousand where two thousand are the rule")
+    arguments = parser.parse_args()
+    if arguments.full:
+        os.environ["VIGO_SWARM"] = "10000"
+    chosen = arguments.only or names
     if unknown := set(chosen) - set(names):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     figures: list[Figure] = []

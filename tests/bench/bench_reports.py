@@ -1,0 +1,128 @@
+"""Reports of fifty resources, from the bytes that came to the row that is on disk: on SQLite (FULL) and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api.gateway.inbox import Inbox
+from api.services.container import Services
+from api.services.passwords import Passwords
+from api.services.work import Actor
+from api.settings import Settings
+from api.storage import assignments as assignment_rows
+from api.storage import envoys as envoy_rows
+from api.storage.assignments import Stored
+from api.storage.database import Database
+from api.storage.envoys import Known
+from schema import canonical
+from schema.ids import DEFAULT_PROJECT, new_id, sha256
+from schema.protocol.messages import AGENT_MESSAGE, ReportMessage
+from schema.protocol.receipts import FIRST, Receipt, outcomes_digest
+from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
+from schema.protocol.signing import Domain, Signer
+from tests.bench.figures import Figure
+from tests.postgres import running
+
+HOSTS = 500
+TURNS = 8
+NOW = 1_795_300_000_000_000
+KEY = Ed25519PrivateKey.generate()
+
+
+def run() -> Iterable[Figure]:
+    hosts = [new_id() for _ in range(HOSTS)]
+    for kind, target in (("SQLite (FULL)", 4_000.0), ("PostgreSQL", 3_000.0)):
+        sent = list(_reports(hosts))
+        with _services(kind) as services:
+            services.db.write_now(lambda session: _fill(session, hosts))
+            wall_s, cpu_s = uvloop.run(_send(services, sent))
+        # A figure is a limit from above: how long a report takes, of which so many a second are the other way about.
+        yield Figure(
+            name=f"one report of 50 resources durable on {kind}, of {len(sent):,} at once", value=wall_s * 1e6, unit="µs",
+            target=1e6 / target,
+            note=f"{1 / wall_s:,.0f} a second, receipts checked; {cpu_s * 1e6:.0f} µs of processor each",
+        )  # fmt: skip
+
+
+async def _send(services: Services, sent: list[tuple[str, bytes]]) -> tuple[float, float]:
+    inbox, key = Inbox(services), KEY.public_key().public_bytes_raw().hex()
+    per_host: dict[str, list[bytes]] = {}
+    for envoy_id, raw in sent:
+        per_host.setdefault(envoy_id, []).append(raw)
+
+    async def one(envoy_id: str, raws: list[bytes]) -> None:
+        actor = Actor.agent(envoy_id, "host", DEFAULT_PROJECT)
+        for raw in raws:  # a connection has one message under way
+            message = AGENT_MESSAGE.validate_json(raw)
+            assert isinstance(message, ReportMessage)
+            await inbox.put(actor, message.report, key)
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(one(envoy_id, raws) for envoy_id, raws in per_host.items()))
+    return (time.perf_counter() - wall) / len(sent), (time.process_time() - cpu) / len(sent)
+
+
+def _reports(hosts: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Frames of reports, each with its receipt."""
+    signer, previous = Signer(KEY), dict.fromkeys(hosts, FIRST)
+    lines = [
+        ResourceReport(
+            id=f"crate{number // 10}/resource-{number}", type="file", outcome=Outcome.UNCHANGED, duration_us=12,
+            file=f"configcrates/crate{number // 10}.vgo", line=number,
+        )
+        for number in range(50)
+    ]  # fmt: skip
+    for turn in range(1, TURNS + 1):
+        for envoy_id in hosts:
+            report = Report(
+                id=new_id(), assignment_sha256=sha256(envoy_id.encode()), epoch=1, generation=1, commit="c" * 40,
+                catalog_sha256="b" * 64, trigger=Trigger.INTERVAL, started=NOW, finished=NOW + 1, duration_us=100,
+                status=RunStatus.CONVERGED, resources=lines,
+            )  # fmt: skip
+            receipt = Receipt(
+                project=DEFAULT_PROJECT, envoy_id=envoy_id, number=turn, previous=previous[envoy_id],
+                report_id=report.id, commit=report.commit, epoch=1, generation=1,
+                assignment_sha256=report.assignment_sha256, catalog_sha256=report.catalog_sha256, status="converged",
+                finished=report.finished, outcomes_sha256=outcomes_digest(report),
+            )  # fmt: skip
+            signed = signer.sign(Domain.RECEIPT, canonical.dumps(receipt.model_dump(mode="json")))
+            previous[envoy_id] = signed.sha256
+            whole = ReportMessage(report=report.model_copy(update={"receipt": signed}))
+            yield envoy_id, whole.model_dump_json().encode()
+
+
+def _fill(session: Any, hosts: list[str]) -> None:
+    key = KEY.public_key().public_bytes_raw().hex()
+    for number, envoy_id in enumerate(hosts):
+        known = Known(id=envoy_id, hostname=f"h{number}.x", ed25519=key, x25519="f" * 64, enrolled_at=1)
+        envoy_rows.add(session, DEFAULT_PROJECT, known)
+    stored = [
+        Stored(one, 1, 1, sha256(one.encode()), "c" * 40, "b" * 64, "0" * 64, "p", "e", "{}", "", "", 1, 2)
+        for one in hosts
+    ]
+    assignment_rows.put(session, DEFAULT_PROJECT, stored)
+
+
+@contextmanager
+def _services(kind: str) -> Iterator[Services]:
+    with tempfile.TemporaryDirectory(prefix="vigo-reports-") as place:
+        folder, passwords = Path(place), Passwords(memory_kib=8, passes=1)
+        if kind == "PostgreSQL":
+            with running() as postgres, postgres.database() as url:
+                database = Database.open(url)
+                yield Services(Settings(data_dir=folder), database, passwords=passwords)
+                database.close_now()
+        else:
+            database = Database.open(folder / "vigo.db")
+            yield Services(Settings(data_dir=folder), database, passwords=passwords)
+            database.close_now()
+        passwords.close()

@@ -1,0 +1,104 @@
+"""A fleet of real agent cores on one server: what each costs it, how soon a commit reaches them all, and how they all come
+back after a restart. Two thousand of them, unless `--full` (ten thousand) or VIGO_SWARM says another number."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.bench.figures import Figure
+from tests.load import scenarios
+from tests.load.sites import LoadSite, cpu_s, memory
+from tests.load.swarm import Swarm
+
+FULL = 10_000
+USUAL = 2_000
+PROFILES = 200
+COMMITS = 3
+BACK_S = 45.0
+API_P99_MS = 250.0
+
+
+def run() -> Iterable[Figure]:
+    count = int(os.environ.get("VIGO_SWARM", USUAL))
+    with tempfile.TemporaryDirectory(prefix="vigo-swarm-") as place:
+        site = LoadSite(Path(place), agents=count, profiles=PROFILES)
+        try:
+            site.start()
+            site.in_force(site.first)
+            with site.swarm() as swarm:
+                yield from _steady(site, swarm)
+                yield from _return(site, swarm)
+            with site.swarm(jitter=False) as swarm:
+                yield from _without_jitter(site, swarm)
+        finally:
+            site.end()
+
+
+def _steady(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
+    assert site.server is not None
+    pid, count = site.server.pid, swarm.count
+    base = memory(pid)
+    scenarios.connect(swarm, over_s=count / 250)
+    yield Figure(
+        name=f"server memory for each of {count:,} agents", value=(memory(pid) - base) / count / 1024, unit="KiB",
+        target=64.0, note="above its base, with the first report of each",
+    )  # fmt: skip
+    reached = [scenarios.reach(site, swarm, f"turn {turn}") for turn in range(COMMITS)]
+    swarm.until("all are at rest", lambda told: told.at_rest == count, patience_s=300)
+    for word, value, target in (
+        ("p50", min(one.p50_s for one in reached), 1.5),
+        ("p99", min(one.p99_s for one in reached), 5.0),
+    ):
+        yield Figure(
+            name=f"commit → applied on all of {count:,} hosts, {word}", value=value, unit="s", target=target,
+            note=f"one crate of {PROFILES} profiles; {COMMITS} commits, the best; agents on the same two cores",
+        )  # fmt: skip
+    began = cpu_s(pid)
+    swarm.say("forget")
+    swarm.say(f"check {count / 1_000}")
+    swarm.until("all have reported", lambda told: told.counts.get("acknowledged", 0) >= count, patience_s=300)
+    yield Figure(
+        name="server CPU for a full check of one host, all told", value=(cpu_s(pid) - began) / count * 1e6, unit="µs",
+        peer="the specification's own system", peer_value=800.0,
+        note=f"{site.resources} resources: its report over TLS, checked, durable, acknowledged",
+    )  # fmt: skip
+
+
+def _return(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
+    returned = scenarios.come_back(site, swarm)
+    assert site.server is not None
+    count = swarm.count
+    yield Figure(
+        name=f"all of {count:,} agents are back after a restart of the server", value=returned.took_s, unit="s",
+        target=BACK_S, note="full handshakes: tickets do not outlive a process",
+    )  # fmt: skip
+    yield Figure(
+        name="the API meanwhile, p99", value=returned.api_p99_s * 1e3, unit="ms", target=API_P99_MS,
+        note=f"worst {returned.api_worst_s * 1e3:.0f} ms of {sum(returned.statuses.values())} requests",
+    )  # fmt: skip
+    yield Figure(
+        name="answers of 500 and above, or none, meanwhile", value=returned.failures, unit="", target=0,
+    )  # fmt: skip
+
+
+def _without_jitter(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
+    """The control: what the jitter of the agents is for. It has to fail, or the figures above say nothing."""
+    swarm.say(f"start {swarm.count / 250}")
+    swarm.until("all are connected", lambda told: told.open == swarm.count, patience_s=300)
+    missed = 1.0
+    try:
+        returned = scenarios.come_back(site, swarm, patience_s=BACK_S)
+    except TimeoutError:
+        note = f"not all were back within {BACK_S:.0f} s"
+    else:
+        fine = returned.took_s <= BACK_S and returned.api_p99_s * 1e3 <= API_P99_MS and not returned.failures
+        missed = 0.0 if fine else 1.0
+        note = f"all back in {returned.took_s:.0f} s, API p99 {returned.api_p99_s * 1e3:.0f} ms"
+    # Small fleets come back at once and all the same; only a large one shows it.
+    yield Figure(
+        name="agents without jitter keep these limits (a control: they must not)", value=1.0 - missed, unit="",
+        target=0.0 if swarm.count >= FULL else None, note=note,
+    )  # fmt: skip
