@@ -24,8 +24,10 @@ MAX_REASON: Final = 1_000
 MAX_MATCH: Final = 2_000
 
 HoldId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_REASON)]
-Match = Annotated[str, StringConstraints(min_length=1, max_length=MAX_MATCH)]
+_PRINTED: Final = r"^[^\x00-\x1f\x7f]*$"
+_ADDRESS: Final = r"^[^\s<>\x00-\x1f]+@[^\s<>\x00-\x1f]+$"
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_REASON, pattern=_PRINTED)]
+Match = Annotated[str, StringConstraints(min_length=1, max_length=MAX_MATCH, pattern=_PRINTED)]
 """As in a match block: a host name, a glob, or a regular expression between slashes."""
 
 
@@ -137,11 +139,13 @@ class BreakGlassOpen(BaseModel):
 
     commit: str | None = Field(default=None, pattern=r"^[0-9a-f]{4,64}$")
     """A commit, or how its id begins."""
-    author: str | None = Field(default=None, min_length=3, max_length=320, pattern=r"^[^\s<>]+@[^\s<>]+$")
+    author: str | None = Field(
+        default=None, min_length=3, max_length=320, pattern=r"^[^\s<>\x00-\x1f]+@[^\s<>\x00-\x1f]+$"
+    )
     """An address, as commits give their authors."""
     match: Match | None = None
     until: Instant
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=8, max_length=MAX_REASON)]
+    reason: Annotated[Reason, StringConstraints(min_length=8)]
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:

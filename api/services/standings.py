@@ -206,12 +206,10 @@ async def _counted(services: Services, actor: Actor, version: str, request_id: s
 
 async def _past(services: Services, actor: Actor, revision: Revision, request_id: str) -> Board:
     """The fleet as to a revision that is in force no more; one that was counted a moment ago, or counted now."""
-    kept: dict[str, tuple[float, Board]] = services.own.setdefault("past standings", {})
+    kept = _kept(services)
     async with services.own.setdefault("past standings lock", asyncio.Lock()):
+        let_go(services)
         now = services.clock.monotonic()
-        for commit, (until, _) in list(kept.items()):
-            if until <= now:
-                del kept[commit]
         if revision.commit not in kept:
             graph = await graphs.at(services, actor, revision.commit, request_id=request_id)
             online, holds, wall = envoys.online(services), services.holds, services.clock.now()
@@ -223,6 +221,19 @@ async def _past(services: Services, actor: Actor, revision: Revision, request_id
                 del kept[next(iter(kept))]
             kept[revision.commit] = (now + KEPT_S, made)
         return kept[revision.commit][1]
+
+
+def let_go(services: Services) -> None:
+    """Let go of what was counted of older revisions and is kept no longer."""
+    kept, now = _kept(services), services.clock.monotonic()
+    for commit in [commit for commit, (until, _) in kept.items() if until <= now]:
+        del kept[commit]
+
+
+def _kept(services: Services) -> dict[str, tuple[float, Board]]:
+    """Commit → until when its count is kept (monotonic seconds), and the count."""
+    found: dict[str, tuple[float, Board]] = services.own.setdefault("past standings", {})
+    return found
 
 
 def fleet(work: Work) -> list[FleetHost]:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from reconciler.graph import Graph
     from reconciler.rollout.execution import Execution
 
-TOPICS: Final = ("run.finished", "envoy.online", "envoy.offline", "envoy.enrolled", "envoy.revoked")
+TOPICS: Final = (
+    "run.finished",
+    "envoy.online",
+    "envoy.offline",
+    "envoy.enrolled",
+    "envoy.revoked",
+    "revision.in_force",
+)
 STRETCH: Final = 500
 """Hosts looked at before others have their turn: about three milliseconds."""
 MAX_POINTS: Final = 600
@@ -94,6 +101,8 @@ class Tally:
         """When how many hosts had it, since it came into force or the server began."""
         self.settled = False
         """Whether every host was looked at as to this revision."""
+        self.overtaken = False
+        """Whether another revision has come into force; it may be of the same commit."""
         self._turn = asyncio.Event()
         self._graph: Graph | None = None
         self._noted: dict[str, tuple[str, bool] | None] = {}
@@ -107,6 +116,9 @@ class Tally:
         if event.topic == "run.finished":
             if not data["dry_run"]:
                 self._noted[data["envoy_id"]] = (data["catalog"], is_failure(data["status"], data["failed"]))
+            return
+        if event.topic == "revision.in_force":
+            self.overtaken = True
             return
         envoy_id = data["id"]
         if event.topic == "envoy.revoked":

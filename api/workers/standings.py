@@ -71,10 +71,12 @@ class Counting:
         graph = services.graph
         if graph is None:
             return
-        if tally.revision is None or tally.revision.commit != graph.commit:
+        standings.let_go(services)
+        if tally.overtaken or tally.revision is None or tally.revision.commit != graph.commit:
             revision = await services.read(COUNTER, lambda work: standings.find(work, "current"))
             if revision.commit != graph.commit:
                 return  # recorded a moment ago; its graph is at hand a moment later
+            tally.overtaken = False
             self._holds = services.holds
             await tally.begin(revision, graph)
         tally.take_up()

@@ -81,6 +81,8 @@ def test_an_envoy_is_in_quarantine_and_its_hold_is_lifted_by_its_id(server: Serv
         {"kind": "freeze", "until": "tomorrow"},
         {"kind": "freeze", "until": "2026-11-22T11:59:59Z"},
         {"kind": "freeze", "match": "/(/"},
+        {"kind": "freeze", "match": "/a\0/"},
+        {"kind": "freeze", "reason": "a\nb"},
     ],
 )
 def test_a_hold_that_means_nothing_is_refused(server: Server, body: dict[str, str]) -> None:

@@ -283,6 +283,20 @@ def test_versions_that_were_never_in_force_have_no_standing(fleet: Fleet) -> Non
     assert fleet.server.get("/api/v1/standings/1999-13-01T00:00:00Z", role=Role.VIEWER).status_code == 400
 
 
+def test_a_commit_that_comes_into_force_again_is_counted_under_its_new_number(fleet: Fleet) -> None:
+    fleet.add("web1")
+    fleet.report("web1", COMMIT)
+    fleet.count()
+    wrong = Diagnostic(code="yaml.syntax", file="roles.vgo", line=3, column=5, message="not YAML")
+    fleet.services.write_now(
+        fleet.server.system, lambda work: revisions.record_failure(work, commit="c" * 40, diagnostics=[wrong])
+    )
+    fleet.publish(COMMIT)
+    fleet.count()
+
+    assert (fleet.get()["version"], fleet.get()["complete"]) == (3, True)
+
+
 def test_pages_of_a_class_join(fleet: Fleet) -> None:
     fleet.add(*(f"web{number:02}" for number in range(15)))
     fleet.report("web03", COMMIT)
