@@ -52,6 +52,7 @@ AREAS: Final = (
         Family.CONFIG,
         "Why a host has something or has it not, why two hosts differ, and which config lines matter to nobody.",
     ),
+    AreaInfo("rollouts", Family.CONFIG, "How each change reaches the hosts: in waves, and no further where it fails."),
     AreaInfo(
         "bisects",
         Family.CONFIG,

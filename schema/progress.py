@@ -138,17 +138,6 @@ class RolloutList(BaseModel):
     """`before` for the next page; null on the last."""
 
 
-class Approve(BaseModel):
-    """What is approved."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    wave: int | None = None
-    """The index of a wave; without, the plan as a whole, or the one wave that waits."""
-    plan_root: str | None = None
-    """Of what was looked at."""
-
-
 FINISHED: Final = frozenset(
     {RolloutState.DONE, RolloutState.CANCELLED, RolloutState.REVERTED, RolloutState.STOPPED, RolloutState.BLOCKED}
 )

@@ -54,6 +54,7 @@ LISTS: Final = frozenset(
         "standingHosts",
         "changes",
         "publishes",
+        "rollouts",
         "versions",
     }
 )

@@ -24,6 +24,7 @@ from api.graphql.previews import PreviewQueries
 from api.graphql.publishes import PublishQueries
 from api.graphql.receipts import ReceiptQueries
 from api.graphql.revisions import RevisionQueries
+from api.graphql.rollouts import RolloutQueries
 from api.graphql.runs import RunQueries
 from api.graphql.scalars import SCALARS
 from api.graphql.signers import SignerQueries
@@ -46,6 +47,7 @@ class Query(
     ReceiptQueries,
     RevisionQueries,
     PublishQueries,
+    RolloutQueries,
     ChangeQueries,
     HoldQueries,
     StandingQueries,

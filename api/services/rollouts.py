@@ -24,6 +24,7 @@ from schema.errors import Conflict, Forbidden, Invalid, NotFound
 from schema.progress import (
     FINISHED,
     MAX_PAGE,
+    MAX_RESOURCES,
     WHOLE_PLAN,
     Approval,
     Asked,
@@ -38,6 +39,11 @@ ASKED: Final = "rollout.asked"
 """Announced when people have asked something of a rollout: the loop reads it."""
 CHANGED: Final = "rollout.changed"
 """Announced when a rollout is further than it was."""
+
+
+MAX_DIGITS: Final = 15
+MAX_LOOKED_AT: Final = 20
+"""Hosts of which the failed resources are looked up at once."""
 
 
 class RolloutNotFound(NotFound):
@@ -114,7 +120,10 @@ def begin(work: Work, *, commit: str, plan_root: str, author: str, staged: bool)
 def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan: RolloutPlan | None) -> None:
     """How far a rollout is; a version that is older than what is stored changes nothing."""
     before = rows.find(work.session, work.project_id, rollout_id, whole=False)
-    if before is None or not rows.put_progress(
+    if before is None:
+        return
+    progress = _with_resources(work, before, progress)
+    if not rows.put_progress(
         work.session, work.project_id, rollout_id, version=version, progress=progress, plan=plan
     ):
         return
@@ -211,6 +220,17 @@ def page(work: Work, *, before: int | None = None, limit: int = 50) -> RolloutLi
     limit = max(1, min(limit, MAX_PAGE))
     found = rows.page(work.session, work.project_id, before=before, limit=limit + 1)
     return RolloutList(rollouts=found[:limit], next_before=found[limit - 1].id if len(found) > limit else None)
+
+
+def numbered(text: str) -> int:
+    """The rollout that a path names.
+
+    Raises:
+        RolloutNotFound: it is no number.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise RolloutNotFound("there is no such rollout")
+    return int(text)
 
 
 def get(work: Work, rollout_id: int) -> Rollout:
@@ -363,6 +383,27 @@ def _wrote(work: Work, author: str) -> bool:
     address = rest.rstrip(">").strip().casefold()
     mine = work.actor.name.casefold()
     return bool(mine) and mine in {name.strip().casefold(), address, address.partition("@")[0]}
+
+
+def _with_resources(work: Work, rollout: Rollout, progress: Progress) -> Progress:
+    """The same, with what failed on the hosts that did: told by their last run under the rollout's commit."""
+    known = {each.hostname: each for each in rollout.progress.failures if each.resources}
+    failures, looked = [], 0
+    for failure in progress.failures:
+        before = known.get(failure.hostname)
+        if before is not None and before.at == failure.at:
+            failure = before
+        elif looked < MAX_LOOKED_AT:
+            looked += 1
+            found = rows.failed_resources(work.session, work.project_id, failure.hostname, rollout.commit)
+            failure = failure.model_copy(
+                update={
+                    "resources": tuple(found[:MAX_RESOURCES]),
+                    "resources_left_out": max(0, len(found) - MAX_RESOURCES),
+                }
+            )
+        failures.append(failure)
+    return progress.model_copy(update={"failures": tuple(failures)})
 
 
 def _turns(before: Progress, after: Progress) -> dict[str, Any]:

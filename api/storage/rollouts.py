@@ -18,8 +18,9 @@ from api.storage.assignments import AssignmentRow, TargetRow
 from api.storage.envoys import EnvoyRow
 from api.storage.rows import MAX_PAGE, ProjectRow, big, blob, micros, text
 from api.storage.runs import RunRow
-from schema.progress import Approval, Asked, Progress, Rollout
-from schema.protocol.reports import RunStatus
+from api.storage.runs import find as find_run
+from schema.progress import Approval, Asked, FailedResource, Progress, Rollout
+from schema.protocol.reports import Outcome, RunStatus
 from schema.rollouts import RolloutPlan, RolloutState
 
 KEEP_PLANS: Final = 50
@@ -293,6 +294,33 @@ def given(session: Session, project_id: str, commit: str, since: int) -> Iterato
     )
     for hostname, epoch, generation, status in session.connection().execute(query):
         yield Given(hostname, epoch, generation, status == RunStatus.CONVERGED.value)
+
+
+def failed_resources(session: Session, project_id: str, hostname: str, commit: str) -> list[FailedResource]:
+    """What failed in the last real run of a host under a commit."""
+    envoys, runs = EnvoyRow.__table__, RunRow.__table__  # type: ignore[attr-defined]
+    query = (
+        sa.select(runs.c.id)
+        .join(envoys, envoys.c.id == runs.c.envoy_id)
+        .where(
+            runs.c.project_id == project_id,
+            envoys.c.hostname == hostname,
+            envoys.c.revoked_at.is_(None),
+            runs.c.commit_id == commit,
+            runs.c.dry_run.is_(False),
+        )
+        .order_by(runs.c.sequence.desc())
+        .limit(1)
+    )
+    run_id = session.connection().execute(query).scalar()
+    detail = find_run(session, project_id, run_id) if run_id is not None else None
+    if detail is None:
+        return []
+    return [
+        FailedResource(id=each.id, message=each.error[:500])
+        for each in detail.resources
+        if each.outcome is Outcome.FAILED
+    ]
 
 
 def _model(session: Session, row: RolloutRow, *, whole: bool) -> Rollout:

@@ -22,7 +22,8 @@ from sqlmodel import Session
 from api.http import openapi
 from api.http.areas import OPEN, Endpoint
 from api.rest import areas
-from api.services import bootstrap, revisions
+from api.services import bootstrap, revisions, rollouts
+from api.services.work import Work
 from api.storage import changes as change_rows
 from api.storage import signers as signer_rows
 from api.storage.rows import Row
@@ -31,7 +32,9 @@ from schema.access import Permission, Role, allows
 from schema.areas import AREAS
 from schema.changes import ChangeRecord, ChangeState
 from schema.ids import DEFAULT_PROJECT, new_id
+from schema.progress import Progress, WaveProgress
 from schema.revisions import RevisionState
+from schema.rollouts import PlannedWave, RolloutPlan, RolloutState
 from schema.signers import Proposal, ProposalKind, ProposalState
 from schema.time import DAY
 from tests.contract.specification import HERE, TOTAL, Specified, breaches, mounted, specified
@@ -166,6 +169,8 @@ def path_of(server: FleetServer, endpoint: Endpoint) -> str:
         values["signer_id"] = next(each["id"] for each in signers if each["principal"] == new["principal"])
     elif endpoint.name in {"confirm_proposal", "withdraw_proposal"}:
         values["proposal_id"] = proposal(server)
+    elif "{rollout_id}" in endpoint.path:
+        values["rollout_id"] = str(rollout(server, stopped=endpoint.name == "retry_rollout"))
     elif endpoint.name == "forget_secret":
         server.request("PUT", "/api/v1/secrets/db/password", role=Role.ADMIN, json={"value": "hidden"})
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values[found[1]], endpoint.path)
@@ -206,6 +211,24 @@ def change(server: FleetServer) -> str:
     )
     server.services.db.write_now(lambda session: change_rows.put(session, DEFAULT_PROJECT, new))
     return new.id
+
+
+def rollout(server: FleetServer, *, stopped: bool) -> int:
+    """One that waits for approvals, or that has stopped."""
+    commit = fresh()[1:].ljust(40, "0")
+    wave = PlannedWave(index=0, name="all", hosts=(HOST,), approvals=1)
+    plan = RolloutPlan(
+        commit=commit, base=None, plan_root="0" * 64, waves=(wave,), unchanged=0, require_approval=True
+    )
+    state = RolloutState.STOPPED if stopped else RolloutState.AWAITING_APPROVAL
+    progress = Progress(state=state, waves=(WaveProgress(index=0, hosts=1),))
+
+    def begun(work: Work) -> int:
+        rollout_id = rollouts.begin(work, commit=commit, plan_root="0" * 64, author="Jane <jane@x.org>", staged=True)
+        rollouts.keep(work, rollout_id, version=1, progress=progress, plan=plan)
+        return rollout_id
+
+    return server.services.write_now(server.system, begun)
 
 
 def proposal(server: FleetServer) -> str:
