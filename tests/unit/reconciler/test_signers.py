@@ -177,6 +177,9 @@ def test_an_approval_covers_what_is_below_and_nothing_above(put: Put, judge: Jud
     second = put({"a": "1", "net/x": "2"}, first)
     assert judge(trust(TWO), base, second, approvals={second: {"carol"}}) == []
     assert len(judge(trust(TWO), base, second, approvals={first: {"carol"}})) == 1
+    merged = put({"a": "1", "net/x": "2"}, base, second)
+    assert len(judge(trust(TWO), base, merged, approvals={second: {"carol"}})) == 1  # not what is beside it
+    assert judge(trust(TWO), base, merged, approvals={merged: {"carol"}}) == []
 
 
 def test_where_nobody_knows_whose_a_key_is_an_account_may_be_the_same_person(put: Put, judge: Judge) -> None:
@@ -245,6 +248,18 @@ def test_clocks_that_went_back_hide_no_commit_and_repeat_none(put: Put, bare: Re
         line.append(put({"a": str(number)}, line[-1], time_s=50_000 - number * (1 if number % 7 else -9_000)))
     for start in (0, 13, 14, 30, 58):
         assert [step.commit for step in lineages.between(bare, line[start], line[-1])] == line[start + 1 :]
+
+
+def test_what_the_base_has_is_not_new_however_late_that_shows(put: Put, bare: Repository) -> None:
+    root = put({"a": "0"}, time_s=500)
+    late = put({"a": "1"}, root, time_s=1_000)
+    early = put({"a": "2"}, late, time_s=10)
+    base = put({"a": "3"}, early, time_s=20)
+    other = put({"a": "0", "b": "1"}, root, time_s=800)
+    side = put({"a": "1", "b": "1"}, late, other, time_s=900)
+    tip = put({"a": "3", "b": "1"}, base, side, time_s=2_000)
+    (step,) = lineages.between(bare, base, tip)
+    assert (step.commit, [each.commit for each in step.brought]) == (tip, [side, other])
 
 
 def test_too_many_commits_are_not_judged(put: Put, bare: Repository) -> None:
