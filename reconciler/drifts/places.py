@@ -6,6 +6,7 @@ or a block that is new much more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,9 @@ NEW_FILE: Final = 5
 NEW_BLOCK: Final = 6
 MAX_BLOCKS: Final = 8
 """Blocks, or hosts with a block of their own, that one proposal writes: beyond that it says nothing briefly."""
+
+MAX_OF_A_LEVEL: Final = 5
+"""Directories, or roles: where more of them have a part of the hosts, none says it briefly."""
 
 Values = Mapping[Path, Scalar]
 
@@ -56,23 +60,24 @@ def places(graph: Graph, profiles: Mapping[str, Profile], crate: str, values: Va
         crate: the crate that reads them, whose own defaults are a place as well.
     """
     distinct = list(dict.fromkeys(profiles.values()))
-    yield from _common(graph, distinct, values)
-    yield from _roles(graph, distinct, values)
-    yield from _environments(graph, distinct, values)
-    yield from _blocks(distinct, values)
-    yield from _hosts(profiles, values)
+    weight = Counter(profiles.values())
     linked = graph.crates[crate]
     if all(path[0] in linked.crate.vars for path in values):
         document = linked.crate.document.path
         yield Place(Level.CRATE, document, _writes(document, ("vars",), linked.crate.vars, values))
+    yield from _environments(graph, distinct, values)
+    yield from _blocks(distinct, values)
+    yield from _hosts(profiles, values)
+    yield from _common(graph, weight, values)
+    yield from _roles(graph, weight, values)
 
 
-def _common(graph: Graph, profiles: Sequence[Profile], values: Values) -> Iterator[Place]:
-    directories: dict[str, None] = {"": None}
-    for profile in profiles:
+def _common(graph: Graph, weight: Counter[Profile], values: Values) -> Iterator[Place]:
+    directories: Counter[str] = Counter()
+    for profile, hosts in weight.items():
         parts = profile.document.directory.split("/") if profile.document.directory else []
-        directories |= {"/".join(parts[: end + 1]): None for end in range(len(parts))}
-    for directory in directories:
+        directories.update(dict.fromkeys(("", *("/".join(parts[: end + 1]) for end in range(len(parts)))), hosts))
+    for directory in _widest(directories):
         file = f"{directory}/common.vgo" if directory else "common.vgo"
         document = graph.documents.by_path.get(file)
         if document is None:
@@ -82,18 +87,23 @@ def _common(graph: Graph, profiles: Sequence[Profile], values: Values) -> Iterat
             yield Place(Level.COMMON, file, _writes(file, ("vars",), model.vars, values))
 
 
-def _roles(graph: Graph, profiles: Sequence[Profile], values: Values) -> Iterator[Place]:
+def _roles(graph: Graph, weight: Counter[Profile], values: Values) -> Iterator[Place]:
     document = graph.documents.by_path.get("roles.vgo")
     if document is None or not isinstance(model := document.parsed.model, Roles):
         return
-    names: dict[str, None] = {}
-    for profile in profiles:
-        for role in profile.roles:
-            names |= dict.fromkeys((*graph.roles.closures.get(role, ()), role))
-    for name in names:
+    names: Counter[str] = Counter()
+    for profile, hosts in weight.items():
+        of_profile = {each for role in profile.roles for each in (*graph.roles.closures.get(role, ()), role)}
+        names.update(dict.fromkeys(of_profile, hosts))
+    for name in _widest(names):
         if name in model.roles:
             writes = _writes(document.path, ("roles", name, "vars"), model.roles[name].vars, values)
             yield Place(Level.ROLE, f"role {name}", writes)
+
+
+def _widest(found: Counter[str]) -> list[str]:
+    """Those under which most of the hosts are; of as many, in the order of their names."""
+    return sorted(found, key=lambda each: (-found[each], each))[:MAX_OF_A_LEVEL]
 
 
 def _environments(graph: Graph, profiles: Sequence[Profile], values: Values) -> Iterator[Place]:

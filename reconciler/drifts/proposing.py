@@ -30,7 +30,7 @@ from schema.protocol.reports import ObservedAttribute
 
 EXCEPTION: Final = 10
 """What a host costs that is changed without having drifted, or has drifted and is not covered."""
-MAX_CANDIDATES: Final = 24
+MAX_CANDIDATES: Final = 16
 MAX_DIFF_CHARS: Final = 16 * 1024
 TEMPLATE: Final = ".j2"
 _ORDER: Final = tuple(Level)
