@@ -58,7 +58,7 @@ from api.workers.rollouts import tell_asked
 from api.workers.sources import PreviewWatch
 from api.workers.standings import Counting
 from api.workers.upkeep import Certificates, Upkeep
-from reconciler import repository
+from reconciler import collecting, repository
 from reconciler.loop import events
 from reconciler.repository import revisions as revisions_of_git
 from reconciler.repository.proofs import Proofs
@@ -371,6 +371,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    collecting.seldom()
     uvloop.run(_serve(settings))
 
 

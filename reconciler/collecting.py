@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+_SELDOM: Final = (25_000, 20, 20)
 _PAUSE: Final = threading.Lock()
+
+
+def seldom() -> None:
+    """Look for garbage less often, in a process that holds very much for very long: ten thousand connections, a graph.
+
+    With Python's own thresholds (700, 10, 10) a server that reads reports of fifty resources spends more on looking
+    through them, while they are being stored, than on reading them: 535 us of processor each instead of 211.
+    """
+    gc.set_threshold(*_SELDOM)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from api.storage import envoys as envoy_rows
 from api.storage.assignments import Stored
 from api.storage.database import Database
 from api.storage.envoys import Known
+from reconciler import collecting
 from schema import canonical
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.messages import AGENT_MESSAGE, ReportMessage
@@ -40,6 +41,7 @@ KEY = Ed25519PrivateKey.generate()
 
 def run() -> Iterable[Figure]:
     hosts = [new_id() for _ in range(HOSTS)]
+    collecting.seldom()  # as the server does
     for kind, target in (("SQLite (FULL)", 4_000.0), ("PostgreSQL", 3_000.0)):
         sent = list(_reports(hosts))
         with _services(kind) as services:
