@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from reconciler.documents import schemas
 from reconciler.documents.compose import compose
 from reconciler.documents.kinds import MODELS, Kind, place
+from reconciler.documents.loading import parse
 from schema.resources import RESOURCES
 from tests.bench import generate
 
@@ -94,6 +95,34 @@ def test_every_file_of_a_generated_repository_is_what_its_schema_takes() -> None
 )
 def test_a_mistake_is_marked(kind: Kind, text: str) -> None:
     assert complaints(kind, text) != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Kind.ROLLOUT, "{}\n"),
+        (Kind.ROLLOUT, "windows: [{days: [mon, wed-fri], zone: UTC}]\nwaves: [{name: a, canaries: true}]\n"),
+        (
+            Kind.ROLLOUT,
+            (
+                "failure_budget: 0%\nwaves: [{name: a, tag: x, environment: [a, b], percent: 10%, pause: 1h30m, approvals: 2,"
+                " windows: [{days: sat-mon, hours: 22:00-24:00}], max_in_flight: 5%, failure_budget: 0,"
+                " health: [{url: 'http://a/', timeout: 3s, status: 204, interval: 1m}]}]\n"
+            ),
+        ),
+        (Kind.INVARIANTS, "invariants: [{name: a, at_least: 50%, at_most: 0, for_each: tag}]\n"),
+        (
+            Kind.INVARIANTS,
+            (
+                "invariants: [{name: a, exactly: 0, for_each: vars.a.b-c, message: x,"
+                " where: {tag: x, environment: a, when: false, role: r}}]\n"
+            ),
+        ),
+    ],
+)
+def test_what_the_compiler_takes_is_not_marked(kind: Kind, text: str) -> None:
+    assert parse(text.encode(), kind).complaints == ()
+    assert complaints(kind, text) == []
 
 
 @pytest.mark.parametrize(
