@@ -11,6 +11,7 @@ from api.storage import changes as rows
 from api.storage import users as user_rows
 from reconciler.repository.drafts import Author
 from schema.changes import ChangeList, ChangeRecord, ChangeState
+from schema.ids import sha256
 
 KEPT_PATHS: Final = 200
 MAX_SUMMARY: Final = 200
@@ -38,7 +39,7 @@ def get(work: Work, change_id: str) -> ChangeRecord:
 
 
 def asked_before(work: Work, key: str) -> ChangeRecord | None:
-    return rows.find_by_key(work.session, work.project_id, work.actor.id, key[:MAX_KEY])
+    return rows.find_by_key(work.session, work.project_id, work.actor.id, _kept(key))
 
 
 def begin(work: Work, record: ChangeRecord, key: str) -> ChangeRecord:
@@ -47,7 +48,7 @@ def begin(work: Work, record: ChangeRecord, key: str) -> ChangeRecord:
         if other.state is not ChangeState.FAILED:
             raise AlreadyAsked(f"change {other.id} is under way under this key")
         rows.release_key(work.session, work.project_id, other.id)
-    rows.put(work.session, work.project_id, record, key=key[:MAX_KEY] or None)
+    rows.put(work.session, work.project_id, record, key=_kept(key) or None)
     work.audit(
         "change.begin",
         "change",
@@ -109,6 +110,11 @@ def author_of(work: Work) -> Author:
     local = re.sub(r"[^a-z0-9._-]+", "-", (user.username if user is not None else actor.name).lower()) or actor.type
     shown = _clean(user.display_name or user.username) if user is not None else _clean(actor.name)
     return Author(shown or local, (_clean(user.email) if user is not None else "") or f"{local}@{NOWHERE}")
+
+
+def _kept(key: str) -> str:
+    """A key as it is stored: no two of them are one."""
+    return key if len(key) <= MAX_KEY else sha256(key.encode())
 
 
 def _clean(text: str) -> str:
