@@ -52,6 +52,7 @@ def sent(site: Site, method: str, path: str, body: dict[str, Any], token: str | 
 
 
 def test_what_nobody_who_may_has_signed_reaches_nobody(site: Site) -> None:
+    site._repository.git.set_head("refs/heads/elsewhere")  # no files are checked out that the server would have to keep
     base = site.get("/api/v1/config/status")["commit"]
     alice, bob = person(site, "alice", "admin"), person(site, "bob", "admin")
     web = site.agent("web01.example.com").joined()
@@ -72,6 +73,7 @@ def test_what_nobody_who_may_has_signed_reaches_nobody(site: Site) -> None:
 
     signed = push(site, greeting("signed"), base, by=ALICE)
     site.in_force(signed)
+    version = site.get("/api/v1/config/status")["version"]
     site.converged(web, signed)
     assert web.read("/etc/site/motd") == "signed from web01.example.com\n"
 
@@ -91,12 +93,25 @@ def test_what_nobody_who_may_has_signed_reaches_nobody(site: Site) -> None:
     site.converged(web, waiting)
     assert web.read("/etc/site/motd") == "four from web01.example.com\n"
 
-    # What the server commits for somebody is theirs: alone they do not change what takes two.
+    # What the server commits for somebody is theirs: alone they do not change what takes two either.
+    back = site.ask("POST", f"/api/v1/config/rollback/{version}", token=bob, json={"reason": "too many"})
+    answer = back.json()
+    assert (back.status_code, answer["status"]) == (202, "proposed"), back.text
+    assert "nobody but bob (by vigo-server) stands for it" in answer["message"]
+    asked = answer["commit"]
+    sent(site, "POST", approvals, {"commit": asked}, bob)
+    assert site.get(f"/api/v1/signers/commits/{asked}")["trusted"] is False
+    sent(site, "POST", approvals, {"commit": asked}, alice)
+    assert site.get(f"/api/v1/signers/commits/{asked}")["trusted"] is True
+    site.point("refs/heads/main", asked)
+    site.in_force(asked)
+    waiting = asked
+
     revoke = [each["id"] for each in site.get("/api/v1/signers")["signers"] if each["principal"] == "alice"]
     sent(site, "PUT", f"/api/v1/signers/keys/{revoke[0]}/revocation", {"reason": "the laptop is gone"}, bob)
-    stolen = push(site, greeting("stolen") | hosts, waiting, by=ALICE)
+    stolen = push(site, greeting("stolen"), waiting, by=ALICE)
     assert "is revoked" in status(site, "untrusted", stolen)["last_error"]
-    site.in_force(push(site, greeting("bob's") | hosts, waiting, by=BOB))
+    site.in_force(push(site, greeting("bob's"), waiting, by=BOB))
     kinds = [entry["type"] for entry in site.get("/api/v1/audit?limit=200")["events"]]
     assert {"signer_add", "policy_change", "commit_approve", "signer_revoke", "ref_move", "config_refuse"} <= set(kinds)
 
