@@ -21,7 +21,8 @@ KEEP = "invariants: [{name: keep, for_each: vars.place, where: {configcrate: ext
 
 
 def test_what_one_host_alone_has_is_named_and_what_would_break_an_invariant_is_not_begun(site: Site) -> None:
-    site.in_force(site.commit(START, "all is well"))
+    first = site.commit(START, "all is well")
+    site.in_force(first)
     agents = [site.agent(f"web0{number}.example.com").joined() for number in (1, 2)]
     for agent in agents:
         site.converged(agent)
@@ -31,17 +32,18 @@ def test_what_one_host_alone_has_is_named_and_what_would_break_an_invariant_is_n
     site.in_force(third)
     until("what changed is there", lambda: agents[0].read("/etc/site/extra") == "two")
     until("and reported", lambda: site.runs(agents[0].hostname)[0]["commit"] == third)
+    until("the other has come along", lambda: site.runs(agents[1].hostname)[0]["commit"] != first)
 
     found = site.get(f"/api/v1/bisect?bad=web01.example.com&since={since}")
 
     assert (found["revisions"], found["notes"]) == (2, [])
-    first, second = found["suspects"]
-    assert (first["commit"], first["summary"], first["exact"]) == (third, "for one", True)
-    [change] = first["changes"]
+    likely, other = found["suspects"]
+    assert (likely["commit"], likely["summary"], likely["exact"]) == (third, "for one", True)
+    [change] = likely["changes"]
     assert (change["name"], change["attribute"], change["at"]["file"], change["at"]["line"]) == (
         "extra/file", "content", "configcrates/extra.vgo", 3,
     )  # fmt: skip
-    assert (second["summary"], second["exact"], second["good_with"]) == ("for everybody", False, [agents[1].hostname])
+    assert (other["summary"], other["exact"], other["good_with"]) == ("for everybody", False, [agents[1].hostname])
 
     # The crate moves from one host to the other: both at once may leave nobody with it.
     swapped = {
