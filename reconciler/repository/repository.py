@@ -27,10 +27,10 @@ from reconciler.repository.objects import CommitTree, Objects
 from reconciler.repository.remotes import RemoteCopy
 from reconciler.repository.revisions import MAX_COMMIT_BYTES
 from reconciler.repository.selections import Selection
-from schema.time import Instant
 
 if TYPE_CHECKING:
     from reconciler.repository import watching
+    from schema.time import Instant
 
 MAX_TEXT_CHARS: Final = 200
 _LAST_MICROS: Final = 253_402_300_799_000_000

@@ -119,7 +119,11 @@ def run(site: Callable[[], Site], scenario: Callable[[Site], Coroutine[Any, Any,
 GREETING = GOOD["configcrates/motd.vgo"].decode()
 
 
-def test_a_ref_appears_is_judged_moves_and_is_gone(server: Server, repo: Repository) -> None:
+def test_a_ref_appears_is_judged_moves_and_is_gone(
+    server: Server, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LOOK_S", 60.0)  # it is looked at when somebody says so, and for that reason
+
     async def scenario(site: Site) -> None:
         bad = site.commit("pr/7", GREETING.replace("directory", "directry"))
         site.watch.poke()
