@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.graph import patterns
@@ -76,6 +76,7 @@ def test_the_strongest_hold_that_ends_last_is_on_a_host(
     assert asked.each(NAMES, now, commit) == [_naive(holds, passes, name, now, commit) for name in NAMES]
 
 
+@settings(max_examples=40)
 @given(_holds(), _passes(), TIMES, st.none() | st.sampled_from(COMMITS))
 def test_no_answer_changes_by_itself_before_the_time_that_was_told(
     holds: list[Hold], passes: list[Pass], now: int, commit: str | None
@@ -89,6 +90,7 @@ def test_no_answer_changes_by_itself_before_the_time_that_was_told(
     assert change is None or change > now
 
 
+@settings(max_examples=40)
 @given(_holds(), TIMES, st.integers(-6, 6))
 def test_a_jump_of_the_clock_moves_the_end_of_a_hold_by_no_more_than_the_jump(
     holds: list[Hold], now: int, jump: int
@@ -101,6 +103,7 @@ def test_a_jump_of_the_clock_moves_the_end_of_a_hold_by_no_more_than_the_jump(
             assert hold.until - now <= jump
 
 
+@settings(max_examples=40)
 @given(_holds(), st.sampled_from(NAMES))
 def test_nothing_holds_for_longer_than_it_says(holds: list[Hold], hostname: str) -> None:
     hold = Holds(holds).on(hostname, 7)
@@ -108,6 +111,7 @@ def test_nothing_holds_for_longer_than_it_says(holds: list[Hold], hostname: str)
     assert hold is None or hold.until is None
 
 
+@settings(max_examples=40)
 @given(_holds(), TIMES)
 def test_what_is_in_force_is_what_has_not_ended(holds: list[Hold], now: int) -> None:
     asked = Holds(holds)
