@@ -117,6 +117,8 @@ class Rollout(_Frozen):
     plan_root: str
     state: RolloutState
     why: str = ""
+    version: int = 0
+    """Grows with each turn that is on record."""
     everyone: bool
     """All at once: the revision does not say how it is rolled out."""
     author: str = ""

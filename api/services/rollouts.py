@@ -165,6 +165,7 @@ def past(work: Work) -> Past:
             commit=newest.commit,
             plan=newest.plan,
             progress=newest.progress,
+            version=newest.version,
             everyone=newest.everyone,
             asked=newest.asked,
             verdicts=verdicts,

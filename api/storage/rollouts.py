@@ -339,6 +339,7 @@ def _model(session: Session, row: RolloutRow, *, whole: bool) -> Rollout:
         plan_root=row.plan_root,
         state=progress.state,
         why=progress.why,
+        version=row.version,
         everyone=row.everyone,
         author=row.author,
         began_at=row.began_at,

@@ -49,6 +49,8 @@ class Kept:
     plan: RolloutPlan | None
     """None while there is none yet, and where everybody is in one wave."""
     progress: Progress
+    version: int = 0
+    """Of `progress`."""
     everyone: bool = True
     asked: Asked = field(default_factory=Asked)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
@@ -341,6 +343,7 @@ class Releases:
                 patience=self._limits.rollouts,
                 everyone=kept.everyone,
                 progress=kept.progress,
+                version=kept.version,
                 asked=kept.asked,
                 verdicts=kept.verdicts,
             )

@@ -90,7 +90,7 @@ class Execution:
 
     Args:
         everyone: one wave, of all whom it changes: hosts that are in no wave join the first.
-        progress: how far it was when it was written down last.
+        progress: how far it was when it was written down last, as which version.
         verdicts: hostname → what is known of hosts that were released before a restart.
     """
 
@@ -102,6 +102,7 @@ class Execution:
         patience: Patience,
         everyone: bool = False,
         progress: Progress | None = None,
+        version: int = 0,
         asked: Asked | None = None,
         verdicts: Mapping[str, Verdict] | None = None,
     ) -> None:
@@ -109,9 +110,9 @@ class Execution:
         self.everyone: Final = everyone
         self.state = RolloutState.RUNNING if everyone else RolloutState.PLANNED
         self.why = ""
-        self.version = 0
+        self.version = version
         """Grows with each change that is to be on record."""
-        self.kept = 0
+        self.kept = version
         """The newest version that is."""
         self.went_back_to: str | None = None
         self._patience: Final = patience

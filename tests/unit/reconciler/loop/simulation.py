@@ -273,6 +273,7 @@ class Server:
                 commit=newest.commit,
                 plan=newest.plan,
                 progress=newest.progress,
+                version=newest.version,
                 everyone=newest.everyone,
                 asked=newest.asked,
                 verdicts=verdicts,

@@ -471,7 +471,8 @@ def restarted(by: Callable[..., Hand], fleet: Fleet, **options: Any) -> Fleet:
     old = fleet.hand
     newest = old.kept[-1]
     since = options.pop("since", {"c2"})
-    kept = Kept(id=0, commit="c2", plan=newest.plan, progress=newest.progress, everyone=False, **options)
+    told = {"plan": newest.plan, "progress": newest.progress, "version": newest.version}
+    kept = Kept(id=0, commit="c2", everyone=False, **told, **options)
     hand = by(in_force="c2", past=Past(proven="c1", since=frozenset(since), current=kept))
     hand.now = old.now
     hand.put_in_force(staged("c2", "two"))
