@@ -103,7 +103,10 @@ def rollback(
     propose: Propose = False,
     json_: Json = False,
 ) -> None:
-    """Go back to a version: a signed commit restores its files, and hosts follow it."""
+    """Go back to a version: a signed commit restores its files, and hosts follow it.
+
+    Ends 1 when that commit is not in force within 30 s.
+    """
     path = f"/api/v1/config/rollback/{quote(version, safe='')}"
     show(client.post(path, {"reason": reason, "propose": propose}), json_=json_)
 
@@ -117,7 +120,10 @@ def promote(
     propose: Propose = False,
     json_: Json = False,
 ) -> None:
-    """Bring what a branch changes into the tracked one, as one signed commit of yours."""
+    """Bring what a branch changes into the tracked one, as one signed commit of yours.
+
+    Ends 1 when that commit is not in force within 30 s.
+    """
     show(client.post("/api/v1/config/promote", {"ref": ref, "reason": reason, "propose": propose}), json_=json_)
 
 

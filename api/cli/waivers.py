@@ -38,7 +38,10 @@ def add(
     propose: publishes.Propose = False,
     json_: Json = False,
 ) -> None:
-    """Waive a control until a day, by a signed commit that adds it to waivers.vgo."""
+    """Waive a control until a day, by a signed commit that adds it to waivers.vgo.
+
+    Ends 1 when that commit is not in force within 30 s.
+    """
     given = {"starts": starts, "risk": risk, "match": match, "evidence": evidence or None}
     body = {
         "framework": framework,
