@@ -47,8 +47,8 @@ from api.storage.database import Database
 from api.web import pages
 from api.workers import trust
 from api.workers.archive import Archive
-from api.workers.committer import GitCommitter, open_signing_key
 from api.workers.chronicle import Chronicle
+from api.workers.committer import GitCommitter, open_signing_key
 from api.workers.compiler import Compiler
 from api.workers.driver import Driver
 from api.workers.follower import Follower, settled
