@@ -16,10 +16,10 @@ from api.storage import tags as tag_rows
 from api.storage import traits as trait_rows
 from reconciler.convergence import offline_after
 from reconciler.holds import Holds
-from reconciler.loop.releases import Kept, Past
+from reconciler.loop.past import Kept, Past
 from reconciler.ports import Order
-from reconciler.rollout.execution import Verdict
 from reconciler.rollout.facts import HostFacts, system_of
+from reconciler.rollout.terms import Verdict
 from schema.errors import Conflict, Forbidden, Invalid, NotFound
 from schema.progress import (
     FINISHED,

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.core import LoopStatus
-from reconciler.loop.releases import Past
+from reconciler.loop.past import Past
 from reconciler.rollout.execution import Execution
 from schema.errors import Fault
 from schema.time import Clock

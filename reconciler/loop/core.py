@@ -13,7 +13,8 @@ from reconciler.loop.envoys import Need
 from reconciler.loop.fleet import Fleet
 from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
-from reconciler.loop.releases import Past, Releases
+from reconciler.loop.past import Past
+from reconciler.loop.releases import Releases
 from reconciler.loop.steps import Step, step_of_stage
 from reconciler.rollout.execution import Execution
 from schema.diagnostics import Diagnostic

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.rollout.execution import Patience
+from reconciler.rollout.terms import Patience
 from schema.errors import Next
 
 MAX_DOUBLINGS: Final = 30

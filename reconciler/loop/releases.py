@@ -13,23 +13,25 @@ An envoy on hold, and one whose commit is not at hand, keeps what it holds; that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from reconciler.holds import NOTHING, Holds
+from reconciler.loop.awaiting import Awaiting, Waiting
 from reconciler.loop.effects import CheckHealth, Effect, GoBack, KeepRollout, PlanRollout, Recall, Retain
 from reconciler.loop.envoys import Envoy
 from reconciler.loop.events import Faulted
 from reconciler.loop.fleet import Fleet
-from reconciler.loop.limits import Limits, wait_s
+from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
+from reconciler.loop.past import Past
 from reconciler.ports import Assigned, Desired, Order, Plan
-from reconciler.rollout import execution
-from reconciler.rollout.execution import Execution, Verdict, everyone
+from reconciler.rollout import terms
+from reconciler.rollout.execution import Execution
 from reconciler.rollout.hosts import HostState
+from reconciler.rollout.terms import everyone
 from schema.errors import Next
-from schema.progress import Asked, Progress
+from schema.progress import Asked
 from schema.rollouts import RolloutPlan, RolloutState
 
 LOOK_S: Final = 1.0
@@ -38,45 +40,6 @@ MAX_TURNS: Final = 100
 """How often in a row hosts are released that have already what they would be given."""
 MAX_BASES: Final = 8
 """Commits at hand beside the one in force; who follows another keeps what it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A rollout as the store has it."""
-
-    id: int
-    commit: str
-    plan: RolloutPlan | None
-    """None while there is none yet, and where everybody is in one wave."""
-    progress: Progress
-    version: int = 0
-    """Of `progress`."""
-    everyone: bool = True
-    asked: Asked = field(default_factory=Asked)
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the store knows of rollouts, at start."""
-
-    proven: str | None = None
-    """The commit of the last one that is through."""
-    since: frozenset[str] = frozenset()
-    """The commits of those that came after it."""
-    current: Kept | None = None
-    """The newest."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """An effect that is to be performed once, and again when it cannot be."""
-
-    effect: Effect
-    under_way: bool = False
-    attempts: int = 0
-    at: float = 0.0
-    """When it is tried, or was to be answered (monotonic seconds)."""
 
 
 class Releases:
@@ -99,7 +62,6 @@ class Releases:
         self.holds: Holds = NOTHING
         self._fleet: Final = fleet
         self._limits: Final = limits
-        self._random: Final = random
         self._proven = past.proven
         self._since: set[str] = set(past.since)
         self._kept = past.current
@@ -108,7 +70,7 @@ class Releases:
         self._retained: frozenset[str] = frozenset()
         self._unplanned = False
         self._hold_change: int | None = None
-        self._waiting: Final[dict[str, _Waiting]] = {}
+        self._waiting: Final = Awaiting(limits=limits, random=random)
         self._asked = past.current.asked if past.current is not None else Asked()
         self._stirred = True
         """Whether anything happened since `drive` looked last."""
@@ -243,7 +205,7 @@ class Releases:
             if self.rollout is not None:
                 self.rollout.went_back(None, fault.message, now)
             return
-        self._put_off(found, fault.next, fault.retry_after_s, now)
+        self._waiting.put_off(found, fault.next, fault.retry_after_s, now)
 
     # what follows
 
@@ -272,7 +234,7 @@ class Releases:
             self._carry_out(rollout, now)
         if self._unplanned and "plan" not in self._waiting and not self._fleet.assigning and self.target is not None:
             # Whom an assignment is being made for, has another base when it is made.
-            self._waiting["plan"] = _Waiting(
+            self._waiting["plan"] = Waiting(
                 PlanRollout(self.target, self.rollout_id, self._proven, frozenset(self._since))
             )
         effects: list[Effect] = []
@@ -283,7 +245,7 @@ class Releases:
                 self._retained = wanted
                 effects.append(Retain(wanted))
         if self._waiting:
-            effects += [effect for waiting in self._waiting.values() for effect in self._ask(waiting, now)]
+            effects += [effect for waiting in self._waiting.values() for effect in self._waiting.ask(waiting, now)]
         return effects
 
     def _wakes(self, now: Moment) -> float | None:
@@ -354,19 +316,19 @@ class Releases:
         released: list[Envoy] = []
         for step in rollout.drive(now):
             match step:
-                case execution.Release(_, envoy_id, again):
+                case terms.Release(_, envoy_id, again):
                     envoy = self._fleet.envoys.get(envoy_id)
                     if envoy is not None and again:
                         self._fleet.again(envoy, now)
                     elif envoy is not None:
                         released.append(envoy)
-                case execution.Check(wave, checks):
-                    self._waiting["check"] = _Waiting(CheckHealth(self.rollout_id, wave, checks))
-                case execution.GoBack():
+                case terms.Check(wave, checks):
+                    self._waiting["check"] = Waiting(CheckHealth(self.rollout_id, wave, checks))
+                case terms.GoBack():
                     base = rollout.plan.base
                     assert base is not None
                     assert self.target is not None
-                    self._waiting["back"] = _Waiting(GoBack(self.rollout_id, self.target, base, rollout.why))
+                    self._waiting["back"] = Waiting(GoBack(self.rollout_id, self.target, base, rollout.why))
         if released:
             self._refresh(released, now)
             for envoy in released:
@@ -386,7 +348,7 @@ class Releases:
             waiting.under_way or (isinstance(waiting.effect, KeepRollout) and waiting.effect.version == rollout.version)
         ):
             return
-        self._waiting[key] = _Waiting(KeepRollout(self.rollout_id, rollout.version, rollout.plan, rollout.progress()))
+        self._waiting[key] = Waiting(KeepRollout(self.rollout_id, rollout.version, rollout.plan, rollout.progress()))
 
     # what one envoy is to follow
 
@@ -521,34 +483,8 @@ class Releases:
             del self._waiting[key]
         for commit in chosen:
             if commit not in self._plans and f"recall {commit}" not in self._waiting:
-                self._waiting[f"recall {commit}"] = _Waiting(Recall(commit))
+                self._waiting[f"recall {commit}"] = Waiting(Recall(commit))
         return frozenset(chosen)
-
-    # effects that are awaited
-
-    def _ask(self, waiting: _Waiting, now: Moment) -> Sequence[Effect]:
-        if now.mono < waiting.at:
-            return ()
-        if waiting.under_way:
-            waiting.under_way = False
-            self._put_off(waiting, Next.BACK_OFF, None, now)
-            return ()
-        waiting.under_way = True
-        waiting.at = now.mono + self._limits.record_s * (10 if not isinstance(waiting.effect, KeepRollout) else 1)
-        return (waiting.effect,)
-
-    def _put_off(self, waiting: _Waiting, kind: Next, retry_after_s: float | None, now: Moment) -> None:
-        waiting.under_way = False
-        waiting.attempts += 1
-        wait = wait_s(
-            kind if kind in {Next.AFTER, Next.BACK_OFF} else Next.BACK_OFF,
-            retry_after_s,
-            waiting.attempts,
-            base_s=self._limits.back_off_s,
-            cap_s=self._limits.envoy_back_off_cap_s,
-            random=self._random,
-        )
-        waiting.at = now.mono + (wait or 0.0)
 
 
 def _is(desired: Desired | None, assigned: Assigned) -> bool:

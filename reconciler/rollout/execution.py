@@ -17,75 +17,26 @@ released never waits for a place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from reconciler.ports import Order
 from reconciler.rollout import windows
 from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
-from schema.progress import FINISHED, MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress, WaveProgress
-from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, WaveState
+from reconciler.rollout.members import Members, progress_of
+from reconciler.rollout.terms import Check, GoBack, Patience, Release, Step, Verdict
+from schema.progress import MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress
+from schema.rollouts import RolloutPlan, RolloutState, WaveState
 from schema.time import DAY, SECOND
 
 if TYPE_CHECKING:
     from reconciler.loop.moments import Moment
 
 
-OVER: Final = frozenset({RolloutState.DONE, RolloutState.CANCELLED, RolloutState.REVERTED})
 LOOK_AGAIN: Final = DAY
 """Microseconds after which it is looked again whether a window is open that does not open soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long, and how much at once. Seconds and counts."""
-
-    place_s: float = 5.0
-    answer_s: float = 1_800.0
-    """A host that was told and says nothing for so long is silent: it is not waited for."""
-    offline_s: float = 300.0
-    """A wave waits so long for hosts that are not connected."""
-    reconnect_s: float = 60.0
-    """After a start, hosts are given so long to come back."""
-    ramp_share: int = 4
-    ramp_least: int = 32
-    answered_share: int = 2
-    """One in so many hosts of a wave has to have answered before it is through, however many are not there."""
-    health_margin_s: float = 30.0
-
-
-class Verdict(NamedTuple):
-    """What the store knows of one host of this rollout, after a restart."""
-
-    order: Order
-    healthy: bool
-    why: str = ""
-
-
-class Release(NamedTuple):
-    """A host may have the new revision."""
-
-    hostname: str
-    envoy_id: str
-    again: bool = False
-    """It has it, and is to run anew."""
-
-
-class Check(NamedTuple):
-    """Ask whether all is well after a wave."""
-
-    wave: int
-    checks: tuple[HealthCheck, ...]
-
-
-class GoBack(NamedTuple):
-    """Take the change back by a commit."""
-
-
-Step = Release | Check | GoBack
-
-
-class Execution:
+class Execution(Members):
     """One rollout under way. Bounded by the hosts of the plan that are connected or were released.
 
     Args:
@@ -106,16 +57,13 @@ class Execution:
         asked: Asked | None = None,
         verdicts: Mapping[str, Verdict] | None = None,
     ) -> None:
-        self.plan: Final = plan
-        self.everyone: Final = everyone
-        self.state = RolloutState.RUNNING if everyone else RolloutState.PLANNED
+        super().__init__(plan, patience=patience, everyone=everyone)
         self.why = ""
         self.version = version
         """Grows with each change that is to be on record."""
         self.kept = version
         """The newest version that is."""
         self.went_back_to: str | None = None
-        self._patience: Final = patience
         self._asked = asked or Asked()
         self._retries = 0
         self._ended_at: int | None = None
@@ -123,10 +71,6 @@ class Execution:
         self._check_until: float | None = None
         self._going_back = False
         self._again: Final[list[str]] = []
-        self._hosts: Final[dict[str, Host]] = {}
-        self._failures: Final[dict[str, HostFailure]] = {}
-        self._waves: Final = [Wave(wave, len(wave.hosts)) for wave in plan.waves]
-        self._wave_of: Final[dict[str, int]] = {name: wave.index for wave in plan.waves for name in wave.hosts}
         if progress is not None:
             self._resume(progress, verdicts or {}, now)
         elif everyone:
@@ -142,39 +86,9 @@ class Execution:
     # what is asked of it
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing more is released."""
-        return self.state in FINISHED
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing can lead on from here."""
-        return self.state in OVER
-
-    @property
     def approved(self) -> bool:
         """Whether as many people have approved the plan as it asks for."""
         return not self.plan.require_approval or self._asked.approvals.get(WHOLE_PLAN, 0) >= self.plan.approvals
-
-    def wave_of(self, hostname: str) -> int | None:
-        """The wave of a host; None for one that is in none."""
-        found = self._wave_of.get(hostname)
-        return 0 if found is None and self.everyone else found
-
-    def is_released(self, hostname: str) -> bool:
-        """Whether a host was told to take the new revision."""
-        host = self._hosts.get(hostname)
-        return host is not None and host.state in RELEASED
-
-    def is_there(self, hostname: str) -> bool:
-        """Whether a host is known to be connected."""
-        host = self._hosts.get(hostname)
-        return host is not None and host.connected
-
-    def state_of(self, hostname: str) -> HostState | None:
-        """What a host is at; None for one that is in no wave or was not there."""
-        host = self._hosts.get(hostname)
-        return host.state if host is not None else None
 
     def progress(self) -> Progress:
         """How far it is, to be written down."""
@@ -182,7 +96,7 @@ class Execution:
         return Progress(
             state=self.state,
             why=self.why,
-            waves=tuple(_progress(wave) for wave in self._waves),
+            waves=tuple(progress_of(wave) for wave in self._waves),
             failures=failures[:MAX_FAILURES],
             failures_left_out=max(0, len(failures) - MAX_FAILURES),
             retries=self._retries,
@@ -191,83 +105,6 @@ class Execution:
         )
 
     # what happens
-
-    def arrived(self, hostname: str, envoy_id: str, held: Order | None, now: Moment) -> None:
-        """A host of a wave is connected.
-
-        Args:
-            held: of its newest assignment, where that is of this rollout's commit: it was released before.
-        """
-        index = self.wave_of(hostname)
-        if index is None:
-            return
-        host = self._hosts.get(hostname)
-        wave = self._waves[index]
-        if host is None:
-            host = self._hosts[hostname] = Host(hostname, envoy_id, index, HostState.ABSENT)
-            wave.counts[HostState.ABSENT] += 1
-            if hostname not in self._wave_of:
-                wave.size += 1
-                wave.places = max(wave.places, self._places(wave))
-        host.envoy_id, host.connected = envoy_id, True
-        released = host.state in {HostState.LOST, HostState.RELEASED}
-        if released or (host.state is HostState.ABSENT and held is not None):
-            host.order = host.order or held
-            self._set(host, HostState.RELEASED)
-            host.since = now.mono
-            wave.placed.append((now.mono, hostname))
-        elif host.state is HostState.ABSENT:
-            self._set(host, HostState.WAITING)
-            if not self.finished:
-                wave.queue[hostname] = None
-
-    def left(self, hostname: str, now: Moment) -> None:
-        """A host is not connected any more."""
-        host = self._hosts.get(hostname)
-        if host is None:
-            return
-        host.connected = False
-        wave = self._waves[host.wave]
-        if host.state in {HostState.WAITING, HostState.HELD}:
-            wave.queue.pop(hostname, None)
-            self._set(host, HostState.ABSENT)
-        elif host.state is HostState.RELEASED:
-            host.since = now.mono
-            wave.gone.append((now.mono, hostname))
-
-    def removed(self, hostname: str) -> None:
-        """A host is no more."""
-        host = self._hosts.pop(hostname, None)
-        index = host.wave if host is not None else self._wave_of.get(hostname)
-        if index is None:
-            return
-        wave = self._waves[index]
-        self._wave_of.pop(hostname, None)
-        self._failures.pop(hostname, None)
-        wave.size -= 1
-        if host is not None:
-            wave.queue.pop(hostname, None)
-            self._give_back(host)
-            wave.counts[host.state] -= 1
-
-    def held(self, hostname: str, *, held: bool) -> None:
-        """A host that is not released may get nothing new now, or may again."""
-        host = self._hosts.get(hostname)
-        if host is None or host.state not in {HostState.WAITING, HostState.HELD}:
-            return
-        wave = self._waves[host.wave]
-        if held:
-            wave.queue.pop(hostname, None)
-            self._set(host, HostState.HELD)
-        elif host.state is HostState.HELD:
-            self._set(host, HostState.WAITING)
-            wave.queue[hostname] = None
-
-    def given(self, hostname: str, order: Order) -> None:
-        """A host was given an assignment of this rollout's commit."""
-        host = self._hosts.get(hostname)
-        if host is not None and host.order is None and host.state in RELEASED:
-            host.order = order
 
     def has_it(self, hostname: str, now: Moment) -> None:
         """A host that was released holds already what it would be given."""
@@ -508,12 +345,6 @@ class Execution:
             allowed = f"at most {most} may" if most else "none may"
             self._fail(wave, f"{failed} of {wave.size} hosts failed, {allowed}", now)
 
-    def _most(self, wave: Wave) -> int:
-        if self.everyone:
-            # With nobody left to protect by it, one host alone stops nothing.
-            return max(1, wave.size // 10)
-        return wave.planned.max_failures
-
     def _fail(self, wave: Wave, why: str, now: Moment) -> None:
         """The budget is spent: the rollout stops."""
         wave.state, wave.why, wave.ended_at = WaveState.FAILED, why, now.wall
@@ -526,37 +357,6 @@ class Execution:
             self.version += 1
         else:
             self._end(RolloutState.STOPPED, said, now)
-
-    def _set(self, host: Host, state: HostState) -> None:
-        counts = self._waves[host.wave].counts
-        counts[host.state] -= 1
-        counts[state] += 1
-        host.state = state
-
-    def _give_back(self, host: Host) -> None:
-        if host.place:
-            host.place = False
-            self._waves[host.wave].taken -= 1
-
-    def _places(self, wave: Wave) -> int:
-        if wave.planned.max_in_flight is not None:
-            return wave.planned.max_in_flight
-        return max(self._patience.ramp_least, -(-wave.size // self._patience.ramp_share))
-
-    def _trim(self, wave: Wave) -> None:
-        """Drop from the head of what is timed those that have answered."""
-        while wave.placed:
-            at, name = wave.placed[0]
-            host = self._hosts.get(name)
-            if host is not None and host.since == at and host.connected and host.state is HostState.RELEASED:
-                break
-            wave.placed.popleft()
-        while wave.gone:
-            at, name = wave.gone[0]
-            host = self._hosts.get(name)
-            if host is not None and host.since == at and not host.connected and host.state is HostState.RELEASED:
-                break
-            wave.gone.popleft()
 
     def _expire(self, now: Moment) -> None:
         patience = self._patience
@@ -578,10 +378,6 @@ class Execution:
             while wave.gone and now.mono >= wave.gone[0][0] + patience.offline_s:
                 self._unanswered(self._hosts[wave.gone.popleft()[1]], HostState.LOST)
                 self._trim(wave)
-
-    def _unanswered(self, host: Host, state: HostState) -> None:
-        self._give_back(host)
-        self._set(host, state)
 
     # the rollout as a whole
 
@@ -662,28 +458,3 @@ class Execution:
 
 def _people(count: int) -> str:
     return "one person" if count == 1 else f"{count} people"
-
-
-def _progress(wave: Wave) -> WaveProgress:
-    counts = wave.counts
-    return WaveProgress(
-        index=wave.planned.index,
-        state=wave.state,
-        why=wave.why,
-        began_at=wave.began_at,
-        ended_at=wave.ended_at,
-        pause_until=wave.pause_until,
-        hosts=wave.size,
-        released=sum(counts[state] for state in RELEASED),
-        healthy=counts[HostState.HEALTHY],
-        failed=counts[HostState.FAILED],
-        silent=counts[HostState.SILENT],
-        offline=wave.absent_or_lost,
-        held=counts[HostState.HELD],
-    )
-
-
-def everyone(commit: str, base: str | None, plan_root: str) -> RolloutPlan:
-    """The plan of a revision that says nothing about how it is rolled out: all at once, until a tenth has failed."""
-    wave = PlannedWave.model_construct(index=0, name="all", hosts=())
-    return RolloutPlan.model_construct(commit=commit, base=base, plan_root=plan_root, waves=(wave,), unchanged=0)

@@ -12,7 +12,7 @@ import pytest
 from api.workers.driver import Driver
 from reconciler.loop import Limits, effects, events
 from reconciler.ports import Assigned, Desired, Order
-from reconciler.rollout.execution import Patience
+from reconciler.rollout.terms import Patience
 from schema.errors import Fault, NotFound, Unavailable
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
-from reconciler.loop.releases import Past
+from reconciler.loop.past import Past
 from reconciler.ports import Assigned, Desired, Order
 from schema.ids import sha256
 from schema.time import HOUR, SECOND

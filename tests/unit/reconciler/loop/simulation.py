@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
-from reconciler.loop.releases import Kept, Past
+from reconciler.loop.past import Kept, Past
 from reconciler.ports import Assigned, Desired, Order, Plan
-from reconciler.rollout.execution import Verdict
+from reconciler.rollout.terms import Verdict
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Fault, NotFound, Stalled, Unavailable
 from schema.ids import sha256

@@ -11,9 +11,9 @@ import pytest
 from reconciler.holds import Holds
 from reconciler.loop import Limits, Moment, effects, events
 from reconciler.loop.envoys import Need
-from reconciler.loop.releases import Kept, Past
+from reconciler.loop.past import Kept, Past
 from reconciler.ports import Assigned, Order
-from reconciler.rollout.execution import Patience, Verdict
+from reconciler.rollout.terms import Patience, Verdict
 from schema.errors import Next
 from schema.holds import Hold, HoldKind
 from schema.ids import new_id
