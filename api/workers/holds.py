@@ -169,5 +169,5 @@ def _notice(glasses: list[BreakGlass]) -> str:
         return ""
     last = max(glasses, key=lambda glass: glass.until)
     more = f" (and {len(glasses) - 1} more)" if len(glasses) > 1 else ""
-    text = f"break-glass is on until {to_rfc3339(last.until)}, opened by {last.opened_by}{more}"
+    text = f"break-glass is on until {to_rfc3339(last.until // SECOND * SECOND)}, opened by {last.opened_by}{more}"
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)

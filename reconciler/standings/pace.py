@@ -49,7 +49,7 @@ def eta(points: Sequence[Point], *, remaining: int, others: int, course: Course,
     the pauses between them are added.
     """
     if not remaining:
-        return Eta(why=f"{_hosts(others)} not on their way" if others else "")
+        return Eta(why=_idle(others, "is", "are") if others else "")
     stopped = _ENDED.get(course.state) or next(
         (said for wave in course.waves if (said := _ASKED.get(wave.state)) is not None), None
     )
@@ -63,7 +63,7 @@ def eta(points: Sequence[Point], *, remaining: int, others: int, course: Course,
     if done < 1 or now - start < LEAST:
         return Eta(why="no pace to go by yet" if now - start < MINUTE else "nothing was applied lately")
     left = remaining * (now - start) / done + _pauses(course, now)
-    without = f"without {_hosts(others)} not on their way" if others else ""
+    without = "without " + _idle(others, "that is", "that are") if others else ""
     return Eta(at=now + round(left / SECOND) * SECOND, why=without)
 
 
@@ -79,5 +79,5 @@ def _pauses(course: Course, now: int) -> float:
     return total
 
 
-def _hosts(count: int) -> str:
-    return "1 host that is" if count == 1 else f"{count} hosts that are"
+def _idle(count: int, one: str, many: str) -> str:
+    return f"1 host {one} not on its way" if count == 1 else f"{count} hosts {many} not on their way"

@@ -195,7 +195,7 @@ def test_what_holds_hosts_is_told_with_its_end(fleet: Fleet) -> None:
     told = fleet.get()
     (frozen,) = next(part["hosts"] for part in told["parts"] if part["name"] == "frozen")
     assert (frozen["until"], frozen["cause"]) == ("2026-11-22T13:00:00Z", "release day")
-    assert told["eta"] == {"at": None, "why": "3 hosts that are not on their way"}
+    assert told["eta"] == {"at": None, "why": "3 hosts are not on their way"}
 
 
 def test_a_host_for_which_nothing_can_be_made_failed_and_why_is_told(fleet: Fleet) -> None:

@@ -18,6 +18,7 @@ def test_at_the_pace_of_those_before() -> None:
     assert eta(points, remaining=20, others=0, course=NO_COURSE, now=NOW).at == NOW + 200 * SECOND
     told = eta(points, remaining=20, others=3, course=NO_COURSE, now=NOW)
     assert told.why == "without 3 hosts that are not on their way"
+    assert eta([], remaining=0, others=1, course=NO_COURSE, now=NOW).why == "1 host is not on its way"
 
 
 def test_a_pace_that_slackens_is_seen() -> None:
