@@ -78,11 +78,14 @@ def gather(work: Work, *, limit: int = PASS) -> Pass:
     """Read the runs behind the cursor: what they found, and what of that which was known is over."""
     cursor = rows.cursor(work.session, work.project_id)
     top = run_rows.newest(work.session)
-    troubled = rows.troubled(work.session, work.project_id)
-    read = run_rows.notable(
-        work.session, work.project_id, after=cursor, top=top, envoy_ids=troubled[:MAX_PAGE], limit=limit
-    )
+    read = run_rows.notable(work.session, work.project_id, after=cursor, top=top, limit=limit)
     more = len(read) == limit
+    reached = read[-1][0] if more else max(cursor, top)
+    # What begins in this pass may be over in it as well, by a run that says nothing else.
+    begun = {run.envoy_id for _, run, resources in read if any(_how(each, run) is How.LEFT for each in resources)}
+    seen = {sequence for sequence, _, _ in read}
+    last = run_rows.last_of(work.session, work.project_id, sorted(begun), top=reached) if begun else []
+    read = sorted([*read, *(each for each in last if each[0] not in seen)], key=lambda each: each[0])
     known: defaultdict[str, list[Episode]] = defaultdict(list)
     ids = sorted({run.envoy_id for _, run, _ in read})
     for start in range(0, len(ids), MAX_PAGE):
@@ -95,8 +98,10 @@ def gather(work: Work, *, limit: int = PASS) -> Pass:
         if found or ended:
             steps.append((run, found, ended))
         over = frozenset().union(*ended.values()) if ended else frozenset()
-        known[run.envoy_id] = [each for each in known[run.envoy_id] if each.id not in over]
-    reached = read[-1][0] if more else max(cursor, top)
+        still = [each for each in known[run.envoy_id] if each.id not in over]
+        same = {(each.resource, each.how) for each in still}
+        begins = [_begun(run, each) for each in found if (each.resource, each.how) not in same]
+        known[run.envoy_id] = still + begins
     return Pass(
         cursor, reached, more, steps, due=bool(steps) or reached - cursor >= limit or (more and reached > cursor)
     )
@@ -270,6 +275,14 @@ def _found(resource: ResourceReport, how: How) -> Found:
     }
     name, told = _clean(resource.id), _clean(json.dumps(document))
     return Found(new_id(), name, sha256(name.encode()), _clean(resource.type), how.value, told)
+
+
+def _begun(run: Run, found: Found) -> Episode:
+    at = run.received_at
+    return Episode(
+        found.id, run.envoy_id, run.hostname, found.resource, found.type, found.how, at, at, 1, run.id, run.commit,
+        None, "", {},
+    )  # fmt: skip
 
 
 def _ended(run: Run, resources: Sequence[ResourceReport], known: Sequence[Episode]) -> Mapping[str, frozenset[str]]:

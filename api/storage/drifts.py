@@ -207,13 +207,6 @@ def set_cursor(session: Session, project_id: str, sequence: int) -> None:
     )
 
 
-def troubled(session: Session, project_id: str) -> list[str]:
-    """The envoys that have an open drift."""
-    table = DriftRow.__table__  # type: ignore[attr-defined]
-    query = sa.select(table.c.envoy_id).where(table.c.project_id == project_id, table.c.closed_at.is_(None)).distinct()
-    return [row[0] for row in session.connection().execute(query)]
-
-
 def close(session: Session, envoy_id: str, ids: Collection[str], *, word: str, now: int) -> None:
     """Close some of an envoy's drifts, by a word that says why. The oldest closed ones beyond `KEEP_CLOSED` go."""
     if not ids:

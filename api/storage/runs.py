@@ -149,30 +149,54 @@ def find(session: Session, project_id: str, run_id: str) -> RunDetail | None:
 
 
 def notable(
-    session: Session, project_id: str, *, after: int, top: int, envoy_ids: Sequence[str] = (), limit: int = MAX_PAGE
+    session: Session, project_id: str, *, after: int, top: int, limit: int = MAX_PAGE
 ) -> list[tuple[int, Run, list[ResourceReport]]]:
     """(Sequence, run, resources) of the runs behind a sequence and up to another that may have found something else
-    than desired, and of all runs of these envoys; in the order in which they came. Dry runs are not among them.
+    than desired, and of all runs of envoys that have an open drift; in the order in which they came, without dry runs.
 
     Of a run that says nothing of the kind, no resources are unpacked: there are none then.
     """
-    runs, envoys = RunRow.__table__, EnvoyRow.__table__  # type: ignore[attr-defined]
-    troubled = runs.c.envoy_id.in_(envoy_ids)
+    runs = RunRow.__table__  # type: ignore[attr-defined]
+    drifts = sa.table("drifts", sa.column("envoy_id"), sa.column("closed_at"))
+    troubled = runs.c.envoy_id.in_(sa.select(drifts.c.envoy_id).where(drifts.c.closed_at.is_(None)))
     told = (runs.c.corrective > 0) | (runs.c.failed > 0) | (runs.c.skipped > 0)
     query = (
-        sa.select(*runs.c, envoys.c.hostname)
-        .select_from(runs.join(envoys, envoys.c.id == runs.c.envoy_id))
-        .where(runs.c.project_id == project_id, runs.c.sequence > after, runs.c.sequence <= top, told | troubled)
-        .where(runs.c.dry_run.is_(False))
+        _whole(project_id, troubled.label("troubled"))
+        .where(runs.c.sequence > after, runs.c.sequence <= top, told | troubled)
         .order_by(runs.c.sequence)
         .limit(min(limit, MAX_PAGE))
     )
-    asked = set(envoy_ids)
+    return _unpacked(session, query)
+
+
+def last_of(
+    session: Session, project_id: str, envoy_ids: Sequence[str], *, top: int
+) -> list[tuple[int, Run, list[ResourceReport]]]:
+    """The same of the newest run of each of these envoys (at most `MAX_PAGE`) up to a sequence."""
+    runs = RunRow.__table__  # type: ignore[attr-defined]
+    newest_ = (
+        sa.select(sa.func.max(runs.c.sequence))
+        .where(runs.c.envoy_id.in_(envoy_ids[:MAX_PAGE]), runs.c.sequence <= top, runs.c.dry_run.is_(False))
+        .group_by(runs.c.envoy_id)
+    )
+    return _unpacked(session, _whole(project_id, sa.true().label("troubled")).where(runs.c.sequence.in_(newest_)))
+
+
+def _whole(project_id: str, troubled: Any) -> sa.Select[Any]:
+    runs, envoys = RunRow.__table__, EnvoyRow.__table__  # type: ignore[attr-defined]
+    return (
+        sa.select(*runs.c, envoys.c.hostname, troubled)
+        .select_from(runs.join(envoys, envoys.c.id == runs.c.envoy_id))
+        .where(runs.c.project_id == project_id, runs.c.dry_run.is_(False))
+    )
+
+
+def _unpacked(session: Session, query: sa.Select[Any]) -> list[tuple[int, Run, list[ResourceReport]]]:
     found = []
     for row in session.connection().execute(query):
         resources: list[ResourceReport] = []
         document = zlib.decompress(row.resources)
-        if row.corrective or row.failed or row.envoy_id in asked or b'"observed"' in document:
+        if row.corrective or row.failed or row.troubled or b'"observed"' in document:
             resources = _RESOURCES.validate_json(document)
         found.append((row.sequence, _model(row, row.hostname), resources))
     return found

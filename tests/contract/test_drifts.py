@@ -186,6 +186,23 @@ def test_what_is_left_is_over_when_it_is_as_desired_again(fleet: Fleet) -> None:
     assert ended == {"web/conf": "repaired", "web/dir": "gone"}
 
 
+def test_what_begins_and_ends_between_two_looks_is_told_as_over(fleet: Fleet) -> None:
+    web = fleet.known()
+    fleet.report(web, resource("web/conf", Outcome.FAILED, error="no"), repaired("web/b"))
+    fleet.report(web, resource("web/conf", Outcome.FAILED, error="no"), resource("web/b"))
+    fleet.report(web, resource("web/conf"), resource("web/b"))
+    fleet.step()
+    assert fleet.current() == [("web01", "web/b", "corrective", 1)]
+    (host,) = fleet.read(lambda work: drifts.current(work, key=web)).hosts
+    assert {each.resource: (each.ended, each.times) for each in host.resources} == {
+        "web/conf": ("repaired", 2),
+        "web/b": ("", 1),
+    }
+    fleet.report(web, resource("web/conf"), resource("web/b"), dry_run=True)
+    fleet.step()
+    assert fleet.current() == [("web01", "web/b", "corrective", 1)]
+
+
 def test_what_was_changed_back_is_over_when_something_else_is_desired_or_after_a_week(fleet: Fleet) -> None:
     web, db = fleet.known("web01"), fleet.known("db01")
     for envoy_id in (web, db):
