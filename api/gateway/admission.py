@@ -16,8 +16,12 @@ import socket
 import ssl
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 from api.gateway import limits
+
+_ESTABLISHED: Final = 1
+"""In Linux' `tcp_info.tcpi_state` (include/net/tcp_states.h)."""
 
 
 class Pace:
@@ -87,8 +91,13 @@ class Admission:
                     self._count("accept_errors")
                     await asyncio.sleep(0.05)
                     continue
+                if not _is_there(peer):
+                    self._count("gone_before_accepted")
+                    peer.close()
+                    continue
+                has_spoken = _has_spoken(peer)
                 self._admit(peer, str(address[0]))
-                wait_s = bucket.take(1, self._monotonic())
+                wait_s = bucket.take(1 if has_spoken else limits.SILENT_COST, self._monotonic())
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
         finally:
@@ -155,6 +164,22 @@ class Admission:
             self._per_address[found[0]] -= 1
             if self._per_address[found[0]] <= 0:
                 del self._per_address[found[0]]
+
+
+def _is_there(peer: socket.socket) -> bool:
+    """Whether the other end still waits, as far as the kernel knows: who gave up in the queue costs no handshake."""
+    try:
+        return peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+    except OSError:
+        return False
+
+
+def _has_spoken(peer: socket.socket) -> bool:
+    """Whether a handshake has begun already, as that of anybody has who waited: then it is work now."""
+    try:
+        return bool(peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
 
 
 def _cut(peer: socket.socket) -> None:

@@ -82,7 +82,7 @@ class Gateway:
         listener.settimeout(0)
         try:
             listener.bind((host, port))
-            listener.listen(4_096)
+            listener.listen(limits.BACKLOG)
         except OSError:
             listener.close()
             raise

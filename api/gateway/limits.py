@@ -16,10 +16,16 @@ HALF_OPEN: Final = 1_024
 HALF_OPEN_PER_ADDRESS: Final = 128
 HALF_OPEN_GRACE_S: Final = 1.0
 """A handshake younger than this is not given up for a newer one: an honest agent needs milliseconds."""
-MIN_ACCEPTS_PER_S: Final = 40.0
+MIN_ACCEPTS_PER_S: Final = 100.0
 """Connections are taken from the listening socket at least this fast, however busy the server is."""
 FIRST_ACCEPTS_PER_S: Final = 200.0
 MAX_ACCEPTS_PER_S: Final = 2_000.0
+SILENT_COST: Final = 0.1
+"""What a connection counts on which nothing was said yet: to take it costs little, and who says nothing at all must not
+hold up those behind."""
+BACKLOG: Final = 1_024
+"""Connections that wait in the kernel's queue. At the slowest pace that is ten seconds, half of what an agent waits: of
+a longer queue, most would have given up by the time they are taken, and the work on them were for nothing."""
 ACCEPT_BURST: Final = 16.0
 """Connections taken in one go: their handshakes are a few ten milliseconds, in which nobody else is answered."""
 LATE_S: Final = 0.05

@@ -100,3 +100,25 @@ def test_who_says_nothing_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.M
     assert door.opened["127.0.0.3"] >= 10
     assert door.opened["127.0.0.2"] >= 10
     assert door.counted["half_open_evicted"] + door.counted["half_open_refused"] > 0
+
+
+def test_who_gave_up_while_waiting_costs_no_handshake(tmp_path: Path) -> None:
+    async def main() -> Door:
+        door = Door(tmp_path)
+        gone = [await door.dawdle("127.0.0.2") for _ in range(5)]
+        for writer in gone:
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+        running = asyncio.ensure_future(door.admission.run())
+        try:
+            async with asyncio.timeout(20):
+                await door.shake("127.0.0.3")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            door.listener.close()
+        return door
+
+    door = asyncio.run(main())
+    assert door.counted == {"gone_before_accepted": 5}
+    assert door.opened == {"127.0.0.3": 1}
