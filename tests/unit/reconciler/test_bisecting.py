@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler import bisecting, graph
@@ -14,6 +14,9 @@ from reconciler.graph import Cache, Graph
 from schema.bisects import Suspect
 from schema.revisions import Revision, RevisionState
 from tests.factories.trees import tree
+
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Time is no part of what is held here."""
 
 START = {
     "environments.vgo": "environments: {test: {vars: {level: 1}}, production: {}}\n",
@@ -177,6 +180,7 @@ CHANGES: list[dict[str, tuple[str, str]]] = [
 ]
 
 
+@FEW
 @given(
     st.permutations(CHANGES),
     st.sets(st.sampled_from(NAMES), min_size=1, max_size=3),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph
@@ -27,6 +27,9 @@ TWO = (
     "invariants: [{name: resolvers, for_each: vars.dc, where: {role: resolver}, at_least: 2,"
     " message: every datacentre keeps two resolvers}]\n"
 )
+
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Time is no part of what is held here."""
 
 
 def compiled(commit: str | None, hosts: str, **more: str) -> Graph:
@@ -255,6 +258,7 @@ def counted(states: dict[str, str]) -> dict[str, int]:
     return places
 
 
+@FEW
 @given(_fleet, _fleet, st.integers(0, 5), st.sets(st.sampled_from(NAMES), max_size=2))
 def test_violations_are_those_that_trying_all_mixes_finds(
     before: dict[str, str], after: dict[str, str], cut: int, stays: set[str]

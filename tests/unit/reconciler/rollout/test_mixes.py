@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.rollout.mixes import Bound, Part, Standing, worst
@@ -18,6 +18,9 @@ bounds = st.one_of(
     st.builds(Bound, least=st.booleans(), number=st.integers(0, 4)),
     st.builds(Bound, least=st.booleans(), percent=st.integers(0, 100)),
 )
+
+FEW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Time is no part of what is held here."""
 
 
 @st.composite
@@ -66,6 +69,7 @@ def by_brute_force(parts: list[Part], waves: int, bound: Bound) -> int | str | N
     return None
 
 
+@FEW
 @given(fleets(), bounds)
 def test_no_mix_is_worse_than_the_one_that_is_told(fleet: tuple[list[Part], int], bound: Bound) -> None:
     parts, waves = fleet
@@ -76,6 +80,7 @@ def test_no_mix_is_worse_than_the_one_that_is_told(fleet: tuple[list[Part], int]
     assert told == by_brute_force(parts, waves, bound)
 
 
+@FEW
 @given(fleets(), bounds)
 def test_what_is_told_is_a_mix_that_the_waves_allow_and_that_breaks_the_bound(
     fleet: tuple[list[Part], int], bound: Bound
@@ -100,6 +105,7 @@ def test_what_is_told_is_a_mix_that_the_waves_allow_and_that_breaks_the_bound(
         assert (found.counting < bound.number) if bound.least else (found.counting > bound.number)
 
 
+@FEW
 @given(fleets(), bounds, st.integers(1, 4))
 def test_hosts_that_are_alike_may_be_told_together(fleet: tuple[list[Part], int], bound: Bound, each: int) -> None:
     parts, waves = fleet

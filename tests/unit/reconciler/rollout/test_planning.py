@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph
@@ -15,6 +15,9 @@ from reconciler.rollout.planning import HostFacts, plan
 from schema.documents.rollout import Rollout
 from schema.rollouts import RolloutPlan
 from tests.factories.trees import tree
+
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Time is no part of what is held here."""
 
 BASE, TARGET = "a" * 40, "b" * 40
 SYSTEMS = ["debian 12", "rhel 9", ""]
@@ -107,6 +110,7 @@ def changes(host: HostFacts) -> bool:
     return host.base != BASE or role != "plain"
 
 
+@FEW
 @given(_hosts, st.sampled_from(sorted(WAVES)))
 def test_waves_are_disjoint_and_hold_every_host_that_changes(hosts: list[HostFacts], waves: str) -> None:
     found = planned(hosts, waves)
@@ -120,6 +124,7 @@ def test_waves_are_disjoint_and_hold_every_host_that_changes(hosts: list[HostFac
         assert list(wave.hosts) == sorted(wave.hosts)
 
 
+@FEW
 @given(_hosts, st.sampled_from(sorted(WAVES)), st.randoms(use_true_random=False))
 def test_a_plan_depends_on_no_order_and_no_chance(hosts: list[HostFacts], waves: str, chance: object) -> None:
     shuffled = list(hosts)
@@ -128,6 +133,7 @@ def test_a_plan_depends_on_no_order_and_no_chance(hosts: list[HostFacts], waves:
     assert planned(shuffled, waves) == planned(hosts, waves) == planned(list(hosts), waves)
 
 
+@FEW
 @given(_hosts, st.sampled_from(["canaries", "all of it"]))
 def test_every_class_is_seen_on_every_system_by_the_fewest_canaries(hosts: list[HostFacts], waves: str) -> None:
     found = planned(hosts, waves, classes=True)
@@ -148,6 +154,7 @@ def test_every_class_is_seen_on_every_system_by_the_fewest_canaries(hosts: list[
     assert sum(each.count for each in found.classes) == found.count
 
 
+@FEW
 @given(_hosts)
 def test_percentages_never_fall_and_are_met_exactly(hosts: list[HostFacts]) -> None:
     found = planned(hosts, "percent")
@@ -159,6 +166,7 @@ def test_percentages_never_fall_and_are_met_exactly(hosts: list[HostFacts]) -> N
         assert reached == -(-found.count * percent // 100)
 
 
+@FEW
 @given(_hosts.filter(bool))
 def test_a_host_more_or_less_moves_at_most_one_other(hosts: list[HostFacts]) -> None:
     *fewer, extra = hosts

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.rollout import windows
 from reconciler.zones import UnknownZoneError, zone, zones
 from schema.documents.rollout import DAYS, Window
 from schema.time import DAY, HOUR, MINUTE, from_rfc3339
+
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Time is no part of what is held here."""
 
 BERLIN = "Europe/Berlin"
 
@@ -87,6 +90,7 @@ _any_window = st.builds(
 )
 
 
+@FEW
 @given(
     st.lists(_any_window, min_size=1, max_size=2), st.integers(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"))
 )
