@@ -259,7 +259,8 @@ class _Court:
             return []
         hint = f"`vigo signers approve {step.commit}`, by somebody else"
         if not signer.account and len(behind) > 1:
-            hint = f"say whose key it is (`vigo signers add {signer.shown} --user NAME`): it may be the approver's own"
+            said = f"`vigo signers add {signer.shown} FILE --user NAME`"
+            hint = f"say whose key it is ({said}): it may be the approver's own"
         return [
             _said(
                 "signers.second-person",
