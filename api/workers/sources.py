@@ -136,6 +136,8 @@ class PreviewWatch:
         self._board.left_out = left_out + (self._repository.copy.left_out if self._repository.copy is not None else 0)
         if not moves:
             return
+        if cause:
+            await self._record(cause, moves)
         now = self._services.clock.now()
         fresh = {
             ref: PreviewRef(name=short(ref), ref=ref, commit=new, state=PreviewState.WAITING, moved_at=now)
@@ -146,11 +148,16 @@ class PreviewWatch:
         self._board.previews = fresh | kept
         self._not_before = {ref: at for ref, at in self._not_before.items() if ref in kept}
         self._moved.set()
-        if cause:
+
+    async def _record(self, cause: str, moves: Moves) -> None:
+        location = self._board.location
+        try:
             await self._services.write(
-                self._actor,
-                lambda work: sources.record_moves(work, location=self._board.location, cause=cause, moves=moves),
+                self._actor, lambda work: sources.record_moves(work, location=location, cause=cause, moves=moves)
             )
+        except Fault:
+            self._cause = cause  # the moves are found, and recorded, by the next look
+            raise
 
     def _refs(self) -> tuple[dict[str, str], int]:
         return self._repository.refs(self._selection, without=self._tracked)

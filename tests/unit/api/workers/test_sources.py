@@ -35,11 +35,19 @@ GOOD = {
 }
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path / "data")
+@pytest.fixture(scope="module")
+def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"))
     yield made
+    made.services.desks.close()
     made.close()
+
+
+@pytest.fixture
+def server(lasting_server: Server) -> Server:
+    """The file's server, that follows nothing yet."""
+    lasting_server.services.sources = None
+    return lasting_server
 
 
 @pytest.fixture
@@ -111,7 +119,6 @@ def run(site: Callable[[], Site], scenario: Callable[[Site], Coroutine[Any, Any,
                     await task
             made.watch.close()
             made.archive.close()
-            made.services.desks.close()
 
     asyncio.run(main())
 
