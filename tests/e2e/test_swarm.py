@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,19 @@ def test_a_full_check_of_all_at_once_is_reported_and_acknowledged(site: LoadSite
     )
     assert told.at_rest >= AGENTS - 1
     assert site.runs("web000001.p1.example.com")[0]["trigger"] == "interval"
+
+
+@pytest.mark.slow
+def test_a_thousand_come_back_after_a_restart_and_the_api_answers_all_the_while(tmp_path: Path) -> None:
+    site = LoadSite(tmp_path, agents=1_000, profiles=PROFILES, resources=4)
+    try:
+        site.start()
+        site.in_force(site.first)
+        with site.swarm() as many:
+            scenarios.connect(many, over_s=10)
+            for _ in range(3):
+                returned = scenarios.come_back(site, many)
+                assert returned.failures == 0
+                assert returned.told.counts.get("accepted", 0) == 0
+    finally:
+        site.end()

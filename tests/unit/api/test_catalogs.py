@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.gateway import frames
 from api.services import catalogs as module
+from api.services.assignments import Stored, to_target
 from api.services.catalogs import Catalogs
 from schema import canonical
 from schema.ids import sha256
 from schema.protocol.desired import Catalog, ContentRef, CrateRef
 from schema.protocol.messages import INLINE_OBJECT_BYTES
-from schema.protocol.signing import Domain, Signed, verify
+from schema.protocol.signing import Domain, Signed, Signer, verify
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -130,3 +132,38 @@ def test_what_is_kept_encoded_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> No
 
     asyncio.run(story())
     assert sum(len(data) for data in catalogs._encoded.values()) == catalogs._encoded_bytes <= 5_000
+
+
+def test_a_thousand_hosts_of_two_profiles_are_two_encoded_catalogs() -> None:
+    graph = graph_of(web=b"a", db=b"b")
+    held = Catalogs(KEY)
+    held.put(held.sign(graph))
+    signed: list[bytes] = []
+    for catalog in held.sign(graph).values():
+        catalog.signer = _Counting(KEY, signed)
+    digests = [profile.catalog_sha256 for profile in graph.profiles.values()]
+    targets = []
+    for number in range(1_000):
+        stored = Stored(
+            f"envoy {number}", 1, 1, "a" * 64, "c" * 40, digests[number % 2], "0" * 64, "p", "production",
+            '{"body":"the assignment"}', "", "", 1, 2,
+        )  # fmt: skip
+        target = to_target(stored, held)
+        assert target is not None
+        targets.append(target)
+    # Signed twice in all, and of each catalog there is one text: every frame refers to it.
+    assert len(signed) == 2
+    texts = {id(frames.apply(target.pieces(with_catalog=True)).pieces[4]) for target in targets}
+    assert len(texts) == 2
+
+
+class _Counting(Signer):
+    """Signs, and keeps what it signed."""
+
+    def __init__(self, key: Ed25519PrivateKey, signed: list[bytes]) -> None:
+        super().__init__(key)
+        self._signed = signed
+
+    def sign(self, domain: Domain, body: bytes) -> Signed:
+        self._signed.append(body)
+        return super().sign(domain, body)
