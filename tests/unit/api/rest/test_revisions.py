@@ -35,7 +35,7 @@ def status(server: Server) -> dict[str, object]:
 def test_before_the_first_commit_nothing_is_healthy(server: Server) -> None:
     assert status(server) == {
         "healthy": False, "version": 0, "last_error": "no commit has been compiled yet", "last_reload_at": "",
-        "commit": None, "failed_commit": None, "diagnostics": [],
+        "commit": None, "failed_commit": None, "diagnostics": [], "signatures": "not required",
     }  # fmt: skip
     assert server.get("/api/v1/config/version", role=Role.VIEWER).json() == {"version": 0, "commit": None}
 
@@ -44,7 +44,7 @@ def test_a_good_commit_is_in_force(server: Server) -> None:
     publish(server, GOOD)
     assert status(server) == {
         "healthy": True, "version": 1, "last_error": "", "last_reload_at": "2026-11-22T12:00:00Z", "commit": GOOD,
-        "failed_commit": None, "diagnostics": [],
+        "failed_commit": None, "diagnostics": [], "signatures": "not required",
     }  # fmt: skip
     event = server.audit()[-1]
     assert (event["type"], event["operator"], event["object_id"]) == ("config_publish", "test", "1")
