@@ -176,7 +176,7 @@ class Execution(Members):
         if self.finished:
             return None
         times: list[float] = []
-        if self._wake_wall is not None:
+        if self._wake_wall is not None and self.state is RolloutState.RUNNING:
             times.append(now.mono_at(self._wake_wall))
         if self._check_until is not None:
             times.append(self._check_until)
@@ -261,7 +261,8 @@ class Execution(Members):
         if not self._is_open(wave, now):
             return []
         found: list[Step] = []
-        while wave.queue and wave.taken < wave.places:
+        promoted = wave.planned.index in self._asked.promoted
+        while wave.queue and (promoted or wave.taken < wave.places):
             hostname = next(iter(wave.queue))
             del wave.queue[hostname]
             host = self._hosts[hostname]
@@ -278,7 +279,8 @@ class Execution(Members):
         """Whether nobody of a wave is waited for any more."""
         counts = wave.counts
         if wave.planned.index in self._asked.promoted:
-            return True
+            # Whoever is there has it; nobody's answer is waited for.
+            return not wave.queue and self.kept >= self.version
         if wave.queue or counts[HostState.RELEASED]:
             wave.why = ""
             return False

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from reconciler.holds import Holds
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.past import Kept, Past
 from reconciler.ports import Assigned, Desired, Order, Plan
@@ -22,7 +23,7 @@ from schema.ids import sha256
 from schema.progress import FINISHED, Asked, Progress, WaveProgress
 from schema.protocol.reports import RunStatus
 from schema.revisions import RevisionState
-from schema.rollouts import RolloutPlan, RolloutState, WaveState
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, WaveState
 from schema.time import HOUR, SECOND
 
 LIFE = 24 * HOUR
@@ -41,6 +42,8 @@ class Commit:
     """Hostname → catalog."""
     secrets: Mapping[str, tuple[str, ...]]
     """Catalog → names."""
+    staged: bool = False
+    """Whether it is rolled out in waves."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,10 @@ class SimulatedPlan:
     commit: str
     plan_root: str
     of: Commit
-    staged: bool = False
+
+    @property
+    def staged(self) -> bool:
+        return self.of.staged
 
     def desired(self, hostnames: Iterable[str], /) -> dict[str, Desired | None]:
         found: dict[str, Desired | None] = {}
@@ -84,6 +90,8 @@ class KeptRollout:
     asked: Asked = field(default_factory=Asked)
     first: Mapping[str, Order] = field(default_factory=dict)
     """Agent → the newest assignment it had when the rollout began."""
+    given: set[str] = field(default_factory=set)
+    """Agents that were given another catalog by its commit."""
 
 
 @dataclass
@@ -109,7 +117,8 @@ class Agent:
 class World:
     """Everything, advanced by `run`. `sometimes` counts what happened, to show that it does."""
 
-    def __init__(self, seed: int, *, hosts: int = 8, trouble: float = 0.15) -> None:
+    def __init__(self, seed: int, *, hosts: int = 8, trouble: float = 0.15, staged: float = 0.0) -> None:
+        self.staged = staged
         self.random = random.Random(seed)
         self.trouble = trouble
         self.now = 0.0
@@ -125,7 +134,7 @@ class World:
 
     @property
     def moment(self) -> Moment:
-        return Moment(START + int(self.now * SECOND), self.now)
+        return Moment(START + round(self.now * SECOND), self.now)
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
         self.count += 1
@@ -155,7 +164,8 @@ class World:
         number = len(self.commits)
         # A small change: most hosts keep their catalog.
         catalogs = dict(base.catalogs) if base else {agent.hostname: sha256(b"0") for agent in self.agents.values()}
-        for hostname in self.random.sample(sorted(catalogs), 2):
+        staged = self.random.random() < self.staged if self.staged else False
+        for hostname in self.random.sample(sorted(catalogs), 6 if staged else 2):
             catalogs[hostname] = sha256(f"catalog {number}".encode())
         secrets = dict(base.secrets) if base else {}
         secrets[sha256(f"catalog {number}".encode())] = self.random.choice([(), ("db",), ("db", "tls")])
@@ -165,6 +175,7 @@ class World:
             good=kind != "bad",
             catalogs=catalogs,
             secrets=secrets,
+            staged=staged,
         )
         self.sometimes[kind] += 1
         self.commits[commit.id] = commit
@@ -241,6 +252,7 @@ class Server:
         self.connections = 0
         self.limits = Limits(compile_s=20, record_s=5, assign_s=5, push_s=5, acknowledge_s=60, assigning=3, pushing=4)
         self.retained: frozenset[str] = frozenset()
+        self.holds = Holds([])
         self.unanswered: set[str] = set()
         self.doubled: set[str] = set()
         self.core = self.fresh()
@@ -299,6 +311,7 @@ class Server:
         def start() -> None:
             self.up = True
             self.core = self.fresh()
+            self.tell(events.HoldsChanged(self.holds))
             self.look()
             for agent in self.world.agents.values():
                 self.world.after(self.world.random.uniform(0, 3), lambda agent=agent: self.world.connect(agent))
@@ -363,6 +376,11 @@ class Server:
                 self.answer(events.InForce(plan.commit, store.rollouts[-1].id))
             case effects.KeepRollout():
                 self._keep(effect)
+            case effects.PlanRollout():
+                self.answer(events.RolloutPlanned(effect.commit, self._plan(effect)))
+            case effects.CheckHealth(rollout_id, wave, _):
+                failed = "it answered 503" if self.world.chance(0.1, "unwell") else ""
+                self.answer(events.HealthChecked(rollout_id, wave, failed))
             case effects.Recall(commit):
                 old = self.world.commits[commit]
                 self.answer(events.Recalled(SimulatedPlan(old.id, sha256(old.id.encode()), old)))
@@ -388,6 +406,35 @@ class Server:
             return events.CompileFailed(commit.id, (Diagnostic(code="x", file="a.vgo", message="bad"),))
         return events.Compiled(SimulatedPlan(commit.id, sha256(commit.id.encode()), commit))
 
+    def _plan(self, effect: effects.PlanRollout) -> RolloutPlan:
+        """Three waves of whoever changes: one canary, then those who must be approved, then the rest."""
+        world, target = self.world, self.world.commits[effect.commit]
+        changing = []
+        for envoy_id, agent in world.agents.items():
+            given = world.store.assignments.get(envoy_id)
+            commit = given.commit if given and given.commit in effect.since | {effect.commit} else effect.proven
+            base = world.commits[commit].catalogs.get(agent.hostname) if given and commit else None
+            if base != target.catalogs[agent.hostname]:
+                changing.append(agent.hostname)
+        world.random.shuffle(changing)
+        parts = [("canary", changing[:1]), ("half", changing[1:4]), ("rest", changing[4:])]
+        waves = [
+            PlannedWave(
+                index=index,
+                name=name,
+                hosts=tuple(sorted(hosts)),
+                pause_s=3,
+                approvals=1 if name == "half" else 0,
+                health=(HealthCheck(url="https://x.example.com/"),) if name == "canary" else (),
+                max_in_flight=2,
+                failure_budget=1 if name == "half" else 0,
+            )
+            for index, (name, hosts) in enumerate(part for part in parts if part[1])
+        ]
+        return RolloutPlan.model_construct(
+            commit=target.id, base=effect.proven, plan_root="r", waves=tuple(waves), unchanged=0
+        )
+
     def _begin_rollout(self, plan: Plan) -> None:
         store = self.world.store
         if store.rollouts and store.rollouts[-1].commit == plan.commit:
@@ -407,6 +454,22 @@ class Server:
             )
         )
 
+    def _check_release(self, effect: effects.Assign, before: Assigned | None) -> None:
+        """Nobody is given what changes for them before their wave has begun, and that is on record."""
+        kept = self.world.store.rollouts[-1]
+        changes = before is None or before.catalog_sha256 != effect.desired.catalog_sha256
+        if not changes:
+            return
+        for each in self.world.store.rollouts:
+            if each.commit == effect.commit:
+                each.given.add(effect.envoy_id)
+        if effect.commit != kept.commit or kept.everyone or kept.progress.state is RolloutState.DONE:
+            return
+        assert kept.plan is not None
+        (wave,) = [wave for wave in kept.plan.waves if effect.hostname in wave.hosts] or [None]
+        begun = wave is not None and kept.progress.waves[wave.index].began_at is not None
+        assert begun, (effect.hostname, kept.progress)
+
     def _keep(self, effect: effects.KeepRollout) -> None:
         kept = self.world.store.rollouts[effect.rollout_id - 1]
         if effect.version > kept.version:
@@ -422,6 +485,7 @@ class Server:
         assert self.world.commits[effect.commit].good
         assert effect.commit in {commit for commit, state in store.log if state is RevisionState.IN_FORCE}
         agent = self.world.agents[effect.envoy_id]
+        self._check_release(effect, before)
         again = bool(store.rollouts and store.rollouts[-1].asked.retries)
         if before is not None and not (agent.sick or again) and effect.envoy_id not in self.unanswered | self.doubled:
             assert (before.catalog_sha256, before.secrets_key) != (

@@ -411,6 +411,27 @@ def test_a_wave_of_which_too_few_answer_goes_no_further_by_itself(fleet: Fleet) 
     assert fleet.take() == {"c1", "c2"}
 
 
+def test_a_wave_that_is_promoted_before_it_begins_reaches_its_hosts_all_the_same(fleet: Fleet) -> None:
+    fleet.begin(max_in_flight=1)
+    fleet.hand.tell(events.RolloutAsked(0, Asked(promoted=frozenset({1, 2}))))
+    fleet.take()
+    fleet.answer("a1")
+    # Nobody's answer is waited for, and yet nobody is left out.
+    assert fleet.take() == {"b1", "b2", "b3", "c1", "c2"}
+    assert fleet.state is RolloutState.DONE
+
+
+def test_a_pause_of_a_person_does_not_spin_where_the_plan_pauses_too(fleet: Fleet) -> None:
+    fleet.begin(canary={"pause_s": 60})
+    fleet.take()
+    fleet.answer("a1")
+    fleet.hand.tell(events.RolloutAsked(0, Asked(paused=True)))
+    fleet.hand.after(600)
+    assert fleet.take() == set()
+    fleet.hand.tell(events.RolloutAsked(0, Asked()))
+    assert fleet.take() == {"b1", "b2", "b3"}
+
+
 def test_a_host_that_says_nothing_is_not_waited_for_for_ever(fleet: Fleet) -> None:
     fleet.begin(max_in_flight=2)
     fleet.take()

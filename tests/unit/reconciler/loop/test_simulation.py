@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.holds import Holds
+from reconciler.loop import events
 from schema.canonical import dumps
-from schema.ids import sha256
+from schema.holds import Hold, HoldKind
+from schema.ids import new_id, sha256
 from schema.revisions import RevisionState
 from schema.rollouts import RolloutState
-from tests.unit.reconciler.loop.simulation import World
+from tests.unit.reconciler.loop.simulation import START, World
 
 SEEDS = 200
 
@@ -75,6 +78,76 @@ def test_a_fleet_in_trouble_ends_where_the_newest_good_commit_says(first: int) -
             names = in_force.secrets.get(catalog, ())
             key = sha256(dumps({name: store.secrets[name] for name in names})) if names else ""
             assert (agent.held.catalog_sha256, agent.held.secrets_key) == (catalog, key), seed
+
+
+def in_waves(seed: int) -> World:
+    """The same with commits that are rolled out in waves, people who approve, pause and resume, and hosts on hold."""
+    world = World(seed, staged=0.7)
+
+    def ask(**update: object) -> None:
+        if world.store.rollouts and world.server.up:
+            world.server.ask(**update)
+
+    def hold(match: str | None) -> None:
+        found = [Hold(id=new_id(), kind=HoldKind.FREEZE, match=match, created_at=START, created_by="ann")]
+        world.server.holds = Holds(found if match is not None else [])
+        world.server.tell(events.HoldsChanged(world.server.holds))
+
+    for agent in world.agents.values():
+        world.after(world.random.uniform(0, 5), lambda agent=agent: world.connect(agent))
+    for _ in range(world.random.randint(3, 7)):
+        world.after(world.random.uniform(0, 160), world.push_commit)
+    for _ in range(world.random.randint(0, 8)):
+        agent = world.random.choice(list(world.agents.values()))
+        world.after(world.random.uniform(5, 160), lambda agent=agent: world.disconnect(agent))
+    for _ in range(world.random.randint(0, 3)):
+        world.after(world.random.uniform(5, 160), world.server.crash)
+    for _ in range(6):
+        world.after(world.random.uniform(5, 160), lambda: ask(approvals={0: 1, 1: 1}))
+    world.after(world.random.uniform(5, 80), lambda: ask(paused=True))
+    world.after(world.random.uniform(80, 160), lambda: ask(paused=False))
+    world.after(world.random.uniform(5, 80), lambda: hold("h3"))
+    world.after(world.random.uniform(80, 160), lambda: hold(None))
+    world.run(200)
+    world.trouble = 0.0
+    world.server.look()
+    hold(None)
+    for _ in range(8):
+        world.run(world.now + 7_200)
+        if world.store.rollouts:
+            newest = world.store.rollouts[-1]
+            world.sometimes[f"at {newest.progress.state}"] += 1
+            again = newest.asked.retries + (newest.progress.state is RolloutState.STOPPED)
+            ask(paused=False, approvals={0: 1, 1: 1}, retries=again, promoted=frozenset(range(3)))
+    return world
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_waves_in_trouble_release_nobody_early_and_end_where_the_newest_commit_says(first: int) -> None:
+    for seed in range(first, first + 20):
+        world = in_waves(seed)
+        store = world.store
+        if store.in_force is None:
+            continue
+        for rollout in store.rollouts:
+            if not rollout.everyone and rollout.progress.waves and rollout.progress.state is not RolloutState.DONE:
+                # What was given is what was released: no host beyond those that had a place.
+                assert len(rollout.given) <= sum(wave.released for wave in rollout.progress.waves), seed
+        assert store.rollouts[-1].progress.state is RolloutState.DONE, (seed, store.rollouts[-1].progress)
+        in_force = world.commits[store.in_force]
+        for agent in world.agents.values():
+            assert agent.history == sorted(set(agent.history)), seed
+            if not agent.sick:
+                assert agent.held is not None, seed
+                assert agent.held.catalog_sha256 == in_force.catalogs[agent.hostname], seed
+
+
+def test_waves_meet_every_state_somewhere() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(30):
+        met.update(in_waves(seed).sometimes)
+    states = {"running", "paused", "stopped", "cancelled", "done"}
+    assert met.keys() >= {f"rollout {state}" for state in states} | {"crash", "unwell", "run failed"}
 
 
 def test_every_kind_of_trouble_is_met_somewhere() -> None:
