@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
+from prometheus_client import Gauge
+
 from api.services import changes, envoys, rollouts
 from api.services.catalogs import Catalogs
 from api.services.changes import Change
@@ -22,10 +24,13 @@ from reconciler.loop import effects, events
 from reconciler.rollout import invariants
 from schema.changes import WriteStatus
 from schema.errors import Conflict, Fault, Stalled
+from schema.progress import Progress
+from schema.rollouts import RolloutState, WaveState
 
 log = logging.getLogger("vigo.rollouts")
 
 LOOP: Final = Actor.system("loop")
+MEASURED: Final = ("hosts", "released", "healthy", "failed", "silent", "offline", "held")
 MAX_BASES: Final = 8
 """Commits that hosts are released to, of which a plan looks at the graphs; a host of another one counts as changed."""
 
@@ -83,6 +88,12 @@ class RolloutPerformer:
         self._in_force = in_force
         self._tip = tip
         self._health = Health()
+        registry = services.metrics.registry
+        self._state = Gauge("vigo_rollout_state", "1 for what the newest rollout is at.", ["state"], registry=registry)
+        self._wave = Gauge("vigo_rollout_wave", "Waves of the newest rollout that are through.", registry=registry)
+        self._hosts = Gauge(
+            "vigo_rollout_hosts", "Hosts of the newest rollout, by state.", ["state"], registry=registry
+        )
         self.recalled: dict[str, GraphPlan] = {}
         """Plans from before that are at hand, by commit."""
 
@@ -120,6 +131,7 @@ class RolloutPerformer:
                 plan=effect.plan,
             ),
         )
+        self._measure(effect.progress)
         return events.RolloutKept(effect.rollout_id, effect.version)
 
     async def check_health(self, effect: effects.CheckHealth) -> events.Event:
@@ -166,6 +178,13 @@ class RolloutPerformer:
     def close(self) -> None:
         """Ask for nobody's health any more."""
         self._health.close()
+
+    def _measure(self, progress: Progress) -> None:
+        for state in RolloutState:
+            self._state.labels(state.value).set(state is progress.state)
+        self._wave.set(sum(wave.state is WaveState.DONE for wave in progress.waves))
+        for name in MEASURED:
+            self._hosts.labels(name).set(sum(getattr(wave, name) for wave in progress.waves))
 
     async def _graphs(self, commits: set[str]) -> dict[str, Graph]:
         found: dict[str, Graph] = {}

@@ -1,0 +1,127 @@
+"""Rollouts on record, the same on SQLite and on PostgreSQL: what the loop writes and what people ask overwrite each other
+nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from api.services import audit, rollouts
+from api.services.container import Services
+from api.services.work import Actor, Work
+from schema.access import Role
+from schema.progress import WHOLE_PLAN, Progress, WaveProgress
+from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
+
+T = TypeVar("T")
+
+ANN = Actor("user", "1", "ann", "token:1", Role.ADMIN)
+BOB = Actor("user", "2", "bob", "token:2", Role.ADMIN)
+ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
+ROOT = "a" * 64
+
+
+def do(services: Services, use_case: Callable[[Work], T], actor: Actor = ANN) -> T:
+    return services.write_now(actor, use_case)
+
+
+def begun(services: Services, commit: str, *, staged: bool = True, author: str = "Jo <jo@x.org>") -> int:
+    return do(
+        services, lambda work: rollouts.begin(work, commit=commit, plan_root=ROOT, author=author, staged=staged)
+    )
+
+
+def plan(commit: str) -> RolloutPlan:
+    wave = PlannedWave(index=0, name="first", hosts=("web01.example.com",), approvals=2)
+    return RolloutPlan(
+        commit=commit, base=ONE, plan_root=ROOT, waves=(wave,), unchanged=0, require_approval=True, approvals=2
+    )
+
+
+def keep(services: Services, rollout_id: int, version: int, state: RolloutState, commit: str = TWO) -> None:
+    progress = Progress(state=state, waves=(WaveProgress(index=0, state=WaveState.RUNNING, hosts=1),))
+    do(services, lambda work: rollouts.keep(work, rollout_id, version=version, progress=progress, plan=plan(commit)))
+
+
+def test_a_rollout_begins_once_and_ends_the_one_before(services: Services) -> None:
+    first = begun(services, ONE)
+    assert begun(services, ONE) == first
+    second = begun(services, TWO)
+    assert second == first + 1
+    found = do(services, lambda work: rollouts.page(work))
+    assert [(each.id, each.state) for each in found.rollouts] == [
+        (second, RolloutState.PLANNED),
+        (first, RolloutState.CANCELLED),
+    ]
+    assert do(services, lambda work: rollouts.page(work, limit=1)).next_before == second
+    actions = [event.type for event in services.read_now(ANN, audit.events).events][::-1]
+    assert actions == ["rollout_begin", "rollout_cancel", "rollout_begin"]
+
+
+def test_an_older_word_of_the_loop_takes_no_newer_one_s_place(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    keep(services, rollout_id, 2, RolloutState.STOPPED)
+    keep(services, rollout_id, 1, RolloutState.RUNNING)
+    found = do(services, lambda work: rollouts.get(work, rollout_id))
+    assert (found.state, found.version, found.plan) == (RolloutState.STOPPED, 2, plan(TWO))
+
+
+def test_what_people_ask_is_not_lost_to_what_the_loop_writes(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    keep(services, rollout_id, 1, RolloutState.RUNNING)
+    do(services, lambda work: rollouts.pause(work, rollout_id))
+    do(services, lambda work: rollouts.promote(work, rollout_id, 0))
+    keep(services, rollout_id, 2, RolloutState.RUNNING)
+    past = do(services, rollouts.past)
+    assert past.current is not None
+    assert (past.current.asked.paused, past.current.asked.promoted) == (True, {0})
+    assert past.current.version == 2
+
+
+def test_a_person_counts_once_and_never_for_what_is_theirs(services: Services) -> None:
+    rollout_id = begun(services, TWO, author="Ann <ann@example.com>")
+    keep(services, rollout_id, 1, RolloutState.AWAITING_APPROVAL)
+    with pytest.raises(rollouts.OwnCommit):
+        do(services, lambda work: rollouts.approve(work, rollout_id, wave=None, plan_root=None))
+    with pytest.raises(rollouts.OtherPlan):
+        do(services, lambda work: rollouts.approve(work, rollout_id, wave=None, plan_root="b" * 64), BOB)
+    for _ in range(2):
+        found = do(services, lambda work: rollouts.approve(work, rollout_id, wave=None, plan_root=ROOT), BOB)
+    assert found.asked.approvals == {WHOLE_PLAN: 1}
+    found = do(services, lambda work: rollouts.approve(work, rollout_id, wave=0, plan_root=ROOT), BOB)
+    assert found.asked.approvals == {WHOLE_PLAN: 1, 0: 1}
+    with pytest.raises(rollouts.NoSuchWave):
+        do(services, lambda work: rollouts.approve(work, rollout_id, wave=7, plan_root=ROOT), BOB)
+
+
+def test_a_newer_commit_makes_approvals_void(services: Services) -> None:
+    first = begun(services, TWO)
+    keep(services, first, 1, RolloutState.AWAITING_APPROVAL)
+    do(services, lambda work: rollouts.approve(work, first, wave=None, plan_root=ROOT))
+    second = begun(services, THREE)
+    assert do(services, lambda work: rollouts.get(work, second)).asked.approvals == {}
+    with pytest.raises(rollouts.RolloutOver):
+        do(services, lambda work: rollouts.approve(work, first, wave=None, plan_root=ROOT))
+
+
+def test_what_stopped_is_tried_again_and_what_did_not_is_not(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    keep(services, rollout_id, 1, RolloutState.RUNNING)
+    with pytest.raises(rollouts.RolloutOver):
+        do(services, lambda work: rollouts.retry(work, rollout_id))
+    keep(services, rollout_id, 2, RolloutState.STOPPED)
+    assert do(services, lambda work: rollouts.retry(work, rollout_id)).asked.retries == 1
+
+
+def test_the_past_knows_what_was_proven_and_what_came_after(services: Services) -> None:
+    assert do(services, rollouts.past).current is None
+    first = begun(services, ONE, staged=False)
+    keep(services, first, 1, RolloutState.DONE)
+    begun(services, TWO)
+    begun(services, THREE)
+    past = do(services, rollouts.past)
+    assert (past.proven, past.since) == (ONE, {TWO, THREE})
+    assert past.current is not None
+    assert (past.current.commit, past.current.everyone, past.current.plan) == (THREE, False, None)
