@@ -137,7 +137,8 @@ class Policy(BaseModel):
     rules: Annotated[list[Rule], Field(max_length=MAX_RULES)] = []
     """Of the rules that match a path, the last decides."""
     two_person: Annotated[list[PathPattern], Field(max_length=MAX_PATTERNS)] = []
-    """A change of these needs a second person. While there are any, so does a change of this policy or of the keys."""
+    """A change of these needs a second person. While there are any, or a rule with a threshold above one, so does a
+    change of this policy or of the keys."""
     exempt: Annotated[list[Commit], Field(max_length=MAX_PATTERNS)] = []
     """Commits that are taken as they are."""
 
@@ -151,6 +152,11 @@ class Policy(BaseModel):
     def asks(self) -> bool:
         """Whether there is anything to be judged."""
         return self.required or bool(self.rules) or bool(self.two_person)
+
+    @property
+    def takes_two(self) -> bool:
+        """Whether anything needs more than one person: then so does a change of what is asked."""
+        return bool(self.two_person) or any(rule.threshold > 1 for rule in self.rules)
 
 
 class PolicyVersion(BaseModel):

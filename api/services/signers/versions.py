@@ -22,7 +22,7 @@ class Hands(NamedTuple):
 
 def needs_two(work: Work) -> bool:
     """Whether a change here needs a second person."""
-    return bool(rows.policy(work.session, work.project_id).policy.two_person)
+    return rows.policy(work.session, work.project_id).policy.takes_two
 
 
 def require_account(work: Work) -> None:

@@ -164,6 +164,21 @@ def test_while_two_people_are_asked_for_a_change_takes_two_people(server: Server
     ]
 
 
+def test_a_rule_that_two_people_have_to_stand_for_is_not_taken_away_by_one(server: Server) -> None:
+    rule = {"paths": ["**"], "signers": ["alice", "bob"], "threshold": 2}
+    assert policy(server, {"policy": {"rules": [rule]}, "reason": "four eyes"}).json()["status"] == "done"
+    alone = [
+        policy(server, {"policy": {}, "reason": "gone"}),
+        policy(server, {"policy": {"rules": [rule | {"threshold": 1}]}, "reason": "fewer"}),
+        policy(server, {"policy": {"rules": [rule], "exempt": [GOOD]}, "reason": "mine"}),
+        add(server, ALICE | {"username": "operator"}),
+    ]
+    assert [answer.json()["status"] for answer in alone] == ["proposed"] * 4
+    assert server.get("/api/v1/signers/policy", role=Role.VIEWER).json()["policy"]["rules"] == [
+        rule | {"branches": ["*"]}
+    ]
+
+
 def test_a_key_takes_two_people_as_well_and_its_revocation_one(server: Server) -> None:
     add(server, ALICE)
     policy(server, TWO)
