@@ -14,10 +14,10 @@ from websockets.frames import CloseCode
 
 from api.gateway import frames, limits
 from api.gateway.connection import UNAUTHENTICATED, Connection
+from api.services import lines
 from api.services.catalogs import Target
 from schema.errors import Exhausted, Fault, Unavailable
 from schema.protocol.messages import (
-    AGENT_MESSAGE,
     CHECK,
     MIN_PROTOCOL,
     PROTOCOL,
@@ -55,9 +55,9 @@ async def receive(gateway: Gateway, connection: Connection, raw: bytes) -> None:
         return
     try:
         if len(raw) > limits.PARSE_APART_BYTES:
-            message = await asyncio.to_thread(AGENT_MESSAGE.validate_json, raw)
+            message = await asyncio.to_thread(lines.read, raw)
         else:
-            message = AGENT_MESSAGE.validate_json(raw)
+            message = lines.read(raw)
     except ValidationError:
         gateway.count("malformed")
         _refuse(connection, "malformed", "not a message of this protocol")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from api.services import envoys, receipts
+from api.services import envoys, lines, receipts
 from api.services.work import Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
@@ -72,7 +72,7 @@ def prepare(actor: Actor, report: Report, key: str) -> Prepared:
     return Prepared(
         actor=actor,
         report=report,
-        resources=rows.packed(report.resources),
+        resources=rows.packed(lines.dumps(report.resources) or report.resources),
         counts=(unchanged, changed, failed, skipped, corrective),
         receipt=receipts.check(actor, report, key),
     )

@@ -114,9 +114,10 @@ _KNOWN: Final = (
 )
 
 
-def packed(resources: list[ResourceReport]) -> bytes:
-    """The resources as a row has them."""
-    return zlib.compress(_RESOURCES.dump_json(resources, exclude_defaults=True), 1)
+def packed(resources: list[ResourceReport] | bytes) -> bytes:
+    """The resources, or their JSON without what is as it is by default, as a row has them."""
+    whole = resources if isinstance(resources, bytes) else _RESOURCES.dump_json(resources, exclude_defaults=True)
+    return zlib.compress(whole, 1)
 
 
 def add(session: Session, project_id: str, runs: Sequence[Fresh]) -> None:

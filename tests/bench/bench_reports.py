@@ -14,6 +14,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.gateway.inbox import Inbox
+from api.services import lines
 from api.services.container import Services
 from api.services.passwords import Passwords
 from api.services.work import Actor
@@ -26,7 +27,7 @@ from api.storage.envoys import Known
 from reconciler import collecting
 from schema import canonical
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
-from schema.protocol.messages import AGENT_MESSAGE, ReportMessage
+from schema.protocol.messages import ReportMessage
 from schema.protocol.receipts import FIRST, Receipt, outcomes_digest
 from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
 from schema.protocol.signing import Domain, Signer
@@ -64,7 +65,7 @@ async def _send(services: Services, sent: list[tuple[str, bytes]]) -> tuple[floa
     async def one(envoy_id: str, raws: list[bytes]) -> None:
         actor = Actor.agent(envoy_id, "host", DEFAULT_PROJECT)
         for raw in raws:  # a connection has one message under way
-            message = AGENT_MESSAGE.validate_json(raw)
+            message = lines.read(raw)
             assert isinstance(message, ReportMessage)
             await inbox.put(actor, message.report, key)
 
