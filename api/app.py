@@ -245,6 +245,7 @@ class Server:
         judge = signers.Judge(services, settings.track)
         compiler = Compiler(compiled_from, settings.data_dir / "compiled", proofs, judge)
         services.own["judge"] = compiler.judgement
+        services.own["makers"] = compiler.makers
         closing.callback(compiler.close)
         services.archive = archive = Archive(archived, compiler.fork, proofs_of_others)
         closing.callback(archive.close)

@@ -174,6 +174,25 @@ def judge(
     return Verdict(complaints, sorted(court.let_through))
 
 
+def makers(trust: Trust, steps: Sequence[Step], verify: Verify) -> tuple[frozenset[str], frozenset[str]]:
+    """Whose these commits are: accounts by their signatures, whether or not those count, and addresses of authors as
+    typed."""
+    accounts: set[str] = set()
+    addresses: set[str] = set()
+    for each in [each for step in steps for each in (step, *step.brought)]:
+        addresses.add(author_of(each.raw))
+        try:
+            fingerprint = verify(each).fingerprint
+        except SignatureRefused:
+            continue
+        signer = trust.by_fingerprint.get(fingerprint)
+        if signer is not None:
+            accounts.add(trust.account_of(signer))
+        elif fingerprint in trust.server_keys:
+            accounts.add(_by_server(trust, each.raw).account)
+    return frozenset(accounts - {""}), frozenset(addresses - {""})
+
+
 class _Court:
     """Judges one commit at a time."""
 

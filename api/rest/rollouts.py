@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.http.areas import Area
+from api.http.areas import Area, Call
 from api.services import rollouts
 from api.services.work import Work
+from reconciler.repository.faults import RepositoryDamaged, RevisionNotFound, TreeRefused
 from schema.access import Permission
 from schema.progress import MAX_PAGE, Rollout, RolloutList
 
@@ -44,19 +45,27 @@ def get_rollout(work: Work, rollout_id: RolloutId) -> Rollout:
         rollouts.NothingToApprove,
         rollouts.OtherPlan,
         rollouts.OwnCommit,
+        rollouts.NoAccount,
+        RevisionNotFound,
+        RepositoryDamaged,
+        TreeRefused,
     ],
 )
-def approve_rollout(
-    work: Work,
+async def approve_rollout(
+    call: Call,
     rollout_id: RolloutId,
     wave: Annotated[int, Field(ge=0, le=1_000)] | None = None,
     plan_root: Annotated[str, Field(max_length=64)] | None = None,
 ) -> Rollout:
-    """Approve the plan, or with `wave` that one of it. Whoever wrote the commit cannot; the same person counts once.
+    """Approve the plan, or with `wave` that one of it. The same person counts once, and nobody for what is theirs:
+    whoever wrote or signed any commit that the rollout brings cannot.
 
     With `plan_root` only if that is what would be rolled out: what was looked at, and nothing else.
     """
-    return rollouts.approve(work, rollouts.numbered(rollout_id), wave=wave, plan_root=plan_root)
+    number = rollouts.numbered(rollout_id)
+    return await rollouts.approved(
+        call.app, call.actor, number, wave=wave, plan_root=plan_root, request_id=call.request_id
+    )
 
 
 @area("POST", "/api/v1/rollouts/{rollout_id}/pause", Permission.CONFIG_PUBLISH, raises=_OPEN)

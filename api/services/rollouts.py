@@ -7,13 +7,16 @@ people ask is stored as theirs and announced; the loop heeds it at once, and rea
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from api.services.envoys import Online
-from api.services.work import Work
+from api.services.signers import judging
+from api.services.signers.judging import NOBODY, Makers
+from api.services.work import Actor, Work
 from api.storage import rollouts as rows
 from api.storage import tags as tag_rows
 from api.storage import traits as trait_rows
+from api.storage import users as user_rows
 from reconciler.convergence import offline_after
 from reconciler.holds import Holds
 from reconciler.loop.past import Kept, Past
@@ -34,6 +37,9 @@ from schema.progress import (
     WaveProgress,
 )
 from schema.rollouts import RolloutPlan, RolloutState, WaveState
+
+if TYPE_CHECKING:
+    from api.services.container import Services
 
 ASKED: Final = "rollout.asked"
 """Announced when people have asked something of a rollout: the loop reads it."""
@@ -74,6 +80,12 @@ class OwnCommit(Forbidden):
     """Nobody approves what is their own."""
 
     code = "rollouts.own_commit"
+
+
+class NoAccount(Forbidden):
+    """An approval is of somebody with an account: of anybody else it is not known who they are."""
+
+    code = "rollouts.no_account"
 
 
 class NoSuchWave(Invalid):
@@ -123,9 +135,7 @@ def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan:
     if before is None:
         return
     progress = _with_resources(work, before, progress)
-    if not rows.put_progress(
-        work.session, work.project_id, rollout_id, version=version, progress=progress, plan=plan
-    ):
+    if not rows.put_progress(work.session, work.project_id, rollout_id, version=version, progress=progress, plan=plan):
         return
     told = _turns(before.progress, progress)
     if told:
@@ -251,21 +261,42 @@ def current(work: Work) -> Rollout | None:
     return rows.newest(work.session, work.project_id)
 
 
-def approve(work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, own: bool = False) -> Rollout:
+async def approved(
+    services: Services, actor: Actor, rollout_id: int, *, wave: int | None, plan_root: str | None, request_id: str = ""
+) -> Rollout:
+    """Approve a wave, or the plan as a whole, as somebody of whom none of its commits is.
+
+    Raises:
+        Those of `approve`; Fault: whose the commits are cannot be read.
+    """
+    commit, base = await services.read(actor, lambda work: _between(work, rollout_id), request_id=request_id)
+    makers = await judging.makers(services, commit, base)
+    return await services.write(
+        actor,
+        lambda work: approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers),
+        request_id=request_id,
+    )
+
+
+def approve(
+    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, makers: Makers = NOBODY
+) -> Rollout:
     """Approve a wave, or the plan as a whole.
 
     Args:
         plan_root: of what was looked at; refused where that is not what would be rolled out.
-        own: whether whoever wrote a commit may approve it.
+        makers: whose the commits are that it brings; the authors of those that came into force are known anyway.
 
     Raises:
-        RolloutNotFound, RolloutOver, NoSuchWave, NothingToApprove, OtherPlan, OwnCommit
+        RolloutNotFound, RolloutOver, NoSuchWave, NothingToApprove, OtherPlan, OwnCommit, NoAccount
     """
     rollout = _open(work, rollout_id)
+    if work.actor.type != "user":
+        raise NoAccount("this needs somebody with an account: log in, or use a token of yours")
     if plan_root is not None and plan_root != rollout.plan_root:
         raise OtherPlan("the plan is another one by now; look at it again")
-    if not own and _wrote(work, rollout.author):
-        raise OwnCommit("this commit is yours: another person has to approve it")
+    if _is_theirs(work, makers):
+        raise OwnCommit("a commit of this rollout is yours: another person has to approve it")
     if rollout.plan is None:
         raise NothingToApprove("nothing waits for an approval")
     index = _approvable(rollout.plan, wave)
@@ -378,12 +409,26 @@ def _approvable(plan: RolloutPlan, wave: int | None) -> int:
     return wave
 
 
-def _wrote(work: Work, author: str) -> bool:
-    """Whether a commit's author, `Name <address>`, is the one who asks."""
-    name, _, rest = author.partition("<")
-    address = rest.rstrip(">").strip().casefold()
-    mine = work.actor.name.casefold()
-    return bool(mine) and mine in {name.strip().casefold(), address, address.partition("@")[0]}
+def _between(work: Work, rollout_id: int) -> tuple[str, str | None]:
+    """The commit of a rollout, and the last one that is through: what lies between is what it brings."""
+    done = rows.last_done(work.session, work.project_id)
+    return get(work, rollout_id).commit, done[1] if done is not None else None
+
+
+def _is_theirs(work: Work, makers: Makers) -> bool:
+    """Whether one of the commits since the last rollout that is through is the actor's: by its signature, or by its
+    author, who may be given by the account's name, its shown name or its address."""
+    user = user_rows.find(work.session, work.project_id, work.actor.id)
+    mine = {work.actor.name.casefold()}
+    if user is not None:
+        mine |= {user.username.casefold(), user.display_name.strip().casefold(), user.email.strip().casefold()} - {""}
+    done = rows.last_done(work.session, work.project_id)
+    said = {name.casefold() for name in makers.accounts}
+    for author in (*rows.authors_since(work.session, work.project_id, done[0] if done else 0), *makers.addresses):
+        name, _, rest = author.rpartition("<")
+        address = rest.rstrip(">").strip().casefold()
+        said |= {name.strip().casefold(), address, address.partition("@")[0]}
+    return bool(mine & (said - {""}))
 
 
 def _with_resources(work: Work, rollout: Rollout, progress: Progress) -> Progress:

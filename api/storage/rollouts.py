@@ -236,6 +236,17 @@ def commits_since(session: Session, project_id: str, after: int) -> list[str]:
     return list(session.exec(query))
 
 
+def authors_since(session: Session, project_id: str, after: int) -> list[str]:
+    """The authors of the commits of rollouts after this one, newest first; of as many as a page holds."""
+    query = (
+        select(RolloutRow.author)
+        .where(RolloutRow.project_id == project_id, RolloutRow.id > after)
+        .order_by(col(RolloutRow.id).desc())
+        .limit(MAX_PAGE)
+    )
+    return list(session.exec(query))
+
+
 def page(session: Session, project_id: str, *, before: int | None = None, limit: int = 50) -> list[Rollout]:
     """Rollouts without their plans, newest first; with `before`, those of a lower id."""
     query = select(RolloutRow).where(RolloutRow.project_id == project_id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from api.services.signers import Judge
+from api.services.signers.judging import Makers
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph, storing
@@ -138,6 +139,18 @@ class Compiler:
             return judge.judge(self._repository, commit, judge.base())
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, judged)
+
+    async def makers(self, commit: str, base: str | None) -> Makers:
+        """Whose the commits from `base` up to this one are.
+
+        Raises:
+            Fault: git cannot give them.
+        """
+        judge = self._judge
+        assert judge is not None
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, judge.makers, self._repository, commit, base
+        )
 
     def fork(self) -> graphs.Cache:
         """A copy of what is kept between compiles, for another thread; waits for a compile that is under way."""

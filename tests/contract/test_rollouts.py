@@ -7,13 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
+from pydantic import SecretStr
 
-from api.services import audit, rollouts
+from api.services import audit, rollouts, users
 from api.services.container import Services
-from api.services.work import Actor, Work
+from api.services.signers.judging import Makers
+from api.services.work import LOCAL_ADMIN, Actor, Work
 from schema.access import Role
 from schema.progress import WHOLE_PLAN, Progress, WaveProgress
 from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
+from schema.users import UserCreate
 
 T = TypeVar("T")
 
@@ -28,9 +31,7 @@ def do(services: Services, use_case: Callable[[Work], T], actor: Actor = ANN) ->
 
 
 def begun(services: Services, commit: str, *, staged: bool = True, author: str = "Jo <jo@x.org>") -> int:
-    return do(
-        services, lambda work: rollouts.begin(work, commit=commit, plan_root=ROOT, author=author, staged=staged)
-    )
+    return do(services, lambda work: rollouts.begin(work, commit=commit, plan_root=ROOT, author=author, staged=staged))
 
 
 def plan(commit: str) -> RolloutPlan:
@@ -94,6 +95,47 @@ def test_a_person_counts_once_and_never_for_what_is_theirs(services: Services) -
     assert found.asked.approvals == {WHOLE_PLAN: 1, 0: 1}
     with pytest.raises(rollouts.NoSuchWave):
         do(services, lambda work: rollouts.approve(work, rollout_id, wave=7, plan_root=ROOT), BOB)
+
+
+def test_whoever_wrote_any_of_what_is_brought_is_known_by_each_of_their_names(services: Services) -> None:
+    new = UserCreate(
+        username="ann",
+        password=SecretStr("x" * 12),
+        role=Role.ADMIN,
+        display_name="Ann Smith",
+        email="A.Smith@Example.com",
+    )
+    ann = do(services, lambda work: users.create(work, new, "x"), Actor.system("test"))
+    actor = Actor("user", ann.id, "ann", "token:1", Role.ADMIN)
+    for number, author in enumerate(("x <a.smith@example.com>", "Ann Smith <x@x.org>", "x <ann@vigo.invalid>", "ANN")):
+        rollout_id = begun(services, f"{number}" * 40, author=author)
+        keep(services, rollout_id, 1, RolloutState.AWAITING_APPROVAL, f"{number}" * 40)
+        with pytest.raises(rollouts.OwnCommit):
+            do(services, lambda work, one=rollout_id: rollouts.approve(work, one, wave=None, plan_root=None), actor)
+    # What was not through comes with the next commit, whoever that is by; what is through does not.
+    last = begun(services, "c" * 40)
+    keep(services, last, 1, RolloutState.AWAITING_APPROVAL, "c" * 40)
+    with pytest.raises(rollouts.OwnCommit):
+        do(services, lambda work: rollouts.approve(work, last, wave=None, plan_root=None), actor)
+    keep(services, last, 2, RolloutState.DONE, "c" * 40)
+    next_ = begun(services, "d" * 40)
+    keep(services, next_, 1, RolloutState.AWAITING_APPROVAL, "d" * 40)
+    for makers in (Makers(accounts=frozenset({"ann"})), Makers(addresses=frozenset({"a.smith@example.com"}))):
+        with pytest.raises(rollouts.OwnCommit):
+            do(
+                services,
+                lambda work, by=makers: rollouts.approve(work, next_, wave=None, plan_root=None, makers=by),
+                actor,
+            )
+    assert do(services, lambda work: rollouts.approve(work, next_, wave=None, plan_root=ROOT), actor).approvals
+
+
+def test_nobody_without_an_account_approves(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    keep(services, rollout_id, 1, RolloutState.AWAITING_APPROVAL)
+    for actor in (LOCAL_ADMIN, Actor.system("loop")):
+        with pytest.raises(rollouts.NoAccount):
+            do(services, lambda work: rollouts.approve(work, rollout_id, wave=None, plan_root=None), actor)
 
 
 def test_a_newer_commit_makes_approvals_void(services: Services) -> None:

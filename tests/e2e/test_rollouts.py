@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.e2e.site import BASE, Agent, Site, until
+from tests.e2e.site import AUTHOR, BASE, Agent, Site, until
 
 HOSTS = ("web01.example.com", "web02.example.com", "web03.example.com")
 ROLLOUT = """\
@@ -20,6 +20,16 @@ def motd(greeting: str, *, broken: str = "") -> dict[str, str]:
     crate = BASE["configcrates/motd.vgo"].replace("greeting: hello", f"greeting: {greeting}")
     failing = "  - {name: broken, type: file, path: /etc/site/motd/below, content: x}\n" if broken else ""
     return {"configcrates/motd.vgo": crate + failing}
+
+
+def person(site: Site, name: str, email: str = "") -> str:
+    """An account's token."""
+    new = {"username": name, "password": f"quite a long one for {name}", "role": "developer", "email": email}
+    assert site.ask("POST", "/api/v1/users", json=new).status_code == 201
+    login = (name, new["password"])
+    answer = site.ask("POST", "/api/v1/auth/tokens", token="", auth=login, json={"name": "test", "expires_in": "1h"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["token"])
 
 
 def rollout(site: Site, commit: str) -> dict[str, Any]:
@@ -73,7 +83,11 @@ def test_waves_stop_wait_and_survive_a_restart(site: Site) -> None:
     found = rollout(site, good)
     assert [wave["state"] for wave in found["progress"]["waves"]] == ["done", "awaiting_approval", "waiting"]
     assert greets(second, "hello")
-    answer = site.ask("POST", f"/api/v1/rollouts/{found['id']}/approve?wave=1&plan_root={found['plan_root']}")
+    # Not whoever wrote it, by whichever name, and not somebody without an account.
+    place = f"/api/v1/rollouts/{found['id']}/approve?wave=1&plan_root={found['plan_root']}"
+    refused = [site.ask("POST", place, **who) for who in ({}, {"token": person(site, "writer", AUTHOR.email)})]
+    assert [answer.json()["fault"] for answer in refused] == ["rollouts.no_account", "rollouts.own_commit"]
+    answer = site.ask("POST", place, token=person(site, "other"))
     assert answer.status_code == 200, answer.text
     is_at(site, good, "done")
     assert greets(second, "welcome")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api.services import break_glass, holds, revisions
 from api.services.signers import approvals
@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 JUDGE: Final = Actor.system("loop")
 Ask = Callable[[str], Awaitable[Judgement]]
 """Judges a commit on top of the one in force, in the thread where commits are judged."""
+
+
+class Makers(NamedTuple):
+    """Whose some commits are."""
+
+    accounts: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    """Of their authors, as typed."""
+
+
+NOBODY: Final = Makers()
+AskMakers = Callable[[str, str | None], Awaitable[Makers]]
+"""Commit and base → whose they are, in the thread where commits are judged."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _AT_ONCE: Final = 500
@@ -72,6 +85,16 @@ class Judge:
             diagnostics=verdict.complaints,
             let_through=verdict.let_through,
         )
+
+    def makers(self, repository: Repository, commit: str, base: str | None) -> Makers:
+        """Whose the commits from `base` up to this one are; without a base, whose this one is.
+
+        Raises:
+            Fault: git or the database cannot be read.
+        """
+        trust = self._services.read_now(JUDGE, self._trust)
+        self._verifier.trust_gpg(signer.key.encode() for signer in trust.signers if signer.kind is SignerKind.GPG)
+        return Makers(*signers.makers(trust, lineages.between(repository, base, commit), self._verify))
 
     def complaints(self, step: Step) -> list[Diagnostic]:
         """What the policy would say of one commit that is in no repository yet; nothing when it would let it through.
@@ -136,6 +159,16 @@ async def judgement(services: Services, commit: str) -> Judgement:
     if ask is None:
         raise revisions.NoRepository("this server follows no config repository; set VIGO_REPO")
     return await ask(commit)
+
+
+async def makers(services: Services, commit: str, base: str | None) -> Makers:
+    """Whose the commits from `base` up to this one are; nobody's where no repository is followed.
+
+    Raises:
+        Fault: git cannot give them.
+    """
+    ask: AskMakers | None = services.own.get("makers")
+    return await ask(commit, base) if ask is not None else NOBODY
 
 
 def _facts(work: Work, commits: Sequence[str]) -> tuple[dict[str, Instant], dict[str, set[str]]]:

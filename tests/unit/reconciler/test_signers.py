@@ -107,6 +107,25 @@ def test_every_commit_is_judged_and_none_is_mended_by_a_later_one(put: Put, judg
     assert judge(trust(Policy(required=True, exempt=[unsigned, stranger])), base, tip) == []
 
 
+def test_whose_commits_are_is_told_by_signatures_and_authors_whether_or_not_those_count(
+    bare: Repository, put: Put
+) -> None:
+    verifier = Verifier()
+
+    def verify(step: Step) -> Signature:
+        return Signature(verifier.fingerprint(step.commit, step.raw, tree=step.tree, parents=step.parents))
+
+    base = put({"a": "1"})
+    unsigned = put({"a": "2"}, base, by=None)
+    lapsed = put({"a": "3"}, unsigned, by=BOB)
+    beside = put({"b": "1"}, base, by=EVE)
+    merge = put({"a": "4", "b": "1"}, lapsed, beside, by=SERVER, message="x\n\nVigo-Actor: id-c\n")
+    believed = trust(Policy(), (signer(BOB, "bob@example.com", revoked_at=1), signer(EVE, "eve", username="alice")))
+    accounts, addresses = signers.makers(believed, lineages.between(bare, base, merge), verify)
+    assert accounts == {"alice", "bob", "carol"}
+    assert len(addresses) == 1
+
+
 def test_an_empty_commit_has_to_be_signed_as_well(put: Put, judge: Judge) -> None:
     base = put({"a": "1"})
     assert codes(judge(trust(Policy(required=True)), base, put({"a": "1"}, base, by=None))) == ["signers.signature"]
