@@ -88,8 +88,8 @@ class Window(Document):
 class HealthCheck(Document):
     """What must be well after a wave before the next begins."""
 
-    url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=2000)
-    """Asked by the server with GET."""
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s/@]+(/\S*)?$", max_length=2000)
+    """Asked by the server with GET, without a name or password."""
     command: str | None = Field(default=None, min_length=1, max_length=10_000)
     """Run on the hosts of the wave. Not built yet: it needs the engine that runs commands."""
     status: int | None = Field(default=None, ge=100, le=599)
