@@ -31,13 +31,15 @@ class AreaInfo(NamedTuple):
 AREAS: Final = (
     AreaInfo("revisions", Family.CONFIG, "Commits seen, which one is in force, and why one is not."),
     AreaInfo(
-        "changes", Family.CONFIG, "What the server committed for those who asked it to: by whom, where, what came of it."
-    ),
-    AreaInfo(
-        "publishes", Family.CONFIG, "What came into force and what it changed; going back to a version, promoting one."
+        "changes",
+        Family.CONFIG,
+        "What the server committed for those who asked it to: by whom, where, what came of it.",
     ),
     AreaInfo(
         "sources", Family.CONFIG, "Which repository is followed, how that goes, and the refs beside the tracked one."
+    ),
+    AreaInfo(
+        "publishes", Family.CONFIG, "What came into force and what it changed; going back to a version, promoting one."
     ),
     AreaInfo(
         "retractions",
