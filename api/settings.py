@@ -74,8 +74,8 @@ class Settings(BaseSettings):
     argon2_passes: int = Field(default=3, ge=1)
 
     history_days: int = Field(default=400, ge=1, le=3_650)
-    """How many days are kept of how the fleet was: snapshots of each day, drifts that are over, and how the words of each
-    host became others."""
+    """How many days are kept of how the fleet was: snapshots of each day, drifts that are over, and how the words of
+    each host became others."""
 
     agent_update: Literal["auto", "off"] = "off"
     """Whether agents are offered newer builds of themselves: `auto` offers each the newest that `vigo agent build` made

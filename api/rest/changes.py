@@ -17,9 +17,7 @@ area = Area("changes")
 
 
 @area("GET", "/api/v1/changes", Permission.FLEET_READ)
-def list_changes(
-    work: Work, before: str | None = None, limit: Annotated[int, Field(ge=1, le=200)] = 50
-) -> ChangeList:
+def list_changes(work: Work, before: str | None = None, limit: Annotated[int, Field(ge=1, le=200)] = 50) -> ChangeList:
     """What the server was asked to commit, newest first.
 
     `before` is the id of a change: those made before it.

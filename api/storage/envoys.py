@@ -18,7 +18,6 @@ from reconciler.convergence import MAX_CADENCE, MIN_CADENCE, SAME_VISIT, USUAL_C
 from schema.ids import EnvoyId
 from schema.protocol.reports import RunStatus
 
-
 _LIVE: Final[Any] = {"sqlite_where": sql("revoked_at IS NULL"), "postgresql_where": sql("revoked_at IS NULL")}
 
 

@@ -159,16 +159,7 @@ class WakeAt:
 
 
 Answered = (
-    Compile
-    | PutInForce
-    | RecordFailure
-    | Assign
-    | Push
-    | PlanRollout
-    | KeepRollout
-    | CheckHealth
-    | GoBack
-    | Recall
+    Compile | PutInForce | RecordFailure | Assign | Push | PlanRollout | KeepRollout | CheckHealth | GoBack | Recall
 )
 """Effects of which the answer is awaited."""
 

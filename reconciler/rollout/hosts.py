@@ -27,9 +27,7 @@ class HostState(StrEnum):
     LOST = "lost"  # released, and gone before it answered
 
 
-RELEASED: Final = frozenset(
-    {HostState.RELEASED, HostState.HEALTHY, HostState.FAILED, HostState.SILENT, HostState.LOST}
-)
+RELEASED: Final = frozenset({HostState.RELEASED, HostState.HEALTHY, HostState.FAILED, HostState.SILENT, HostState.LOST})
 """Those that were told to take the new revision."""
 
 

@@ -51,7 +51,9 @@ def test_every_command_that_a_page_names_exists() -> None:
     named = {
         tuple(match.split()[:2])
         for page in PAGES
-        for match in re.findall(r"(?:^    |`)vigo ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)", page.read_text(), flags=re.M)
+        for match in re.findall(
+            r"(?:^    |`)vigo ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)", page.read_text(), flags=re.M
+        )
     }
     code = (
         "from api.cli.main import application; import typer; c = typer.main.get_command(application())\n"

@@ -134,7 +134,14 @@ def fresh() -> str:
 
 def path_of(server: FleetServer, endpoint: Endpoint) -> str:
     """An address of the endpoint at which there is something."""
-    values = {"hostname": HOST, "run_id": server.run_id, "os": "linux", "arch": "amd64", "name": "db/password", "day": LAST_DAY}
+    values = {
+        "hostname": HOST,
+        "run_id": server.run_id,
+        "os": "linux",
+        "arch": "amd64",
+        "name": "db/password",
+        "day": LAST_DAY,
+    }
     values["id"] = server.envoy_id
     values["provider"] = "github"
     values["version"] = "current"
@@ -217,9 +224,7 @@ def rollout(server: FleetServer, *, stopped: bool) -> int:
     """One that waits for approvals, or that has stopped."""
     commit = fresh()[1:].ljust(40, "0")
     wave = PlannedWave(index=0, name="all", hosts=(HOST,), approvals=1)
-    plan = RolloutPlan(
-        commit=commit, base=None, plan_root="0" * 64, waves=(wave,), unchanged=0, require_approval=True
-    )
+    plan = RolloutPlan(commit=commit, base=None, plan_root="0" * 64, waves=(wave,), unchanged=0, require_approval=True)
     state = RolloutState.STOPPED if stopped else RolloutState.AWAITING_APPROVAL
     progress = Progress(state=state, waves=(WaveProgress(index=0, hosts=1),))
 

@@ -147,7 +147,9 @@ def test_a_cadence_stays_in_its_bounds_and_moves_towards_what_was_seen(cadence: 
 
 
 @given(OBSERVED)
-def test_nobody_is_online_who_has_been_silent_for_so_long_that_what_they_said_counts_no_more(observed: Observed) -> None:
+def test_nobody_is_online_who_has_been_silent_for_so_long_that_what_they_said_counts_no_more(
+    observed: Observed,
+) -> None:
     assert offline_after(observed.cadence) <= SILENT_AFTER
     verdict = judge(observed, NOW)
     if not observed.connected and (observed.last_seen is None or NOW - observed.last_seen >= SILENT_AFTER):

@@ -141,4 +141,9 @@ def test_while_a_long_answer_waits_no_reader_of_the_database_is_held(server: Ser
 
 
 def test_all_that_takes_long_is_answered_ahead() -> None:
-    assert {name for name, each in ANSWERED_AHEAD.items() if each.long} == {"bisect", "coverage", "preview", "configTree"}
+    assert {name for name, each in ANSWERED_AHEAD.items() if each.long} == {
+        "bisect",
+        "coverage",
+        "preview",
+        "configTree",
+    }

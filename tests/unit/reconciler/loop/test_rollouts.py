@@ -547,9 +547,7 @@ def test_a_stopped_rollout_stays_stopped_over_a_restart(by: Callable[..., Hand],
     assert fleet.take() == {"a1"}
 
 
-def test_a_failure_that_was_stored_and_not_judged_counts_after_a_restart(
-    by: Callable[..., Hand], fleet: Fleet
-) -> None:
+def test_a_failure_that_was_stored_and_not_judged_counts_after_a_restart(by: Callable[..., Hand], fleet: Fleet) -> None:
     fleet.begin()
     fleet.take()
     restarted(by, fleet, verdicts={"a1": Verdict(fleet.held["a1"].order, healthy=False, why="its run failed")})
