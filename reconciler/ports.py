@@ -62,7 +62,7 @@ class Plan(Protocol):
 
     @property
     def staged(self) -> bool:
-        """Whether it says how it is rolled out, or what must hold meanwhile: then a plan comes before anybody gets it."""
+        """Whether it says how it is rolled out or what must hold: then a plan comes before anybody has it."""
         ...
 
     def desired(self, hostnames: Iterable[str], /) -> Mapping[str, Desired | None]:
