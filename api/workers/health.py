@@ -25,8 +25,8 @@ MAX_ADDRESSES: Final = 8
 """Of one name that are tried."""
 MAX_REDIRECTS: Final = 3
 AT_ONCE: Final = 12
-"""As many as a wave may have checks, and some that look up a name for longer than they may: who waits for a thread would
-seem not to answer."""
+"""As many as a wave may have checks, and some that look up a name for longer than they may: who waits for a thread
+would seem not to answer."""
 _PORTS: Final = {"http": 80, "https": 443}
 _METADATA: Final = frozenset(
     map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"))

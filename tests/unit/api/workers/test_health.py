@@ -27,7 +27,7 @@ class Answers(BaseHTTPRequestHandler):
             "/away": "http://localhost:1/",
             "/file": "file:///etc/passwd",
             "/round": "/round",
-            "/port": f"http://127.0.0.1:{int(str(self.server.server_address[1])) ^ 1}/well",
+            "/port": f"http://127.0.0.1:{self.connection.getsockname()[1] ^ 1}/well",
             "/none": "http://[::1/",
         }
         if self.path in where:
