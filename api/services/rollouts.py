@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.services.envoys import Online
 from api.services.signers import judging
-from api.services.signers.judging import NOBODY, Makers
 from api.services.work import Actor, Work
 from api.storage import rollouts as rows
 from api.storage import tags as tag_rows
@@ -40,6 +39,7 @@ from schema.rollouts import RolloutPlan, RolloutState, WaveState
 
 if TYPE_CHECKING:
     from api.services.container import Services
+    from api.services.signers.judging import Makers
 
 ASKED: Final = "rollout.asked"
 """Announced when people have asked something of a rollout: the loop reads it."""
@@ -279,7 +279,7 @@ async def approved(
 
 
 def approve(
-    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, makers: Makers = NOBODY
+    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, makers: Makers | None = None
 ) -> Rollout:
     """Approve a wave, or the plan as a whole.
 
@@ -295,7 +295,7 @@ def approve(
         raise NoAccount("this needs somebody with an account: log in, or use a token of yours")
     if plan_root is not None and plan_root != rollout.plan_root:
         raise OtherPlan("the plan is another one by now; look at it again")
-    if _is_theirs(work, makers):
+    if _is_theirs(work, makers or judging.NOBODY):
         raise OwnCommit("a commit of this rollout is yours: another person has to approve it")
     if rollout.plan is None:
         raise NothingToApprove("nothing waits for an approval")
