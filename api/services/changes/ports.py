@@ -55,7 +55,7 @@ class ChangeTooLarge(Invalid):
 
 
 class AlreadyAsked(Conflict):
-    """A change is under way under this idempotency key."""
+    """A change is under way under this idempotency key, or the key stands for another one."""
 
     code = "changes.already_asked"
 

@@ -42,6 +42,17 @@ def asked_before(work: Work, key: str) -> ChangeRecord | None:
     return rows.find_by_key(work.session, work.project_id, work.actor.id, _kept(key))
 
 
+def require_same(before: ChangeRecord, change: Change) -> None:
+    """Refuse to give out the outcome of one change as that of another.
+
+    Raises:
+        AlreadyAsked: the key stands for something else.
+    """
+    now = (change.kind, _line(change.summary), change.reason[:MAX_REASON])
+    if (before.kind, before.summary, before.reason) != now:
+        raise AlreadyAsked(f"this idempotency key stands for another change ({before.id}): use a new one")
+
+
 def begin(work: Work, record: ChangeRecord, key: str) -> ChangeRecord:
     """Put on record what is about to happen."""
     if key and (other := asked_before(work, key)) is not None and other.id != record.id:

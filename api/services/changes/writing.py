@@ -51,8 +51,8 @@ async def write(
 
     Args:
         propose: on a branch of its own, even where the tracked one is not protected.
-        key: whoever asks again under the same one gets the outcome of the first time that did not fail, and no second
-            commit.
+        key: whoever asks again for the same under the same one gets the outcome of the first time that did not fail,
+            and no second commit. Another change under it is refused.
 
     Raises:
         Those of `FAULTS`, of the edit, and of the repository. Nothing was written then, `OutcomeUnknown` aside.
@@ -64,6 +64,7 @@ async def write(
     if key:
         before = await services.read(actor, lambda work: records.asked_before(work, key), request_id=request_id)
         if before is not None and before.state is not ChangeState.FAILED:
+            records.require_same(before, change)
             return await _told(services, actor, before, until)
     change_id = new_id()
 

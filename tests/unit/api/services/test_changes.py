@@ -165,6 +165,10 @@ def test_the_same_key_is_the_same_change(server: WritingServer, origin: Reposito
     assert (again.commit, again.change_id, again.status) == (first.commit, first.change_id, WriteStatus.IN_FORCE)
     assert write(server, Change("Serve on 443", port(443)), key="k1", role=Role.ADMIN).commit != first.commit
     assert log(origin)[:3] == ["Serve on 443", "back", "Serve on 443"]
+    for other in (Change("back", port(80)), Change("Serve on 443", port(443), reason="because")):
+        with pytest.raises(changes.AlreadyAsked, match=first.change_id):
+            write(server, other, key="k1")
+    assert log(origin)[:3] == ["Serve on 443", "back", "Serve on 443"]
 
 
 @pytest.mark.parametrize("where", ["setting", "file", "asked"])
