@@ -24,13 +24,17 @@ from reconciler.rollout.facts import HostFacts
 from reconciler.rollout.mixes import Bound, Part, Standing, Worst
 from schema.diagnostics import Diagnostic
 from schema.documents.invariants import ROOTS, Invariant, Invariants
-from schema.expressions import ExpressionError, Renderer
+from schema.expressions import Allowance, ExpressionError, Renderer
 from schema.merging import settle
 from schema.rollouts import MAX_NAMED, MAX_VIOLATIONS, Violation
 
 if TYPE_CHECKING:
     from schema.rollouts import PlannedWave
 
+MAX_WORK: Final = 60_000_000
+"""Steps of expressions that the invariants of one plan may take together, about a minute's: ten invariants with simple
+ones, each of 100,000 hosts before and after. One that is not judged within it counts as broken."""
+OVERWORKED: Final = "the expressions of the invariants up to this one take too much work for so many hosts"
 FLEET: Final = ""
 """The group of all hosts, where there is no `for_each`."""
 
@@ -61,6 +65,10 @@ class Alike(NamedTuple):
     stays: bool
     tags: frozenset[str]
     hosts: list[HostFacts]
+
+
+class _Overworked(Exception):
+    """The invariants take more work than they may."""
 
 
 class _Broken(NamedTuple):
@@ -122,13 +130,17 @@ def violations(
     alike = _alike(target, hosts, bases, waves)
     found: list[Violation] = []
     left_out = 0
+    work = Allowance(MAX_WORK)
     for document, index, invariant in each_written:
         line, _ = target.documents.place(document, ("invariants", index, "name"))
-        for broken in _broken(invariant, alike, len(waves), bounds(invariant)):
-            if len(found) < MAX_VIOLATIONS:
-                found.append(_told(invariant, broken, waves, document.path, line))
-            else:
-                left_out += 1
+        try:
+            for broken in _broken(invariant, alike, len(waves), bounds(invariant), work):
+                if len(found) < MAX_VIOLATIONS:
+                    found.append(_told(invariant, broken, waves, document.path, line))
+                else:
+                    left_out += 1
+        except _Overworked:
+            return [*found[: MAX_VIOLATIONS - 1], _unjudged(invariant, len(hosts), document.path, line)], left_out
     return found, left_out
 
 
@@ -148,11 +160,16 @@ def of_names(graph: Graph, hostnames: Sequence[str] | None = None) -> list[Diagn
         hostnames = sorted({pattern.folded for pattern in exact})
     alike = _alike(graph, [HostFacts(name, base=graph.commit or "files") for name in hostnames], {"files": graph}, [])
     found: list[Diagnostic] = []
+    work = Allowance(MAX_WORK)
     for document, index, invariant in each_written:
         judged = [bound for bound in bounds(invariant) if whole or (not bound.least and bound.percent is None)]
         line, column = graph.documents.place(document, ("invariants", index, "name"))
-        for broken in islice(_broken(invariant, alike, 0, judged), MAX_VIOLATIONS):
-            each = _told(invariant, broken, (), document.path, line)
+        try:
+            told = list(islice(_broken(invariant, alike, 0, judged, work), MAX_VIOLATIONS))
+        except _Overworked:
+            found.append(diagnostic("invariant.violated", document.path, line, column, OVERWORKED))
+            break
+        for each in [_told(invariant, broken, (), document.path, line) for broken in told]:
             who = f"{each.count} {'host' if each.count == 1 else 'hosts'}{f' of {each.group}' if each.group else ''}"
             message = f"{who} {'counts' if each.count == 1 else 'count'}, not {each.bound}"
             found.append(diagnostic("invariant.violated", document.path, line, column, message, invariant.message))
@@ -164,9 +181,15 @@ def _is_static(invariant: Invariant) -> bool:
     return not judge.traits and not judge.reads_tags
 
 
-def _broken(invariant: Invariant, alike: Sequence[Alike], waves: int, judged: Sequence[Bound]) -> Iterator[_Broken]:
-    """The groups that break a bound, each with the first mix that does."""
-    parts = _parts(_Judge(invariant), alike)
+def _broken(
+    invariant: Invariant, alike: Sequence[Alike], waves: int, judged: Sequence[Bound], work: Allowance
+) -> Iterator[_Broken]:
+    """The groups that break a bound, each with the first mix that does.
+
+    Raises:
+        _Overworked
+    """
+    parts = _parts(_Judge(invariant, work), alike)
     groups = parts if invariant.for_each is not None else {FLEET: parts.get(FLEET, [])}
     for bound in judged:
         for group in sorted(groups):
@@ -192,6 +215,21 @@ def _told(invariant: Invariant, broken: _Broken, waves: Sequence[PlannedWave], f
         new_left_out=max(0, len(found.new) - MAX_NAMED),
         old=tuple(found.old[:MAX_NAMED]),
         old_left_out=max(0, len(found.old) - MAX_NAMED),
+        file=file,
+        line=line,
+    )
+
+
+def _unjudged(invariant: Invariant, hosts: int, file: str, line: int) -> Violation:
+    """Of an invariant that nobody knows to hold."""
+    return Violation(
+        invariant=invariant.name,
+        message=OVERWORKED,
+        wave=None,
+        group="",
+        bound="judged",
+        count=hosts,
+        of=hosts,
         file=file,
         line=line,
     )
@@ -243,11 +281,12 @@ def _alike(
 class _Judge:
     """Decides for one invariant in which groups a host is and whether it counts."""
 
-    def __init__(self, invariant: Invariant) -> None:
+    def __init__(self, invariant: Invariant, work: Allowance | None = None) -> None:
         self._invariant: Final = invariant
         where = invariant.where
         self._matches: Final[Callable[[str], bool] | None] = _matches(where.match)
-        self._renderer: Final = Renderer()
+        self._work: Final = work or Allowance(MAX_WORK)
+        self._renderer: Final = Renderer(allowance=self._work)
         self._known: Final[dict[tuple[Hashable, ...], Fact]] = {}
         self._held: Final[dict[int, Profile]] = {}
         analysis = expressions.analyse(where.when, template=False, roots=ROOTS) if where.when is not None else None
@@ -307,9 +346,12 @@ class _Judge:
             },
         }
         try:
-            return self._renderer.holds(when, scope)
+            holds = self._renderer.holds(when, scope)
         except ExpressionError:
-            return False
+            holds = False
+        if self._work.left < 0:
+            raise _Overworked
+        return holds
 
     def _groups(self, side: Side, host: HostFacts) -> tuple[str, ...]:
         by = self._invariant.for_each

@@ -15,4 +15,5 @@ from schema.expressions.functions import compare_versions as compare_versions
 from schema.expressions.host import HostFunctions as HostFunctions
 from schema.expressions.host import NoHost as NoHost
 from schema.expressions.renderer import Renderer as Renderer
+from schema.expressions.running import Allowance as Allowance
 from schema.expressions.tokens import has_tags as has_tags

@@ -11,7 +11,7 @@ from schema.expressions.compiling import compiled
 from schema.expressions.errors import ExpressionError, Kind
 from schema.expressions.grammar import parse_expression
 from schema.expressions.host import HostFunctions, NoHost
-from schema.expressions.running import MAX_NESTING, MAX_OUTPUT, Run, result_of
+from schema.expressions.running import MAX_NESTING, MAX_OUTPUT, Allowance, Run, result_of
 from schema.expressions.statements import parse_template
 from schema.expressions.tokens import has_tags
 from schema.expressions.writing import Writer, written
@@ -29,10 +29,12 @@ class Renderer:
 
     Args:
         host: answers what only the host knows; without one those answers are unknown.
+        allowance: charged for each rendering; whoever gave it looks at what is left.
     """
 
-    def __init__(self, host: HostFunctions | None = None) -> None:
+    def __init__(self, host: HostFunctions | None = None, allowance: Allowance | None = None) -> None:
         self._host: Final = host or NoHost()
+        self._allowance: Final = allowance
         self._templates: Final = _Cache(_template)
         self._expressions: Final = _Cache(lambda text: compiled(parse_expression(text)))
 
@@ -83,12 +85,16 @@ class Renderer:
         return value
 
     def _guarded(self, text: str, act: Callable[[str, Run], T], scope: Mapping[str, Any]) -> T:
+        run = Run(dict(scope), self._host)
         try:
-            return act(text, Run(dict(scope), self._host))
+            return act(text, run)
         except ExpressionError as error:
             raise error.locate(text) from None
         except RecursionError:
             raise ExpressionError("nested too deep", Kind.LIMIT).locate(text) from None
+        finally:
+            if self._allowance is not None:
+                self._allowance.charge(run)
 
     def _write(self, text: str, run: Run) -> str:
         self._templates[text][0](run)

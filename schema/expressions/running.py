@@ -17,6 +17,8 @@ MAX_STEPS: Final = 500_000
 """About half a second on a slow core."""
 MAX_ROOM: Final = 24 * 1024 * 1024
 """Characters; one takes up to four bytes."""
+A_RUN: Final = 20
+"""Steps that a rendering counts for beside its own: it takes as long as so many."""
 MAX_OUTPUT: Final = 4 * 1024 * 1024
 """Bytes of a rendered value, in UTF-8."""
 MAX_INT: Final = 2**63 - 1
@@ -32,6 +34,19 @@ class Missing:
 
 
 MISSING: Final = Missing()
+
+
+class Allowance:
+    """Work that many renderings may do together, in steps; negative once it is spent."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def charge(self, run: Run) -> None:
+        """Pay for what a rendering did."""
+        self.left -= A_RUN + (MAX_STEPS - max(run.steps, 0)) + (MAX_ROOM - max(run.room, 0)) // 64
 
 
 class Run:

@@ -189,6 +189,20 @@ def test_more_than_a_plan_tells_is_counted() -> None:
     assert (len(made.violations), made.violations_left_out) == (100, 20)
 
 
+def test_what_takes_too_much_work_to_judge_counts_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = "invariants: [{name: easy, at_most: 9}, {name: hard, at_most: 9, where: {when: WHEN}}, {name: last, at_most: 9}]"
+    said = work.replace("WHEN", "\"host.hostname == 'x' or range(90000) | sum > 1\"")
+    monkeypatch.setattr(invariants, "MAX_WORK", 100_000)
+    [one] = found(FRA, FRA, said)  # of ten thousand hosts it would take half an hour
+    assert (one.invariant, one.count, one.of, one.message) == ("hard", 3, 3, invariants.OVERWORKED)
+    assert "not judged" in str(one)
+    assert names_told(hosts_of(FRA), said) == [
+        f"invariants.vgo:1:47: error[invariant.violated]: {invariants.OVERWORKED}"
+    ]
+    monkeypatch.setattr(invariants, "MAX_WORK", 100_000_000)
+    assert found(FRA, FRA, said) == []
+
+
 def test_traits_that_are_read_are_known_beforehand() -> None:
     said = (
         "invariants: [{name: a, for_each: traits.os.family, at_least: 1},"
