@@ -31,6 +31,8 @@ _MOVES: Final = {
     "gitlab": frozenset({"Push Hook", "Tag Push Hook", "Merge Request Hook", "System Hook"}),
     "gitea": frozenset({"push", "create", "delete", "pull_request", "pull_request_sync"}),
 }
+_LATE: Final = 10**12
+"""Seconds since 1970 that no forge means."""
 _URL: Final = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(\[[^\]]*\]|[^:/]+)(?::\d*)?/(.+)")
 _SCP: Final = re.compile(r"(?:[^@/]*@)?([^:/]+):(?!/)(.+)")
 
@@ -136,7 +138,7 @@ def delivery(provider: Provider, headers: Mapping[str, str], body: bytes) -> Del
         event=event,
         id=_id(provider, headers),
         moves=event in _MOVES[family],
-        sent_s=float(pushed) if isinstance(pushed, int) and not isinstance(pushed, bool) else None,
+        sent_s=float(pushed) if isinstance(pushed, int) and not isinstance(pushed, bool) and pushed < _LATE else None,
         places=frozenset(_places(url for url in urls if isinstance(url, str))),
         full_name=full_name[:MAX_HEADER_CHARS],
     )
@@ -237,4 +239,6 @@ def _keys(provider: Provider, headers: Mapping[str, str], signed: bytes) -> froz
     named = _id(provider, headers)
     digest = hashlib.sha256(signed).hexdigest()
     token_only = provider is Provider.GITLAB and "webhook-signature" not in headers
-    return frozenset({f"{provider}:{each}" for each in (named, "" if token_only and named else digest) if each})
+    ids = {f"{provider}:{named}"} if named else set()
+    # Not of one provider: what Gitea signed would be new to Forgejo.
+    return frozenset(ids if token_only and named else ids | {digest})
