@@ -50,6 +50,7 @@ class WaveProgress(_Frozen):
     """How far one wave is. Counts are hosts."""
 
     index: int
+    name: str = ""
     state: WaveState = WaveState.WAITING
     why: str = ""
     """What it waits for, or why it failed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from api.services import approvals
 from api.services.envoys import Online
 from api.services.signers import judging
 from api.services.work import Actor, Work
@@ -104,14 +105,18 @@ def begin(work: Work, *, commit: str, plan_root: str, author: str, staged: bool)
     if before is not None and before.commit == commit:
         return before.id
     if before is not None and before.state not in FINISHED:
+        reverted = before.state is RolloutState.REVERTING and _takes_back(work, before.id, plan_root)
         ended = before.progress.model_copy(
-            update={"state": RolloutState.CANCELLED, "why": f"{commit[:12]} came after it", "ended_at": work.now}
+            update={"state": RolloutState.REVERTED, "went_back_to": commit, "ended_at": work.now}
+            if reverted
+            else {"state": RolloutState.CANCELLED, "why": f"{commit[:12]} came after it", "ended_at": work.now}
         )
         rows.end(work.session, work.project_id, before.id, ended)
-        work.audit("rollout.cancel", "rollout", str(before.id), payload={"why": ended.why})
+        action = "rollout.revert" if reverted else "rollout.cancel"
+        work.audit(action, "rollout", str(before.id), payload={"why": ended.why, "commit": commit})
         work.publish(CHANGED, id=before.id, state=ended.state.value)
     state = RolloutState.PLANNED if staged else RolloutState.RUNNING
-    wave = WaveProgress(index=0, state=WaveState.RUNNING, began_at=work.now)
+    wave = WaveProgress(index=0, name="all", state=WaveState.RUNNING, began_at=work.now)
     rollout = Rollout(
         id=rows.next_id(work.session, work.project_id),
         commit=commit,
@@ -127,6 +132,15 @@ def begin(work: Work, *, commit: str, plan_root: str, author: str, staged: bool)
     work.audit("rollout.begin", "rollout", str(rollout.id), payload=told)
     work.publish(CHANGED, id=rollout.id, state=state.value)
     return rollout.id
+
+
+def _takes_back(work: Work, rollout_id: int, plan_root: str) -> bool:
+    """Whether a plan is the one from which a rollout led away."""
+    plan = get(work, rollout_id).plan
+    if plan is None or plan.base is None:
+        return False
+    earlier = rows.page(work.session, work.project_id, before=rollout_id, limit=MAX_PAGE)
+    return plan_root in {each.plan_root for each in earlier if each.commit == plan.base}
 
 
 def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan: RolloutPlan | None) -> None:
@@ -271,11 +285,13 @@ async def approved(
     """
     commit, base = await services.read(actor, lambda work: _between(work, rollout_id), request_id=request_id)
     makers = await judging.makers(services, commit, base)
-    return await services.write(
-        actor,
-        lambda work: approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers),
-        request_id=request_id,
-    )
+
+    def use_case(work: Work) -> Rollout:
+        rollout = approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers)
+        approvals.state(work, rollout, services.pki.signing_key)
+        return rollout
+
+    return await services.write(actor, use_case, request_id=request_id)
 
 
 def approve(

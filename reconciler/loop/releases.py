@@ -31,6 +31,7 @@ from reconciler.rollout.execution import Execution
 from reconciler.rollout.hosts import HostState
 from reconciler.rollout.terms import everyone
 from schema.errors import Next
+from schema.holds import HoldKind
 from schema.progress import Asked
 from schema.rollouts import RolloutPlan, RolloutState
 
@@ -276,7 +277,8 @@ class Releases:
         before = self.target or (kept.commit if kept is not None else None)
         if before is not None and before != self._proven:
             self._since.add(before)
-        if rollout is not None and not rollout.finished:
+        # Of one that takes its change back, whoever put this commit in force has written down whether that is it.
+        if rollout is not None and not rollout.finished and rollout.state is not RolloutState.REVERTING:
             rollout.cancel(f"{commit[:12]} came after it", now)
             self._keep(rollout)
         self.rollout, self._unplanned, self.state = None, False, None
@@ -364,13 +366,14 @@ class Releases:
         ahead: Mapping[str, Desired | None] = target.desired(names) if target is not None else {}
         if self.holds:
             self._hold_change = self.holds.next_change(now.wall)
-            holds = [hold is not None for hold in self.holds.each(names, now.wall, self.target)]
+            holds = self.holds.each(names, now.wall, self.target)
         else:
-            self._hold_change, holds = None, [False] * len(there)
-        for envoy, held in zip(there, holds, strict=True):
-            desired = ahead.get(envoy.hostname)
+            self._hold_change, holds = None, [None] * len(there)
+        for envoy, hold in zip(there, holds, strict=True):
+            desired, held = ahead.get(envoy.hostname), hold is not None
             if rollout is not None and not rollout.over:
                 self._enrol(rollout, envoy, desired, held=held, now=now)
+                rollout.quarantined(envoy.hostname, quarantined=hold is not None and hold.kind is HoldKind.QUARANTINE)
             self._follow(envoy, self._commit_of(envoy, desired), desired, held=held, now=now)
 
     def _enrol(self, rollout: Execution, envoy: Envoy, desired: Desired | None, *, held: bool, now: Moment) -> None:

@@ -250,9 +250,9 @@ class Execution(Members):
         return False
 
     def _wait(self, wave: Wave, state: WaveState, why: str) -> None:
-        if (wave.state, wave.why) != (state, why):
-            wave.state, wave.why = state, why
-            self.version += 1
+        if wave.state is not state:
+            wave.state, wave.why = state, ""
+        self._say(wave, why)
 
     def _releases(self, wave: Wave, now: Moment) -> list[Step]:
         """Those that get a place now. None before the beginning is on record: a restart must know of it."""
@@ -284,18 +284,24 @@ class Execution(Members):
         if wave.queue or counts[HostState.RELEASED]:
             wave.why = ""
             return False
+        if wave.held * 2 > wave.size:
+            # A freeze of all would else take the waves away: all hosts at once when it ends.
+            self._say(wave, f"{wave.held} of {wave.size} hosts are on hold: too many to go on without them")
+            return False
         if self.everyone:
             return True
         if wave.absent and now.mono < wave.absent_until:
-            wave.why = f"{wave.absent} hosts are not connected"
+            wave.why = "1 host is not connected" if wave.absent == 1 else f"{wave.absent} hosts are not connected"
             return False
-        if wave.answered * self._patience.answered_share < wave.size - counts[HostState.HELD]:
-            said = f"{wave.answered} of {wave.size} hosts have answered: too few to go on without the others"
-            if wave.why != said:
-                wave.why = said
-                self.version += 1
+        if wave.answered * self._patience.answered_share < wave.size - wave.held:
+            self._say(wave, f"{wave.answered} of {wave.size} hosts have answered: too few to go on without the others")
             return False
         return True
+
+    def _say(self, wave: Wave, why: str) -> None:
+        if wave.why != why:
+            wave.why = why
+            self.version += 1
 
     def _check(self, wave: Wave, now: Moment) -> None:
         wave.why = ""

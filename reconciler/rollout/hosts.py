@@ -46,6 +46,8 @@ class Host:
     """Whether it takes a place of its wave's."""
     since: float = 0.0
     """When it was released, or went away (monotonic seconds)."""
+    apart: bool = False
+    """In quarantine: healthy nowhere, whatever it said."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class Wave:
     """When those went away that had not answered, in order."""
     asking: bool = False
     """Its health is being checked."""
+    apart: int = 0
+    """Hosts that said that all is well, and are in quarantine by now."""
 
     @property
     def begun(self) -> bool:
@@ -84,8 +88,13 @@ class Wave:
 
     @property
     def answered(self) -> int:
-        """Hosts that said how it went."""
-        return self.counts[HostState.HEALTHY] + self.counts[HostState.FAILED]
+        """Hosts that said how it went, and are believed."""
+        return self.counts[HostState.HEALTHY] + self.counts[HostState.FAILED] - self.apart
+
+    @property
+    def held(self) -> int:
+        """Hosts that nothing new reaches, or that nobody trusts."""
+        return self.counts[HostState.HELD] + self.apart
 
     @property
     def absent(self) -> int:

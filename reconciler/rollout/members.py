@@ -116,6 +116,7 @@ class Members:
             wave.queue.pop(hostname, None)
             self._give_back(host)
             wave.counts[host.state] -= 1
+            wave.apart -= host.apart and host.state is HostState.HEALTHY
 
     def held(self, hostname: str, *, held: bool) -> None:
         """A host that is not released may get nothing new now, or may again."""
@@ -130,6 +131,15 @@ class Members:
             self._set(host, HostState.WAITING)
             wave.queue[hostname] = None
 
+    def quarantined(self, hostname: str, *, quarantined: bool) -> None:
+        """Nobody trusts a host, or it is trusted again; what it was released to it keeps."""
+        host = self._hosts.get(hostname)
+        if host is None or host.apart is quarantined:
+            return
+        host.apart = quarantined
+        if host.state is HostState.HEALTHY:
+            self._waves[host.wave].apart += 1 if quarantined else -1
+
     def given(self, hostname: str, order: Order) -> None:
         """A host was given an assignment of this rollout's commit."""
         host = self._hosts.get(hostname)
@@ -143,9 +153,11 @@ class Members:
         return wave.planned.max_failures
 
     def _set(self, host: Host, state: HostState) -> None:
-        counts = self._waves[host.wave].counts
-        counts[host.state] -= 1
-        counts[state] += 1
+        wave = self._waves[host.wave]
+        wave.counts[host.state] -= 1
+        wave.counts[state] += 1
+        if host.apart:
+            wave.apart += (state is HostState.HEALTHY) - (host.state is HostState.HEALTHY)
         host.state = state
 
     def _give_back(self, host: Host) -> None:
@@ -182,6 +194,7 @@ def progress_of(wave: Wave) -> WaveProgress:
     counts = wave.counts
     return WaveProgress(
         index=wave.planned.index,
+        name=wave.planned.name,
         state=wave.state,
         why=wave.why,
         began_at=wave.began_at,
@@ -189,9 +202,9 @@ def progress_of(wave: Wave) -> WaveProgress:
         pause_until=wave.pause_until,
         hosts=wave.size,
         released=sum(counts[state] for state in RELEASED),
-        healthy=counts[HostState.HEALTHY],
+        healthy=counts[HostState.HEALTHY] - wave.apart,
         failed=counts[HostState.FAILED],
         silent=counts[HostState.SILENT],
         offline=wave.absent_or_lost,
-        held=counts[HostState.HELD],
+        held=wave.held,
     )

@@ -155,9 +155,9 @@ def _placed(
         return [(wave, _names(hosts)) for wave, hosts in _allotted(waves, moving, frozenset())], frozenset()
     usual = [hosts for _, hosts in _allotted([wave for wave in waves if not wave.canaries], moving, frozenset())]
     in_order = [each for hosts in usual[at:] for each in hosts]
-    if waves[at].selects:
-        fits = _fits(waves[at])
-        in_order.sort(key=lambda each: not fits(each))
+    fits = _fits(waves[at]) if waves[at].selects else None
+    # Who may stay as it is, shows nothing: on hold, or offline.
+    in_order.sort(key=lambda each: (each.facts.stays, fits is not None and not fits(each)))
     chosen = canaries.choose(classes, _names(in_order), {each.facts.hostname for hosts in usual[:at] for each in hosts})
     return [(wave, _names(hosts)) for wave, hosts in _allotted(waves, moving, chosen)], chosen
 

@@ -61,6 +61,20 @@ def test_a_rollout_begins_once_and_ends_the_one_before(services: Services) -> No
     assert actions == ["rollout_begin", "rollout_cancel", "rollout_begin"]
 
 
+@pytest.mark.parametrize(
+    ("root", "state"), [(ROOT, RolloutState.REVERTED), ("b" * 64, RolloutState.CANCELLED)], ids=["back", "elsewhere"]
+)
+def test_a_commit_that_comes_while_a_change_is_taken_back_is_that_or_another(
+    services: Services, root: str, state: RolloutState
+) -> None:
+    begun(services, ONE)
+    bad = do(services, lambda work: rollouts.begin(work, commit=TWO, plan_root="c" * 64, author="", staged=True))
+    keep(services, bad, 1, RolloutState.REVERTING)
+    do(services, lambda work: rollouts.begin(work, commit=THREE, plan_root=root, author="", staged=True))
+    found = do(services, lambda work: rollouts.get(work, bad))
+    assert (found.state, found.progress.went_back_to) == (state, THREE if state is RolloutState.REVERTED else None)
+
+
 def test_an_older_word_of_the_loop_takes_no_newer_one_s_place(services: Services) -> None:
     rollout_id = begun(services, TWO)
     keep(services, rollout_id, 2, RolloutState.STOPPED)

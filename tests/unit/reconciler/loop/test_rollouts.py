@@ -330,6 +330,17 @@ def test_what_failed_is_taken_back_where_the_plan_says_so(fleet: Fleet) -> None:
     assert fleet.state is RolloutState.DONE
 
 
+def test_a_commit_that_comes_while_a_change_is_taken_back_leaves_the_record_alone(fleet: Fleet) -> None:
+    fleet.begin(on_failure="revert")
+    fleet.take()
+    fleet.fail("a1")
+    fleet.hand.one(effects.GoBack)
+    # It is in force before the writer of it has said so; whether it is that one, stands in the store by then.
+    fleet.hand.put_in_force(staged("c3", "one"))
+    fleet.hand.tell(events.WentBack(0, "c3"))
+    assert RolloutState.CANCELLED not in {kept.progress.state for kept in fleet.hand.kept}
+
+
 def test_what_cannot_be_taken_back_stays_stopped(fleet: Fleet) -> None:
     fleet.begin(on_failure="revert")
     fleet.take()
@@ -469,6 +480,64 @@ def test_a_held_host_gets_nothing_new_and_follows_when_that_ends(fleet: Fleet) -
     fleet.hand.tell(events.HoldsChanged(Holds([])))
     assert fleet.take() == {"b2"}
     assert fleet.held["b2"].commit == "c2"
+
+
+def test_a_freeze_of_all_leaves_the_waves_as_they_are(fleet: Fleet) -> None:
+    fleet.hand.tell(events.HoldsChanged(Holds([hold(None)])))
+    fleet.begin()
+    fleet.hand.after(3600)
+    assert fleet.take() == set()
+    assert fleet.state is RolloutState.RUNNING
+    assert fleet.progress.waves[0].why == "1 of 1 hosts are on hold: too many to go on without them"
+    fleet.hand.tell(events.HoldsChanged(Holds([])))
+    assert fleet.take() == {"a1"}
+    fleet.answer("a1")
+    assert fleet.take() == {"b1", "b2", "b3"}
+
+
+def test_a_wave_that_is_on_hold_can_be_passed_over(fleet: Fleet) -> None:
+    fleet.hand.tell(events.HoldsChanged(Holds([hold("a1")])))
+    fleet.begin()
+    assert fleet.take() == set()
+    fleet.hand.tell(events.RolloutAsked(0, Asked(promoted=frozenset({0}))))
+    assert fleet.take() == {"b1", "b2", "b3"}
+
+
+def test_after_a_freeze_of_all_a_change_of_all_at_once_still_stops(hand: Hand) -> None:
+    hosts = tuple(f"h{number:03}" for number in range(200))
+    fleet = Fleet(hand, hosts)
+    hand.tell(events.HoldsChanged(Holds([hold(None)])))
+    hand.put_in_force(plan("c2", **dict.fromkeys(hosts, "two")))
+    assert fleet.take() == set()
+    hand.tell(events.HoldsChanged(Holds([])))
+    reached = 0
+    while released := fleet.take():
+        reached += len(released)
+        fleet.fail(*released)
+    assert fleet.state is RolloutState.STOPPED
+    assert reached < 100
+
+
+def test_a_host_in_quarantine_is_healthy_nowhere(fleet: Fleet) -> None:
+    fleet.begin(half={"pause_s": 600})
+    fleet.take()
+    fleet.answer("a1")
+    fleet.take()
+    fleet.answer("b1", "b2", "b3")
+    assert fleet.progress.waves[1].healthy == 3
+    rollout_under_way = fleet.hand.core.rollout
+    assert rollout_under_way is not None
+    quarantine = hold("b2", HoldKind.QUARANTINE)
+    fleet.hand.tell(events.HoldsChanged(Holds([quarantine])))
+    wave = rollout_under_way.progress().waves[1]
+    assert (wave.healthy, wave.held) == (2, 1)
+    fleet.fail("b2")
+    wave = rollout_under_way.progress().waves[1]
+    assert (wave.healthy, wave.held, wave.failed) == (2, 0, 1)
+    fleet.answer("b2")
+    assert rollout_under_way.progress().waves[1].healthy == 2
+    fleet.hand.tell(events.HoldsChanged(Holds([])))
+    assert rollout_under_way.progress().waves[1].healthy == 3
 
 
 def test_a_freeze_ends_by_its_time_and_meanwhile_what_is_held_is_renewed(hand: Hand) -> None:

@@ -214,6 +214,17 @@ def test_canaries_are_of_the_earliest_waves_and_where_a_selector_prefers_them() 
     assert late.waves[0].hosts == ("db1.production", "web1.production")
 
 
+def test_who_may_stay_as_it_is_is_no_canary_where_another_can_be() -> None:
+    hosts = [HostFacts(f"web{number}.test", os="debian 12", base=BASE) for number in range(6)]
+    said = target(WAVES["canaries"])
+    [first] = plan(said, hosts, {BASE: base()}).waves[0].hosts
+    held = [each._replace(stays=each.hostname == first) for each in hosts]
+    [other] = plan(said, held, {BASE: base()}).waves[0].hosts
+    assert other != first
+    all_held = [each._replace(stays=True) for each in hosts]
+    assert plan(said, all_held, {BASE: base()}).waves[0].hosts == (first,)
+
+
 def test_canaries_that_a_wave_before_has_shown_already_are_not_needed() -> None:
     hosts = [*facts("web1.test"), *facts("web2.test", tags=("lab",)), *facts("db1.test", os="rhel 9")]
 
