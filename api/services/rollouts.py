@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from api.services import approvals
 from api.services.envoys import Online
 from api.services.signers import judging
 from api.services.work import Actor, Work
@@ -285,13 +284,11 @@ async def approved(
     """
     commit, base = await services.read(actor, lambda work: _between(work, rollout_id), request_id=request_id)
     makers = await judging.makers(services, commit, base)
-
-    def use_case(work: Work) -> Rollout:
-        rollout = approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers)
-        approvals.state(work, rollout, services.pki.signing_key)
-        return rollout
-
-    return await services.write(actor, use_case, request_id=request_id)
+    return await services.write(
+        actor,
+        lambda work: approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers),
+        request_id=request_id,
+    )
 
 
 def approve(
