@@ -27,6 +27,7 @@ from schema.drifts import Level
 from schema.expressions import has_tags
 from schema.merging import effective
 from schema.protocol.reports import ObservedAttribute
+from schema.secrets import find
 
 EXCEPTION: Final = 10
 """What a host costs that is changed without having drifted, or has drifted and is not covered."""
@@ -211,6 +212,10 @@ def _split(
     literals: dict[str, Value] = {}
     for name, value in inverse.changes.items():
         raw = site.spec.get(name)
+        verbatim = name == "content" and bool(site.source) and not site.templated
+        if not verbatim and isinstance(value, str) and (has_tags(value) or find(value)):
+            # A host may say what it likes: written here, it would be given a secret, or have the words run.
+            raise _NoInverse(f"what was found as {name} holds what the config takes for a template or for a secret")
         if name == "content" and site.source:
             raw = site.text
             if raw is None or (site.templated and plain(raw) is None):
@@ -218,7 +223,7 @@ def _split(
                     f"its content is {site.source}, with more than vars in it: what they would have to be is not known;"
                     " change the template by hand"
                 )
-        if not isinstance(raw, str) or not has_tags(raw) or (name == "content" and site.source and not site.templated):
+        if not isinstance(raw, str) or not has_tags(raw) or verbatim:
             if raw is not None and not _same(name, raw, inverse.spelt.get(name)):
                 raise _NoInverse(f"what the agent tells of {name} is not as the config writes it")
             literals[name] = value

@@ -227,6 +227,28 @@ def test_a_template_with_vars_alone_is_solved_and_a_file_is_written_whole(site: 
     assert (some.exact, len(some.others)) == (False, 4)
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        "{{ secrets.db }}",
+        "{{ vars.banner }}",
+        "{% set x = secrets.db %}",
+        "{{ 6 * 7 }}",
+        "{# #}",
+        "secret:db/root",
+        "a secret:db b",
+    ],
+)
+def test_what_a_host_says_is_never_written_where_it_would_be_rendered(site: Site, found: str) -> None:
+    for proposed in (
+        site.swap(*PROD, found=found),
+        site.propose("kernel/tasks", "sysctl", PROD, ("value", found, "4194304")),
+        site.propose("motd/motd", "file", PROD, ("content", f"{found}, friend.\n", "Hello, friend.\n")),
+        site.propose("nginx/conf", "file", PROD[:2], ("content", f"user {found}; workers 4; listen 80;\n", None)),
+    ):
+        assert not proposed.proposals, [each.files for each in proposed.proposals]
+
+
 # Laws.
 
 
