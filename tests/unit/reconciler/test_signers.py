@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
+from pygit2.enums import ObjectType
 
 from reconciler import signers
 from reconciler.repository import lineages, write
@@ -225,6 +226,74 @@ def test_a_merge_by_somebody_else_is_a_second_person_but_not_for_what_it_makes_i
     inner = put({"net/x": "0"}, side, old, by=BOB)
     found = judge(believed, old, put({"net/x": "1"}, old, inner, by=BOB))
     assert codes(found)[-1] == "signers.second-person"
+
+
+def test_an_evil_merge_makes_nothing_of_two_harmless_sides(put: Put, judge: Judge) -> None:
+    """Whatever a protected path is after a merge, and neither side made it so, whoever merged made it."""
+    believed = trust(TWO)
+    old = put({"net/a": "1", "b": "1"})
+    base = put({"net/a": "2", "net/c": "1", "b": "1"}, old)
+    beside = put({"net/a": "1", "b": "2"}, old)  # harmless: it changes b alone
+    for files in (
+        {"net/a": "1", "net/c": "1", "b": "2"},  # the old content again
+        {"net/a": "2", "b": "2"},  # a file less
+        {"net/a": "3", "net/c": "1", "b": "2"},  # what nobody has seen
+        {"net/a": "2", "net/c": "1", "net/d": "1", "b": "2"},
+        {"net": "a file where the directory was", "b": "2"},
+    ):
+        for parents in ((base, beside), (beside, base)):
+            found = judge(believed, base, put(files, *parents))
+            assert codes(found) == ["signers.second-person"], (files, found)
+    fine = put({"net/a": "2", "net/c": "1", "b": "2"}, base, beside)
+    assert judge(believed, base, fine) == []
+
+
+def test_an_approval_is_of_one_commit_and_not_of_another_with_the_same_files(put: Put, judge: Judge) -> None:
+    believed = trust(TWO)
+    base = put({"net/a": "1"})
+    looked_at = put({"net/a": "2"}, base)
+    pushed = put({"net/a": "2"}, base, message="another\n")
+    between = put({"net/a": "3"}, base)
+    back = put({"net/a": "2"}, between)
+    approvals = {looked_at: {"bob"}, base: {"bob"}}
+    assert judge(believed, base, looked_at, approvals=approvals) == []
+    assert codes(judge(believed, base, pushed, approvals=approvals)) == ["signers.second-person"]
+    assert codes(judge(believed, base, back, approvals=approvals)) == ["signers.second-person"] * 2
+    merged = put({"net/a": "2"}, base, looked_at)
+    assert judge(believed, base, merged, approvals=approvals) == []
+    onto = put({"net/a": "4"}, looked_at)
+    assert codes(judge(believed, base, onto, approvals=approvals)) == ["signers.second-person"]
+
+
+@pytest.mark.parametrize("mode", [0o100755, 0o120000, 0o160000, None])
+def test_a_mode_a_link_a_submodule_and_a_removal_are_changes_of_a_path(
+    bare: Repository, put: Put, judge: Judge, mode: int | None
+) -> None:
+    base = put({"net/a": "1", "b": "1"})
+    git = bare.git
+    blob = str(git.odb.write(ObjectType.BLOB, b"1"))
+    inside = b"" if mode is None else b"%o a\0" % mode + bytes.fromhex(blob)
+    net = str(git.odb.write(ObjectType.TREE, inside + b"100644 z\0" + bytes.fromhex(blob)))
+    rows = b"100644 b\0" + bytes.fromhex(blob) + b"40000 net\0" + bytes.fromhex(net)
+    raw = commits.unsigned(str(git.odb.write(ObjectType.TREE, rows)), (base,))
+    tip = str(git.odb.write(ObjectType.COMMIT, commits.signed(raw, ALICE.sign(raw))))
+    found = judge(trust(Policy(two_person=["net/a"])), base, tip)
+    assert codes(found) == ["signers.second-person"]
+    assert "net/a" in found[0].message
+
+
+def test_a_name_that_no_tree_may_hold_is_covered_as_well(bare: Repository, put: Put, judge: Judge) -> None:
+    base = put({"a": "1"})
+    git = bare.git
+    blob = git.odb.write(ObjectType.BLOB, b"1")
+    for name in (b"x\ny.vgo", b"\xff\xfe.vgo", b"caf\xc3\xa9.vgo", b"..", b"\xe2\x80\xaex.vgo"):
+        net = git.odb.write(ObjectType.TREE, b"100644 " + name + b"\0" + bytes.fromhex(str(blob)))
+        tree = git.odb.write(ObjectType.TREE, b"40000 net\0" + bytes.fromhex(str(net)))
+        raw = commits.unsigned(str(tree), (base,))
+        tip = str(git.odb.write(ObjectType.COMMIT, commits.signed(raw, ALICE.sign(raw))))
+        for pattern in ("net/", "net/**", "net/*", "**"):
+            found = judge(trust(Policy(two_person=[pattern])), base, tip)
+            assert codes(found) == ["signers.second-person"], (name, pattern)
 
 
 def test_what_a_merge_brings_is_judged_too(put: Put, judge: Judge) -> None:
