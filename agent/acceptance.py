@@ -1,8 +1,8 @@
 """Acceptance: whether a target that somebody handed us is the server's newest word for this very envoy.
 
 Owns the order of the checks and the memory of the newest (epoch, generation); does no I/O and reads no clock. The order
-is that of TUF's client: sizes, signature, format, whom it is for, age, expiry, then what it names by digest. Nothing is
-parsed before its signature is verified, and any doubt keeps what is in force.
+is that of TUF's client: sizes, signature, format, whom it is for, age, expiry, approval where the host asks for one,
+then what it names by digest. Nothing is parsed before its signature is verified, and any doubt keeps what is in force.
 
 Invariant: the (epoch, generation) in force never goes down, and of one pair only one assignment is ever accepted.
 """
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent import approval
 from agent.objects import MAX_OBJECT_BYTES
 from schema import canonical
 from schema.ids import EnvoyId, Sha256, sha256
@@ -43,6 +44,7 @@ class RefusalCode(StrEnum):
     ROLLBACK = "rollback"
     EXPIRED = "expired"
     MIXED = "mixed"
+    UNAPPROVED = "unapproved"
 
 
 class Refusal(Exception):
@@ -118,10 +120,15 @@ class Accepted:
 
 
 class Acceptance:
-    """The judge of targets for one envoy: `judge` each, make the good one durable, then `admit` it."""
+    """The judge of targets for one envoy: `judge` each, make the good one durable, then `admit` it.
 
-    def __init__(self, trust: Trust, floor: Floor | None = None) -> None:
+    Args:
+        pinned: whether only catalogs of approved plans are taken, but for the one that is in force.
+    """
+
+    def __init__(self, trust: Trust, floor: Floor | None = None, *, pinned: bool = False) -> None:
         self._trust: Final = trust
+        self._pinned: Final = pinned
         ours = floor is not None and (floor.project, floor.envoy_id) == (trust.project, trust.envoy_id)
         self._floor = floor if ours else None
         self._held: Accepted | None = None
@@ -155,6 +162,7 @@ class Acceptance:
             return self._held
         if now >= assignment.expires:
             raise Refusal(RefusalCode.EXPIRED, f"expired {(now - assignment.expires) / 1e6:.0f} s ago by this clock")
+        self._check_approved(target, assignment, now)
         return self._complete(target, assignment, digest)
 
     def resume(self, raw: bytes) -> Accepted:
@@ -224,6 +232,13 @@ class Acceptance:
         if order == self._floor.order and digest != self._floor.assignment_sha256:
             message = f"another assignment for epoch {order[0]} generation {order[1]} was accepted before"
             raise Refusal(RefusalCode.ROLLBACK, message)
+
+    def _check_approved(self, target: Target, assignment: Assignment, now: int) -> None:
+        held = self._held
+        if not self._pinned or (held is not None and held.catalog_sha256 == assignment.catalog_sha256):
+            return
+        if why := approval.lacking(target, assignment, self._trust.signing, now):
+            raise Refusal(RefusalCode.UNAPPROVED, why)
 
     def _complete(self, target: Target, assignment: Assignment, digest: str) -> Accepted:
         signed = self._catalog_text(target, assignment.catalog_sha256)

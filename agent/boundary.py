@@ -131,6 +131,8 @@ class Standing(Wire):
     """What is installed, where that can be replaced."""
     unconfirmed: Literal["", "connected", "alone"] = ""
     """Whether a change that could cut the host off waits to be confirmed, and how it was with the server before it."""
+    pinned: bool = False
+    """Whether approved plans alone are taken."""
 
 
 class Verdict(Wire):

@@ -1,4 +1,4 @@
-"""`vigo-agent`: enrol, run, once, status, dry-run, owned, undo, release, traits, service, place.
+"""`vigo-agent`: enrol, run, once, status, dry-run, owned, undo, release, pin, traits, service, place.
 
 Exit codes: 0 done, 1 something failed (a resource, the server, the disk), 2 wrong use or an unusable state, 3 a
 conflict (an agent runs already, an identity is there already). Each command imports what it needs when it runs: `once`
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--token", metavar="TOKEN", help=f"the token; - reads standard input; else ${TOKEN_VARIABLE}")
     token.add_argument("--token-file", type=Path, metavar="FILE", help="a file that holds the token")
     enrol.add_argument("--replace", action="store_true", help="take another identity than the one that is there")
+    enrol.add_argument("--require-approval", action="store_true", help="take approved plans alone; see `pin`")
     enrol.set_defaults(act=_enrol)
 
     run = commands.add_parser("run", parents=[common], help="stay connected, converge, watch for drift")
@@ -134,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("resource", nargs="*", metavar="RESOURCE", help="its id (CRATE/NAME); without any: all")
     release.set_defaults(act=_release)
 
+    pin = commands.add_parser("pin", parents=[common], help="take approved plans alone; the host's own word")
+    pin.add_argument("--off", action="store_true", help="take again whatever the server signs")
+    pin.set_defaults(act=_pin)
+
     traits = commands.add_parser("traits", help="say what this host is; needs no enrolment, changes nothing")
     traits.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="what stands for its root (/)")
     traits.add_argument("-v", "--verbose", action="store_true", help="log more")
@@ -157,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _enrol(options: argparse.Namespace) -> int:
-    from agent import enrol
+    from agent import enrol, pinning
     from agent.clock import SystemClock
     from schema.time import to_rfc3339
 
@@ -169,6 +174,8 @@ def _enrol(options: argparse.Namespace) -> int:
 
     state = State.open(options.state)
     with state.lock():
+        if options.require_approval:
+            pinning.write(state, pinned=True)  # first: never enrolled without it
         identity = enrol.enrol(
             state, options.server, token, clock=SystemClock(), root=str(root), replace=options.replace
         )
@@ -293,6 +300,17 @@ def _release(options: argparse.Namespace) -> int:
     state = _enrolled_state(options)
     with state.lock(), closing(_executor(options, state)) as executor:
         return regret.release(options, executor)
+
+
+def _pin(options: argparse.Namespace) -> int:
+    from agent import pinning
+
+    state = _enrolled_state(options)
+    # The agent that runs would not know: it is stopped first, and started again afterwards.
+    with state.lock():
+        pinning.write(state, pinned=not options.off)
+    print("takes whatever the server signs" if options.off else "takes approved plans alone; keeps what is in force")
+    return OK
 
 
 def _traits(options: argparse.Namespace) -> int:

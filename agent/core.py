@@ -52,6 +52,7 @@ from agent.schedule import Schedule
 from agent.successor import Successor
 from agent.telling import Telling
 from schema.protocol.messages import (
+    APPROVAL,
     CHECK,
     MAX_FRAME_BYTES,
     PROTOCOL,
@@ -212,7 +213,11 @@ class Core:
         self._bad_frames, self._told = 0, ""
         hello = Hello(
             protocols=[PROTOCOL],
-            capabilities=[*CAPABILITIES, *([UPDATE] if self._standing.build is not None else [])],
+            capabilities=[
+                *CAPABILITIES,
+                *([UPDATE] if self._standing.build is not None else []),
+                *([APPROVAL] if self._standing.pinned else []),
+            ],
             agent_version=self._version,
             applied=self._standing.applied,
             traits_sha256=self._traits.acknowledged,

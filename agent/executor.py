@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from agent import converge, desired, itself, keys, reverting
+from agent import converge, desired, itself, keys, pinning, reverting
 from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
 from agent.boundary import (
     CONNECTED,
@@ -96,10 +96,12 @@ class LocalExecutor:
         self._objects: Final = ObjectStore(state.file("objects"))
         self._journal: Final = Journal(state.path)
         self._undo: Final = Undo(state.path)
+        self._pinned: Final = pinning.read(state)
         self._receipts: Final = Receipts(state, project=self.identity.project, envoy_id=self.identity.envoy_id)
         self._fights: Final = Fights(clock.monotonic, KernelWitness(Path(self.identity.root)))
         self._traits: Final = Collector(
-            traits_host, own={"host_self": lambda: itself.host_self(self.identity), "agent_self": self._itself}
+            traits_host,
+            own={"host_self": lambda: itself.host_self(self.identity, pinned=self._pinned), "agent_self": self._itself},
         )
         self._lock: Final = Lock()
         self._touched: set[str] | None = set()
@@ -111,13 +113,9 @@ class LocalExecutor:
         self._swept = ""
         self._last: tuple[object, ...] = ()
         self.problem = ""
-        trust = Trust(
-            self.identity.project,
-            self.identity.envoy_id,
-            keys.signing(state.file("signing.pub")),
-            keys.sealing(state.file("x25519.key")),
-        )
-        self._acceptance: Final = Acceptance(trust, self._floor())
+        signing, sealing = keys.signing(state.file("signing.pub")), keys.sealing(state.file("x25519.key"))
+        trust = Trust(self.identity.project, self.identity.envoy_id, signing, sealing)
+        self._acceptance: Final = Acceptance(trust, self._floor(), pinned=self._pinned)
         self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, self._undo.doubt)
         self._resume()
 
@@ -154,6 +152,7 @@ class LocalExecutor:
             traits=self._state.read_model("traits.json", KeptTraits),
             unconfirmed=self._undo.doubt(),
             build=self._replacing.build,
+            pinned=self._pinned,
         )
         return _encoded(standing)
 

@@ -9,14 +9,15 @@ from agent.standing import LastRun
 from agent.state import Identity, State
 
 
-def host_self(identity: Identity) -> dict[str, Any]:
-    """`host_self.*` of `schema.traits`: what the server calls this host."""
+def host_self(identity: Identity, *, pinned: bool) -> dict[str, Any]:
+    """`host_self.*` of `schema.traits`: what the server calls this host, and whether it takes approved plans alone."""
     return {
         "enrolled": True,
         "hostname": identity.hostname,
         "envoy_id": identity.envoy_id,
         "project": identity.project,
         "server": identity.server_url,
+        "require_approval": pinned,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent import DEFAULT_STATE, itself, logs, show
+from agent import DEFAULT_STATE, itself, logs, pinning, show
 from agent.hosts import RealHost
 from agent.state import State
 from agent.traits import COLLECTORS, Collector, Known
@@ -64,7 +64,8 @@ def _head(name: str, known: Known) -> str:
 def _own() -> Mapping[str, Callable[[], dict[str, Any]]]:
     """What the agent of this machine knows of itself, where there is one and we may look."""
     try:
-        identity = State.open(Path(DEFAULT_STATE), create=False).identity()
+        state = State.open(Path(DEFAULT_STATE), create=False)
+        identity, pinned = state.identity(), pinning.read(state)
     except (Fault, OSError):
         return {}
-    return {"host_self": lambda: itself.host_self(identity)}
+    return {"host_self": lambda: itself.host_self(identity, pinned=pinned)}

@@ -62,6 +62,7 @@ def status(found: AgentStatus) -> str:
         *(_processes(found.processes) if found.processes else ()),
         ("link", _link(found)),
         ("in force", _in_force(found)),
+        ("pinned", "to approved plans; anything else is refused" if found.pinned else ""),
         ("last run", _last_run(found.last_run)),
         ("reports", _reports(found)),
         ("certificate", f"expires {to_rfc3339(found.certificate_expires)}"),

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ValidationError
 
+from agent import pinning
 from agent.boundary import LinkStatus
 from agent.spool import Spool
 from agent.state import State
@@ -66,6 +67,8 @@ class AgentStatus(BaseModel):
     assignment: Assignment | None
     """In force, as it was kept; verified when the agent starts, not here."""
     stale: bool
+    pinned: bool
+    """Whether this host takes approved plans alone."""
     spooled_reports: int
     spooled_bytes: int
     dropped_reports: int
@@ -97,6 +100,7 @@ def read(state: State, clock: Clock) -> AgentStatus:
         link=link,
         assignment=assignment,
         stale=assignment is not None and clock.now() >= assignment.expires,
+        pinned=pinning.read(state),
         spooled_reports=len(spool),
         spooled_bytes=spool.size_bytes,
         dropped_reports=spool.dropped,

@@ -5,6 +5,7 @@ modules of their own, the journal belongs to converge. Files are whole or not th
 
     identity.json ca.pem cert.pem tls.key ed25519.key x25519.key signing.pub    from enrolment
     target.json floor.json objects/ spool/                                      what was accepted, what is to be told
+    pin.json                                                                    of `agent.pinning`
     journal.jsonl originals/                                                    of `agent.journal`
     lock processes.json link.json last-run.json traits.json                     for `status`, and not to repeat oneself
 

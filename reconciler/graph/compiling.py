@@ -275,6 +275,7 @@ class _Compile:
             blocks.matcher,
             blocks.order,
             library.usercrates,
+            blocks.plan,
         )
 
     def _about(

@@ -8,11 +8,14 @@ from functools import cached_property
 from itertools import chain
 
 from reconciler.documents import Documents
+from reconciler.graph import plan
 from reconciler.graph.linking import Linked
 from reconciler.graph.matching import Matcher
+from reconciler.graph.plan import Plan
 from reconciler.graph.profiles import Profile
 from reconciler.graph.roles import RoleSet
 from schema.diagnostics import Diagnostic
+from schema.protocol.plans import PlanProof
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class Graph:
     """The profile of each of the matcher's patterns."""
     usercrates: Mapping[str, Linked]
     """By name."""
+    tree: Plan
+    """Of which `plan_root` is the root."""
 
     @cached_property
     def bodies(self) -> Mapping[str, bytes]:
@@ -60,6 +65,23 @@ class Graph:
         names, order = list(hostnames), self.order
         found = zip(names, self.matcher.matches(names), strict=True)
         return {name: None if index is None else order[index].id for name, index in found}
+
+    def proof(self, profile_id: str, catalog_sha256: str) -> PlanProof | None:
+        """That a profile with this catalog is under the plan root; None where it is not."""
+        profile = self.profiles.get(profile_id)
+        if profile is None or profile.catalog_sha256 != catalog_sha256:
+            return None
+        found = plan.proof(self.tree, profile.leaf_hash)
+        if found is None:
+            return None
+        path = profile.document.path
+        bucket, branches = found
+        return PlanProof(
+            file=path,
+            pattern=profile.id[len(path) + 1 :],
+            bucket=[leaf.hex() for leaf in bucket],
+            branches=[[node.hex() for node in others] for others in branches],
+        )
 
     def object(self, sha256: str) -> bytes | None:
         """The bytes of a crate object or of content that a catalog names; None for a digest that none does."""

@@ -64,6 +64,23 @@ def leaves(plan: Plan) -> list[bytes]:
     return _leaves(plan.top)
 
 
+def proof(plan: Plan, leaf: bytes) -> tuple[list[bytes], list[list[bytes]]] | None:
+    """That a leaf is in the tree: the leaves of its bucket, ascending, and from the root down the other fifteen nodes
+    of each branch above it. None where it is not in it. `schema.protocol.plans.check` is the other side."""
+    node = plan.top
+    branches: list[list[bytes]] = []
+    while node[1] > BUCKET:
+        place = _digit(leaf, len(branches))
+        branches.append([each[0] for at, each in enumerate(node[2]) if at != place])
+        node = node[2][place]
+    bucket = _leaves(node)
+    return (bucket, branches) if leaf in bucket else None
+
+
+def _digit(leaf: bytes, depth: int) -> int:
+    return leaf[depth >> 1] & 15 if depth & 1 else leaf[depth >> 1] >> 4
+
+
 def _plan(top: _Node) -> Plan:
     return Plan(top[0], top)
 
@@ -95,8 +112,7 @@ def _changed(node: _Node, depth: int, gone: Collection[bytes], came: Collection[
     parts: dict[int, tuple[list[bytes], list[bytes]]] = {}
     for side, part in enumerate((gone, came)):
         for leaf in part:
-            digit = leaf[depth >> 1] & 15 if depth & 1 else leaf[depth >> 1] >> 4
-            parts.setdefault(digit, ([], []))[side].append(leaf)
+            parts.setdefault(_digit(leaf, depth), ([], []))[side].append(leaf)
     nodes = list(node[2])
     for digit, (without, more) in parts.items():
         nodes[digit] = _changed(nodes[digit], depth + 1, without, more)

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from schema.ids import Commit, Sha256
 from schema.protocol.artifacts import AgentBuild
 from schema.protocol.desired import SealedSecrets
+from schema.protocol.plans import Approved
 from schema.protocol.reports import Report, ShortText, Wire
 from schema.protocol.signed import Signed
 from schema.time import Instant
@@ -37,6 +38,8 @@ UPDATE: Final = "update"
 CHECK: Final = "check"
 """Capability of an agent: it takes `check`."""
 MAX_CHECK_SPREAD_S: Final = 3_600.0
+APPROVAL: Final = "approval"
+"""Capability of an agent: it is pinned to approved plans, and wants each target with the approval of its plan."""
 
 
 class Applied(Wire):
@@ -129,7 +132,7 @@ class Refused(Wire):
     type: Literal["refused"] = "refused"
     assignment_sha256: Sha256
     code: str = Field(max_length=64)
-    """rollback, foreign, signature, expired, mixed, format, size"""
+    """rollback, foreign, signature, expired, mixed, format, size, unapproved"""
     message: ShortText
 
 
@@ -150,6 +153,8 @@ class Target(Wire):
     assignment: Signed
     catalog: Signed | None = None
     sealed_secrets: SealedSecrets | None = None
+    approved: Approved | None = None
+    """That people have approved the plan that it is of, where that is so. Sent only to an agent that asks for it."""
 
 
 class Welcome(Wire):

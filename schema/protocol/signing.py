@@ -22,6 +22,7 @@ class Domain(StrEnum):
     ASSIGNMENT = "vigo-assignment-v1"
     ARTIFACT = "vigo-agent-artifact-v1"
     RECEIPT = "vigo-receipt-v1"
+    APPROVAL = "vigo-plan-approval-v1"
 
 
 class BadSignature(ValueError):

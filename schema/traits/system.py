@@ -100,4 +100,5 @@ DECLARED: Final[Mapping[str, TraitInfo]] = {
     "host_self.envoy_id": TraitInfo(_STRING, "Its id at the server", always=False),
     "host_self.project": TraitInfo(_STRING, "Its project", always=False),
     "host_self.server": TraitInfo(_STRING, "The server's address", always=False),
+    "host_self.require_approval": TraitInfo(_BOOL, "Whether it takes approved plans alone", always=False),
 }
