@@ -32,6 +32,7 @@ from api.gateway.metrics import GatewayCollector
 from api.graphql import endpoint as graphql
 from api.http.application import Application
 from api.services import revisions, rollouts, secrets, signers, users
+from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
 from api.services.clock import SystemClock
@@ -168,7 +169,8 @@ class Server:
         def awaited(envoy_id: str) -> str | None:
             return told[0].awaited(envoy_id) if told else None
 
-        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited)
+        approvals = Approvals(services)
+        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited, approvals=approvals)
         services.own["standings"] = tally = Tally(
             services,
             membership=Membership(lambda: told[0].rollout if told else None),
@@ -177,7 +179,7 @@ class Server:
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway
         if settings.repo:
-            told.append(await self._start_loop(services, catalogs, gateway))
+            told.append(await self._start_loop(services, catalogs, gateway, approvals))
             tell(events.HoldsChanged(services.holds))  # they may be others by now
         gateway_port = await _listening(gateway.start(settings.gateway_host, settings.gateway_port))
         closing.push_async_callback(gateway.stop)
@@ -215,7 +217,9 @@ class Server:
             settings.database, readers=settings.readers, depth=settings.write_queue, on_fatal=_end_at_once
         )
 
-    async def _start_loop(self, services: Services, catalogs: Catalogs, gateway: Gateway) -> Driver:
+    async def _start_loop(
+        self, services: Services, catalogs: Catalogs, gateway: Gateway, approvals: Approvals
+    ) -> Driver:
         """Follow the repository; returns once what was in force before is in force again, if that is soon."""
         settings, closing = self.settings, self._closing
         cache = settings.data_dir / "repositories"
@@ -250,8 +254,13 @@ class Server:
         services.archive = archive = Archive(archived, compiler.fork, proofs_of_others)
         closing.callback(archive.close)
         performer = ServerPerformer(
-            services, catalogs, compiler, push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1
+            services,
+            catalogs,
+            compiler,
+            push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1,
+            completed=gateway.completed,
         )
+        approvals.graph = performer.graph
         closing.callback(performer.close)
         current = await services.read(SYSTEM, revisions.in_force)
         past = await services.read(SYSTEM, rollouts.past)

@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         "number",
         "offered",
         "peer",
+        "pinned",
     )
 
     def __init__(self, gateway: Gateway, address: str) -> None:
@@ -88,6 +89,7 @@ class Connection(asyncio.Protocol):
         self.build: AgentBuild | None = None
         self.offered: Signed | None = None
         self.checks = False
+        self.pinned = False
         self.catalog_held: str | None = None
         self.latest: Target | None = None
         self.number = 0

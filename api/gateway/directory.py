@@ -11,6 +11,7 @@ from api.gateway.fleet import Peer, Sighting
 from api.gateway.gathering import Gathered
 from api.gateway.inbox import Inbox
 from api.services import assignments, enrolment, envoys, traits
+from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
@@ -32,6 +33,7 @@ class Directory:
         tell: takes what happens to envoys, for the loop.
         stalled: why the loop has nothing newer for an envoy; empty when nothing is in the way.
         awaited: the catalog that the loop is to bring a connected envoy to; None where nothing new is due.
+        approvals: what goes to agents that take approved plans alone.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Directory:
         tell: Callable[[events.Event], None],
         stalled: Callable[[str], str],
         awaited: Callable[[str], str | None],
+        approvals: Approvals,
     ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._tell = tell
         self._stalled = stalled
         self._awaited = awaited
+        self._approvals = approvals
         self._unready: dict[str, Assigned] = {}
         """Of envoys that are being welcomed: assignments whose catalog is not at hand."""
         self._inbox = Inbox(services)
@@ -81,6 +85,10 @@ class Directory:
         if stored is not None and target is None:
             self._unready[peer.envoy_id] = assignments.to_port(stored)
         return target
+
+    async def approved(self, target: Target) -> bytes | None:
+        """That people have approved the plan a target is of."""
+        return await self._approvals.of(target)
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         """Tell the loop of an envoy that was welcomed."""

@@ -52,6 +52,10 @@ class Fleet(Protocol):
         """What the envoy is to be; None while nothing was assigned or its catalog is not at hand."""
         ...
 
+    async def approved(self, target: Target) -> bytes | None:
+        """That people have approved the plan a target is of, for an agent that asks; None where nobody has."""
+        ...
+
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         """The envoy is there; its welcome carries this target or a newer one. `number` grows with each connection."""
         ...

@@ -154,6 +154,13 @@ class Gateway:
                 reached += 1
         return reached
 
+    async def completed(self, envoy_id: str, target: Target) -> Target:
+        """A target with the approval of its plan, if the envoy is connected and asks for that."""
+        connection = self._by_envoy.get(envoy_id)
+        if connection is None:
+            return target
+        return await session.completed(self, connection, target)
+
     def check(self, envoy_ids: Iterable[str], *, within_s: float) -> int:
         """Have those of these envoys that are connected, and know how, make a full check; how many were told."""
         frame, reached = frames.check(Check(within_s=within_s)), 0

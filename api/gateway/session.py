@@ -7,6 +7,7 @@ sender is the connection's peer and is never read from a message.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from api.services import lines
 from api.services.catalogs import Target
 from schema.errors import Exhausted, Fault, Unavailable
 from schema.protocol.messages import (
+    APPROVAL,
     CHECK,
     MIN_PROTOCOL,
     PROTOCOL,
@@ -83,6 +85,11 @@ def offer(connection: Connection, target: Target) -> None:
         connection.send(frames.apply(_pieces(connection, target)))
 
 
+async def completed(gateway: Gateway, connection: Connection, target: Target) -> Target:
+    """A target with the approval of its plan, if the agent asks for that."""
+    return replace(target, approved=await gateway.fleet.approved(target)) if connection.pinned else target
+
+
 def offer_update(gateway: Gateway, connection: Connection) -> None:
     """Tell an agent what it is to become, if it is to become anything; each manifest once a connection."""
     if connection.build is None or not connection.greeted:
@@ -142,6 +149,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     connection.agent_version = hello.agent_version
     connection.build = hello.build if UPDATE in hello.capabilities else None
     connection.checks = CHECK in hello.capabilities
+    connection.pinned = APPROVAL in hello.capabilities
     if hello.build is not None and hello.build.returned:
         gateway.note("envoy.update_returned", peer, peer.envoy_id, {"version": hello.build.returned})
     if hello.applied is not None:
@@ -150,6 +158,8 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     gateway.register(connection, peer)
     await gateway.fleet.shows(peer)
     target = await gateway.fleet.target(peer)
+    if target is not None:
+        target = await completed(gateway, connection, target)
     if connection.latest is None or (target is not None and target.order > connection.latest.order):
         connection.latest = target
     _check_ahead(gateway, connection, peer, hello)

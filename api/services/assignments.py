@@ -117,6 +117,7 @@ def to_target(stored: Stored, catalogs: Catalogs) -> Target | None:
         catalog=catalog.json,
         sealed_secrets=stored.sealed.encode() if stored.sealed else None,
         assigned=to_port(stored),
+        profile=stored.profile,
     )
 
 

@@ -41,6 +41,10 @@ class Target:
     """JSON of the sealed secrets; None when the catalog names none."""
     assigned: Assigned | None = None
     """The same, as the loop looks at it."""
+    profile: str = ""
+    """What the catalog is of."""
+    approved: bytes | None = None
+    """JSON of the approval of its plan; made for agents that ask for it."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -56,6 +60,7 @@ class Target:
             self.catalog if with_catalog else b"null",
             b',"sealed_secrets":',
             self.sealed_secrets or b"null",
+            *((b',"approved":', self.approved) if self.approved is not None else ()),
             b"}",
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from api.services import approvals
 from api.services.envoys import Online
 from api.services.signers import judging
 from api.services.work import Actor, Work
@@ -168,6 +169,16 @@ def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan:
     work.publish(CHANGED, id=rollout_id, state=progress.state.value)
 
 
+def count(work: Work, commit: str, version: int, waves: tuple[WaveProgress, ...]) -> None:
+    """Keep how many hosts of each wave are how far by now, where nothing else was kept of the rollout since a version."""
+    before = rows.newest(work.session, work.project_id, whole=False)
+    if before is None or (before.commit, before.version) != (commit, version):
+        return
+    progress = before.progress.model_copy(update={"waves": waves})
+    rows.put_waves(work.session, work.project_id, before.id, progress, version=version)
+    work.publish(CHANGED, id=before.id, state=before.state.value)
+
+
 def past(work: Work) -> Past:
     """The rollouts, as the loop needs to know of them at its start."""
     done = rows.last_done(work.session, work.project_id)
@@ -284,11 +295,13 @@ async def approved(
     """
     commit, base = await services.read(actor, lambda work: _between(work, rollout_id), request_id=request_id)
     makers = await judging.makers(services, commit, base)
-    return await services.write(
-        actor,
-        lambda work: approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers),
-        request_id=request_id,
-    )
+
+    def use_case(work: Work) -> Rollout:
+        rollout = approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers)
+        approvals.state(work, rollout, services.pki.signing_key)
+        return rollout
+
+    return await services.write(actor, use_case, request_id=request_id)
 
 
 def approve(

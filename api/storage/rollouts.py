@@ -57,6 +57,8 @@ class RolloutRow(ProjectRow, table=True):
     retries: int = Field()
     promoted: str = text(nullable=False)
     """JSON of the waves."""
+    statement: str | None = text(nullable=True, default=None)
+    """JSON of the signed approval of its plan."""
 
 
 class ApprovalRow(ProjectRow, table=True):
@@ -159,6 +161,13 @@ def end(session: Session, project_id: str, rollout_id: int, progress: Progress) 
     )
 
 
+def put_waves(session: Session, project_id: str, rollout_id: int, progress: Progress, *, version: int) -> None:
+    """Store how far the waves are, where nothing else has been stored since a version."""
+    table = RolloutRow.__table__  # type: ignore[attr-defined]
+    one = (table.c.project_id == project_id) & (table.c.id == rollout_id) & (table.c.version == version)
+    session.connection().execute(table.update().where(one).values(progress=progress.model_dump_json()))
+
+
 def clear_plan(session: Session, project_id: str, rollout_id: int) -> None:
     """Drop the plan of a rollout: another one is to be made."""
     table = RolloutRow.__table__  # type: ignore[attr-defined]
@@ -199,6 +208,29 @@ def approvals(session: Session, project_id: str, rollout_id: int) -> list[Approv
         .limit(MAX_PAGE)
     )
     return [Approval.model_validate(row, from_attributes=True) for row in session.exec(query)]
+
+
+def put_statement(session: Session, project_id: str, rollout_id: int, statement: str) -> None:
+    """Store the signed approval of a rollout's plan; one that is there stays."""
+    table = RolloutRow.__table__  # type: ignore[attr-defined]
+    one = (table.c.project_id == project_id) & (table.c.id == rollout_id) & table.c.statement.is_(None)
+    session.connection().execute(table.update().where(one).values(statement=statement))
+
+
+def statement(session: Session, project_id: str, commit: str, plan_root: str) -> str | None:
+    """The signed approval of a plan, as it was stored last."""
+    query = (
+        select(RolloutRow.statement)
+        .where(
+            RolloutRow.project_id == project_id,
+            RolloutRow.commit_id == commit,
+            RolloutRow.plan_root == plan_root,
+            col(RolloutRow.statement).is_not(None),
+        )
+        .order_by(col(RolloutRow.id).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
 
 
 def find(session: Session, project_id: str, rollout_id: int, *, whole: bool = True) -> Rollout | None:

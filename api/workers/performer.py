@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from api.services import assignments, revisions, rollouts
@@ -16,6 +16,7 @@ from api.services.secrets import vault_of
 from api.services.work import Actor, Work
 from api.workers.compiler import Compiler, GraphPlan
 from api.workers.rollouts import RolloutPerformer
+from reconciler.graph import Graph
 from reconciler.loop import effects, events
 from reconciler.ports import Order
 from reconciler.repository import CommitInfo
@@ -37,15 +38,23 @@ class ServerPerformer:
 
     Args:
         push: hands an envoy a target; False when it is not connected.
+        completed: a target with all that the envoy asks for.
     """
 
     def __init__(
-        self, services: Services, catalogs: Catalogs, compiler: Compiler, *, push: Callable[[str, Target], bool]
+        self,
+        services: Services,
+        catalogs: Catalogs,
+        compiler: Compiler,
+        *,
+        push: Callable[[str, Target], bool],
+        completed: Callable[[str, Target], Awaitable[Target]],
     ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._compiler = compiler
         self._push = push
+        self._completed = completed
         self._plan: GraphPlan | None = None
         self._rollouts = RolloutPerformer(
             services, catalogs, compiler, in_force=lambda: self._plan, tip=lambda: self.tip()
@@ -109,6 +118,8 @@ class ServerPerformer:
         if stored is None or (stored.epoch, stored.generation) < effect.order:
             stored = await self._services.read(LOOP, lambda work: assignments.latest(work, effect.envoy_id))
         target = assignments.to_target(stored, self._catalogs) if stored is not None else None
+        if target is not None:
+            target = await self._completed(effect.envoy_id, target)
         if stored is None or target is None or not self._push(effect.envoy_id, target):
             raise NotConnected("the envoy is not connected any more")
         return events.Pushed(effect.envoy_id, Order(stored.epoch, stored.generation))
@@ -141,10 +152,17 @@ class ServerPerformer:
         """Begin nothing any more."""
         self._rollouts.close()
 
-    def _wish(self, effect: effects.Assign) -> Wish:
+    def graph(self, commit: str) -> Graph | None:
+        """What a commit means, where it is at hand."""
+        plan = self._at_hand(commit)
+        return plan.graph if plan is not None else None
+
+    def _at_hand(self, commit: str) -> GraphPlan | None:
         plan = self._plan
-        if plan is None or plan.commit != effect.commit:
-            plan = self._rollouts.recalled.get(effect.commit)
+        return plan if plan is not None and plan.commit == commit else self._rollouts.recalled.get(commit)
+
+    def _wish(self, effect: effects.Assign) -> Wish:
+        plan = self._at_hand(effect.commit)
         profile = plan.graph.profiles.get(effect.desired.profile) if plan is not None else None
         return Wish(
             envoy_id=effect.envoy_id,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from api.cli import packing
 from api.gateway.directory import Directory
 from api.services import bootstrap
+from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
 from schema import canonical
@@ -208,7 +209,12 @@ def test_agents_are_offered_builds_only_where_that_is_set(
         bootstrap.publish(tmp_path / "out", artifact, packing.draft_of(artifact.name), key, now=1)
         server.services.own["bootstrap"] = Bootstrap(bootstrap.build(), server.services.pki, tmp_path / "out")
         directory = Directory(
-            server.services, Catalogs(key), tell=lambda _: None, stalled=lambda _: "", awaited=lambda _: None
+            server.services,
+            Catalogs(key),
+            tell=lambda _: None,
+            stalled=lambda _: "",
+            awaited=lambda _: None,
+            approvals=Approvals(server.services),
         )
         agent = AgentBuild(
             kind=Kind.ZIPAPP, arch="x86_64", libc="glibc", libc_version="2.36", python="3.11", sequence=0

@@ -70,6 +70,7 @@ class MemoryFleet:
         self.shown: list[str] = []
         self.renewals: list[tuple[str, str]] = []
         self.awaited = False
+        self.approvals: dict[str, bytes] = {}
         self.update: Signed | None = None
         self.update_sequence = 0
         self.artifacts: dict[str, bytes] = {}
@@ -87,6 +88,9 @@ class MemoryFleet:
         if self.pace is not None:
             await self.pace()
         return self.targets.get(peer.envoy_id)
+
+    async def approved(self, target: Target) -> bytes | None:
+        return self.approvals.get(target.assignment_sha256)
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         self.comings.append(("+", peer.envoy_id, number))
