@@ -6,7 +6,6 @@ is looked up in the version in force, and where it has no such crate any more, i
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +28,13 @@ MAX_VERSIONS: Final = 5
 
 
 async def retract(services: Services, actor: Actor, asked: RetractionsAsked, *, request_id: str = "") -> Retractions:
-    """The crate that takes back each of some crates, with what is known of each resource and who had it."""
-    made = await asyncio.to_thread(
-        lambda: [retractions.retract(each.name, each.content) for each in asked.configcrates]
-    )
+    """The crate that takes back each of some crates, with what is known of each resource and who had it.
+
+    Raises:
+        QuestionsBusy
+    """
+    desk = services.desks.questions
+    made = [await desk.run(partial(retractions.retract, each.name, each.content)) for each in asked.configcrates]
     had = await _had(services, actor, {each.name for each in asked.configcrates}, request_id)
     results = []
     for crate, retracted in zip(asked.configcrates, made, strict=True):

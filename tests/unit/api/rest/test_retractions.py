@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from api.services.desks import Desk
 from reconciler.repository import write
 from schema.access import Role
 from schema.ids import new_id
@@ -85,3 +86,18 @@ def test_nothing_is_changed_and_nobody_without_the_right_is_answered(server: Wri
     assert len(server.audit()) == entries
     assert retract(server, {"name": "nginx", "content": NGINX}, role=Role.AUDITOR).status_code == 403
     assert server.post("/api/v1/config/retract", role=Role.DEVELOPER, json={"configcrates": []}).status_code == 400
+
+
+def test_a_bomb_is_told_as_what_it_is_and_a_full_desk_says_so(
+    server: WritingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)
+    )
+    for content in (bomb, "[" * 100_000, "name: x\nresources: " + "{" * 70, "&a *a"):
+        (result,) = retract(server, {"name": "../../etc", "content": content}).json()["results"]
+        assert result["retract_yaml"] == ""
+        assert [each["confidence"] for each in result["warnings"]] == ["none"]
+    monkeypatch.setattr(server.services.desks, "questions", Desk("full", at_once=1, waiting=-1))
+    answer = retract(server, {"name": "nginx", "content": NGINX})
+    assert (answer.status_code, answer.json()["fault"]) == (429, "graphs.busy")
