@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from api.services import envoys
+from api.services import envoys, vouching
 from api.services.work import Actor, Work
 from api.storage import receipts as rows
 from schema import canonical
-from schema.protocol.receipts import FIRST, MAX_RECEIPT_BYTES, Receipt, outcomes_digest
+from schema.protocol.receipts import FIRST, MAX_RECEIPT_BYTES, Receipt
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
-from schema.protocol.signing import BadSignature, Domain, verify
+from schema.protocol.signing import BadSignature, Domain
 from schema.receipts import MAX_PAGE, Receipts, ReceiptStanding
 
 _FORGED: Final = "envoy.receipt_forged"
@@ -109,14 +108,13 @@ def _read(actor: Actor, report: Report, signed: Signed, key: str) -> tuple[Recei
     if not key:
         return None, "its envoy is not known"
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        receipt = Receipt.model_validate(canonical.loads(verify(public, Domain.RECEIPT, signed)))
+        receipt = vouching.receipt(vouching.signed_body(bytes.fromhex(key), Domain.RECEIPT, signed))
     except (BadSignature, canonical.NotCanonical, ValidationError, ValueError) as error:
         return None, f"it cannot be read: {type(error).__name__}"
     said = (receipt.project, receipt.envoy_id, receipt.report_id, receipt.assignment_sha256, receipt.status)
     if said != (actor.project_id, actor.id, report.id, report.assignment_sha256, report.status.value):
         return None, "it is about something else"
-    if receipt.outcomes_sha256 != outcomes_digest(report):
+    if receipt.outcomes_sha256 != vouching.outcomes(report):
         return None, "the outcomes that it vouches for are not those of the report"
     return receipt, ""
 
