@@ -26,6 +26,7 @@ from schema.time import Instant
 MAX_DIAGNOSTICS: Final = 50
 _MAX_PATHS_SAID: Final = 3
 _ACTOR: Final = b"Vigo-Actor: "
+_SIGN_ANEW: Final = "sign it anew with a key that counts: `git commit --amend -S`, or `git rebase -S` for more than one"
 """As `api.services.changes` ends its messages."""
 
 
@@ -305,7 +306,7 @@ class _Court:
         try:
             fingerprint = self._verify(step).fingerprint
         except SignatureRefused as refused:
-            return _said("signers.signature", step.commit, step.paths, refused.message, "sign it anew, with `git -S`")
+            return _said("signers.signature", step.commit, step.paths, refused.message, _SIGN_ANEW)
         if fingerprint in trust.server_keys:
             return _by_server(trust, step.raw)
         signer = trust.by_fingerprint.get(fingerprint)
@@ -319,7 +320,9 @@ class _Court:
             )
         why = self._lapsed(signer, step.commit)
         if why:
-            return _said("signers.lapsed", step.commit, step.paths, f"is signed by {signer.principal}, {why}")
+            return _said(
+                "signers.lapsed", step.commit, step.paths, f"is signed by {signer.principal}, {why}", _SIGN_ANEW
+            )
         account = trust.account_of(signer)
         names = frozenset({signer.principal}) | (trust.names_of(account) if account else frozenset())
         return Person(f"account:{account}" if account else signer.principal, names, account, signer.principal)

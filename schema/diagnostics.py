@@ -30,5 +30,6 @@ class Diagnostic(BaseModel):
     hint: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"
+        place = f"{self.file}:{self.line}:{self.column}: " if self.file else ""
+        text = f"{place}{self.severity}[{self.code}]: {self.message}"
         return f"{text} (hint: {self.hint})" if self.hint else text

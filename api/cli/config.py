@@ -11,7 +11,7 @@ import typer
 from api.cli import crates, holds, local, output, publishes, retractions
 from api.cli.client import Client, connected
 from api.cli.exits import Exit, Problem
-from api.cli.options import AsOf, Json, Repo, Rev, one_source
+from api.cli.options import AsOf, Json, Repo, Rev, one_source, whole_commit
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -42,7 +42,7 @@ def status(client: Client, *, json_: Json = False) -> None:
                 ("healthy", "yes" if found["healthy"] else "no"),
                 ("version", found["version"]),
                 ("in force", found.get("commit") or "nothing yet"),
-                ("since", found["last_reload_at"] or "never"),
+                ("last reload", output.when(found["last_reload_at"]) or "never"),
                 ("signatures", found.get("signatures") or "unknown"),
             )
         )
@@ -51,16 +51,12 @@ def status(client: Client, *, json_: Json = False) -> None:
             output.line("\n" + output.visible(found["unreadable"]), tone="failed")
             output.line("what is in force stays; `vigo sources` says more")
         if not found["healthy"] and (found.get("failed_commit") or not found.get("unreadable")):
-            output.line(
-                f"\n{output.visible(found.get('failed_commit') or 'no commit')} is not in force:", tone="failed"
-            )
+            failed = found.get("failed_commit")
+            output.line(f"\n{output.visible(failed)} is not in force:" if failed else "", tone="failed")
             if not found.get("diagnostics"):  # else they say it, each with its hint
                 output.line(output.visible(found["last_error"], lines=True))
         for item in found.get("diagnostics") or ():
-            place = f"{item['file']}:{item['line']}:{item['column']}: {item['severity']}[{item['code']}]"
-            output.line(output.visible(f"{place}: {item['message']}"))
-            if item.get("hint"):
-                output.line(output.visible(f"     = hint: {item['hint']}"))
+            output.complaint(item)
     if not found["healthy"]:
         failed = found.get("failed_commit") or not found.get("unreadable")
         raise typer.Exit(Exit.INVALID if failed else Exit.ERROR)
@@ -70,7 +66,7 @@ def status(client: Client, *, json_: Json = False) -> None:
 @connected
 def accept(
     client: Client,
-    commit: Annotated[str, typer.Argument(metavar="COMMIT", help="All 40 digits.")],
+    commit: Annotated[str, typer.Argument(metavar="COMMIT", help="All 40 digits.", callback=whole_commit)],
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the audit log.")],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,17 @@ AsOf = Annotated[
     str | None,
     typer.Option(metavar="REV", help="Ask the server as of a commit, branch, tag, sequence or RFC 3339 time."),
 ]
+
+
+def whole_commit(commit: str) -> str:
+    """A commit that is meant for good, so it is written in full.
+
+    Raises:
+        typer.BadParameter
+    """
+    if re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", commit) is None:
+        raise typer.BadParameter("a commit is written in full here, all 40 digits: `git rev-parse REF` prints them")
+    return commit
 
 
 def one_source(repo: Path | None, rev: str | None, as_of: str | None) -> None:

@@ -102,6 +102,14 @@ def when(moment: str | None) -> str:
     return re.sub(r"\.\d+", "", moment).replace("T", " ") if moment else ""
 
 
+def complaint(item: dict[str, Any]) -> None:
+    """Print a diagnostic of the API: its place, where it has one, and its hint."""
+    place = f"{item['file']}:{item['line']}:{item['column']}: " if item["file"] else ""
+    line(visible(f"{place}{item['severity']}[{item['code']}]: {item['message']}"))
+    if item.get("hint"):
+        line(visible(f"     = hint: {item['hint']}"))
+
+
 def failure(message: str, hint: str = "") -> None:
     """Print what went wrong, and what to do about it, to standard error."""
     typer.echo(f"{typer.style('error:', fg='red', bold=True)} {visible(message, lines=True)}", err=True)

@@ -153,7 +153,9 @@ def _sentence(written: dict[str, Any]) -> str:
         case "in_force":
             return f"in force: version {written['version']}, commit {commit}"
         case "proposed":
-            return f"proposed: commit {commit} on branch {written['branch']}; `vigo config promote` brings it in"
+            why = written.get("message") or ""
+            said = f"proposed: commit {commit} on branch {written['branch']}; `vigo config promote` brings it in"
+            return output.visible(f"{said}\nwhy: {why}" if why else said, lines=True)
         case "unchanged":
             return f"unchanged: commit {commit} has it already"
     return f"accepted: not in force yet; `vigo changes show {written['change_id']}` tells on"

@@ -43,5 +43,7 @@ def retract(
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} is not UTF-8: {error}") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,14 +14,14 @@ import typer
 from api.cli import output
 from api.cli.client import Client, connected, segment
 from api.cli.exits import Exit, Problem
-from api.cli.options import Json
+from api.cli.options import Json, whole_commit
 
 app = typer.Typer(no_args_is_help=True, help="Whose signatures count for a commit, and who has to agree.")
 
 MAX_FILE_BYTES: Final = 512 * 1024
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the audit log.")]
-Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="All 40 digits.")]
+Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="All 40 digits.", callback=whole_commit)]
 Limit = Annotated[int, typer.Option("--limit", help="How many.", min=1, max=200)]
 
 
@@ -40,7 +42,7 @@ def list_(client: Client, *, json_: Json = False) -> None:
                 each["fingerprint"],
                 output.when(each.get("valid_after")),
                 output.when(each.get("valid_before")),
-                "revoked" if each.get("revoked_at") else "ok",
+                _state(each),
             )
             for each in found["signers"]
         ],
@@ -127,7 +129,7 @@ def policy(
     output.fields(
         (
             ("version", found["version"] or "0: nothing is asked"),
-            ("signatures", "required of every commit" if asked["required"] else "where a rule says so"),
+            ("signatures", _asked(asked)),
             ("two people", ", ".join(asked["two_person"]) or "nowhere"),
             ("exempt", ", ".join(each[:12] for each in asked["exempt"]) or "nothing"),
         )
@@ -157,9 +159,7 @@ def check(client: Client, commit: Commit, *, json_: Json = False) -> None:
         output.line(f"{commit[:12]} needs nothing; {found['commits']} commits were looked at")
     else:
         for item in found["diagnostics"]:
-            output.line(output.visible(item["message"]), tone="failed")
-            if item.get("hint"):
-                output.line(output.visible(f"     = hint: {item['hint']}"))
+            output.complaint(item)
     if not found["trusted"]:
         raise typer.Exit(Exit.INVALID)
 
@@ -167,9 +167,11 @@ def check(client: Client, commit: Commit, *, json_: Json = False) -> None:
 @app.command()
 @connected
 def approve(client: Client, commit: Commit, *, reason: Reason = "") -> None:
-    """Stand behind a commit of somebody else, and so behind all that it brings."""
+    """Stand behind a commit of somebody else, and so behind all that it brings; says what it still lacks."""
     client.post("/api/v1/signers/approvals", {"commit": commit, "reason": reason})
     output.line(f"you stand behind {commit[:12]}; it is judged again")
+    for item in client.get(f"/api/v1/signers/commits/{segment(commit)}")["diagnostics"]:
+        output.complaint(item)
 
 
 @app.command()
@@ -261,6 +263,24 @@ def _changed(found: Any) -> None:
         output.line(f"{found['status']}: version {found['version']}")
 
 
+def _state(signer: dict[str, Any]) -> str:
+    """Whether a key counts now, by the clock of this machine."""
+    now = datetime.now(UTC)
+    if signer.get("revoked_at"):
+        return "revoked"
+    if (before := signer.get("valid_before")) and datetime.fromisoformat(before) <= now:
+        return "expired"
+    if (after := signer.get("valid_after")) and datetime.fromisoformat(after) > now:
+        return "not yet"
+    return "ok"
+
+
+def _asked(policy: dict[str, Any]) -> str:
+    if policy["required"]:
+        return "required of every commit"
+    return "where a rule says so" if policy["rules"] or policy["two_person"] else "not required"
+
+
 def _read(file: Path) -> str:
     try:
         raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if str(file) == "-" else file.read_bytes()
@@ -269,6 +289,12 @@ def _read(file: Path) -> str:
     if len(raw) > MAX_FILE_BYTES:
         raise Problem(f"{file} has more than {MAX_FILE_BYTES} bytes")
     try:
-        return raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError as error:
         raise Problem(f"{file} is not text", hint="`gpg --export --armor` writes a key as text") from error
+    if re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY", text):
+        raise Problem(
+            f"{file} is a private key: nothing was sent",
+            hint="name its public half: FILE.pub, or what `gpg --export --armor` prints",
+        )
+    return text

@@ -66,7 +66,7 @@ def refs(
         output.table(
             ("ref", "state", "commit", "author", "committed", "would change"),
             [_row(each) for each in found["refs"]],
-            empty="no refs beside the tracked one; `vigo serve --preview 'pr/*'` looks at some",
+            empty="no ref fits a pattern of `vigo serve --preview`; `vigo sources` shows the patterns",
         )
         unlisted = found["count"] - len(found["refs"]) + found["left_out"]
         if unlisted:
@@ -119,12 +119,13 @@ def _show(each: dict[str, Any]) -> None:
     if each["message"]:
         output.line(output.visible(each["message"]))
     for item in each["diagnostics"]:
-        place = f"{item['file']}:{item['line']}:{item['column']}: {item['severity']}[{item['code']}]"
-        output.line(output.visible(f"{place}: {item['message']}"))
+        output.complaint(item)
     if each["errors"] > len(each["diagnostics"]):
         output.note(f"{each['errors'] - len(each['diagnostics'])} more are not shown")
     outlook = each["outlook"]
     if outlook is None:
+        if each["state"] == "valid" and not each["message"]:
+            output.line("whom it would change is not worked out yet")
         return
     output.line()
     output.line(output.visible(outlook["summary"]))

@@ -94,12 +94,12 @@ class LoopCore:
         self._wake_at = wake_at
         return effects
 
-    def status(self, now: Moment) -> LoopStatus:
-        """What the loop is at."""
+    def status(self, now: Moment, *, counted: bool = True) -> LoopStatus:
+        """What the loop is at; its envoys are counted one by one, or not at all."""
         commits = self._commits
         stage = commits.stage
         needs = dict.fromkeys(Need, 0)
-        for envoy in self._fleet.envoys.values():
+        for envoy in self._fleet.envoys.values() if counted else ():
             if envoy.connected:
                 needs[self._fleet.waits_for(envoy, now)] += 1
         failure = commits.failure
@@ -272,6 +272,6 @@ def _refusal(
         code="loop.diverged",
         file="",
         message=f"{event.commit[:12]} does not descend from {event.base[:12]}, which is in force",
-        hint="push a commit that does, or accept this one",
+        hint=f"push a commit that does, or take this one on purpose: `vigo config accept {event.commit}`",
     )
     return RevisionState.DIVERGED, (complaint,)

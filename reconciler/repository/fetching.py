@@ -33,6 +33,11 @@ EXHAUSTED: Final = (
     ("No space left", "there is no space left on this machine"),
 )
 """libgit2 says so in words alone."""
+SILENT: Final = "Resource temporarily unavailable"
+"""What libgit2 makes of a socket that nothing came from within its time."""
+DISTRUSTED: Final = (
+    "its certificate or host key is not one we were told to trust (VIGO_REPO_CA_FILE, VIGO_REPO_KNOWN_HOSTS)"
+)
 
 
 class Identity(TypedDict):
@@ -123,12 +128,14 @@ def fetch(job: Job) -> Answer:
         return _fault("limit", str(error) or "it needs more memory than it may have")
     except (pygit2.GitError, OSError, ValueError, KeyError) as error:
         if callbacks.distrusted:
-            return _fault("untrusted", "its certificate or host key is not one we were told to trust")
+            return _fault("untrusted", DISTRUSTED)
         if callbacks.denied and "let us in" in str(error):
             return _fault("denied", "it does not let us in with the credentials we have")
         for sign, what in EXHAUSTED:
             if sign in str(error):
                 return _fault("limit", what)
+        if SILENT in str(error):
+            return _fault("failed", "it was reached, and then it did not answer in time")
         return _fault("failed", str(error))
 
 

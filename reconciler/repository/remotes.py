@@ -105,7 +105,10 @@ class RemoteCopy:
     ) -> None:
         """A copy of `remote`; of its refs, branches, tags and those that fit a pattern of `also`."""
         if remote.scheme == "ssh" and (access.ssh_key is None or access.known_hosts is None):
-            raise LocationRefused(f"{remote} needs a private key, and a file of host keys to know it by")
+            raise LocationRefused(
+                f"{remote} needs a private key (VIGO_REPO_SSH_KEY), and a file of host keys to know it by"
+                " (VIGO_REPO_KNOWN_HOSTS)"
+            )
         self.remote: Final = remote
         self._access: Final = access
         self._limits: Final = limits

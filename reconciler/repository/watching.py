@@ -179,7 +179,7 @@ async def local(
 
 
 def _gone() -> RefGone:
-    return RefGone("the ref is gone: it was deleted, or renamed; what is in force stays")
+    return RefGone("the ref is gone: it was deleted, or renamed")
 
 
 class _Watch:

@@ -49,6 +49,20 @@ def test_keys_are_listed_added_imported_and_revoked(connected: Vigo, server: Ser
     (tmp_path / "binary").write_bytes(b"\x99\xff")
     assert "is not text" in connected("signers", "add", "a", str(tmp_path / "binary")).err
 
+    before = len(server.requests)
+    for kind in ("OPENSSH", "EC", "PGP"):
+        key.write_text(f"-----BEGIN {kind} PRIVATE KEY{' BLOCK' if kind == 'PGP' else ''}-----\nVIGOCANARY\n")
+        refused = connected("signers", "add", "a", str(key))
+        assert (refused.code, "is a private key: nothing was sent" in refused.err) == (1, True)
+    assert len(server.requests) == before
+
+    times = ({"valid_before": "2020-01-01T00:00:00Z"}, {"valid_after": "2999-01-01T00:00:00Z"}, {"revoked_at": "x"}, {})
+    keys = [SIGNER | {"valid_before": None} | each for each in times]
+    server.answers["GET /api/v1/signers"] = (200, {"version": 3, "signers": keys})
+    words = [row.rpartition("  ")[2] for row in connected("signers", "list").out.splitlines()[1:]]
+    assert words == ["expired", "not yet", "revoked", "ok"]
+    server.answers["GET /api/v1/signers"] = (200, {"version": 3, "signers": [SIGNER]})
+
     server.answers["PUT /api/v1/signers/keys/s1/revocation"] = (200, SIGNER)
     assert connected("signers", "revoke", "SHA256:abc", "--reason", "gone").code == 0
     assert server.requests[-1].body == {"reason": "gone"}
@@ -87,13 +101,20 @@ def test_a_commit_is_checked_approved_and_accepted(connected: Vigo, server: Serv
     good = {"trusted": True, "commits": 2, "diagnostics": []}
     server.answers[place] = (200, good)
     assert connected("signers", "check", COMMIT) == (0, "aaaaaaaaaaaa needs nothing; 2 commits were looked at\n", "")
-    bad = {"code": "signers.second-person", "message": "aaaa changes net/x\x1b", "hint": "`vigo signers approve`"}
+    bad = {
+        "code": "signers.second-person", "severity": "error", "file": "net/x", "line": 1, "column": 1,
+        "message": "aaaa changes net/x\x1b", "hint": "`vigo signers approve`",
+    }  # fmt: skip
+    told = "net/x:1:1: error[signers.second-person]: aaaa changes net/x\\x1b\n     = hint: `vigo signers approve`\n"
     server.answers[place] = (200, good | {"trusted": False, "diagnostics": [bad]})
     code, out, _ = connected("signers", "check", COMMIT)
-    assert (code, out) == (2, "aaaa changes net/x\\x1b\n     = hint: `vigo signers approve`\n")
+    assert (code, out) == (2, told)
     server.answers["POST /api/v1/signers/approvals"] = (200, {})
-    assert connected("signers", "approve", COMMIT, "--reason", "read it").code == 0
-    assert server.requests[-1].body == {"commit": COMMIT, "reason": "read it"}
+    stood = connected("signers", "approve", COMMIT, "--reason", "read it")
+    assert stood == (0, f"you stand behind aaaaaaaaaaaa; it is judged again\n{told}", "")
+    assert server.requests[-2].body == {"commit": COMMIT, "reason": "read it"}
+    for command in (("signers", "check"), ("signers", "approve"), ("config", "accept", "--reason", "x")):
+        assert "`git rev-parse REF`" in connected(*command, "aaaaaaaaaaaa").err
     approval = {"commit": COMMIT, "username": "bob", "approved_at": "2026-11-22T00:00:00Z", "reason": "read it"}
     server.answers["GET /api/v1/signers/approvals"] = (200, {"approvals": [approval]})
     assert "aaaaaaaaaaaa  bob" in connected("signers", "approvals").out
