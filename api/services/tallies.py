@@ -18,6 +18,7 @@ from reconciler.holds import Holds
 from reconciler.standings import NO_COURSE, Board, Course, Entry, Facts, WaveCourse
 from reconciler.standings.pace import Point
 from schema.holds import HoldKind
+from schema.progress import WaveProgress
 from schema.revisions import Revision
 from schema.standings import StandingClass
 
@@ -57,6 +58,14 @@ class Membership:
     def of(self) -> object:
         """What hosts are members of: another one, and all are placed anew."""
         return self._rollout()
+
+    def waves(self) -> tuple[str, int, tuple[WaveProgress, ...]] | None:
+        """Its commit, the version of it that is on record, and how far its waves are by now; None while another one is
+        about to be on record, or there is none."""
+        rollout = self._rollout()
+        if rollout is None or rollout.kept < rollout.version or rollout.plan.commit is None:
+            return None
+        return rollout.plan.commit, rollout.kept, rollout.waves()
 
     def course(self) -> Course:
         """How it goes."""

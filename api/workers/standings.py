@@ -12,12 +12,13 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from api.services import standings
+from api.services import rollouts, standings
 from api.services.container import Services
 from api.services.tallies import TOPICS, Tally
 from api.services.work import Actor
 from reconciler.holds import Holds
 from schema.errors import Fault
+from schema.progress import WaveProgress
 from schema.rollouts import RolloutState
 from schema.standings import StandingClass
 
@@ -40,6 +41,7 @@ class Counting:
         self._holds: Holds | None = None
         self._course: tuple[RolloutState, object] | None = None
         self._written: tuple[int, dict[StandingClass, int]] | None = None
+        self._waves: tuple[str, int, tuple[WaveProgress, ...]] | None = None
         self._swept = float("-inf")
         self._gauge = Gauge(
             "vigo_standing_hosts",
@@ -90,6 +92,10 @@ class Counting:
         if seen != self._written:
             await services.write(COUNTER, lambda work: standings.note(work, *seen))
             self._written = seen
+        waves = tally.membership.waves()
+        if waves is not None and waves != self._waves:
+            await services.write(COUNTER, lambda work: rollouts.count(work, *waves))
+            self._waves = waves
 
     async def _sweep(self) -> None:
         """Look anew at those of whom nothing was told."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.ports import Order
 from reconciler.rollout import windows
 from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
-from reconciler.rollout.members import Members, progress_of
+from reconciler.rollout.members import Members
 from reconciler.rollout.terms import Check, GoBack, Patience, Release, Step, Verdict
 from schema.progress import MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress
 from schema.rollouts import RolloutPlan, RolloutState, WaveState
@@ -96,7 +96,7 @@ class Execution(Members):
         return Progress(
             state=self.state,
             why=self.why,
-            waves=tuple(progress_of(wave) for wave in self._waves),
+            waves=self.waves(),
             failures=failures[:MAX_FAILURES],
             failures_left_out=max(0, len(failures) - MAX_FAILURES),
             retries=self._retries,

@@ -39,6 +39,10 @@ class Members:
         """Whether nothing can lead on from here."""
         return self.state in OVER
 
+    def waves(self) -> tuple[WaveProgress, ...]:
+        """How far each wave is."""
+        return tuple(progress_of(wave) for wave in self._waves)
+
     def wave_of(self, hostname: str) -> int | None:
         """The wave of a host; None for one that is in none."""
         found = self._wave_of.get(hostname)

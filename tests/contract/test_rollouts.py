@@ -83,6 +83,20 @@ def test_an_older_word_of_the_loop_takes_no_newer_one_s_place(services: Services
     assert (found.state, found.version, found.plan) == (RolloutState.STOPPED, 2, plan(TWO))
 
 
+def test_counts_of_the_moment_stand_on_record_until_a_newer_word_comes(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    keep(services, rollout_id, 2, RolloutState.RUNNING)
+    waves = (WaveProgress(index=0, name="first", state=WaveState.RUNNING, hosts=2, released=2, healthy=1),)
+    do(services, lambda work: rollouts.count(work, TWO, 1, (WaveProgress(index=0),)))
+    do(services, lambda work: rollouts.count(work, ONE, 2, (WaveProgress(index=0),)))
+    do(services, lambda work: rollouts.count(work, TWO, 2, waves))
+    found = do(services, lambda work: rollouts.get(work, rollout_id))
+    assert (found.progress.waves, found.version, found.plan) == (waves, 2, plan(TWO))
+    keep(services, rollout_id, 3, RolloutState.STOPPED)
+    do(services, lambda work: rollouts.count(work, TWO, 2, waves))
+    assert do(services, lambda work: rollouts.get(work, rollout_id)).progress.waves != waves
+
+
 def test_what_people_ask_is_not_lost_to_what_the_loop_writes(services: Services) -> None:
     rollout_id = begun(services, TWO)
     keep(services, rollout_id, 1, RolloutState.RUNNING)

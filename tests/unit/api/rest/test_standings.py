@@ -227,6 +227,9 @@ def test_a_stopped_rollout_blocks_those_whose_turn_has_not_come(fleet: Fleet) ->
         def place(self, hostname: str) -> tuple[int | None, bool]:
             return (0, True) if hostname == "web1" else (1, False)
 
+        def waves(self) -> None:
+            return None
+
     waves = Waves()
     fleet.tally.membership = waves  # type: ignore[assignment]
     fleet.add("web1", "web2", "web3")
