@@ -21,6 +21,13 @@ _REF: Final = "#/components/schemas/{model}"
 _REFERENCE: Final = re.compile(r"#/components/schemas/([A-Za-z0-9._-]+)")
 _CONVERTER: Final = re.compile(r":\w+\}")
 _Mode = Literal["validation", "serialization"]
+_IDEMPOTENCY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Whoever asks again for the same under the same key gets the first outcome, and no second commit.",
+}
 _ERROR: Final = {
     "type": "object",
     "description": "How every error is told.",
@@ -113,6 +120,8 @@ def _operation(endpoint: Endpoint, binding: Binding, schemas: dict[str, Any]) ->
     elif endpoint.basic:
         described["security"] = [{"token": []}, {"password": []}]
     parameters = [*_parameters("path", schemas["path"]), *_parameters("query", schemas["query"])]
+    if "changes.already_asked" in described["x-faults"]:
+        parameters.append(_IDEMPOTENCY)
     if parameters:
         described["parameters"] = parameters
     if schemas["body"] is not None:

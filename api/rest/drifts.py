@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.http.areas import Area, Call
+from api.http.writes import KEY
 from api.services import drift_proposals, drifts, envoys
 from api.services.work import Work
 from schema.access import Permission
@@ -78,4 +79,5 @@ async def propose_drift(call: Call, body: ProposeDrift) -> DriftProposals:
     or the crate; each with its diff and whom it reaches. With `write` those of `rank` become a proposal branch; that
     needs `config.publish`.
     """
-    return await drift_proposals.make(call.app, call.actor, body, request_id=call.request_id)
+    key = call.request.headers.get(KEY, "")
+    return await drift_proposals.make(call.app, call.actor, body, key=key, request_id=call.request_id)

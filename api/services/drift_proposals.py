@@ -94,7 +94,9 @@ class _Outcome(NamedTuple):
     chosen: Sequence[Proposal]
 
 
-async def make(services: Services, actor: Actor, asked: ProposeDrift, *, request_id: str = "") -> DriftProposals:
+async def make(
+    services: Services, actor: Actor, asked: ProposeDrift, *, key: str = "", request_id: str = ""
+) -> DriftProposals:
     """What can be made desired of what was found on some hosts; written on a branch of its own where that is asked for.
 
     Raises:
@@ -118,7 +120,7 @@ async def make(services: Services, actor: Actor, asked: ProposeDrift, *, request
         if not outcome.files:
             raise NothingToWrite(f"there is no proposal of rank {asked.rank} to be written")
         change = _change(outcome)
-        written = await changes.write(services, actor, change, request_id=request_id, propose=True)
+        written = await changes.write(services, actor, change, request_id=request_id, propose=True, key=key)
         answer.written = DriftWritten(status=written.status.value, commit=written.commit, branch=written.branch)
     return answer
 
