@@ -272,6 +272,6 @@ def _refusal(
         code="loop.diverged",
         file="",
         message=f"{event.commit[:12]} does not descend from {event.base[:12]}, which is in force",
-        hint=f"push a commit that does, or take this one on purpose: `vigo config accept {event.commit}`",
+        hint=f"push a commit that does, or take this one on purpose: `vigo config accept {event.commit} --reason WHY`",
     )
     return RevisionState.DIVERGED, (complaint,)
