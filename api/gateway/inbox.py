@@ -39,6 +39,7 @@ class Inbox:
         self._waiting: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._preparing = False
+        self._begun_at = -limits.BUSY_S
         self._free: Final = asyncio.Semaphore(1)
         self.units = 0
         """Units of work so far."""
@@ -58,7 +59,8 @@ class Inbox:
         if len(self._waiting) >= limits.REPORTS_AT_ONCE:
             self._begin()
         elif self._timer is None:
-            self._timer = loop.call_later(limits.GATHER_S, self._begin)
+            busy = loop.time() - self._begun_at < limits.BUSY_S
+            self._timer = loop.call_later(limits.GATHER_BUSY_S if busy else limits.GATHER_S, self._begin)
         await done
 
     def _begin(self) -> None:
@@ -68,7 +70,7 @@ class Inbox:
             self._timer = None
         if self._waiting and not self._preparing:
             batch, self._waiting = self._waiting[: limits.REPORTS_AT_ONCE], self._waiting[limits.REPORTS_AT_ONCE :]
-            self._preparing = True
+            self._preparing, self._begun_at = True, asyncio.get_running_loop().time()
             self._services.keep(asyncio.ensure_future(self._store(batch)))
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:

@@ -55,6 +55,10 @@ AT_ONCE: Final = 512
 a fifth of what they take when read."""
 GATHER_S: Final = 0.002
 """How long the first report waits for others to be stored with it."""
+BUSY_S: Final = 0.1
+GATHER_BUSY_S: Final = 0.02
+"""How long it waits when some were stored within `BUSY_S` before: many report, and what they share is the way to the
+disk."""
 REPORTS_AT_ONCE: Final = 256
 
 OUTBOX: Final = 32

@@ -19,6 +19,11 @@ from schema.time import Clock
 log = logging.getLogger("vigo.loop")
 
 SLOW_HANDLE_S: Final = 0.1
+GATHER_S: Final = 0.02
+"""Transactions of few assignments are so far apart. Each has its own statements and its own way to the disk, which take
+more of the processor than twenty assignments."""
+ENOUGH: Final = 64
+"""So many assignments wait for no others."""
 
 
 class Performer(Protocol):
@@ -91,7 +96,10 @@ class Driver:
         self._core = LoopCore(in_force=in_force, secrets=secrets, random=random.random, limits=limits, past=past)
         self._inbox: deque[events.Event] = deque()
         self._handling = False
-        self._wishes: list[effects.Assign] = []
+        self._wishes: dict[str, effects.Assign] = {}
+        """By envoy: one that has waited so long that it is asked for again is made once."""
+        self._assigning = False
+        self._assigned_at = -GATHER_S
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[Callable[[LoopStatus], bool], asyncio.Future[LoopStatus]]] = []
@@ -129,8 +137,9 @@ class Driver:
         return self._core.rollout
 
     async def until(self, holds: Callable[[LoopStatus], bool]) -> LoopStatus:
-        """Wait until something holds of the loop's status; answers that status."""
-        status = self.status()
+        """Wait until something holds of the loop's status; answers that status, in which no envoys are counted: it is
+        looked at after each event."""
+        status = self._core.status(self._now(), counted=False)
         if holds(status):
             return status
         future: asyncio.Future[LoopStatus] = asyncio.get_running_loop().create_future()
@@ -169,7 +178,7 @@ class Driver:
             case effects.Push():
                 self._begin(effect, self._performer.push(effect))
             case effects.Assign():
-                self._wishes.append(effect)
+                self._wishes[effect.envoy_id] = effect
             case effects.PlanRollout():
                 self._begin(effect, self._performer.plan_rollout(effect))
             case effects.KeepRollout():
@@ -205,19 +214,26 @@ class Driver:
         self._keep(asyncio.create_task(run()))
 
     def _assign(self) -> None:
-        """What one event made due is made in one transaction."""
-        if self._wishes:
-            wishes, self._wishes = self._wishes, []
-            self._keep(asyncio.create_task(self._assign_all(wishes)))
+        """What is due is made in one transaction, and what comes due meanwhile in the next: of a fleet that follows a
+        commit, each answer makes one or two due."""
+        if self._wishes and not self._assigning:
+            self._assigning = True
+            self._keep(asyncio.create_task(self._assign_all()))
 
-    async def _assign_all(self, wishes: list[effects.Assign]) -> None:
+    async def _assign_all(self) -> None:
+        # A task begins after all that is ready now: answers that came together are judged by then.
+        wait_s = self._assigned_at + GATHER_S - self._clock.monotonic()
+        if wait_s > 0 and len(self._wishes) < ENOUGH:
+            await asyncio.sleep(wait_s)
+        wishes, self._wishes = list(self._wishes.values()), {}
         try:
             made = await self._performer.assign(wishes)
         except Fault as fault:
             made = [events.Faulted.of(wish, fault) for wish in wishes]
         except Exception:
             log.exception("%d assignments failed", len(wishes))
-            return
+            made = []
+        self._assigning, self._assigned_at = False, self._clock.monotonic()
         self._handling = True  # all answers first, then what follows from all of them, in one batch again
         try:
             for event in made:
@@ -238,7 +254,7 @@ class Driver:
     def _wake_waiting(self) -> None:
         if not self._waiting:
             return
-        status = self.status()
+        status = self._core.status(self._now(), counted=False)
         still = []
         for holds, future in self._waiting:
             if future.done():

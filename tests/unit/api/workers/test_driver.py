@@ -138,8 +138,8 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-def connect(driver: Driver, count: int) -> None:
-    for number in range(count):
+def connect(driver: Driver, count: int, *, first: int = 0) -> None:
+    for number in range(first, first + count):
         driver.tell(events.EnvoyConnected(f"e{number}", f"h{number}.example.com", number + 1, None, None))
 
 
@@ -172,6 +172,17 @@ def test_more_than_fit_at_once_are_assigned_in_batches_that_fit() -> None:
 
     performer = play(story, limits=Limits(rollouts=ALL_AT_ONCE, assigning=20))
     assert performer.batches == [20, 20, 10]
+
+
+def test_what_comes_due_while_a_transaction_is_under_way_goes_into_the_next() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        driver.tell(events.RefMoved("c1"))
+        await driver.until(lambda status: status.in_force == "c1")
+        for number in range(50):  # each arrives for itself, and makes one assignment due
+            connect(driver, 1, first=number)
+        await until(lambda: len(performer.pushed) == 50)
+
+    assert play(story, limits=Limits(rollouts=ALL_AT_ONCE)).batches == [50]
 
 
 def test_what_is_silent_now_is_tried_again() -> None:
