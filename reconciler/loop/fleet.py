@@ -202,7 +202,10 @@ class Fleet:
 
     def drive(self, now: Moment) -> list[Effect]:
         """What to do next, within the places there are."""
-        self._expire(now)
+        for under_way in (self._assigning, self._pushing):
+            # Of each kind all get the same time, so the first that was begun is the first to run out.
+            if under_way and next(iter(under_way.values())).deadline <= now.mono:
+                self._expire(under_way, now)
         while self._timers and self._timers[0][0] <= now.mono:
             at, envoy_id = heapq.heappop(self._timers)
             if self._armed.get(envoy_id) == at:
@@ -212,6 +215,8 @@ class Fleet:
                     self._settle(envoy, now)
         effects: list[Effect] = []
         for (need, retry), queue in self._queues.items():
+            if not queue:
+                continue
             places = self._limits.assigning if need is Need.ASSIGN else self._limits.pushing
             effects += self._take(queue, need, max(1, places // self._limits.retry_share) if retry else places, now)
         return effects
@@ -220,10 +225,12 @@ class Fleet:
         """When `drive` will have something to do though nothing happens."""
         while self._timers and self._armed.get(self._timers[0][1]) != self._timers[0][0]:
             heapq.heappop(self._timers)
-        times = [self._timers[0][0]] if self._timers else []
-        # Of each kind all get the same time, so the first that was begun is the first to run out.
-        times += [next(iter(all_.values())).deadline for all_ in (self._assigning, self._pushing) if all_]
-        return min(times, default=None)
+        at = self._timers[0][0] if self._timers else None
+        for under_way in (self._assigning, self._pushing):
+            if under_way:
+                deadline = next(iter(under_way.values())).deadline
+                at = deadline if at is None or deadline < at else at
+        return at
 
     def need(self, envoy: Envoy, now: Moment) -> Need:
         """What an envoy is waiting for, whether or not its time has come."""
@@ -257,9 +264,13 @@ class Fleet:
     def _key(self, envoy: Envoy) -> Key | None:
         """What it is to hold, in the terms in which two assignments are the same; None while a secret is missing."""
         desired = envoy.desired
-        if desired is None or any(name not in self._versions for name in desired.secrets):
+        if desired is None:
             return None
         root = envoy.plan_root if self._limits.pin_plan else ""
+        if not desired.secrets:
+            return desired.catalog_sha256, "", root
+        if any(name not in self._versions for name in desired.secrets):
+            return None
         return desired.catalog_sha256, self._secrets_key(desired.secrets), root
 
     def _secrets_key(self, names: tuple[str, ...]) -> str:
@@ -379,17 +390,16 @@ class Fleet:
     def _unstall(self, envoy: Envoy) -> None:
         envoy.stalled_by, envoy.stalled_key, envoy.stalled_for_good = "", None, False
 
-    def _expire(self, now: Moment) -> None:
-        for under_way in (self._assigning, self._pushing):
-            for envoy_id in _ran_out(under_way, now.mono):
-                del under_way[envoy_id]
-                envoy = self.envoys.get(envoy_id)
-                if envoy is not None:
-                    if under_way is self._pushing:
-                        envoy.sent = None
-                    self._fail(envoy, "no answer", Next.BACK_OFF, None, now)
-                    self._drop(envoy)
-                    self._settle(envoy, now)
+    def _expire(self, under_way: dict[str, UnderWay], now: Moment) -> None:
+        for envoy_id in _ran_out(under_way, now.mono):
+            del under_way[envoy_id]
+            envoy = self.envoys.get(envoy_id)
+            if envoy is not None:
+                if under_way is self._pushing:
+                    envoy.sent = None
+                self._fail(envoy, "no answer", Next.BACK_OFF, None, now)
+                self._drop(envoy)
+                self._settle(envoy, now)
 
     def _drop(self, envoy: Envoy) -> None:
         """Forget an envoy that is gone and for which nothing is under way."""
