@@ -177,6 +177,8 @@ def find(work: Work, version: str) -> Revision:
         if len({each.commit for each in of_commit}) > 1:
             raise BadVersion(f"several commits begin with {text}")
         found = next((each for each in of_commit if each.state in _WAS), of_commit[0] if of_commit else None)
+    if found is None and text == "current":
+        raise StandingNotFound("nothing is in force yet", hint="`vigo config status` says why")
     if found is None:
         raise StandingNotFound(
             f"there is no revision {text[:64]}", hint="name it by `current`, a sequence, a commit or an RFC 3339 time"
