@@ -170,7 +170,7 @@ def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan:
 
 
 def count(work: Work, commit: str, version: int, waves: tuple[WaveProgress, ...]) -> None:
-    """Keep how many hosts of each wave are how far by now, where nothing else was kept of the rollout since a version."""
+    """Keep how many hosts of each wave are how far by now, where nothing else was kept of it since a version."""
     before = rows.newest(work.session, work.project_id, whole=False)
     if before is None or (before.commit, before.version) != (commit, version):
         return
@@ -187,7 +187,11 @@ def past(work: Work) -> Past:
         return Past()
     since = rows.commits_since(work.session, work.project_id, done[0] if done is not None else 0)
     verdicts: dict[str, Verdict] = {}
+    gone: frozenset[str] = frozenset()
     if newest.state is not RolloutState.DONE:
+        if newest.plan is not None:
+            planned = {name for wave in newest.plan.waves for name in wave.hosts}
+            gone = frozenset(planned.difference(host.hostname for host in rows.targets(work.session, work.project_id)))
         for each in rows.given(work.session, work.project_id, newest.commit, newest.began_at):
             why = "" if each.healthy else "its run failed"
             verdicts[each.hostname] = Verdict(Order(each.epoch, each.generation), each.healthy, why)
@@ -203,6 +207,7 @@ def past(work: Work) -> Past:
             everyone=newest.everyone,
             asked=newest.asked,
             verdicts=verdicts,
+            gone=gone,
         ),
     )
 

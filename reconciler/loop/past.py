@@ -24,6 +24,8 @@ class Kept:
     everyone: bool = True
     asked: Asked = field(default_factory=Asked)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    """Hosts of the plan that are no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,9 +230,8 @@ class Releases:
     def _drive(self, now: Moment) -> list[Effect]:
         if self._hold_change is not None and now.wall >= self._hold_change:
             self._refresh(self._fleet.envoys.values(), now)
-        rollout = self.rollout
-        if rollout is not None:
-            self._carry_out(rollout, now)
+        if self.rollout is not None:
+            self._carry_out(self.rollout, now)
         if self._unplanned and "plan" not in self._waiting and not self._fleet.assigning and self.target is not None:
             # Whom an assignment is being made for, has another base when it is made.
             self._waiting["plan"] = Waiting(
@@ -311,6 +310,8 @@ class Releases:
                 asked=kept.asked,
                 verdicts=kept.verdicts,
             )
+            for hostname in kept.gone:
+                self.rollout.removed(hostname)
         self._kept = None
 
     def _carry_out(self, rollout: Execution, now: Moment) -> None:

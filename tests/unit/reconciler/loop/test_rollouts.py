@@ -593,6 +593,16 @@ def test_a_restart_goes_on_exactly_there(by: Callable[..., Hand], fleet: Fleet) 
     assert fleet.state is RolloutState.DONE
 
 
+def test_a_host_that_is_no_more_is_not_waited_for_after_a_restart(by: Callable[..., Hand], fleet: Fleet) -> None:
+    fleet.hand.tell(events.EnvoyDisconnected("a1", 1))
+    fleet.begin()
+    assert fleet.take() == set()
+    del fleet.held["a1"]  # it was revoked, and the server died before the loop heard of it
+    restarted(by, fleet, gone=frozenset({"a1"}))
+    fleet.hand.tell(events.Recalled(plan("c1", **dict.fromkeys(HOSTS, "one"))))
+    assert fleet.take() == {"b1", "b2", "b3"}
+
+
 def test_a_pause_is_not_begun_anew_by_a_restart(by: Callable[..., Hand], fleet: Fleet) -> None:
     fleet.begin(canary={"pause_s": 600})
     fleet.take()
