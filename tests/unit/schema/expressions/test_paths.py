@@ -17,7 +17,8 @@ WORDS = st.one_of(
 )
 PATHS = st.one_of(
     st.lists(WORDS, min_size=1, max_size=20).map(".".join),
-    st.text(alphabet="ab.1_ -|}'", min_size=1, max_size=8),
+    # What ends the tag by itself leaves the blank, or the tab, to the text behind it.
+    st.text(alphabet="ab.1_ -|}'", min_size=1, max_size=8).filter(lambda text: "}}" not in text),
 )
 
 
