@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from api.services import holds, rollouts
+from api.services.approvals import BREAK_GLASS
 from api.services.work import Work
 from api.storage import holds as rows
 from api.storage import revisions as revision_rows
@@ -139,7 +140,7 @@ def use_for_approval(work: Work) -> int:
         for number in range(count):
             approval = Approval(
                 wave=index,
-                user_id=f"break-glass/{glass.id}/{number}",
+                user_id=f"{BREAK_GLASS}{glass.id}/{number}",
                 name=f"break-glass by {glass.opened_by}",
                 plan_root=rollout.plan_root,
                 at=work.now,

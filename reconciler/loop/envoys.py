@@ -18,7 +18,8 @@ REFUSALS: Final[Mapping[str, Next]] = {
     "format": Next.ON_COMMIT,
     "size": Next.ON_COMMIT,
 }
-"""What follows an envoy's refusal, by its code; all else is tried again with back-off and a new assignment."""
+"""What follows an envoy's refusal, by its code; all else is tried again with back-off and a new assignment.
+`unapproved` too: the approval may come, or the plan that proves it be at hand again."""
 
 Key = tuple[str, str, str]
 """Catalog, versions of secrets and plan: in these terms two assignments are the same."""

@@ -34,9 +34,9 @@ class Limits:
     envoy_back_off_cap_s: float = 600.0
     rollouts: Patience = field(default_factory=Patience)
     pin_plan: bool = False
-    """Whether an envoy also gets a new assignment when only the plan of the whole fleet has changed. Needed where
-    agents are to refuse anything but an approved plan; without it, a commit concerns those alone whose catalog it
-    changes."""
+    """Whether an envoy also gets a new assignment when only the plan of the whole fleet has changed. Without it, a
+    commit concerns those alone whose catalog it changes; a pinned host needs no more, since the proof is for the plan
+    of its own assignment."""
 
 
 def back_off_s(attempts: int, *, base_s: float, cap_s: float, random: Callable[[], float]) -> float:

@@ -14,7 +14,7 @@ from api.services.work import Actor, Work
 from api.storage import rollouts as rows
 from schema import canonical
 from schema.access import Role
-from schema.progress import Progress, WaveProgress
+from schema.progress import WHOLE_PLAN, Approval, Progress, WaveProgress
 from schema.protocol.plans import PlanApproval
 from schema.protocol.signing import BadSignature, Domain, Signed, sign, verify
 from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
@@ -90,6 +90,20 @@ def test_the_approval_of_one_wave_is_none_of_the_plan(services: Services) -> Non
     for actor in (ANN, BOB):
         approve(services, rollout_id, actor, wave=0)
     assert stored(services, ONE) is None
+
+
+def test_break_glass_is_no_approval_that_a_host_is_told_of(services: Services) -> None:
+    rollout_id = planned(services, ONE)
+    for number in range(2):
+        user = f"{approvals.BREAK_GLASS}glass/{number}"
+        given = Approval(wave=WHOLE_PLAN, user_id=user, name="break-glass by ann", plan_root=ROOT, at=1)
+        do(services, lambda work, given=given: rows.approve(work.session, work.project_id, rollout_id, given))
+    approve(services, rollout_id, ANN)
+    assert stored(services, ONE) is None
+    approve(services, rollout_id, BOB)
+    found = stored(services, ONE)
+    assert found is not None
+    assert [each.name for each in found.approvers] == ["ann", "bob"]
 
 
 def test_what_was_signed_first_stays_and_another_rollout_has_its_own(services: Services) -> None:

@@ -13,6 +13,7 @@ import websockets
 from schema.errors import Conflict, Unavailable
 from schema.ids import sha256
 from schema.protocol.messages import (
+    APPROVAL,
     Applied,
     Hello,
     Need,
@@ -91,6 +92,26 @@ def test_an_agent_is_not_sent_what_it_holds(run_with_gateway: Run) -> None:
             assert pushed["target"]["catalog"] is None
             site.gateway.push([(web.peer.envoy_id, target_for(9, catalog=b'{"body":"d"}'))])  # type: ignore[union-attr]
             assert (await told(socket))["target"]["catalog"] == {"body": "d"}
+
+    run_with_gateway(story)
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_approvals_go_to_agents_that_ask_for_them_alone(run_with_gateway: Run, pinned: bool) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        site.fleet.approvals = {target_for(n).assignment_sha256: b'{"statement":%d}' % n for n in (7, 8)}
+        site.fleet.targets[web.peer.envoy_id] = target_for(7)
+        async with site.connect(web) as socket:
+            hello = Hello(protocols=[1], agent_version="1", capabilities=[APPROVAL] if pinned else [])
+            await socket.send(hello.model_dump_json())
+            assert (await told(socket))["target"].get("approved") == ({"statement": 7} if pinned else None)
+            for number in (8, 9):
+                assert site.gateway is not None
+                target = await site.gateway.completed(web.peer.envoy_id, target_for(number))
+                site.gateway.push([(web.peer.envoy_id, target)])
+                expected = {"statement": 8} if pinned and number == 8 else None
+                assert (await told(socket))["target"].get("approved") == expected
 
     run_with_gateway(story)
 
