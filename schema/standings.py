@@ -74,6 +74,7 @@ class StandingPart(BaseModel):
     name: StandingClass
     wave: Absent[int] = None
     """Counted from 1; of hosts that are in a wave or wait for it."""
+    wave_name: Absent[str] = None
     count: int
     cause: Absent[str] = None
     """What the rollout waits for, or why it does not go on."""

@@ -90,7 +90,8 @@ def _suspect(number: int, each: Mapping[str, Any], found: Mapping[str, Any]) -> 
 def _change(change: Mapping[str, Any]) -> str:
     what = f"{change['name']} {change['attribute']}" if change.get("attribute") else change["name"]
     at = f"{change['at']['file']}:{change['at']['line']}: " if change.get("at") else ""
-    values = f": {change.get('base')} → {change.get('other')}" if "base" in change or "other" in change else ""
+    sides = [str(change[key]) for key in ("base", "other") if change.get(key) is not None]
+    values = f": {' → '.join(sides)}" if sides else ""
     read = f", read by {_some(change['resources'])}" if change.get("resources") else ""
     return f"{at}{change['kind']} {what} {change['action']}{values}{read}"
 

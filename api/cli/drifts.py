@@ -67,9 +67,8 @@ def show(
         over = f", over {output.when(each['ended_at'])} ({each['ended']})" if each.get("ended_at") else ""
         place = f"  {each['file']}:{each['line']}" if each["file"] else ""
         since = output.when(each["since"])
-        output.line(
-            output.visible(f"{each['resource']}: {each['how']}, {each['times']} times since {since}{over}{place}")
-        )
+        often = f"once, {since}" if each["times"] == 1 else f"{each['times']} times since {since}"
+        output.line(output.visible(f"{each['resource']}: {each['how']}, {often}{over}{place}"))
         for one in each["observed"]:
             output.line(output.visible(f"  {one['name']}: {_sides(one)}"))
         if each["error"]:

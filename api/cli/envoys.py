@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from api.cli.options import Json
 
 app = typer.Typer(no_args_is_help=True, help="The managed hosts: list them, enrol one, look at one, revoke one.")
 
+NAMED: Final = 3
+"""Hosts that a note names; of the others it tells how many."""
 HostOrId = Annotated[str, typer.Argument(metavar="HOST", help="Hostname or id.")]
 
 
@@ -36,9 +38,14 @@ def list_(
         [_row(envoy) for envoy in found["envoys"]],
         empty="no envoys; `vigo envoys token HOST` enrols one",
     )
+    stalled: dict[str, list[str]] = {}
     for envoy in found["envoys"]:
         if envoy.get("stalled"):
-            output.note(output.visible(f"{envoy['hostname']} gets nothing newer: {envoy['stalled']}"))
+            stalled.setdefault(envoy["stalled"], []).append(envoy["hostname"])
+    for why, names in stalled.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        verb = "gets" if len(names) == 1 else "get"
+        output.note(output.visible(f"{', '.join(names[:NAMED])}{more} {verb} nothing newer: {why}"))
     if found["hasMore"]:
         output.line(f"{found['total']} in all; --offset {found['nextOffset']} shows the next")
 

@@ -96,14 +96,14 @@ def show(plan: Mapping[str, Any]) -> None:
         if plan["classes_left_out"]:
             _say(f"and {plan['classes_left_out']} classes more")
     for each in plan["violations"]:
-        _violation(each)
+        show_violation(each)
     if plan["violations_left_out"]:
         _say(f"and {plan['violations_left_out']} more that would not hold")
 
 
 def _row(wave: Mapping[str, Any]) -> tuple[object, ...]:
     before = [f"approval by {_people(wave['approvals'])}"] if wave["approvals"] else []
-    before += [f"{'+'.join(each['days'])} {each['hours']} {each['zone']}" for each in wave["windows"]]
+    before += [f"{_days(each['days'])} {each['hours']} {each['zone']}" for each in wave["windows"]]
     then = [_seconds(wave["pause_s"])] if wave["pause_s"] else []
     then += [each["url"] or each["command"] for each in wave["health"]]
     return (
@@ -117,7 +117,16 @@ def _row(wave: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _violation(each: Mapping[str, Any]) -> None:
+def _days(days: Sequence[str]) -> str:
+    """Days in a row as the first and the last, as in the document."""
+    week = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    places = sorted(week.index(day) for day in days)
+    if len(places) > 2 and places == list(range(places[0], places[-1] + 1)):
+        return f"{week[places[0]]}-{week[places[-1]]}" if len(places) < len(week) else "every day"
+    return "+".join(days)
+
+
+def show_violation(each: Mapping[str, Any]) -> None:
     when = f"during the wave {each['wave']}" if each["wave"] is not None else "when all is done"
     who = f"{each['group']}: " if each["group"] else ""
     output.line()

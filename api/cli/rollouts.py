@@ -17,6 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="How a change reaches the hosts, wa
 app.command()(rollout_plan.plan)
 
 LOOK_S: Final = 1.0
+HEEDED_S: Final = 2.0
+"""How long what somebody asked for is waited for, before the rollout is shown as it is."""
 RUNNING: Final = frozenset({"planned", "awaiting_approval", "running", "paused", "reverting"})
 Number = Annotated[int | None, typer.Argument(metavar="[ROLLOUT]", help="Its number; the newest when not given.")]
 
@@ -59,12 +61,12 @@ def approve(
     client: Client,
     rollout: Number = None,
     *,
-    wave: Annotated[int | None, typer.Option(metavar="INDEX", help="This wave alone, by its number.")] = None,
+    wave: Annotated[str | None, typer.Option(metavar="WAVE", help="This wave alone, by its name or number.")] = None,
 ) -> None:
     """Approve a plan, or a wave of it, exactly as it is now."""
     found = _find(client, rollout)
-    query = f"plan_root={found['plan_root']}" + (f"&wave={wave}" if wave is not None else "")
-    _show(client.post(f"/api/v1/rollouts/{found['id']}/approve?{query}", {}))
+    query = f"plan_root={found['plan_root']}" + (f"&wave={_index(found, wave)}" if wave is not None else "")
+    _show(_taken(client, client.post(f"/api/v1/rollouts/{found['id']}/approve?{query}", {})))
 
 
 @app.command()
@@ -99,17 +101,44 @@ def retry(client: Client, rollout: Number = None) -> None:
 @connected
 def promote_wave(
     client: Client,
-    wave: Annotated[int, typer.Argument(metavar="WAVE", help="Its number.")],
+    wave: Annotated[str, typer.Argument(metavar="WAVE", help="Its name or number.")],
     rollout: Number = None,
 ) -> None:
     """Let a wave be through now, without waiting further."""
     found = _find(client, rollout)
-    _show(client.post(f"/api/v1/rollouts/{found['id']}/promote-wave?wave={wave}", {}))
+    path = f"/api/v1/rollouts/{found['id']}/promote-wave?wave={_index(found, wave)}"
+    _show(_taken(client, client.post(path, {})))
 
 
 def _act(client: Client, rollout: int | None, what: str) -> None:
     found = _find(client, rollout)
-    _show(client.post(f"/api/v1/rollouts/{found['id']}/{what}", {}))
+    _show(_taken(client, client.post(f"/api/v1/rollouts/{found['id']}/{what}", {})))
+
+
+def _taken(client: Client, asked: dict[str, Any]) -> dict[str, Any]:
+    """The rollout once it has heeded what was asked of it; as it is, where that changes nothing or takes longer."""
+    found = asked
+    until = time.monotonic() + HEEDED_S
+    while _told(found) == _told(asked) and time.monotonic() < until:
+        time.sleep(HEEDED_S / 10)
+        found = client.get(f"/api/v1/rollouts/{asked['id']}")
+    return found
+
+
+def _index(rollout: Mapping[str, Any], wave: str) -> int:
+    """The index of the wave of a name, or of a number as `vigo rollout status` shows it."""
+    names = {name: index for index, name in _names(rollout).items()}
+    if wave in names:
+        return names[wave]
+    if wave.isascii() and wave.isdigit() and len(wave) < 5:
+        return int(wave)
+    raise Problem(f"there is no wave {wave}", hint=f"there are {', '.join(names)}" if names else "")
+
+
+def _names(rollout: Mapping[str, Any]) -> dict[int, str]:
+    planned = (rollout.get("plan") or {}).get("waves", ())
+    named = {wave["index"]: wave["name"] for wave in [*rollout["progress"]["waves"], *planned] if wave.get("name")}
+    return {wave["index"]: named.get(wave["index"], "all") for wave in rollout["progress"]["waves"]}
 
 
 def _find(client: Client, number: int | None) -> dict[str, Any]:
@@ -128,14 +157,14 @@ def _newest(client: Client) -> dict[str, Any]:
 def _told(rollout: Mapping[str, Any]) -> list[str]:
     said = f"rollout {rollout['id']}  {rollout['commit'][:12]}  {_state(rollout)}"
     lines = [said + (f"  {rollout['why']}" if rollout["why"] else "")]
-    names = {wave["index"]: wave["name"] for wave in (rollout.get("plan") or {}).get("waves", ())}
+    names = _names(rollout)
     for wave in rollout["progress"]["waves"]:
         counts = [f"{wave['healthy']} of {wave['hosts']} healthy"]
         counts += [f"{wave[name]} {name}" for name in ("failed", "silent", "offline", "held") if wave[name]]
         waiting = wave["released"] - wave["healthy"] - wave["failed"] - wave["silent"]
         counts += [f"{waiting} at it"] if waiting > 0 and wave["state"] == "running" else []
-        name = names.get(wave["index"], "all")
-        lines.append(f"  {wave['index']}  {name}  {wave['state']}  {', '.join(counts)}  {wave['why']}".rstrip())
+        name, state = names[wave["index"]], wave["state"].replace("_", " ")
+        lines.append(f"  {wave['index']}  {name}  {state}  {', '.join(counts)}  {wave['why']}".rstrip())
     return lines
 
 
@@ -143,7 +172,7 @@ def _state(rollout: Mapping[str, Any]) -> str:
     asked = rollout["asked"]
     if asked["cancelled"] and rollout["state"] in RUNNING:
         return "cancelled"
-    return "paused" if asked["paused"] and rollout["state"] in RUNNING else str(rollout["state"])
+    return "paused" if asked["paused"] and rollout["state"] in RUNNING else str(rollout["state"]).replace("_", " ")
 
 
 def _show(rollout: Mapping[str, Any], *, hosts: bool = False) -> None:
@@ -160,4 +189,4 @@ def _show(rollout: Mapping[str, Any], *, hosts: bool = False) -> None:
     if left:
         output.line(f"  and {left} more hosts")
     for violation in (rollout.get("plan") or {}).get("violations", ())[:5]:
-        output.line(output.visible(f"  {violation['invariant']}: {violation['message']}"))
+        rollout_plan.show_violation(violation)

@@ -122,13 +122,20 @@ def is_over(told: dict[str, Any]) -> bool:
 
 def _head(told: dict[str, Any]) -> str:
     state = "in force" if told["state"] == "in_force" else str(told["state"])
-    since = f" since {output.when(told['in_force_at'])}" if told.get("in_force_at") else ""
+    word = "since" if told["state"] == "in_force" else "in force from"
+    since = f" {word} {output.when(told['in_force_at'])}" if told.get("in_force_at") else ""
+    if since and word != "since":
+        since = "," + since
     return f"{told['commit'][:12]} (version {told['version']}), {state}{since}"
 
 
 def _line(told: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in told["counts"].items() if count)
+    counts = ", ".join(f"{count} {_brief(name)}" for name, count in told["counts"].items() if count)
     return f"{told['commit'][:12]}: {counts or 'no hosts'}{_eta(told, '; ')}"
+
+
+def _brief(name: str) -> str:
+    return "on their way" if name == "wave" else _WORDS.get(name, name)
 
 
 def _lines(told: dict[str, Any]) -> list[str]:
@@ -145,7 +152,8 @@ def _part(part: dict[str, Any]) -> str:
     if part["name"] == "wave" and not part.get("wave"):
         words = "on their way"
     elif part.get("wave"):
-        words += f" {part['wave']}" if part["name"] == "wave" else f" (wave {part['wave']})"
+        wave = part.get("wave_name") or part["wave"]
+        words += f" {wave}" if part["name"] == "wave" else f" (wave {wave})"
     if part["name"] == "frozen" and part["hosts"] and part["hosts"][0].get("until"):
         words += f" until {output.when(part['hosts'][0]['until'])}"
     told = ", ".join(_host(host, part["name"]) for host in part["hosts"][:_NAMED] if part["name"] != "applied")

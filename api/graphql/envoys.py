@@ -69,6 +69,11 @@ class EnvoyType:
         """Whether it is connected now."""
         return Reachability(self.status)
 
+    @guarded(Permission.FLEET_READ, graphql_type=list[str])
+    def tags(self, info: Info) -> list[str]:
+        """The words that people chose it by."""
+        return list(envoys.tags(info.context.work, [self.hostname]).get(self.hostname, ()))
+
     @guarded(Permission.FLEET_READ, graphql_type=RunType | None)
     def last_run(self, info: Info) -> Run | None:
         """Its newest run."""

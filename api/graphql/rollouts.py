@@ -19,6 +19,7 @@ strawberry.enum(WaveState, name="WaveState", description="What a wave is at.")
 @strawberry.type(name="WaveProgress", description="How far one wave is. Counts are hosts.")
 class WaveProgressType:
     index: int
+    name: str
     state: WaveState
     why: str
     began_at: Time | None

@@ -46,6 +46,7 @@ class StandingHostType:
 class StandingPartType:
     name: StandingClass
     wave: int | None
+    wave_name: str | None
     count: int
     cause: str | None
     hosts: list[StandingHostType]

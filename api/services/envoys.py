@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from api.services import enrolment, secrets
+from api.services import enrolment, stalls
 from api.services.work import Work
 from api.storage import assignments as assignment_rows
 from api.storage import enrolment as enrolment_rows
@@ -214,12 +214,12 @@ def observed(
 def models(work: Work, found: list[Known], online: Online, graph: Graph | None) -> list[Envoy]:
     """These envoys as the API tells of them."""
     briefs = assignment_rows.briefs(work.session, work.project_id, [envoy.id for envoy in found])
-    stalls = _stalls(work, graph, [envoy for envoy in found if envoy.revoked_at is None])
+    stalled = stalls.of(work, graph, [envoy for envoy in found if envoy.revoked_at is None], briefs)
     models = []
     for envoy, known_of in zip(found, observed(work, found, online, graph, briefs), strict=True):
         brief = briefs.get(envoy.id)
         word = verdicts.judge(known_of, work.now).convergence
-        models.append(_model(envoy, brief, word, stalls.get(envoy.hostname, ""), online=known_of.connected))
+        models.append(_model(envoy, brief, word, stalled.get(envoy.hostname, ""), online=known_of.connected))
     return models
 
 
@@ -252,20 +252,3 @@ def _desired(graph: Graph | None, hostnames: list[str]) -> Mapping[str, str]:
         for hostname, profile in assigned.items()
         if profile is not None
     }
-
-
-def _stalls(work: Work, graph: Graph | None, found: list[Known]) -> Mapping[str, str]:
-    """Hostname → why it gets no assignment from the revision in force."""
-    if graph is None:
-        return {}
-    versions = secrets.versions(work)
-    stalls: dict[str, str] = {}
-    for hostname, profile in graph.assign([envoy.hostname for envoy in found]).items():
-        if profile is None:
-            stalls[hostname] = "no match block names this host"
-            continue
-        missing = [name for name in graph.profiles[profile].catalog.secrets if name not in versions]
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            stalls[hostname] = f"secret {missing[0]}{more} does not exist; set it with `vigo secrets set`"
-    return stalls

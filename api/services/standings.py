@@ -341,6 +341,7 @@ def _standing(
             StandingPart(
                 name=name,
                 wave=None if wave is None else wave + 1,
+                wave_name=_wave_name(counted.course, wave),
                 count=counted.counts[name, wave],
                 cause=why(name, wave, counted.course) or None,
                 hosts=hosts,
@@ -359,6 +360,10 @@ def _eta(counted: _Counted, counts: Mapping[StandingClass, int], now: int) -> Et
     moving = counts[StandingClass.WAVE] + counts[StandingClass.APPROVAL] + counts[StandingClass.BLOCKED]
     others = sum(count for name, count in counts.items() if name not in there) - moving
     return eta(list(counted.tally.points), remaining=moving, others=others, course=counted.course, now=now)
+
+
+def _wave_name(course: Course, wave: int | None) -> str | None:
+    return course.waves[wave].name or None if wave is not None and wave < len(course.waves) else None
 
 
 def _wave(entry: Entry, name: StandingClass) -> int | None:

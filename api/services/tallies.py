@@ -20,6 +20,7 @@ from reconciler.standings.pace import Point
 from schema.holds import HoldKind
 from schema.progress import WaveProgress
 from schema.revisions import Revision
+from schema.rollouts import WaveState
 from schema.standings import StandingClass
 
 if TYPE_CHECKING:
@@ -77,7 +78,18 @@ class Membership:
         return Course(
             progress.state,
             progress.why,
-            [WaveCourse(was.state, was.why, was.began_at, was.pause_until, wave.pause_s) for was, wave in waves],
+            [
+                WaveCourse(
+                    was.state,
+                    was.why,
+                    was.began_at,
+                    was.pause_until,
+                    wave.pause_s,
+                    wave.name,
+                    was.state is WaveState.WAITING and rollout.missing(wave) > 0,
+                )
+                for was, wave in waves
+            ],
         )
 
     def place(self, hostname: str) -> tuple[int | None, bool]:

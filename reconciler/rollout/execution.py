@@ -25,7 +25,7 @@ from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
 from reconciler.rollout.members import Members
 from reconciler.rollout.terms import Check, GoBack, Patience, Release, Step, Verdict
 from schema.progress import MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress
-from schema.rollouts import RolloutPlan, RolloutState, WaveState
+from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
 from schema.time import DAY, SECOND
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class Execution(Members):
     def approved(self) -> bool:
         """Whether as many people have approved the plan as it asks for."""
         return not self.plan.require_approval or self._asked.approvals.get(WHOLE_PLAN, 0) >= self.plan.approvals
+
+    def missing(self, wave: PlannedWave) -> int:
+        """How many people have yet to approve a wave."""
+        return max(0, wave.approvals - self._asked.approvals.get(wave.index, 0))
 
     def progress(self) -> Progress:
         """How far it is, to be written down."""
@@ -231,8 +235,7 @@ class Execution(Members):
         """Begin a wave, if nothing is in the way; else say what is."""
         if wave.begun:
             return
-        index = wave.planned.index
-        missing = wave.planned.approvals - self._asked.approvals.get(index, 0)
+        missing = self.missing(wave.planned)
         if missing > 0:
             self._wait(wave, WaveState.AWAITING_APPROVAL, f"{_people(missing)} must approve this wave")
             return

@@ -54,6 +54,9 @@ class WaveCourse(NamedTuple):
     pause_until: int | None = None
     pause_s: float = 0.0
     """How long the next waits after it."""
+    name: str = ""
+    asks: bool = False
+    """People have to approve it, and have not."""
 
 
 class Course(NamedTuple):

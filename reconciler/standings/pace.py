@@ -55,16 +55,30 @@ def eta(points: Sequence[Point], *, remaining: int, others: int, course: Course,
     )
     if stopped is not None:
         return Eta(why=stopped)
+    asks = next((wave for wave in course.waves if wave.asks), None)
+    if asks is not None:
+        return Eta(why=f"wave {asks.name} will wait for an approval")
     began = max((wave.began_at or 0 for wave in course.waves), default=0)
     # A point tells of all the time until the next: the one before the stretch says how many had it when it began.
     start = max(began, now - LOOK_BACK, points[0][0] if points else now)
     before = next((count for at, count in reversed(points) if at <= start), points[0][1] if points else 0)
     done = (points[-1][1] if points else 0) - before
-    if done < 1 or now - start < LEAST:
-        return Eta(why="no pace to go by yet" if now - start < MINUTE else "nothing was applied lately")
-    left = remaining * (now - start) / done + _pauses(course, now)
+    took = _moving_until(course, now) - start
+    if done < 1 or took < LEAST:
+        return Eta(why="no pace to go by yet" if took < MINUTE else "nothing was applied lately")
+    left = remaining * took / done + _pauses(course, now)
     without = "without " + _idle(others, "that is", "that are") if others else ""
     return Eta(at=now + round(left / SECOND) * SECOND, why=without)
+
+
+def _moving_until(course: Course, now: int) -> int:
+    """Until when hosts were reached: in a pause there is no pace."""
+    paused = [
+        wave.pause_until - round(wave.pause_s * SECOND)
+        for wave in course.waves
+        if wave.state is WaveState.PAUSED and wave.pause_until is not None
+    ]
+    return min([now, *paused])
 
 
 def _pauses(course: Course, now: int) -> float:

@@ -94,9 +94,9 @@ def test_without_a_terminal_each_change_is_a_line(connected: Vigo, scene: Callab
     ran = connected("status", "--watch")
     assert ran.code == 0
     assert ran.out.splitlines() == [
-        "aaaaaaaaaaaa: 2 wave",
-        "aaaaaaaaaaaa: 1 applied, 1 wave; the rest by 2026-11-22 12:30:00Z",
-        "aaaaaaaaaaaa: 2 applied",
+        "aaaaaaaaaaaa: 2 on their way",
+        "aaaaaaaaaaaa: 1 have it, 1 on their way; the rest by 2026-11-22 12:30:00Z",
+        "aaaaaaaaaaaa: 2 have it",
     ]
 
 
@@ -105,7 +105,7 @@ def test_a_watch_ends_where_nothing_moves_any_more(connected: Vigo, scene: Calla
     ran = connected("status", "--watch")
 
     assert ran.code == 1
-    assert ran.out.splitlines()[-1] == "aaaaaaaaaaaa: 1 applied, 2 failed"
+    assert ran.out.splitlines()[-1] == "aaaaaaaaaaaa: 1 have it, 2 failed"
 
 
 def test_on_a_terminal_it_draws_over_itself(

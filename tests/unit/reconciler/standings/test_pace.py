@@ -41,13 +41,32 @@ def test_only_the_wave_that_runs_counts_and_the_pauses_to_come_are_added() -> No
 
 def test_the_rest_of_a_pause_is_waited_for() -> None:
     waves = [
-        WaveCourse(WaveState.PAUSED, began_at=NOW - 10 * SECOND, pause_until=NOW + 60 * SECOND, pause_s=600),
+        WaveCourse(WaveState.PAUSED, began_at=NOW - 10 * SECOND, pause_until=NOW + 60 * SECOND, pause_s=60),
         WaveCourse(WaveState.WAITING),
     ]
     points = [(NOW - 10 * SECOND, 0), (NOW, 10)]
 
     told = eta(points, remaining=10, others=0, course=Course(RolloutState.RUNNING, "", waves), now=NOW)
     assert told.at == NOW + 70 * SECOND
+
+
+def test_in_a_pause_there_is_no_pace() -> None:
+    paused = WaveCourse(WaveState.PAUSED, began_at=NOW - 500 * SECOND, pause_until=NOW + 110 * SECOND, pause_s=600)
+    points = [(NOW - 500 * SECOND, 0), (NOW - 490 * SECOND, 10)]
+
+    course = Course(RolloutState.RUNNING, "", [paused, WaveCourse(WaveState.WAITING)])
+    assert eta(points, remaining=10, others=0, course=course, now=NOW).at == NOW + 120 * SECOND
+
+
+def test_a_wave_that_people_have_yet_to_approve_has_no_time() -> None:
+    waves = [
+        WaveCourse(WaveState.RUNNING, began_at=NOW - 10 * SECOND),
+        WaveCourse(WaveState.WAITING, name="rest", asks=True),
+    ]
+    points = [(NOW - 10 * SECOND, 0), (NOW, 10)]
+
+    told = eta(points, remaining=10, others=0, course=Course(RolloutState.RUNNING, "", waves), now=NOW)
+    assert (told.at, told.why) == (None, "wave rest will wait for an approval")
 
 
 def test_what_cannot_be_known_is_said() -> None:
