@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from api.services import approvals
+from api.services import makers as makers_
 from api.services.envoys import Online
-from api.services.signers import judging
+from api.services.makers import NOBODY, Makers
 from api.services.work import Actor, Work
 from api.storage import rollouts as rows
 from api.storage import tags as tag_rows
@@ -40,7 +41,6 @@ from schema.rollouts import RolloutPlan, RolloutState, WaveState
 
 if TYPE_CHECKING:
     from api.services.container import Services
-    from api.services.signers.judging import Makers
 
 ASKED: Final = "rollout.asked"
 """Announced when people have asked something of a rollout: the loop reads it."""
@@ -299,7 +299,7 @@ async def approved(
         Those of `approve`; Fault: whose the commits are cannot be read.
     """
     commit, base = await services.read(actor, lambda work: _between(work, rollout_id), request_id=request_id)
-    makers = await judging.makers(services, commit, base)
+    makers = await makers_.of(services, commit, base)
 
     def use_case(work: Work) -> Rollout:
         rollout = approve(work, rollout_id, wave=wave, plan_root=plan_root, makers=makers)
@@ -310,7 +310,7 @@ async def approved(
 
 
 def approve(
-    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, makers: Makers | None = None
+    work: Work, rollout_id: int, *, wave: int | None, plan_root: str | None, makers: Makers = NOBODY
 ) -> Rollout:
     """Approve a wave, or the plan as a whole.
 
@@ -326,7 +326,7 @@ def approve(
         raise NoAccount("this needs somebody with an account: log in, or use a token of yours")
     if plan_root is not None and plan_root != rollout.plan_root:
         raise OtherPlan("the plan is another one by now; look at it again")
-    if _is_theirs(work, makers or judging.NOBODY):
+    if _is_theirs(work, makers):
         raise OwnCommit("a commit of this rollout is yours: another person has to approve it")
     if rollout.plan is None:
         raise NothingToApprove("nothing waits for an approval")

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from api.services.makers import Makers
 from api.services.signers import Judge
-from api.services.signers.judging import Makers
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph, storing

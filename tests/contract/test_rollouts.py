@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from api.services import audit, rollouts, users
 from api.services.container import Services
-from api.services.signers.judging import Makers
+from api.services.makers import Makers
 from api.services.work import LOCAL_ADMIN, Actor, Work
 from schema.access import Role
 from schema.progress import WHOLE_PLAN, Progress, WaveProgress

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from api.services import break_glass, holds, revisions
+from api.services.makers import Makers
 from api.services.signers import approvals
 from api.services.signers.faults import CommitUnknown
 from api.services.work import Actor, Work
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 JUDGE: Final = Actor.system("loop")
 Ask = Callable[[str], Awaitable[Judgement]]
 """Judges a commit on top of the one in force, in the thread where commits are judged."""
-
-
-class Makers(NamedTuple):
-    """Whose some commits are."""
-
-    accounts: frozenset[str] = frozenset()
-    addresses: frozenset[str] = frozenset()
-    """Of their authors, as typed."""
-
-
-NOBODY: Final = Makers()
-AskMakers = Callable[[str, str | None], Awaitable[Makers]]
-"""Commit and base → whose they are, in the thread where commits are judged."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _AT_ONCE: Final = 500
@@ -159,16 +147,6 @@ async def judgement(services: Services, commit: str) -> Judgement:
     if ask is None:
         raise revisions.NoRepository("this server follows no config repository; set VIGO_REPO")
     return await ask(commit)
-
-
-async def makers(services: Services, commit: str, base: str | None) -> Makers:
-    """Whose the commits from `base` up to this one are; nobody's where no repository is followed.
-
-    Raises:
-        Fault: git cannot give them.
-    """
-    ask: AskMakers | None = services.own.get("makers")
-    return await ask(commit, base) if ask is not None else NOBODY
 
 
 def _facts(work: Work, commits: Sequence[str]) -> tuple[dict[str, Instant], dict[str, set[str]]]:
