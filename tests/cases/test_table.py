@@ -76,6 +76,7 @@ CASES = [
     "I8",
     "I10",
     "I11",
+    "M1",
     "M5",
     "N20",
     "N21",
@@ -130,6 +131,13 @@ def test_every_test_of_a_case_is_in_its_row() -> None:
             if found and f"{name}::{test}" not in named[found[1]]:
                 lacking.append(f"{name}::{test}")
     assert lacking == []
+
+
+def test_what_would_be_two_people_is_shown_by_tests_that_are_there() -> None:
+    section = PAGE.read_text().partition("## One person who would be two")[2].partition("\n## ")[0]
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", section)
+    assert len(named) >= 10
+    assert [test for name, test in named if test not in named_in(name)] == []
 
 
 def test_what_ends_an_agent_is_shown_by_files_that_are_there() -> None:
