@@ -5,6 +5,8 @@ What is in force already needs no approval again: a renewal names the same catal
 
 from __future__ import annotations
 
+from typing import Final
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
@@ -14,7 +16,7 @@ from schema.protocol.messages import Target
 from schema.protocol.plans import NotProven, PlanApproval, check
 from schema.protocol.signing import BadSignature, Domain, verify
 
-MAX_STATEMENT_BYTES = 32 * 1024
+MAX_STATEMENT_BYTES: Final = 64 * 1024
 
 
 def lacking(target: Target, assignment: Assignment, signing: Ed25519PublicKey, now: int) -> str:

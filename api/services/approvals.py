@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from api.services.catalogs import Target
 from api.services.work import Actor, Work
@@ -98,8 +99,11 @@ class Approvals:
         statement = await self._statement(assigned.commit, assigned.plan_root)
         if statement is None:
             return None
-        # The tree of a commit that was read from disk is made when it is first asked for.
-        proof = await asyncio.to_thread(graph.proof, target.profile, target.catalog_sha256)
+        try:
+            # The tree of a commit that was read from disk is made when it is first asked for.
+            proof = await asyncio.to_thread(graph.proof, target.profile, target.catalog_sha256)
+        except ValidationError:  # names longer than a proof may have: without one, the host says that it lacks it
+            return None
         return Approved(statement=statement, proof=proof).model_dump_json().encode() if proof is not None else None
 
     async def _statement(self, commit: str, plan_root: str) -> Signed | None:
@@ -110,7 +114,10 @@ class Approvals:
             )
             if stored is None:
                 return None
-            known = Signed.model_validate_json(stored)
+            try:
+                known = Signed.model_validate_json(stored)
+            except ValidationError:  # somebody else wrote it
+                return None
         found = renewed(known, self._services.pki.signing_key, self._services.clock.now())
         if found is not None:
             self._known[commit, plan_root] = found
