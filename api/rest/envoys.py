@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.http.areas import Area, Call
-from api.services import checks, envoys, verdicts
+from api.services import checks, envoys, extents, verdicts
 from api.services.work import Work
 from schema.access import Permission
 from schema.drifts import ConvergenceHistory
@@ -27,10 +27,10 @@ async def list_envoys(
 
     A `limit` outside 1 to 5,000 is brought into it. Walk with `nextOffset` until `hasMore` is false.
     """
-    online, graph = envoys.online(call.app), call.app.graph
+    online, graph, extent = envoys.online(call.app), call.app.graph, extents.now(call.app)
     return await call.read(
         lambda work: envoys.page(
-            work, online=online, graph=graph, include_revoked=include_revoked, limit=limit, offset=offset
+            work, online=online, graph=graph, include_revoked=include_revoked, limit=limit, offset=offset, extent=extent
         )
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services import enrolment, stalls
+from api.services.extents import Extent, Kind
 from api.services.work import Work
 from api.storage import assignments as assignment_rows
 from api.storage import enrolment as enrolment_rows
@@ -17,7 +18,7 @@ from api.storage import tags as tag_rows
 from api.storage.assignments import Brief
 from api.storage.enrolment import Credential
 from api.storage.enrolment import Fingerprint as Fingerprint
-from api.storage.envoys import Known
+from api.storage.envoys import Known, Order, Place, Wanted
 from reconciler import convergence as verdicts
 from reconciler.convergence import Observed
 from reconciler.holds import NOTHING, Holds
@@ -81,10 +82,26 @@ def page(
     include_revoked: bool = False,
     limit: int = DEFAULT_PAGE,
     offset: int = 0,
+    extent: Extent | None = None,
 ) -> EnvoyPage:
-    """One page of the fleet, by hostname. `limit` is brought into 1 to 5,000, `offset` to 0 or more."""
+    """One page of the fleet, by hostname. `limit` is brought into 1 to 5,000, `offset` to 0 or more.
+
+    Args:
+        extent: `extents.now` from before the reading began.
+    """
     limit, offset = max(1, min(limit, MAX_PAGE)), max(0, offset)
-    found, total = rows.page(work.session, work.project_id, include_revoked=include_revoked, offset=offset, limit=limit)
+    session, kind = work.session, Kind(work.project_id, include_revoked)
+    extent = extent or Extent()
+    before = extent.before(kind, offset)
+    if before is None:
+        found = rows.page(session, work.project_id, include_revoked=include_revoked, offset=offset, limit=limit)
+    else:
+        wanted = Wanted(include_revoked=include_revoked)
+        found = rows.behind(session, work.project_id, wanted, Order.HOSTNAME, after=before, limit=limit)
+    total = extent.total(kind)
+    if total is None:
+        total = rows.total(session, work.project_id, include_revoked=include_revoked)
+    extent.learn(kind, total, offset + len(found), Place(found[-1].hostname, found[-1].id) if found else None)
     return EnvoyPage(
         envoys=models(work, found, online, graph),
         total=total,

@@ -175,16 +175,19 @@ def find_by_hostname(session: Session, project_id: str, hostname: str) -> Known 
     return None if row is None else _known(row)
 
 
-def page(
-    session: Session, project_id: str, *, include_revoked: bool, offset: int, limit: int
-) -> tuple[list[Known], int]:
-    """One page by hostname, and how many there are in all."""
+def page(session: Session, project_id: str, *, include_revoked: bool, offset: int, limit: int) -> list[Known]:
+    """One page by hostname."""
     table = EnvoyRow.__table__  # type: ignore[attr-defined]
     chosen = _chosen(Wanted(include_revoked=include_revoked), project_id, sqlite=False)
-    counting = sa.select(func.count()).select_from(table).where(*chosen)
     query = sa.select(*_columns()).where(*chosen).order_by(table.c.hostname, table.c.id).offset(offset).limit(limit)
-    connection = session.connection()
-    return [_known(row) for row in connection.execute(query)], int(connection.execute(counting).scalar_one())
+    return [_known(row) for row in session.connection().execute(query)]
+
+
+def total(session: Session, project_id: str, *, include_revoked: bool) -> int:
+    """How many there are: a look at all of an index."""
+    chosen = _chosen(Wanted(include_revoked=include_revoked), project_id, sqlite=False)
+    counting = sa.select(func.count()).select_from(EnvoyRow.__table__).where(*chosen)  # type: ignore[attr-defined]
+    return int(session.connection().execute(counting).scalar_one())
 
 
 def behind(
