@@ -49,6 +49,12 @@ class Counting:
             ["class"],
             registry=services.metrics.registry,
         )
+        self._state = Gauge(
+            "vigo_rollout",
+            "1 for what the rollout of the revision in force is at: stopped, blocked ...; all 0 when it is through.",
+            ["state"],
+            registry=services.metrics.registry,
+        )
 
     async def run(self) -> None:
         """Count, until cancelled."""
@@ -88,6 +94,10 @@ class Counting:
         counts = tally.see(now)
         for name, count in counts.items():
             self._gauge.labels(name.value).set(count)
+        under_way = tally.membership.of() is not None
+        at = tally.membership.course().state if under_way else RolloutState.DONE
+        for state in RolloutState:
+            self._state.labels(state.value).set(under_way and state is at)
         seen = (tally.revision.sequence, counts)
         if seen != self._written:
             await services.write(COUNTER, lambda work: standings.note(work, *seen))

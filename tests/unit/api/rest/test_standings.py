@@ -239,6 +239,9 @@ def test_a_stopped_rollout_blocks_those_whose_turn_has_not_come(fleet: Fleet) ->
 
     waves.state = RolloutState.STOPPED
     fleet.count()
+    sample = fleet.services.metrics.registry.get_sample_value
+    at = {state for state in RolloutState if sample("vigo_rollout", {"state": state.value}) == 1}
+    assert at == {RolloutState.STOPPED}
     assert fleet.classes() == {"blocked": ["web2", "web3"], "wave": ["web1"]}
     blocked = next(part for part in fleet.get()["parts"] if part["name"] == "blocked")
     assert (blocked["cause"], blocked["wave"]) == ("wave first: 1 of 1 hosts failed", 2)
