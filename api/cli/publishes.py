@@ -122,6 +122,7 @@ def promote(
 ) -> None:
     """Bring what a branch changes into the tracked one, as one signed commit of yours.
 
+    Where the tracked branch takes changes by review alone, that is a proposal too: merge the branch where it lives.
     Ends 1 when that commit is not in force within 30 s.
     """
     show(client.post("/api/v1/config/promote", {"ref": ref, "reason": reason, "propose": propose}), json_=json_)
@@ -154,7 +155,7 @@ def _sentence(written: dict[str, Any]) -> str:
             return f"in force: version {written['version']}, commit {commit}"
         case "proposed":
             why = written.get("message") or ""
-            said = f"proposed: commit {commit} on branch {written['branch']}; `vigo config promote` brings it in"
+            said = f"proposed: commit {commit} on branch {written['branch']}: merge it, or see `vigo config promote`"
             return output.visible(f"{said}\nwhy: {why}" if why else said, lines=True)
         case "unchanged":
             return f"unchanged: commit {commit} has it already"

@@ -29,7 +29,7 @@ def answer(server: Server, path: str, body: Any, *, method: str = "GET", status:
         (
             {"status": "proposed", "branch": "vigo/x-1"},
             0,
-            "proposed: commit 0123456789ab on branch vigo/x-1; `vigo config promote` brings it in\n",
+            "proposed: commit 0123456789ab on branch vigo/x-1: merge it, or see `vigo config promote`\n",
         ),
         (
             {"status": "accepted", "commit": None},
