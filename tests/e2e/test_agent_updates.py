@@ -185,8 +185,6 @@ def status(prefix: Path) -> str:
 @pytest.mark.slow
 def test_a_self_contained_build_is_installed_where_no_python_is_wanted(site: Site) -> None:
     """Half a minute of processor time to build; the same script, unpacking and enrolment otherwise."""
-    if not os.environ.get("VIGO_SOAK"):
-        pytest.skip("half a minute long; `just soak` runs it")
     folder = site.path / "self-contained"
     done = subprocess.run(
         [sys.executable, "-m", "api", "agent", "build", "--self-contained", "--data-dir", str(site.data)],

@@ -72,8 +72,6 @@ def test_every_host_has_the_vars_that_ansible_gives_it(seed: int, tmp_path: Path
 
 @pytest.mark.slow
 def test_so_it_is_for_many_more(tmp_path: Path) -> None:
-    if not os.environ.get("VIGO_SOAK"):
-        pytest.skip("minutes long; `just soak` runs it")
     for seed in range(SEEDS, 200):
         _one(seed, tmp_path / str(seed))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +85,6 @@ def test_a_full_check_of_all_at_once_is_reported_and_acknowledged(site: LoadSite
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("VIGO_SOAK" not in os.environ, reason="a thousand agents: `just soak`")
 def test_a_thousand_come_back_after_a_restart_and_the_api_answers_all_the_while(tmp_path: Path) -> None:
     site = LoadSite(tmp_path, agents=1_000, profiles=PROFILES, resources=4)
     try:

@@ -18,7 +18,7 @@ from tests.fuzz.seeds import LONGEST, found, seeds
 ROOT = Path(__file__).parents[2]
 SOAK = "VIGO_SOAK" in os.environ
 SECONDS = 300 if SOAK else 1
-EXAMPLES = 5_000 if SOAK else 40
+EXAMPLES = 5_000 if SOAK else 25
 PIECES = [
     b"{{ ", b" }}", b"{% if ", b"{% endif %}", b"\n", b"\r", b"\t", b"  ", b"- ", b": ", b"*a", b"&a ", b"!!str ", b"[", b"]", b"{", b"}",
     b"'", b'"', b"|", b"\xff", b"\x00", b"\xc2\x85", b"\xf0\x9f\x98\x80", b"vars.", b"traits.os", b" is defined", b"|default(1)", b"<<: ",

@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Path:
     return place
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.booleans(), st.lists(edits, min_size=1, max_size=3)), min_size=1, max_size=6))
 def test_a_restored_cache_finds_what_a_cold_compile_finds(history: list[tuple[bool, list[tuple[str, int]]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
