@@ -57,8 +57,9 @@ async def approve_rollout(
     wave: Annotated[int, Field(ge=0, le=1_000)] | None = None,
     plan_root: Annotated[str, Field(max_length=64)] | None = None,
 ) -> Rollout:
-    """Approve the plan, or with `wave` that one of it. The same person counts once, and nobody for what is theirs:
-    whoever wrote or signed any commit that the rollout brings cannot.
+    """Approve the plan, or with `wave` that one of it.
+
+    The same person counts once. Whoever wrote or signed any commit that the rollout brings cannot approve it.
 
     With `plan_root` only if that is what would be rolled out: what was looked at, and nothing else.
     """

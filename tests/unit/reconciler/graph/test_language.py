@@ -92,7 +92,7 @@ def test_an_environment_counts_for_its_directory_and_below() -> None:
 def test_names_for_later_are_errors_at_the_root_and_in_any_directory() -> None:
     named = {f"{where}{name}.vgo": "a: 1\n" for name in RESERVED_FILES for where in ("", "lab/", "lab/x/")}
     placed = {f"{name}/x.vgo": "a: 1\n" for name in RESERVED_DIRECTORIES}
-    assert codes({**named, **placed}) == ["file.reserved"] * (3 * 11 + 4)
+    assert codes({**named, **placed}) == ["file.reserved"] * (3 * 9 + 4)
     assert codes({f"configcrates/{name}.vgo": f"name: {name}\n" for name in RESERVED_FILES}) == []
 
 
