@@ -166,6 +166,9 @@ class Server:
         def stalled(envoy_id: str) -> str:
             return told[0].stalled(envoy_id) if told else "no repository is followed"
 
+        def in_the_way(envoy_id: str) -> str:
+            return stalled(envoy_id) or (told[0].refuses(envoy_id) if told else "")
+
         def awaited(envoy_id: str) -> str | None:
             return told[0].awaited(envoy_id) if told else None
 
@@ -174,7 +177,7 @@ class Server:
         services.own["standings"] = tally = Tally(
             services,
             membership=Membership(lambda: told[0].rollout if told else None),
-            stalled=lambda envoy_id: stalled(envoy_id) if awaited(envoy_id) is not None else "",
+            stalled=lambda envoy_id: in_the_way(envoy_id) if awaited(envoy_id) is not None else "",
         )
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
         services.gateway = gateway

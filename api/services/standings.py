@@ -287,7 +287,7 @@ def _blame(host: StandingHost, row: Known, cause: tuple[str, str] | None, stalle
             return
         host.cause = row.refusal or f"{row.run.failed} resources failed"
     else:
-        host.cause = stalled or row.refusal or "it does not accept what it is to be"
+        host.cause = row.refusal or stalled or "it does not accept what it is to be"
 
 
 def _known(

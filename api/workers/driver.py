@@ -127,6 +127,10 @@ class Driver:
         """Why a connected envoy has no newer assignment; empty when nothing is in the way."""
         return self._core.stalled(envoy_id)
 
+    def refuses(self, envoy_id: str) -> str:
+        """That an envoy has not taken its newest assignment; empty otherwise."""
+        return self._core.refuses(envoy_id)
+
     def awaited(self, envoy_id: str) -> str | None:
         """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
         return self._core.awaited(envoy_id)

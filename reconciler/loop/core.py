@@ -121,6 +121,13 @@ class LoopCore:
         envoy = self._fleet.envoys.get(envoy_id)
         return self._fleet.stalled(envoy) if envoy is not None else ""
 
+    def refuses(self, envoy_id: str) -> str:
+        """That a connected envoy has not taken its newest assignment, whether or not it is tried again; else empty."""
+        envoy = self._fleet.envoys.get(envoy_id)
+        made = envoy.assigned if envoy is not None else None
+        refused = envoy is not None and made is not None and envoy.refused == made.assignment_sha256
+        return "it refuses its assignment" if refused else ""
+
     def awaited(self, envoy_id: str) -> str | None:
         """The catalog that a connected envoy is to be brought to now; None where nothing new is due."""
         envoy = self._fleet.envoys.get(envoy_id)

@@ -166,6 +166,14 @@ def test_a_refusal_counts_as_a_failure(fleet: Fleet) -> None:
     assert "format" in fleet.progress.failures[0].why
 
 
+def test_a_refusal_that_is_tried_again_is_in_the_way_all_the_same(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.take()
+    fleet.hand.tell(events.RefusedByEnvoy("a1", fleet.held["a1"].assignment_sha256, "unapproved"))
+    assert fleet.hand.core.refuses("a1") == "it refuses its assignment"
+    assert fleet.hand.core.refuses("b1") == ""
+
+
 def test_a_budget_is_spent_by_one_host_more_than_it_has(fleet: Fleet) -> None:
     fleet.begin(half={"failure_budget": 1})
     fleet.take()
