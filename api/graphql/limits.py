@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql.error import GraphQLSyntaxError
 
-from schema.errors import Invalid
+from api.graphql.faults import QueryRefused as QueryRefused
 
 MAX_QUERY_BYTES: Final = 32 * 1024
 MAX_TOKENS: Final = 2_000
@@ -59,12 +59,6 @@ LISTS: Final = frozenset(
     }
 )
 """Fields that answer with a page."""
-
-
-class QueryRefused(Invalid):
-    """The query is beyond a limit, or is none."""
-
-    code = "graphql.refused"
 
 
 @dataclass
