@@ -20,8 +20,8 @@ from tests.e2e.site import Site
 SOAK = "VIGO_SOAK" in os.environ
 KILLS = 1_000 if SOAK else 20
 CLIENTS = 6
-LIVES_S = 3.0 if SOAK else 1.0
-STARTS_S = 2.0
+LIVES_S = 3.0 if SOAK else 0.6
+STARTS_S = 3.0 if SOAK else 1.2
 READY_S = 5.0 if SOAK else 15.0
 """Ready again within five seconds is promised of a machine that does nothing else; a test run shares it."""
 
