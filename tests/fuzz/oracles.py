@@ -155,7 +155,8 @@ def commits(data: bytes) -> None:
         found = git[git.odb.write(ObjectType.COMMIT, data)].peel(pygit2.Commit)
         assert (str(found.tree_id), tuple(map(str, found.parent_ids))) == (signed.tree, signed.parents)
         assert len(signed.payload) < len(data)
-        assert b"gpgsig" not in signed.payload.partition(b"\n\n")[0] or b"\n " in signed.payload
+        headers = signed.payload.partition(b"\n\n")[0].split(b"\n")
+        assert not any(line.partition(b" ")[0] in {b"gpgsig", b"gpgsig-sha256"} for line in headers)
         if signed.kind is SigningProgram.SSH:
             key = verify_ssh(signed.signature, signed.payload)
             assert key == SshKey.parse(key.line)
