@@ -257,7 +257,7 @@ def test_many_places_elsewhere_are_cut_and_counted() -> None:
 # Laws.
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.sampled_from(HOSTS))
 def test_all_that_a_host_has_ends_in_a_line_that_names_it_and_all_else_has_a_reason(
     files: dict[str, str], host: str

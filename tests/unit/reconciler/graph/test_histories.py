@@ -19,7 +19,7 @@ from reconciler.repository import write
 from tests.factories.trees import MemoryTree
 from tests.unit.reconciler.graph.test_incremental import LEAF, VARIANTS, meaning, told
 
-EXAMPLES = 2_000 if "VIGO_SOAK" in os.environ else 25
+EXAMPLES = 2_000 if "VIGO_SOAK" in os.environ else 15
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 
 # Beside what test_incremental varies: deeper directories, what binds one thing to another across files, and tests.

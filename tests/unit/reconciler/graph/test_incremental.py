@@ -158,7 +158,7 @@ def meaning(found: Compilation) -> dict[str, Any] | None:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories)
 def test_what_was_compiled_before_changes_nothing(history: list[list[tuple[str, int]]]) -> None:
     cache = Cache()

@@ -106,7 +106,7 @@ def assert_as_cold(files: Mapping[str, str], cache: Cache) -> None:
         assert made.using.below(directory, made.leaves) == below
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(-1, len(BLOCKS) - 1), min_size=len(LEAVES), max_size=len(LEAVES)),
     st.lists(st.lists(edits, min_size=1, max_size=3), min_size=1, max_size=8),

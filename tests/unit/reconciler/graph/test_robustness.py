@@ -54,7 +54,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TREES), changes)
 def test_a_tree_with_pieces_put_in_anywhere_is_judged(
     files: dict[str, bytes], changed: list[tuple[int, int, bytes]]
