@@ -79,6 +79,12 @@ class Channel:
         self.phase = Phase.CLOSING
         return [Close(reason)]
 
+    def again(self, reason: str) -> list[Effect]:
+        """End a connection that is good, for a fresh one: nobody failed, so the wait is the shortest there is."""
+        if self.phase is Phase.OPEN:
+            self._attempts = 0
+        return self.close(reason)
+
     def disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
         """The connection is gone, or was never made: wait, then try again."""
         if self.phase is Phase.OPEN and now - self._since >= SETTLED_S:

@@ -241,7 +241,7 @@ class Core:
             self._channel.set_heartbeat(message.heartbeat_s)
             self._schedule.set_interval(message.interval_s, now)
         if self._probation.doubtful:
-            return self._channel.close(DOUBT)
+            return self._channel.again(DOUBT)
         self._channel.welcomed(now)
         self._renewal.welcomed(message.capabilities)
         effects: list[Effect] = [Log(Level.INFO, "connected"), ServerTime(message.time)]
@@ -365,7 +365,7 @@ class Core:
             effects.append(CollectTraits())
         if ran.unconfirmed:
             self._probation.begin(now, reachable=ran.unconfirmed == "connected")
-            effects += self._channel.close(DOUBT)
+            effects += self._channel.again(DOUBT)
         if ran.missing and self._gathering is None and (applied := self._standing.applied) is not None:
             lacking = Verdict(
                 outcome="incomplete",
