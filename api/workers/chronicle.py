@@ -16,6 +16,7 @@ from api.services import drifts
 from api.services.container import Services
 from api.services.verdicts import Watch
 from api.services.work import Actor, Work
+from api.workers.enduring import turn
 from schema.errors import Fault
 
 log = logging.getLogger("vigo.chronicle")
@@ -49,12 +50,8 @@ class Chronicle:
         with self._services.events.listen("run.finished") as runs:
             ended = aiter(runs)
             while True:
-                try:
+                with turn(log, "the chronicle could not be written"):
                     await self.step()
-                except Fault as fault:
-                    log.warning("chronicle: %s", fault.message)
-                except Exception:
-                    log.exception("the chronicle could not be written")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._patience()):
                         await anext(ended)

@@ -29,6 +29,7 @@ from api.services.changes import (
 from api.services.container import Services
 from api.services.pki import keyfiles
 from api.services.signers import Judge
+from api.workers.enduring import turn
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph
@@ -156,13 +157,9 @@ class GitCommitter:
         """Find out what a crash left open, until nothing is; then look now and then."""
         pause = SETTLE_S
         while True:
-            try:
+            with turn(log, "open changes cannot be settled now"):
                 left = await changes.settle(services)
                 pause = min(pause * 2, SETTLE_AGAIN_S) if left else SETTLE_AGAIN_S
-            except Fault as fault:
-                log.warning("open changes cannot be settled now: %s", fault.message)
-            except Exception:
-                log.exception("open changes cannot be settled")
             await asyncio.sleep(pause)
 
     async def close(self) -> None:

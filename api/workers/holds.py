@@ -17,8 +17,8 @@ from prometheus_client import Counter, Gauge
 from api.services import break_glass, holds, rollouts
 from api.services.container import Services
 from api.services.work import Actor, Work
+from api.workers.enduring import turn
 from reconciler.holds import Holds
-from schema.errors import Fault
 from schema.holds import BreakGlass, HoldKind
 from schema.time import SECOND, to_rfc3339
 
@@ -84,13 +84,9 @@ class Keeper:
 
     async def _refreshed(self) -> float:
         """Refresh; in how many seconds to do so again at the latest."""
-        try:
+        with turn(log, "holds cannot be kept") as this:
             await self.refresh()
-        except Fault as fault:
-            log.warning("holds cannot be read: %s", fault.message)
-            return AGAIN_S
-        except Exception:
-            log.exception("holds cannot be kept")
+        if this.failed:
             return AGAIN_S
         clock = self._services.clock
         change = self._services.holds.next_change(clock.now())

@@ -16,6 +16,7 @@ from api.services import rollouts, standings
 from api.services.container import Services
 from api.services.tallies import TOPICS, Tally
 from api.services.work import Actor
+from api.workers.enduring import turn
 from reconciler.holds import Holds
 from schema.errors import Fault
 from schema.progress import WaveProgress
@@ -61,12 +62,8 @@ class Counting:
         with self._services.events.tap(self._tally.note, *TOPICS):
             await self._load()
             while True:
-                try:
+                with turn(log, "standings cannot be counted"):
                     await self.count()
-                except Fault as fault:
-                    log.warning("standings: %s", fault.message)
-                except Exception:
-                    log.exception("standings cannot be counted")
                 await asyncio.sleep(EVERY_S)
 
     async def count(self) -> None:

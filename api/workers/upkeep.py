@@ -15,7 +15,7 @@ from api.services import rosters
 from api.services.container import Services
 from api.services.pki import Pki
 from api.services.work import Actor
-from schema.errors import Fault
+from api.workers.enduring import turn
 from schema.time import Clock
 
 log = logging.getLogger("vigo.upkeep")
@@ -85,15 +85,11 @@ class Upkeep:
 
     async def _step(self, now: float, renewed: float) -> float:
         """Do what is due; when certificates were last looked at."""
-        try:
+        with turn(log, "upkeep failed"):
             await self._count()
             if now - renewed >= RENEW_EVERY_S:
                 await asyncio.to_thread(self._certificates.renew)
                 return now
-        except Fault as fault:
-            log.warning("upkeep: %s", fault.message)
-        except Exception:
-            log.exception("upkeep failed")
         return renewed
 
     async def _count(self) -> None:
