@@ -11,37 +11,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from agent.acceptance import Acceptance, Floor, Refusal, RefusalCode, Trust
+from agent.acceptance import Refusal, RefusalCode
 from schema import canonical
 from schema.protocol.desired import SealedSecrets
 from schema.protocol.messages import MAX_FRAME_BYTES, Target
 from schema.protocol.signing import Domain, Signed, sign
 from schema.time import DAY, to_rfc3339
+from tests.factories.accepting import acceptance, admitted, refused
 from tests.factories.targets import ENVOY, NOW, Signer, raw
 
 YEARS = 365 * DAY
 
 
-def acceptance(signer: Signer, floor: Floor | None = None) -> Acceptance:
-    return Acceptance(Trust(signer.project, signer.envoy_id, signer.key.public_key(), signer.sealing), floor)
-
-
 @pytest.fixture(scope="module")
 def signer() -> Signer:
     return Signer()
-
-
-def refused(judge: Acceptance, data: bytes, now: int = NOW) -> RefusalCode:
-    """The code by which it is refused; and nothing has changed."""
-    before = (judge.held, judge.floor)
-    with pytest.raises(Refusal) as caught:
-        judge.judge(data, now)
-    assert (judge.held, judge.floor) == before
-    return caught.value.code
-
-
-def admitted(judge: Acceptance, target: Target, now: int = NOW) -> Floor:
-    return judge.admit(judge.judge(raw(target), now))
 
 
 def resigned(signer: Signer, domain: Domain, body: bytes) -> Signed:

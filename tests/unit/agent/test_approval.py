@@ -12,29 +12,13 @@ from schema.protocol.messages import Target
 from schema.protocol.plans import Approved, PlanProof, leaf_hash
 from schema.protocol.signing import Domain
 from schema.time import DAY, to_rfc3339
+from tests.factories.accepting import acceptance, admitted, refused
 from tests.factories.targets import NOW, Signer, raw
-
-
-def acceptance(signer: Signer) -> Acceptance:
-    return Acceptance(Trust(signer.project, signer.envoy_id, signer.key.public_key(), signer.sealing))
 
 
 @pytest.fixture(scope="module")
 def signer() -> Signer:
     return Signer()
-
-
-def refused(judge: Acceptance, data: bytes, now: int = NOW) -> RefusalCode:
-    """The code by which it is refused; and nothing has changed."""
-    before = (judge.held, judge.floor)
-    with pytest.raises(Refusal) as caught:
-        judge.judge(data, now)
-    assert (judge.held, judge.floor) == before
-    return caught.value.code
-
-
-def admitted(judge: Acceptance, target: Target, now: int = NOW) -> Floor:
-    return judge.admit(judge.judge(raw(target), now))
 
 
 def approved(signer: Signer, target: Target, *, domain: Domain = Domain.APPROVAL, **more: Any) -> Target:
