@@ -2,8 +2,8 @@
 
 What is hostile in a repository is met there, under limits of time and memory: objects that libgit2 would take for ever
 to unpack, that it does not survive, or that are not what they claim. The child is kept, and knows what it has read: a
-commit of one file costs a millisecond. What it has found good is read again here, with the same checks; between the two
-somebody who may write to the repository itself could change it, and is caught by those.
+commit of one file of five thousand costs two milliseconds. What it has found good is read again here, with the same
+checks; between the two somebody who may write to the repository itself could change it, and is caught by those.
 """
 
 from __future__ import annotations
