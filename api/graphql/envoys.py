@@ -120,23 +120,6 @@ class EnvoyPage(NamedTuple):
         return cursor(f"{mark}{'' if place.key is None else place.key} {place.id}")
 
 
-class FleetSummary(NamedTuple):
-    """The fleet in numbers."""
-
-    counted_at: int
-    total: int
-    converged: int
-    degraded: int
-    failed: int
-    no_data: int
-    drift_none: int
-    drift_changed: int
-    drift_diverged: int
-    online: int
-    offline: int
-    maintenance: int
-
-
 @strawberry.type(
     name="FleetSummary",
     description="How many hosts there are of each word; with those in maintenance, which are counted as nothing else,"
@@ -213,11 +196,14 @@ class EnvoyQueries:
         return EnvoyPage(found, order)
 
     @ahead(Permission.FLEET_READ, graphql_type=FleetSummaryType)
-    async def fleet_summary(self: Asking) -> FleetSummary:
+    async def fleet_summary(self: Asking) -> FleetSummaryType:
         """How many hosts there are of each kind, as counted a moment ago."""
         tally = await rosters.summary(self.call.app)
-        words = (*Convergence, *Drift, *verdicts.Reachability, "maintenance")
-        return FleetSummary(tally.counted_at, tally.counts["total"], *(tally.counts[str(word)] for word in words))
+        counts = tally.counts
+        drifts = {f"drift_{word}": counts[word] for word in Drift}
+        words = ("total", *Convergence, *verdicts.Reachability, "maintenance")
+        plain = {str(word).replace(" ", "_"): counts[str(word)] for word in words}
+        return FleetSummaryType(counted_at=tally.counted_at, **plain, **drifts)
 
     @guarded(Permission.FLEET_READ, graphql_type=EnvoyType)
     def envoy(self, info: Info, id: str | None = None, hostname: str | None = None) -> Envoy:  # noqa: A002 - the API's word
