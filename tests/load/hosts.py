@@ -1,8 +1,9 @@
 """An executor in memory, cheap enough for thousands in one process.
 
-It judges each target as an agent does (`agent.acceptance`), holds objects by digest, converges plain files and
-directories on `agent.hosts.memory`, and vouches for its reports with the agent's own receipts. What is the same for all
-agents (a catalog's signature, its reading, the bytes of an object) is worked out once in a process.
+It judges each target as an agent does (`agent.acceptance`), holds objects by digest, keeps of each resource, whatever
+its type, what it is to be in a file of its own on `agent.hosts.memory`, and vouches for its reports with the agent's
+own receipts. What is the same for all agents (a catalog's signature, its reading, the bytes of an object) is worked out
+once in a process.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ _SHARED: Final[dict[str, bytes]] = {}
 
 @lru_cache(4_096)
 def _files(digest: str) -> tuple[_File, ...]:
-    """The files of a crate, as they are to be; what is none is taken for right."""
+    """The resources of a crate, as they are to be."""
     crate = CrateObject.model_validate(canonical.loads(_SHARED[digest]))
     found = []
     for resource in crate.resources:
@@ -195,7 +196,7 @@ def _files(digest: str) -> tuple[_File, ...]:
         spec: Mapping[str, Any] = resource.spec
         found.append(
             _File(
-                path=spec.get("path", f"/none/{resource.id}"),
+                path=f"/{resource.id}",  # a directory and a file in it are two files here
                 content=canonical.dumps(spec),
                 unchanged=ResourceReport(outcome=Outcome.UNCHANGED, duration_us=9, **told),
                 changed=ResourceReport(outcome=Outcome.CHANGED, changed=True, action="update", duration_us=90, **told),
