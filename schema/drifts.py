@@ -52,6 +52,8 @@ class DriftedResource(BaseModel):
     """Why it was left, where it failed."""
     observed: list[ObservedAttribute]
     """What was found; empty where the agent did not tell."""
+    differs: list[str] = Field(default_factory=list)
+    """The same in a line each: `mode: 0666, desired 0644`; of a text the first line that differs."""
     ended_at: Instant | None = None
     ended: str = ""
     """`repaired`, `desired` (a commit changed what is desired), `gone` (no longer managed), `calm` (not seen for a
@@ -187,6 +189,8 @@ class DriftGroup(BaseModel):
     type: str
     hosts: list[Hostname]
     observed: list[ObservedAttribute]
+    differs: list[str] = Field(default_factory=list)
+    """The same in a line each; of a text the first line that differs."""
     changes: dict[str, str | None]
     """Attribute → the value that was found, as it would be desired."""
     revert: str

@@ -69,8 +69,8 @@ def show(
         since = output.when(each["since"])
         often = f"once, {since}" if each["times"] == 1 else f"{each['times']} times since {since}"
         output.line(output.visible(f"{each['resource']}: {each['how']}, {often}{over}{place}"))
-        for one in each["observed"]:
-            output.line(output.visible(f"  {one['name']}: {_sides(one)}"))
+        for one in each["differs"]:
+            output.line(output.visible(f"  {one}"))
         if each["error"]:
             output.line(output.visible(f"  {each['error']}"))
 
@@ -140,8 +140,8 @@ def propose(
 
 def _group(group: dict[str, Any], *, shown: int) -> None:
     output.line(output.visible(f"{group['resource']} ({group['type']}) on {_few(group['hosts'])}"))
-    for one in group["observed"]:
-        output.line(output.visible(f"  {one['name']}: {_sides(one)}"))
+    for one in group["differs"]:
+        output.line(output.visible(f"  {one}"))
     output.line(output.visible(f"  without an edit: {group['revert']}"))
     if group["why_none"]:
         output.line(output.visible(f"  no edit: {group['why_none']}"))
@@ -160,26 +160,17 @@ def _group(group: dict[str, Any], *, shown: int) -> None:
 
 
 def _row(host: dict[str, Any], each: dict[str, Any]) -> tuple[object, ...]:
-    told = "; ".join(f"{one['name']}: {_sides(one)}" for one in each["observed"][:2]) or each["error"]
+    told = "; ".join(each["differs"][:2]) or each["error"]
     line = told.splitlines()[0] if told else ""
     return (
         host["hostname"],
         each["resource"],
         each["how"],
-        line if len(line) <= 60 else f"{line[:60]}…",
+        line if len(line) <= 72 else f"{line[:72]}…",
         each["times"],
         output.when(each["since"]),
         output.when(each["last_at"]),
     )
-
-
-def _sides(one: dict[str, Any]) -> str:
-    if one.get("hidden"):
-        return "not shown, it may be secret"
-    if one.get("cut"):
-        return "too long to be told"
-    found, desired = ("(none)" if one.get(side) is None else str(one[side]).strip() for side in ("found", "desired"))
-    return f"{found}, desired {desired}"
 
 
 def _few(names: list[str]) -> str:

@@ -35,6 +35,7 @@ class DriftedResourceType:
     line: int
     error: str
     observed: list[ObservedAttributeType]
+    differs: list[str] = strawberry.field(description="The same, in a line each; of a text the first that differs.")
     ended_at: Time | None
     ended: str
 

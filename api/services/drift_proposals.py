@@ -205,6 +205,7 @@ def _told(tried: _Tried) -> DriftGroup:
         type=group.type,
         hosts=list(group.hosts),
         observed=list(group.observed),
+        differs=drifts.differs(tried.episodes[0]),
         changes={
             name: str(value).lower() if isinstance(value, bool) else value for name, value in proposed.changes.items()
         },

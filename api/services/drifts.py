@@ -18,6 +18,7 @@ from api.storage import verdicts as verdict_rows
 from api.storage.drifts import Episode, Found, Snapshot
 from api.storage.envoys import Known
 from api.storage.rows import MAX_PAGE
+from reconciler.drifts.excerpts import excerpt, of_diff
 from schema.drifts import (
     DEFAULT_DAYS,
     DEFAULT_HOSTS,
@@ -34,7 +35,7 @@ from schema.drifts import (
 )
 from schema.errors import Invalid, NotFound
 from schema.ids import new_id, sha256
-from schema.protocol.reports import Outcome, ResourceReport, RunStatus
+from schema.protocol.reports import ObservedAttribute, Outcome, ResourceReport, RunStatus
 from schema.runs import Run
 from schema.time import DAY, from_rfc3339, to_rfc3339
 
@@ -188,6 +189,13 @@ def episodes(work: Work, hosts: Sequence[Known], *, days: int = DEFAULT_DAYS) ->
     return [each for each in found if _shown(each, since, None)]
 
 
+def differs(episode: Episode) -> list[str]:
+    """What was found, in a line for each attribute."""
+    lines = episode.document.get("lines", {})
+    observed = [ObservedAttribute(**each) for each in episode.document["observed"]]
+    return [excerpt(each, lines.get(each.name)) for each in observed]
+
+
 def history(work: Work, *, days: int = 30, before: str | None = None) -> DriftHistory:
     """Days, the newest first; older than `before` if so asked.
 
@@ -273,6 +281,9 @@ def _found(resource: ResourceReport, how: How) -> Found:
         "error": resource.error,
         "observed": [each.model_dump(exclude_defaults=True) for each in resource.observed],
     }
+    long = {each.name: of_diff(resource.diff, each.name) for each in resource.observed if each.cut}
+    if any(long.values()):
+        document["lines"] = {name: lines for name, lines in long.items() if lines is not None}
     name, told = _clean(resource.id), _clean(json.dumps(document))
     return Found(new_id(), name, sha256(name.encode()), _clean(resource.type), how.value, told)
 
@@ -331,6 +342,7 @@ def _host(envoy_id: str, hostname: str, found: Sequence[Episode]) -> DriftedHost
                 line=each.document["line"],
                 error=each.document["error"],
                 observed=each.document["observed"],
+                differs=differs(each),
                 ended_at=each.closed_at,
                 ended=each.closed_by,
             )

@@ -153,6 +153,7 @@ def test_what_somebody_else_changed_is_kept_with_what_was_found(fleet: Fleet) ->
     )
     assert (found.run_id, found.file, found.line) == (first, "configcrates/web.vgo", 7)
     assert found.observed == [ObservedAttribute(name="mode", found="0600", desired="0644")]
+    assert found.differs == ["mode: 0600, desired 0644"]
     fleet.clock.advance(3600)
     second = fleet.report(web, repaired(found="0666"))
     fleet.step()
@@ -160,6 +161,23 @@ def test_what_somebody_else_changed_is_kept_with_what_was_found(fleet: Fleet) ->
     assert (again.id, again.since, again.times, again.run_id) == (found.id, found.since, 2, second)
     assert again.last_at == found.since + HOUR
     assert [each.found for each in again.observed] == ["0666"]
+
+
+def test_of_what_is_too_long_to_be_told_the_line_that_differs_is_kept(fleet: Fleet) -> None:
+    web = fleet.known()
+    long = ObservedAttribute(name="content", cut=True)
+    diff = "mode: 0600 → 0644\ncontent:\n@@ -700,2 +700,2 @@\n same\n-PermitRootLogin yes\n+PermitRootLogin no"
+    shown, hidden = (
+        resource(name, Outcome.CHANGED, corrective=True, observed=[long], diff=text)
+        for name, text in (("web/conf", diff), ("web/more", ""))
+    )
+    fleet.report(web, shown, hidden)
+    fleet.step()
+    told = {each.resource: each.differs for each in fleet.read(drifts.current).hosts[0].resources}
+    assert told == {
+        "web/conf": ["content: PermitRootLogin yes, desired PermitRootLogin no"],
+        "web/more": ["content: too long to be told"],
+    }
 
 
 def test_what_is_left_is_over_when_it_is_as_desired_again(fleet: Fleet) -> None:

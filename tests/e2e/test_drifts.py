@@ -83,7 +83,8 @@ def test_what_was_changed_by_hand_becomes_desired_by_a_commit(shared_site: Site)
         "configcrates/kernel.vgo",
     )
     assert "vm.swappiness = 60" in resource["observed"][0]["found"]
-    assert "corrective" in vigo(site, "drift", "list")
+    assert resource["differs"] == ["file: vm.swappiness = 60, desired vm.swappiness = 10"]
+    assert "corrective  file: vm.swappiness = 60, desired vm.swappiness = 10  " in vigo(site, "drift", "list")
     assert "vm.swappiness = 60" in vigo(site, "drift", "show", web.hostname)
 
     answer = site.ask("POST", "/api/v1/drifts/propose", json={"hosts": sorted(hosts)})
