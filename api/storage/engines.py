@@ -7,12 +7,12 @@ writes and alone checkpoints; the others are opened `mode=ro`.
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import psycopg
 from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -144,7 +144,8 @@ def in_transaction(connection: Connection) -> bool:
 def fault_of(error: DBAPIError) -> Fault | None:
     """What a database error means to a caller; None when it is a bug."""
     original: Any = error.orig
-    if isinstance(original, psycopg.Error):
+    psycopg = sys.modules.get("psycopg")  # not loaded, it has raised nothing
+    if psycopg is not None and isinstance(original, psycopg.Error):
         if isinstance(original, psycopg.errors.DiskFull):
             return DatabaseFull("the database has no space left")
         if isinstance(original, psycopg.errors.UniqueViolation):

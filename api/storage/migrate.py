@@ -2,23 +2,26 @@
 
 An existing SQLite file that needs any is first copied whole to `backups/` beside it. A schema from a later program is
 refused, never guessed at. Killed at any statement, it is as if it had not begun.
+
+A script's file is named after its revision, so that a start that has nothing to migrate need not load Alembic.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from schema.errors import Conflict
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 SCRIPTS: Final = Path(__file__).parent / "migrations"
+KNOWN: Final = sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*_*.py"))
+"""Every revision of the schema that this program has a script for, from the first to its own."""
 _LOCK: Final = 0x7669676F  # "vigo": one migrating server at a time (PostgreSQL)
 
 
@@ -30,6 +33,8 @@ class SchemaTooNew(Conflict):
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration: no ini file, the scripts of this package."""
+    from alembic.config import Config
+
     made = Config()
     made.set_main_option("script_location", str(SCRIPTS))
     made.attributes["connection"] = connection
@@ -42,17 +47,14 @@ def upgrade(engine: Engine) -> str:
     Raises:
         SchemaTooNew: it is ahead of this program.
     """
-    scripts = ScriptDirectory.from_config(config())
-    head = scripts.get_current_head()
-    assert head is not None
-    known = {script.revision for script in scripts.walk_revisions()}
+    head = KNOWN[-1]
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
             connection.commit()
         try:
             current = _current(connection)
-            if current is not None and current not in known:
+            if current is not None and current not in KNOWN:
                 raise SchemaTooNew(
                     f"the database is at schema {current}, later than any this version knows (its own is {head}); "
                     "run the newer version, or restore the backup made before it migrated",
@@ -62,6 +64,8 @@ def upgrade(engine: Engine) -> str:
             if current != head:
                 if current is not None and connection.dialect.name == "sqlite":
                     _back_up(connection, current)
+                from alembic import command
+
                 command.upgrade(config(connection), "head")
         finally:
             if connection.dialect.name == "postgresql":
@@ -72,7 +76,8 @@ def upgrade(engine: Engine) -> str:
 
 
 def _current(connection: Connection) -> str | None:
-    current = MigrationContext.configure(connection).get_current_revision()
+    kept = inspect(connection).has_table("alembic_version")
+    current = connection.scalar(text("SELECT version_num FROM alembic_version")) if kept else None
     connection.rollback()
     return current
 

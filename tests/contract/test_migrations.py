@@ -27,7 +27,7 @@ from schema.ids import DEFAULT_PROJECT
 for module in pkgutil.iter_modules(api.storage.__path__, "api.storage."):
     importlib.import_module(module.name)
 
-HEAD = ScriptDirectory.from_config(migrate.config()).get_current_head()
+HEAD = migrate.KNOWN[-1]
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -49,6 +49,17 @@ def test_there_is_one_head_and_one_line_of_migrations() -> None:
     scripts = ScriptDirectory.from_config(migrate.config())
     assert len(scripts.get_heads()) == 1
     assert all(not isinstance(script.down_revision, tuple) for script in scripts.walk_revisions())
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == migrate.KNOWN
+
+
+def test_a_start_with_nothing_to_migrate_loads_neither_alembic_nor_the_other_database(tmp_path: Path) -> None:
+    Database.open(tmp_path / "vigo.db").close_now()
+    program = (
+        "import sys; from pathlib import Path; import api.app; from api.storage.database import Database;"
+        f"Database.open(Path({str(tmp_path / 'vigo.db')!r})).close_now();"
+        "print([name for name in ('alembic', 'mako', 'psycopg', 'strawberry', 'weasyprint') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_the_default_project_is_there_from_the_start(database: Database) -> None:
