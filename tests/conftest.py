@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import pytest
 
+from tests.effort import SOAK
+
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    if "VIGO_SOAK" in os.environ:
+    if SOAK:
         return
     for item in items:
         if item.get_closest_marker("slow") is not None:

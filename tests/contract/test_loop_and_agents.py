@@ -3,16 +3,16 @@ soak. Whatever happens, no host goes back, none is given what was never in force
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
 
 from schema.revisions import RevisionState
 from schema.rollouts import RolloutState
+from tests.effort import tries
 from tests.factories.together import Together, told, troubled
 
-SEEDS = 10_000 if "VIGO_SOAK" in os.environ else 200
+SEEDS = tries(200, 10_000)
 SHARE = SEEDS // 10
 MET = {
     "abandoned", "answer lost", "answer twice", "bad", "crash", "disconnected", "frame twice", "good", "refused rollback",

@@ -16,6 +16,7 @@ from agent.hosts import RealHost
 from agent.state import State
 from schema.protocol.messages import MAX_FRAME_BYTES
 from schema.time import DAY
+from tests.effort import SOAK
 from tests.factories.agents import enrolled
 from tests.factories.gateway import Authority
 from tests.factories.namespaces import as_root
@@ -76,7 +77,7 @@ def test_ten_thousand_resources_are_applied_within_bounds_and_told_in_one_report
     assert int(ran.stderr.split()[-1]) * 1024 < 256 * MIB
     (spooled,) = (host.state / "spool").glob("*.json")
     assert spooled.stat().st_size < MAX_FRAME_BYTES
-    if "VIGO_SOAK" not in os.environ:
+    if not SOAK:
         return
     again = host.once()
     assert [each["outcome"] for each in json.loads(again.stdout)["resources"]] == ["unchanged"] * 10_000

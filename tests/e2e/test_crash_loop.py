@@ -6,7 +6,6 @@ This covers the end of the process alone: the page cache survives it. Power cuts
 
 from __future__ import annotations
 
-import os
 import random
 import ssl
 import threading
@@ -16,9 +15,9 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.site import Site
+from tests.effort import SOAK, tries
 
-SOAK = "VIGO_SOAK" in os.environ
-KILLS = 1_000 if SOAK else 20
+KILLS = tries(20, 1_000)
 CLIENTS = 6
 LIVES_S = 3.0 if SOAK else 0.6
 STARTS_S = 3.0 if SOAK else 1.2

@@ -4,7 +4,6 @@ and what happened meanwhile is told, once."""
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.site import BASE, ROOT, Agent, Site, until
+from tests.effort import SOAK
 from tests.factories.namespaces import as_root
 from tests.factories.wires import Wire
 
@@ -111,7 +111,7 @@ def test_a_server_that_stands_still_is_waited_for(wired: tuple[Site, Agent, Wire
 
 @as_root
 def test_hosts_behind_a_network_of_their_own_come_out_of_its_faults(tmp_path: Path) -> None:
-    faults = [] if "VIGO_SOAK" in os.environ else ["the cable is pulled"]
+    faults = [] if SOAK else ["the cable is pulled"]
     told = subprocess.run(
         ["unshare", "-mn", sys.executable, "-m", "tests.factories.cut_off", str(tmp_path), *faults],
         capture_output=True,

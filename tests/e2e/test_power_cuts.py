@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.effort import SOAK, tries
 from tests.factories import accepted, power, writes
 from tests.factories.kills import needs_strace
 
-SOAK = "VIGO_SOAK" in os.environ
-WORKLOADS = 200 if SOAK else 1
-DISKS = 120 if SOAK else 40
+WORKLOADS = tries(1, 200)
+DISKS = tries(40, 120)
 KINDS = {"as it was", "without all that was not synced", "without one call", "in another order", "torn at 512"}
 
 
@@ -68,6 +67,6 @@ def test_an_agent_keeps_its_promises_through_a_power_cut_at_any_call(tmp_path: P
     assert recording.said(len(recording.ops))[-1] == f"reported {accepted.GENERATIONS}"
     seed = random.randrange(2**32)
     print(f"seed {seed}")
-    count = 5_000 if SOAK else 40
+    count = tries(40, 5_000)
     wrong = power.each_disk(recording, tmp_path / "disks", random.Random(seed), count, accepted.complaint)
     assert not wrong, f"seed {seed}: {wrong}"

@@ -33,6 +33,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from tests.effort import SOAK
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 _CHANGING: Final = (
     "write,pwrite64,writev,sendfile,copy_file_range,fsync,fdatasync,ftruncate,truncate,fallocate,rename,renameat,"
@@ -109,7 +111,7 @@ class Killing:
 
 def chosen(points: Sequence[tuple[str, int]], number: int) -> list[tuple[str, int]]:
     """Some of them: of each call one at least, while there is room; all of them in a soak."""
-    if "VIGO_SOAK" in os.environ:
+    if SOAK:
         return list(points)
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import SOAK, tries
 from tests.fuzz.oracles import TARGETS
 from tests.fuzz.seeds import LONGEST, found, seeds
 
 ROOT = Path(__file__).parents[2]
-SOAK = "VIGO_SOAK" in os.environ
-SECONDS = 300 if SOAK else 1
-EXAMPLES = 5_000 if SOAK else 25
+SECONDS = tries(1, 300)
+EXAMPLES = tries(20, 5_000)
 PIECES = [
     b"{{ ", b" }}", b"{% if ", b"{% endif %}", b"\n", b"\r", b"\t", b"  ", b"- ", b": ", b"*a", b"&a ", b"!!str ", b"[", b"]", b"{", b"}",
     b"'", b'"', b"|", b"\xff", b"\x00", b"\xc2\x85", b"\xf0\x9f\x98\x80", b"vars.", b"traits.os", b" is defined", b"|default(1)", b"<<: ",

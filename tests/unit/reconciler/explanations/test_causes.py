@@ -16,6 +16,7 @@ from reconciler.explanations.comparison import Comparison
 from reconciler.explanations.covering import cover
 from reconciler.graph import Graph
 from schema.explanations import Cause, CauseKind, Causes, DifferenceKind
+from tests.effort import tries
 from tests.strategies.configs import HOSTS, configs
 from tests.unit.reconciler.explanations.conftest import FILES, compiled
 
@@ -143,7 +144,7 @@ def test_an_exclusion_is_what_makes_them_differ() -> None:
 # Laws.
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.lists(st.frozensets(st.integers(0, 7), min_size=1, max_size=4), max_size=8))
 def test_a_cover_meets_all_and_no_smaller_one_does(requirements: list[frozenset[int]]) -> None:
     rank = {candidate: candidate % 3 for candidate in range(8)}

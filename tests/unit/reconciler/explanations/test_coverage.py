@@ -15,6 +15,7 @@ from reconciler import graph as graphs
 from reconciler.graph import Graph
 from schema.explanations import Basis, Coverage, Covered, Finding, SubjectOfCoverage
 from schema.merging import effective, settle
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.strategies.configs import HOSTS, configs
 from tests.unit.reconciler.explanations.conftest import FILES, compiled
@@ -120,7 +121,7 @@ def state(whole: Graph, host: str) -> object:
     return profile.environment, profile.roles, settle(vars_), crates
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.sets(st.sampled_from(HOSTS), min_size=1), st.data())
 def test_what_matters_to_nobody_can_be_taken_away(files: dict[str, str], hosts: set[str], data: st.DataObject) -> None:
     whole = compiled(files)

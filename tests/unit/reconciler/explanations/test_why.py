@@ -11,6 +11,7 @@ from reconciler.explanations.overlay import leaves, overlaid, word_on
 from reconciler.graph import Graph
 from schema.explanations import Effect, Explanation, LinkKind, Presence, Reason, SubjectKind
 from schema.merging import merge, settle
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.strategies.configs import CRATES, HOSTS, ROLES, configs
 from tests.unit.reconciler.explanations.conftest import Why, compiled
@@ -257,7 +258,7 @@ def test_many_places_elsewhere_are_cut_and_counted() -> None:
 # Laws.
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.sampled_from(HOSTS))
 def test_all_that_a_host_has_ends_in_a_line_that_names_it_and_all_else_has_a_reason(
     files: dict[str, str], host: str
@@ -298,7 +299,7 @@ def _ends_in(whole: Graph, found: Explanation, name: str) -> None:
     assert name in text
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.sampled_from(HOSTS))
 def test_writers_are_alive_where_merging_left_their_values(files: dict[str, str], host: str) -> None:
     whole = graphs.compile_tree(tree(files)).graph

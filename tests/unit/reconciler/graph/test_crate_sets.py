@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reconciler import graph
 from reconciler.graph import crate_sets
 from reconciler.graph.crate_sets import CrateSet
+from tests.effort import tries
 from tests.factories.trees import tree
 
 NAMES = [f"c{number}" for number in range(8)]
@@ -24,7 +25,7 @@ EXTRA = (
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(40))
 @given(st.lists(st.sampled_from(EXTRA), min_size=8, max_size=8), CRATES, CRATES, CRATES, CRATES, CRATES, CRATES)
 def test_parts_make_what_their_crates_make(
     bodies: list[str],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reconciler import graph
 from reconciler.graph import Cache, Compilation
 from tests.bench.generate import files_of
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.unit.reconciler.graph.test_incremental import VARIANTS, at, edits, meaning, told
 
@@ -24,7 +25,7 @@ def same(one: Compilation, other: Compilation) -> bool:
     return told(one) == told(other) and meaning(one) == meaning(other)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(edits, max_size=4),
     st.lists(st.tuples(st.booleans(), st.lists(edits, min_size=1, max_size=3)), min_size=1, max_size=6),

@@ -3,7 +3,6 @@ in turn. What was kept of before, in the graph or in the listing of a tree, neve
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -16,10 +15,10 @@ from hypothesis import strategies as st
 from reconciler import graph, repository
 from reconciler.graph import Cache
 from reconciler.repository import write
+from tests.effort import tries
 from tests.factories.trees import MemoryTree
 from tests.unit.reconciler.graph.test_incremental import LEAF, VARIANTS, meaning, told
 
-EXAMPLES = 2_000 if "VIGO_SOAK" in os.environ else 15
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 
 # Beside what test_incremental varies: deeper directories, what binds one thing to another across files, and tests.
@@ -211,7 +210,7 @@ def test_each_change_alone_and_its_undoing_show_in_nothing() -> None:
             assert_same(graph.compile_tree(MemoryTree(start()), cache), base)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(10, 2_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(commits, min_size=1, max_size=6))
 @example(*written(("configcrates/e.vgo", 3), ("files/e", 2), ("files/e", 0)))  # what a source is like, too
 @example(*written(("configcrates/sub/a.vgo", 1), ("configcrates/c.vgo", 1), ("configcrates/sub/a.vgo", 0)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler import graph
 from reconciler.graph import Cache, Compilation
 from tests.bench.generate import files_of
+from tests.effort import tries
 from tests.factories.trees import MemoryTree, tree
 
 A = """name: a
@@ -158,7 +159,7 @@ def meaning(found: Compilation) -> dict[str, Any] | None:
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories)
 def test_what_was_compiled_before_changes_nothing(history: list[list[tuple[str, int]]]) -> None:
     cache = Cache()

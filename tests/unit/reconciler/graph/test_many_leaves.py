@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler import graph, overlays
 from reconciler.graph import Cache, using
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.unit.reconciler.graph.test_incremental import told
 
@@ -106,7 +107,7 @@ def assert_as_cold(files: Mapping[str, str], cache: Cache) -> None:
         assert made.using.below(directory, made.leaves) == below
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(-1, len(BLOCKS) - 1), min_size=len(LEAVES), max_size=len(LEAVES)),
     st.lists(st.lists(edits, min_size=1, max_size=3), min_size=1, max_size=8),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler import graph
 from reconciler.graph import Cache
+from tests.effort import tries
 from tests.factories.trees import MemoryTree
 from tests.unit.reconciler.graph.test_cases import CASES, read
 
@@ -54,7 +55,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TREES), changes)
 def test_a_tree_with_pieces_put_in_anywhere_is_judged(
     files: dict[str, bytes], changed: list[tuple[int, int, bytes]]

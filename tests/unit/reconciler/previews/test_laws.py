@@ -16,6 +16,7 @@ from schema.expressions import ExpressionError, Kind, Renderer
 from schema.merging import effective, settle
 from schema.previews import ChangeClass, RevisionPreview
 from schema.protocol.desired import CrateObject
+from tests.effort import tries
 from tests.factories.previews import compiled, crate, here
 
 HOSTS = ("web01.example.com", "web02.example.com", "db01.example.com", "lost.example.org")
@@ -133,7 +134,7 @@ def changed_vars(profile: Profile, told: ChangeClass) -> dict[str, Any]:
     return vars_
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=tries(35), deadline=None)
 @given(trees, trees, st.fixed_dictionaries(dict.fromkeys(HOSTS, traits_of)), st.booleans())
 def test_what_is_told_of_a_host_leads_from_what_it_was_to_what_it_will_be(
     one: Any,
