@@ -9,8 +9,10 @@ Invariant: the (epoch, generation) in force never goes down, and of one pair onl
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
@@ -245,8 +247,7 @@ class Acceptance:
         body = self._verified(signed, Domain.CATALOG, MAX_SIGNED_BYTES)
         if sha256(body) != assignment.catalog_sha256:
             raise Refusal(RefusalCode.MIXED, "the catalog is not the one that the assignment names")
-        catalog = _parse(Catalog, body, "catalog")
-        objects = _check_catalog(catalog)
+        catalog, objects = self._catalog(body)
         sealed = self._sealed(target, assignment.sealed_secrets_sha256)
         complete = Target(assignment=target.assignment, catalog=signed, sealed_secrets=sealed)
         return Accepted(
@@ -259,6 +260,11 @@ class Acceptance:
             target=complete.model_dump_json().encode(),
             signed=complete,
         )
+
+    def _catalog(self, body: bytes) -> tuple[Catalog, dict[str, int]]:
+        """A catalog, and the digests and sizes that it names."""
+        catalog = _parse(Catalog, body, "catalog")
+        return catalog, _check_catalog(catalog)
 
     def _catalog_text(self, target: Target, digest: str) -> Signed:
         if target.catalog is not None:
@@ -297,6 +303,19 @@ class Acceptance:
             }
         except NotForUs as error:
             raise Refusal(RefusalCode.MIXED, str(error)) from error
+
+
+def along(raw: bytes, sizes: Mapping[str, int], missing: Collection[str]) -> Iterator[bytes]:
+    """Of the objects that are missing for a good target, those that came along with it, as long as `sizes` says. What
+    came for one of them and is not it is passed over: it is asked for like any other that is missing."""
+    for each in Target.model_validate_json(raw).along if missing else ():
+        size = sizes.get(each.sha256, 0)
+        if each.data is None or each.sha256 not in missing or len(each.data) > 2 * size + 4:
+            continue
+        with contextlib.suppress(ValueError):
+            data = base64.b64decode(each.data, validate=True)
+            if len(data) == size and sha256(data) == each.sha256:
+                yield data
 
 
 def digest_of(raw: bytes) -> str:

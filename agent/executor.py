@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from agent import converge, desired, itself, keys, pinning, reverting
-from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, digest_of
+from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, along, digest_of
 from agent.boundary import (
     CONNECTED,
     Collected,
@@ -176,7 +176,9 @@ class LocalExecutor:
             return _encoded(verdict)
         verdict = verdict.model_copy(update={"applied": None})
         try:
-            if missing := self._objects.missing(accepted.objects):
+            missing = self._objects.missing(accepted.objects)
+            kept = {self._objects.write(data) for data in along(target, accepted.objects, missing)}
+            if missing := [each for each in missing if each not in kept]:
                 with self._lock:
                     self._wanted = {each: accepted.objects[each] for each in missing}
                 return _encoded(verdict.model_copy(update={"outcome": "incomplete", "need": missing}))

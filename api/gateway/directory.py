@@ -90,6 +90,10 @@ class Directory:
         """That people have approved the plan a target is of."""
         return await self._approvals.of(target)
 
+    async def along(self, held: str, catalog_sha256: str) -> bytes | None:
+        """What goes along with a target to an agent that holds another catalog."""
+        return await self._catalogs.along(held, catalog_sha256)
+
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         """Tell the loop of an envoy that was welcomed."""
         order = Order(applied.epoch, applied.generation) if applied is not None else None

@@ -56,6 +56,10 @@ class Fleet(Protocol):
         """That people have approved the plan a target is of, for an agent that asks; None where nobody has."""
         ...
 
+    async def along(self, held: str, catalog_sha256: str) -> bytes | None:
+        """What goes along with a target to an agent that holds another catalog: JSON of objects; None for nothing."""
+        ...
+
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         """The envoy is there; its welcome carries this target or a newer one. `number` grows with each connection."""
         ...

@@ -155,7 +155,7 @@ class Gateway:
         return reached
 
     async def completed(self, envoy_id: str, target: Target) -> Target:
-        """A target with the approval of its plan, if the envoy is connected and asks for that."""
+        """A target with what the envoy that is connected is to have with it: see `session.completed`."""
         connection = self._by_envoy.get(envoy_id)
         if connection is None:
             return target

@@ -86,8 +86,13 @@ def offer(connection: Connection, target: Target) -> None:
 
 
 async def completed(gateway: Gateway, connection: Connection, target: Target) -> Target:
-    """A target with the approval of its plan, if the agent asks for that."""
-    return replace(target, approved=await gateway.fleet.approved(target)) if connection.pinned else target
+    """A target with the approval of its plan, if the agent asks for that, and with what of it is new to the agent."""
+    held = connection.catalog_held
+    if connection.pinned:
+        target = replace(target, approved=await gateway.fleet.approved(target))
+    if held is not None and held != target.catalog_sha256:
+        target = replace(target, along=await gateway.fleet.along(held, target.catalog_sha256))
+    return target
 
 
 def offer_update(gateway: Gateway, connection: Connection) -> None:

@@ -18,11 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reconciler.ports import Assigned
 from schema.protocol.desired import Catalog
-from schema.protocol.messages import INLINE_OBJECT_BYTES, ObjectData
+from schema.protocol.messages import INLINE_OBJECT_BYTES, MAX_ALONG, ObjectData
 from schema.protocol.signing import Domain, Signer
 
 ENCODED_BYTES: Final = 64 * 1024 * 1024
 """How much of encoded objects is kept at hand; what was used longest ago goes first."""
+ALONG_BYTES: Final = 32 * 1024
+"""How much of objects goes along with a target."""
+ALONG_KEPT: Final = 1_024
+"""Pairs of catalogs of which it is kept what goes along from the one to the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Target:
     """What the catalog is of."""
     approved: bytes | None = None
     """JSON of the approval of its plan; made for agents that ask for it."""
+    along: bytes | None = None
+    """JSON of the objects that go along, one text for all envoys that come from the same catalog."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -61,6 +67,7 @@ class Target:
             b',"sealed_secrets":',
             self.sealed_secrets or b"null",
             *((b',"approved":', self.approved) if self.approved is not None else ()),
+            *((b',"along":', self.along) if self.along is not None else ()),
             b"}",
         )
 
@@ -106,10 +113,10 @@ class SignedCatalog:
         return tuple(self.profile.catalog.secrets)
 
     @cached_property
-    def digests(self) -> frozenset[str]:
-        """All that it names: its crates and its content."""
+    def sizes(self) -> Mapping[str, int]:
+        """Digest → bytes of all that it names: its crates and its content."""
         catalog = self.profile.catalog
-        return frozenset(ref.sha256 for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values()))
+        return {ref.sha256: ref.size for ref in (*catalog.crates, *catalog.usercrates, *catalog.content.values())}
 
     def within(self, graph: Graph, profile: Profile) -> SignedCatalog:
         """The same catalog in another graph; what is known of it is not computed again."""
@@ -118,7 +125,7 @@ class SignedCatalog:
         return made
 
 
-_KEPT: Final = ("json", "secrets", "digests")
+_KEPT: Final = ("json", "secrets", "sizes")
 
 
 class Catalogs:
@@ -133,6 +140,7 @@ class Catalogs:
         self._commit = ""
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
         self._encoded_bytes = 0
+        self._along: OrderedDict[tuple[str, str], bytes | None] = OrderedDict()
 
     def sign(self, graph: Graph) -> dict[str, SignedCatalog]:
         """The catalogs of a graph, by digest; what has been signed is not signed again."""
@@ -184,7 +192,7 @@ class Catalogs:
     async def object_bytes(self, catalog_sha256: str, sha256: str) -> bytes | None:
         """The bytes of an object, if that catalog is at hand and names it."""
         catalog = self.find(catalog_sha256)
-        if catalog is None or sha256 not in catalog.digests:
+        if catalog is None or sha256 not in catalog.sizes:
             return None
         return await asyncio.to_thread(catalog.graph.object, sha256)
 
@@ -194,7 +202,7 @@ class Catalogs:
         found: dict[str, bytes | None] = {}
         unread: list[str] = []
         for sha256 in digests:
-            if catalog is None or sha256 not in catalog.digests:
+            if catalog is None or sha256 not in catalog.sizes:
                 found[sha256] = None
             elif (known := self._encoded.get(sha256)) is not None:
                 self._encoded.move_to_end(sha256)
@@ -209,6 +217,28 @@ class Catalogs:
                 if encoded is not None:
                     self._keep(sha256, encoded)
         return found
+
+    async def along(self, held: str, catalog_sha256: str) -> bytes | None:
+        """JSON of the objects that go along with a target to an envoy that holds another catalog: the smallest of what
+        is new in it. None where there are none, or it is not known what that envoy has."""
+        if (held, catalog_sha256) in self._along:
+            return self._along[held, catalog_sha256]
+        before, catalog = self.find(held), self.find(catalog_sha256)
+        if before is None or catalog is None:
+            return None
+        chosen: list[str] = []
+        room = ALONG_BYTES
+        for size, sha256 in sorted((size, name) for name, size in catalog.sizes.items() if name not in before.sizes):
+            room -= size
+            if room < 0 or len(chosen) == MAX_ALONG:
+                break
+            chosen.append(sha256)
+        found = (await self.objects(catalog_sha256, chosen)).values()
+        encoded = b",".join(data for data in found if data is not None)
+        self._along[held, catalog_sha256] = made = b"[" + encoded + b"]" if encoded else None
+        if len(self._along) > ALONG_KEPT:
+            self._along.popitem(last=False)
+        return made
 
     def _keep(self, sha256: str, encoded: bytes) -> None:
         if sha256 not in self._encoded:

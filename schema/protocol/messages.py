@@ -25,6 +25,7 @@ PATH: Final = "/agent/v1"
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 INLINE_OBJECT_BYTES: Final = 256 * 1024
 MAX_NEED: Final = 1_000
+MAX_ALONG: Final = 64
 DEFAULT_PORT: Final = 1530
 RENEW: Final = "renew"
 """Capability of a server: it answers `renew`."""
@@ -147,6 +148,13 @@ class Renew(Wire):
 # server → agent
 
 
+class ObjectData(Wire):
+    """Content by digest; base64. `data` is None when the object is over `INLINE_OBJECT_BYTES`: fetch it by HTTPS."""
+
+    sha256: Sha256
+    data: str | None = None
+
+
 class Target(Wire):
     """A signed assignment with its signed catalog; `catalog` is left out when the agent holds that digest already."""
 
@@ -155,6 +163,9 @@ class Target(Wire):
     sealed_secrets: SealedSecrets | None = None
     approved: Approved | None = None
     """That people have approved the plan that it is of, where that is so. Sent only to an agent that asks for it."""
+    along: list[ObjectData] = Field(default=[], max_length=MAX_ALONG)
+    """Objects of the catalog that are small and, as the server sees it, new to the agent: those it need not ask for.
+    A hint; nothing is kept of it but what the catalog names and the agent lacks."""
 
 
 class Welcome(Wire):
@@ -175,13 +186,6 @@ class Apply(Wire):
 
     type: Literal["apply"] = "apply"
     target: Target
-
-
-class ObjectData(Wire):
-    """Content by digest; base64. `data` is None when the object is over `INLINE_OBJECT_BYTES`: fetch it by HTTPS."""
-
-    sha256: Sha256
-    data: str | None = None
 
 
 class Objects(Wire):

@@ -18,16 +18,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import BaseModel
 
-from agent.acceptance import Acceptance, Refusal, Trust, digest_of
+from agent.acceptance import Acceptance, Refusal, RefusalCode, Trust, along, digest_of
 from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
 from agent.hosts.memory import MemoryHost
 from agent.receipts import Receipts
+from api.services.vouching import signed_body
 from schema import canonical
 from schema.ids import new_id, sha256
-from schema.protocol.desired import CrateObject
+from schema.protocol.desired import Catalog, CrateObject
 from schema.protocol.messages import Traits
 from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
-from schema.protocol.signing import Domain, Signed, verify
+from schema.protocol.signing import BadSignature, Domain, Signed
 
 READ_REPORTS: Final = 8
 
@@ -105,7 +106,9 @@ class Executor:
         if accepted is self._acceptance.held:
             return verdict
         missing = sorted(accepted.objects.keys() - self._objects)
-        if missing:
+        for data in along(target, accepted.objects, missing):
+            self._hold(sha256(data), data)
+        if missing := [digest for digest in missing if digest not in self._objects]:
             self._wanted = {digest: accepted.objects[digest] for digest in missing}
             return verdict.model_copy(update={"outcome": "incomplete", "need": missing, "applied": None})
         self._objects.intersection_update(accepted.objects)
@@ -116,8 +119,7 @@ class Executor:
         digest = sha256(data)
         if self._wanted.get(digest) != len(data):
             return Stored(sha256=digest, ok=digest in self._objects, message="nothing lacks these bytes")
-        _SHARED.setdefault(digest, data)
-        self._objects.add(digest)
+        self._hold(digest, data)
         return Stored(sha256=digest, ok=True)
 
     def converge(self, trigger: Trigger) -> tuple[Ran, str]:
@@ -157,6 +159,10 @@ class Executor:
 
     def forget(self, sequence: int) -> None:
         self._spool.pop(sequence, None)
+
+    def _hold(self, digest: str, data: bytes) -> None:
+        _SHARED.setdefault(digest, data)
+        self._objects.add(digest)
 
     def _is(self, file: _File) -> bool:
         node = self._host.nodes.get(file.path)
@@ -207,20 +213,32 @@ def _files(digest: str) -> tuple[_File, ...]:
 
 
 class _Acceptance(Acceptance):
-    """As agents judge, but what one agent of the process has found of a catalog's text the others take from it."""
+    """As agents judge, but what one agent of the process has found of a catalog's text the others take from it, and
+    signatures are checked by libsodium, in half the time."""
 
     def _verified(self, signed: Signed, domain: Domain, limit: int) -> bytes:
+        key = self._trust.signing.public_bytes_raw()
         if domain is Domain.CATALOG:
-            return _verified_catalog(
-                self._trust.signing.public_bytes_raw(), signed.body, signed.key_id, signed.signature
-            )
-        return super()._verified(signed, domain, limit)
+            return _verified_catalog(key, signed.body, signed.key_id, signed.signature)
+        try:
+            return signed_body(key, domain, signed)
+        except BadSignature as error:
+            raise Refusal(RefusalCode.SIGNATURE, str(error)) from error
+
+    def _catalog(self, body: bytes) -> tuple[Catalog, dict[str, int]]:
+        known = _CATALOGS.get(body)
+        if known is None:
+            known = _CATALOGS[body] = super()._catalog(body)
+        return known
+
+
+_CATALOGS: Final[dict[bytes, tuple[Catalog, dict[str, int]]]] = {}
+"""Catalogs that some agent of this process has read."""
 
 
 @lru_cache(4_096)
 def _verified_catalog(key: bytes, body: str, key_id: str, signature: str) -> bytes:
-    public = Ed25519PublicKey.from_public_bytes(key)
-    return verify(public, Domain.CATALOG, Signed(body=body, key_id=key_id, signature=signature))
+    return signed_body(key, Domain.CATALOG, Signed(body=body, key_id=key_id, signature=signature))
 
 
 class _Memory:

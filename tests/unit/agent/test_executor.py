@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,12 +16,17 @@ from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.reporting import MAX_REPORT_BYTES
 from agent.state import State
-from schema.protocol.messages import Traits
+from schema.ids import sha256
+from schema.protocol.messages import ObjectData, Traits
 from schema.protocol.reports import MAX_DIFF_CHARS, Outcome, Report, ResourceReport, RunStatus, Trigger
 from schema.time import DAY
 from tests.factories.agents import enrolled
 from tests.factories.gateway import Authority
 from tests.factories.targets import NOW, Signer, raw
+
+
+def carried(data: bytes) -> ObjectData:
+    return ObjectData(sha256=sha256(data), data=base64.b64encode(data).decode())
 
 
 class FixedClock:
@@ -111,6 +117,22 @@ def test_a_target_is_incomplete_until_its_objects_are_here(bench: Bench) -> None
     assert (verdict.outcome, verdict.order) == ("accepted", (1, 1))
     assert verdict.applied == bench.standing().applied
     assert bench.offer(target).outcome == "held"
+
+
+def test_objects_that_came_along_are_not_asked_for(bench: Bench) -> None:
+    target = bench.motd("hello")
+    objects = bench.signer.objects
+    everything = [carried(data) for data in (*objects.values(), b"nothing names this")]
+    assert bench.offer(target.model_copy(update={"along": everything})).outcome == "accepted"
+    assert {path.name for path in (bench.state.path / "objects").iterdir()} == objects.keys()
+
+
+@pytest.mark.parametrize("data", ["", "AAAA", "no base64", None, "A" * 4_000])
+def test_what_came_along_and_is_not_what_is_named_is_asked_for(bench: Bench, data: str | None) -> None:
+    target = bench.motd("hello")
+    along = [ObjectData(sha256=digest, data=data) for digest in bench.signer.objects]
+    verdict = bench.offer(target.model_copy(update={"along": along}))
+    assert (verdict.outcome, set(verdict.need)) == ("incomplete", bench.signer.objects.keys())
 
 
 def test_bytes_that_nothing_lacks_are_not_kept(bench: Bench) -> None:
@@ -273,7 +295,7 @@ def test_objects_of_the_last_target_go_when_the_next_has_run(bench: Bench) -> No
 
 
 def test_a_fault_of_our_own_is_a_failed_run(bench: Bench) -> None:
-    def broken(_: frozenset[str]) -> None:
+    def broken(*_: frozenset[str]) -> None:
         raise OSError(28, "No space left on device")
 
     bench.accept(bench.motd("hello"))

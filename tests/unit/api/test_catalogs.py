@@ -118,6 +118,26 @@ def test_the_graph_before_stays_at_hand_and_the_one_before_that_does_not() -> No
     assert catalogs.find(digests(graphs[1])["web"]) is not None
 
 
+def test_what_is_small_and_new_goes_along_and_is_one_text_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ALONG_BYTES", 20)
+    catalogs, before, after = Catalogs(KEY), graph_of(web=b"1"), graph_of(web=b"2", db=b"x" * 30)
+    for graph in (before, after):
+        catalogs.put(catalogs.sign(graph))
+    held, web, db = digests(before)["web"], digests(after)["web"], digests(after)["db"]
+
+    async def story() -> None:
+        found = await catalogs.along(held, web)
+        names = [each["sha256"] for each in json.loads(found or b"")]
+        assert sorted(names) == sorted(sha256(each) for each in (b"2", b"crate 2", b"usercrate 2"))
+        assert await catalogs.along(held, web) is found
+        assert sha256(b"x" * 30) not in str(await catalogs.along(held, db))
+        assert await catalogs.along("f" * 64, web) is None
+        assert await catalogs.along(held, "f" * 64) is None
+        assert await catalogs.along(web, web) is None
+
+    asyncio.run(story())
+
+
 def test_what_is_kept_encoded_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENCODED_BYTES", 5_000)
     contents = {f"n{number}": bytes([number]) * 1_000 for number in range(10)}

@@ -71,6 +71,7 @@ class MemoryFleet:
         self.renewals: list[tuple[str, str]] = []
         self.awaited = False
         self.approvals: dict[str, bytes] = {}
+        self.alongs: dict[tuple[str, str], bytes] = {}
         self.update: Signed | None = None
         self.update_sequence = 0
         self.artifacts: dict[str, bytes] = {}
@@ -91,6 +92,9 @@ class MemoryFleet:
 
     async def approved(self, target: Target) -> bytes | None:
         return self.approvals.get(target.assignment_sha256)
+
+    async def along(self, held: str, catalog_sha256: str) -> bytes | None:
+        return self.alongs.get((held, catalog_sha256))
 
     def connected(self, peer: Peer, number: int, applied: Applied | None, target: Target | None) -> None:
         self.comings.append(("+", peer.envoy_id, number))

@@ -116,6 +116,26 @@ def test_approvals_go_to_agents_that_ask_for_them_alone(run_with_gateway: Run, p
     run_with_gateway(story)
 
 
+def test_what_is_new_to_an_agent_goes_along_with_its_target(run_with_gateway: Run) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        held = "a" * 64
+        applied = Applied(epoch=1, generation=7, commit="c" * 40, assignment_sha256="d" * 64, catalog_sha256=held)
+        async with site.connect(web) as socket:
+            await socket.send(Hello(protocols=[1], agent_version="1", applied=applied).model_dump_json())
+            await told(socket)
+            assert site.gateway is not None
+            for known in (True, False):
+                target = target_for(8 if known else 9, catalog=b'{"body":"%d"}' % known)
+                key = (held, target.catalog_sha256)
+                site.fleet.alongs = {key: b'[{"sha256":"%s","data":"AA=="}]' % (b"b" * 64)} if known else {}
+                site.gateway.push([(web.peer.envoy_id, await site.gateway.completed(web.peer.envoy_id, target))])
+                along = (await told(socket))["target"].get("along")
+                assert along == ([{"sha256": "b" * 64, "data": "AA=="}] if known else None)
+
+    run_with_gateway(story)
+
+
 def test_a_catalog_is_held_only_once_a_run_under_it_was_reported(run_with_gateway: Run) -> None:
     async def story(site: Site) -> None:
         web = site.enrol()
