@@ -77,7 +77,7 @@ class Inbox:
         # While one batch is on its way to the disk the next is prepared, and no third is begun; in the order they came.
         try:
             try:
-                prepared = await asyncio.to_thread(_prepared, batch)
+                prepared = await asyncio.to_thread(_prepared, batch, self._services.clock.now())
                 await self._free.acquire()
             finally:
                 self._preparing = False
@@ -124,11 +124,11 @@ class Inbox:
         return answer
 
 
-def _prepared(batch: Sequence[_Waiting]) -> list[Prepared | Exception]:
+def _prepared(batch: Sequence[_Waiting], now: int) -> list[Prepared | Exception]:
     found: list[Prepared | Exception] = []
     for one in batch:
         try:
-            found.append(runs.prepare(one.actor, one.report, one.key))
+            found.append(runs.prepare(one.actor, one.report, one.key, now=now))
         except Exception as error:  # noqa: BLE001 - told to its sender
             found.append(error)
     return found

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from api.services import envoys, lines, receipts
 from api.services.work import Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
 from api.storage import runs as rows
-from api.storage.envoys import LastRun
 from schema.errors import Fault, Forbidden, Invalid, NotFound
 from schema.ids import new_id
-from schema.protocol.reports import Outcome, Report, RunStatus
+from schema.protocol.reports import Outcome, Report
 from schema.runs import MAX_PAGE, Run, RunDetail, Runs
 
 _OUTCOMES: Final = (Outcome.UNCHANGED, Outcome.CHANGED, Outcome.FAILED, Outcome.SKIPPED)
@@ -43,25 +42,21 @@ class BadReport(Invalid):
     code = "runs.bad_report"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A report with all that can be worked out of it without the database."""
 
-    actor: Actor
-    """The envoy that sent it."""
-    report: Report
-    resources: bytes
-    counts: tuple[int, int, int, int, int]
-    """Of its resources: unchanged, changed, failed, skipped; and corrective among those changed."""
+    run: rows.Fresh
+    """To be stored, unless it is not to be."""
     receipt: receipts.Checked | None
 
 
-def prepare(actor: Actor, report: Report, key: str) -> Prepared:
+def prepare(actor: Actor, report: Report, key: str, *, now: int) -> Prepared:
     """A report, ready to be stored. Pure, and most of the work there is about it: done outside of the transaction.
 
     Args:
         actor: the envoy, as its connection says.
         key: hex of the envoy's Ed25519 key.
+        now: when it came.
 
     Raises:
         BadReport
@@ -69,17 +64,37 @@ def prepare(actor: Actor, report: Report, key: str) -> Prepared:
     for number in (report.epoch, report.generation, report.started, report.finished, report.duration_us):
         if not -_BIGGEST < number < _BIGGEST:
             raise BadReport("a number in the report is out of range")
+    resources = report.resources
     # Of fifty resources each of these lines would take five times as long in Python's own loop.
-    outcomes = [*map(_OUTCOME, report.resources)]
+    outcomes = [*map(_OUTCOME, resources)]
     unchanged, changed, failed, skipped = map(outcomes.count, _OUTCOMES)
-    corrective = [*map(_CORRECTIVE, report.resources)].count(True)
-    return Prepared(
-        actor=actor,
-        report=report,
-        resources=rows.packed(lines.dumps(report.resources) or report.resources),
-        counts=(unchanged, changed, failed, skipped, corrective),
-        receipt=receipts.check(actor, report, key),
+    run = rows.Fresh(
+        id=new_id(),
+        envoy_id=actor.id,
+        report_id=_clean(report.id),
+        trigger=report.trigger.value,
+        status=report.status.value,
+        commit_id=report.commit,
+        epoch=report.epoch,
+        generation=report.generation,
+        catalog_sha256=report.catalog_sha256,
+        assignment_sha256=report.assignment_sha256,
+        dry_run=report.dry_run,
+        stale=report.stale,
+        started_at=report.started,
+        finished_at=report.finished,
+        received_at=now,
+        duration_us=report.duration_us,
+        total=len(resources),
+        unchanged=unchanged,
+        changed=changed,
+        failed=failed,
+        skipped=skipped,
+        corrective=[*map(_CORRECTIVE, resources)].count(True),
+        error=_clean(report.error),
+        resources=rows.packed(lines.dumps(resources) or resources),
     )
+    return Prepared(run, receipts.check(actor, report, key))
 
 
 def record(work: Work, envoy_id: str, report: Report) -> Run | None:
@@ -91,7 +106,7 @@ def record(work: Work, envoy_id: str, report: Report) -> Run | None:
     """
     key = envoy_rows.keys_of_receipts(work.session, work.project_id, [envoy_id]).get(envoy_id, "")
     actor = work.actor if work.actor.id == envoy_id else replace(work.actor, id=envoy_id)
-    (stored,) = record_all(work, [prepare(actor, report, key)])
+    (stored,) = record_all(work, [prepare(actor, report, key, now=work.now)])
     if isinstance(stored, Fault):
         raise stored
     return get(work, stored) if stored is not None else None
@@ -103,26 +118,24 @@ def record_all(work: Work, reports: Sequence[Prepared]) -> list[str | Fault | No
 
     `ForeignReport`: the assignment that a report names was not given to its envoy.
     """
-    session, now = work.session, work.now
-    known = rows.known(session, [(one.actor.id, _clean(one.report.id)) for one in reports])
-    numbers = [(one.actor.id, one.report.epoch, one.report.generation) for one in reports]
+    session = work.session
+    names = [(run.envoy_id, run.report_id) for run, _ in reports]
+    numbers = [(run.envoy_id, run.epoch, run.generation) for run, _ in reports]
+    known = rows.known(session, names)
     given = assignment_rows.digests(session, work.project_id, numbers)
     answers: list[str | Fault | None] = []
-    fresh: list[tuple[rows.Fresh, Prepared]] = []
-    for one, number in zip(reports, numbers, strict=True):
-        name = (one.actor.id, _clean(one.report.id))
+    fresh: list[Prepared] = []
+    for one, name, number in zip(reports, names, numbers, strict=True):
         if name in known:
             answers.append(None)
-        elif given.get(number) != one.report.assignment_sha256:
+        elif given.get(number) != one.run.assignment_sha256:
             answers.append(ForeignReport("the report names an assignment that was not given to this envoy"))
         else:
             known.add(name)
-            run = _fresh(one, now)
-            fresh.append((run, one))
-            answers.append(run.id)
+            fresh.append(one)
+            answers.append(one.run.id)
     rows.add(session, work.project_id, [run for run, _ in fresh])
-    receipts.keep(work, [one.receipt for _, one in fresh if one.receipt is not None])
-    envoy_rows.ran(session, work.project_id, [_last(run, one) for run, one in fresh if not run.dry_run], now=now)
+    receipts.keep(work, [receipt for _, receipt in fresh if receipt is not None])
     for run, _ in fresh:
         work.publish(
             "run.finished",
@@ -163,52 +176,6 @@ def get(work: Work, run_id: str) -> RunDetail:
     if found is None:
         raise RunNotFound("there is no such run")
     return found
-
-
-def _fresh(one: Prepared, now: int) -> rows.Fresh:
-    report = one.report
-    unchanged, changed, failed, skipped, corrective = one.counts
-    return rows.Fresh(
-        id=new_id(),
-        envoy_id=one.actor.id,
-        report_id=_clean(report.id),
-        trigger=report.trigger.value,
-        status=report.status.value,
-        commit_id=report.commit,
-        epoch=report.epoch,
-        generation=report.generation,
-        catalog_sha256=report.catalog_sha256,
-        assignment_sha256=report.assignment_sha256,
-        dry_run=report.dry_run,
-        stale=report.stale,
-        started_at=report.started,
-        finished_at=report.finished,
-        received_at=now,
-        duration_us=report.duration_us,
-        total=len(report.resources),
-        unchanged=unchanged,
-        changed=changed,
-        failed=failed,
-        skipped=skipped,
-        corrective=corrective,
-        error=_clean(report.error),
-        resources=one.resources,
-    )
-
-
-def _last(run: rows.Fresh, one: Prepared) -> tuple[str, LastRun, str]:
-    last = LastRun(
-        run_id=run.id,
-        started_at=run.started_at,
-        status=one.report.status,
-        catalog_sha256=run.catalog_sha256,
-        stale=run.stale,
-        unchanged=run.unchanged,
-        changed=run.changed,
-        failed=run.failed,
-        corrective=run.corrective,
-    )
-    return run.envoy_id, last, run.error if one.report.status is RunStatus.REFUSED else ""
 
 
 def _clean(text: str) -> str:

@@ -95,11 +95,6 @@ class Known:
     """How often it is heard, microseconds: see `reconciler.convergence.learnt`."""
 
 
-_RAN: Final = (
-    "UPDATE envoys SET run_id = ?, run_started_at = ?, run_status = ?, run_catalog_sha256 = ?, run_stale = ?, "
-    "run_unchanged = ?, run_changed = ?, run_failed = ?, run_corrective = ?, refusal = ?, last_seen_at = ? "
-    "WHERE project_id = ? AND id = ?"
-)
 _KEYS: Final = "SELECT e.id, e.ed25519 FROM asked CROSS JOIN envoys e WHERE e.id = asked.a AND e.project_id = ?"
 
 
@@ -318,19 +313,6 @@ def _learnt(cadence: Any, gap: Any) -> Any:
     moved = sa.case((gap > usual, longer), else_=usual - (usual - gap) // 8)
     bounded = sa.case((moved < MIN_CADENCE, MIN_CADENCE), (moved > MAX_CADENCE, MAX_CADENCE), else_=moved)
     return sa.case((gap >= SAME_VISIT, bounded), else_=cadence)
-
-
-def ran(session: Session, project_id: str, runs: Sequence[tuple[str, LastRun, str]], *, now: int) -> None:
-    """Remember how the newest runs ended: (envoy, run, refusal). Agents send their reports in the order of the runs, so
-    the last one to come is the newest, whatever their clocks say."""
-    rows = [
-        (
-            run.run_id, run.started_at, run.status.value, run.catalog_sha256, run.stale, run.unchanged, run.changed,
-            run.failed, run.corrective, refusal, now, project_id, envoy_id,
-        )
-        for envoy_id, run, refusal in runs
-    ]  # fmt: skip
-    bulk.execute(session, _RAN, rows)
 
 
 def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) -> None:

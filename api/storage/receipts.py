@@ -50,12 +50,13 @@ _HEADS: Final = (
 _KNOWN: Final = (
     "SELECT r.envoy_id, r.sha256 FROM asked CROSS JOIN receipts r WHERE r.envoy_id = asked.a AND r.sha256 = asked.b"
 )
-_INSERT: Final = (
-    "INSERT INTO receipts "
-    "(project_id, envoy_id, place, number, sha256, standing, received_at, body, key_id, signature) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS: Final = (
+    "project_id", "envoy_id", "place", "number", "sha256", "standing", "received_at", "body", "key_id", "signature",
+)  # fmt: skip
+_FORGET: Final = (
+    "DELETE FROM receipts WHERE (envoy_id, place) IN (SELECT r.envoy_id, r.place FROM asked CROSS JOIN receipts r "
+    "WHERE r.envoy_id = asked.a AND r.place <= asked.b)"
 )
-_FORGET: Final = "DELETE FROM receipts WHERE envoy_id = ? AND place <= ?"
 
 
 class Fresh(NamedTuple):
@@ -78,7 +79,7 @@ def heads(session: Session, envoy_ids: Sequence[str]) -> dict[str, Head]:
 
 def known(session: Session, digests: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Of these (envoy, digest), those that are kept."""
-    return {(row[0], row[1]) for row in bulk.among(session, _KNOWN, digests)}
+    return set(bulk.among(session, _KNOWN, digests))
 
 
 def add(session: Session, project_id: str, receipts: Sequence[Fresh]) -> None:
@@ -90,8 +91,8 @@ def add(session: Session, project_id: str, receipts: Sequence[Fresh]) -> None:
         )
         for one in receipts
     ]  # fmt: skip
-    bulk.execute(session, _INSERT, rows)
-    bulk.execute(session, _FORGET, [(one.envoy_id, one.place - KEEP) for one in receipts if one.place > KEEP])
+    bulk.insert(session, ReceiptRow.__table__, _COLUMNS, rows)  # type: ignore[attr-defined]
+    bulk.among(session, _FORGET, [(one.envoy_id, one.place - KEEP) for one in receipts if one.place > KEEP])
 
 
 def page(

@@ -101,13 +101,20 @@ class Fresh(NamedTuple):
     """See `packed`."""
 
 
-_INSERT: Final = (
-    f"INSERT INTO runs (project_id, sequence, {', '.join(Fresh._fields)}) "  # noqa: S608 - our own column names
-    f"VALUES (?, ?, {', '.join('?' * len(Fresh._fields))})"
+_COLUMNS: Final = ("project_id", "sequence", *Fresh._fields)
+_CAME: Final = "SELECT envoy_id, MAX(sequence) AS sequence FROM runs WHERE sequence BETWEEN ? AND ?"
+_RAN: Final = (
+    "UPDATE envoys SET run_id = r.id, run_started_at = r.started_at, run_status = r.status, "  # noqa: S608 - our own
+    "run_catalog_sha256 = r.catalog_sha256, run_stale = r.stale, run_unchanged = r.unchanged, run_changed = r.changed, "
+    "run_failed = r.failed, run_corrective = r.corrective, last_seen_at = r.received_at, "
+    "refusal = CASE r.status WHEN 'refused' THEN r.error ELSE '' END "
+    f"FROM ({_CAME} AND NOT dry_run GROUP BY envoy_id) AS came JOIN runs r ON r.sequence = came.sequence "
+    "WHERE envoys.id = came.envoy_id"
 )
 _FORGET: Final = (
-    "DELETE FROM runs WHERE envoy_id = ? AND sequence <= "
-    "(SELECT sequence FROM runs WHERE envoy_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)"
+    f"DELETE FROM runs WHERE sequence IN (SELECT o.sequence FROM ({_CAME} GROUP BY envoy_id) AS came "  # noqa: S608
+    "CROSS JOIN runs o WHERE o.envoy_id = came.envoy_id AND o.sequence <= (SELECT k.sequence FROM runs k "
+    "WHERE k.envoy_id = came.envoy_id ORDER BY k.sequence DESC LIMIT 1 OFFSET ?))"
 )
 _KNOWN: Final = (
     "SELECT r.envoy_id, r.report_id FROM asked CROSS JOIN runs r WHERE r.envoy_id = asked.a AND r.report_id = asked.b"
@@ -121,17 +128,22 @@ def packed(resources: list[ResourceReport] | bytes) -> bytes:
 
 
 def add(session: Session, project_id: str, runs: Sequence[Fresh]) -> None:
-    """Store runs in this order, and drop each envoy's oldest beyond `KEEP`."""
+    """Store runs in this order, drop each envoy's oldest beyond `KEEP`, and remember with each envoy how its newest
+    ended, unless that was a dry run. Agents send their reports in the order of the runs, so the last one to come is the
+    newest, whatever their clocks say."""
     if not runs:
         return
-    sequence = next_sequence(session)
-    bulk.execute(session, _INSERT, [(project_id, sequence + place, *run) for place, run in enumerate(runs)])
-    bulk.execute(session, _FORGET, [(envoy_id, envoy_id, KEEP) for envoy_id in {run.envoy_id for run in runs}])
+    first = next_sequence(session)
+    rows = [(project_id, sequence, *run) for sequence, run in enumerate(runs, first)]
+    bulk.insert(session, RunRow.__table__, _COLUMNS, rows)  # type: ignore[attr-defined]
+    last = first + len(runs) - 1
+    bulk.execute(session, _RAN, [(first, last)])
+    bulk.execute(session, _FORGET, [(first, last, KEEP)])
 
 
 def known(session: Session, reports: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Of these (envoy, report), those that are stored already."""
-    return {(row[0], row[1]) for row in bulk.among(session, _KNOWN, reports)}
+    return set(bulk.among(session, _KNOWN, reports))
 
 
 def find(session: Session, project_id: str, run_id: str) -> RunDetail | None:

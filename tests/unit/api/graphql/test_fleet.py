@@ -15,7 +15,7 @@ from api.services.container import Services
 from api.services.work import Actor
 from api.storage import envoys as rows
 from api.storage import runs as run_rows
-from api.storage.envoys import Known, LastRun
+from api.storage.envoys import Known
 from reconciler import graph, repository
 from reconciler.convergence import Convergence, Drift, Reachability
 from reconciler.holds import Holds
@@ -23,7 +23,8 @@ from schema import canonical
 from schema.holds import Hold, HoldKind
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.messages import Traits
-from schema.protocol.reports import Outcome, ResourceReport, RunStatus, Trigger
+from schema.protocol.reports import Outcome, ResourceReport, RunStatus
+from tests.factories.ended import ended
 
 if TYPE_CHECKING:
     from .conftest import Ask
@@ -42,20 +43,7 @@ def fleet(services: Services) -> Iterator[dict[str, str]]:
         for hostname, envoy_id in ids.items():
             rows.add(session, DEFAULT_PROJECT, Known(envoy_id, hostname, "0" * 64, "1" * 64, enrolled_at=1_000_000))
         for status in (RunStatus.CONVERGED, RunStatus.FAILED):
-            run = a_run(ids[HOSTS[0]], status)
-            run_rows.add(session, DEFAULT_PROJECT, [run])
-            last = LastRun(
-                run_id=run.id,
-                started_at=run.started_at,
-                status=status,
-                catalog_sha256="c" * 64,
-                stale=False,
-                unchanged=run.unchanged,
-                changed=run.changed,
-                failed=run.failed,
-                corrective=run.corrective,
-            )
-            rows.ran(session, DEFAULT_PROJECT, [(run.envoy_id, last, "")], now=services.clock.now())
+            run_rows.add(session, DEFAULT_PROJECT, [a_run(ids[HOSTS[0]], status, services.clock.now())])
 
     services.db.write_now(enrol)
     told = {"os": {"distro": "debian"}}
@@ -73,13 +61,10 @@ RESOURCES = [
 ]
 
 
-def a_run(envoy_id: str, status: RunStatus) -> run_rows.Fresh:
-    return run_rows.Fresh(
-        id=new_id(), report_id=new_id(), envoy_id=envoy_id, trigger=Trigger.APPLY.value, status=status.value,
-        commit_id="a" * 40, epoch=0, generation=1, catalog_sha256="c" * 64, assignment_sha256="d" * 64, dry_run=False,
-        stale=False, started_at=2_000_000, finished_at=3_000_000, received_at=3_000_001, duration_us=1_000_000, total=3,
-        unchanged=0, changed=1, failed=1, skipped=1, corrective=0, error="", resources=run_rows.packed(RESOURCES),
-    )  # fmt: skip
+def a_run(envoy_id: str, status: RunStatus, now: int) -> run_rows.Fresh:
+    return ended(
+        envoy_id, status, received_at=now, total=3, changed=1, failed=1, skipped=1, resources=run_rows.packed(RESOURCES)
+    )
 
 
 def names(answer: Any) -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 
 from api.graphql import endpoint
 from api.services import revisions
-from api.storage import envoys
-from api.storage.envoys import Known, LastRun
+from api.storage import envoys, runs
+from api.storage.envoys import Known
 from api.workers.archive import Archive
 from reconciler import graph, repository
 from reconciler.graph import Graph
@@ -21,8 +21,8 @@ from reconciler.repository.write import Author
 from schema.access import Role
 from schema.bisects import MAX_REVISIONS
 from schema.ids import DEFAULT_PROJECT, new_id
-from schema.protocol.reports import RunStatus
 from schema.time import HOUR, to_rfc3339
+from tests.factories.ended import ended
 from tests.server import NOON, Server
 
 HOSTS = ["db1.example.com", "web1.example.com", "web2.example.com"]
@@ -55,20 +55,8 @@ def enrol(server: Server, hostname: str, ran: Graph | None) -> None:
     profile = ran.match(hostname) if ran is not None else None
     if profile is None:
         return
-    last = LastRun(
-        run_id=new_id(),
-        started_at=NOON,
-        status=RunStatus.CONVERGED,
-        catalog_sha256=profile.catalog_sha256,
-        stale=False,
-        unchanged=1,
-        changed=0,
-        failed=0,
-        corrective=0,
-    )
-    server.services.write_now(
-        server.system, lambda work: envoys.ran(work.session, DEFAULT_PROJECT, [(known.id, last, "")], now=NOON)
-    )
+    last = ended(known.id, catalog_sha256=profile.catalog_sha256, received_at=NOON, unchanged=1)
+    server.services.write_now(server.system, lambda work: runs.add(work.session, DEFAULT_PROJECT, [last]))
 
 
 def came_into_force(server: Server, commit: str, summary: str, *, after_s: int = 3600) -> None:

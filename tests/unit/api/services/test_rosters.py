@@ -17,11 +17,13 @@ from api.services.rosters import Order, Place, Search
 from api.services.work import Actor
 from api.settings import Settings
 from api.storage import envoys as rows
-from api.storage.envoys import Known, LastRun
+from api.storage import runs as run_rows
+from api.storage.envoys import Known
 from reconciler.convergence import Drift
 from schema.envoys import Convergence, Envoy
 from schema.ids import DEFAULT_PROJECT, new_id
 from schema.protocol.reports import RunStatus
+from tests.factories.ended import ended
 from tests.server import NOON, FakeClock, fresh
 
 SYSTEM = Actor.system("test")
@@ -47,13 +49,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
                 rows.saw(session, DEFAULT_PROJECT, [(envoy.id, seen, "127.0.0.1", f"1.{number % 2}")])
             if number % 7:
                 failed = number % 11 == 0
-                run = LastRun(
-                    run_id=new_id(), started_at=NOON, status=RunStatus.FAILED if failed else RunStatus.CONVERGED,
-                    catalog_sha256="c" * 64, stale=False, unchanged=0 if failed else 3, changed=0,
-                    failed=int(failed), corrective=int(number % 13 == 0),
-                )  # fmt: skip
+                status = RunStatus.FAILED if failed else RunStatus.CONVERGED
                 seen = NOON - chance.randrange(5) * SECOND
-                rows.ran(session, DEFAULT_PROJECT, [(envoy.id, run, "")], now=seen)
+                run = ended(
+                    envoy.id, status, received_at=seen, unchanged=0 if failed else 3, failed=int(failed),
+                    corrective=int(number % 13 == 0),
+                )  # fmt: skip
+                run_rows.add(session, DEFAULT_PROJECT, [run])
 
     services.db.write_now(fill)
     yield services
