@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -23,14 +23,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent import approval
 from agent.objects import MAX_OBJECT_BYTES
-from schema import canonical
+from schema import canonical, guardrails
 from schema.ids import EnvoyId, Sha256, sha256
 from schema.protocol.desired import NO_SECRETS, Assignment, Catalog, SealedSecrets, SignedShape
-from schema.protocol.messages import MAX_FRAME_BYTES, Applied, Target
+from schema.protocol.messages import MAX_FRAME_BYTES, Applied, Probe, Target
 from schema.protocol.sealing import NotForUs, unseal
 from schema.protocol.signing import MAX_SIGNED_BYTES, BadSignature, Domain, Signed, verify
 
+if TYPE_CHECKING:
+    from schema.protocol.probes import ProbeOrder
+
 MAX_ASSIGNMENT_BYTES: Final = 16 * 1024
+MAX_ORDER_BYTES: Final = 64 * 1024
 MAX_OBJECTS: Final = 20_000
 MAX_CONTENT_BYTES: Final = 1024 * 1024 * 1024
 MAX_SECRETS: Final = 1_000
@@ -47,6 +51,7 @@ class RefusalCode(StrEnum):
     EXPIRED = "expired"
     MIXED = "mixed"
     UNAPPROVED = "unapproved"
+    GUARDRAIL = "guardrail"
 
 
 class Refusal(Exception):
@@ -198,6 +203,37 @@ class Acceptance:
         self._floor = self.floor_of(accepted)
         return self._floor
 
+    def judge_order(self, probe: Probe, newest: tuple[str, int], now: int) -> ProbeOrder:
+        """The order to run the command of a health check, if it may be carried out here; it is the newest one itself
+        when it has its id, and nothing but whose it is was asked then.
+
+        Args:
+            newest: id and `created` of the newest one that was carried out.
+            now: wall time, microseconds.
+
+        Raises:
+            Refusal: it may not.
+        """
+        from schema.protocol.probes import ProbeOrder  # few hosts are ever asked
+
+        order = _parse(ProbeOrder, self._verified(probe.order, Domain.PROBE, MAX_ORDER_BYTES), "order")
+        self._check_ours(order)
+        if order.id != probe.id:
+            raise Refusal(RefusalCode.MIXED, "the order has another id")
+        if order.id == newest[0]:
+            return order
+        if order.created <= newest[1]:
+            raise Refusal(RefusalCode.ROLLBACK, "a newer order was carried out")
+        if now >= order.expires:
+            raise Refusal(RefusalCode.EXPIRED, f"expired {(now - order.expires) / 1e6:.0f} s ago by this clock")
+        if self._held is None or self._held.catalog_sha256 != order.catalog_sha256:
+            raise Refusal(RefusalCode.MIXED, "it is for another catalog than the one in force")
+        if why := guardrails.dangerous_words(order.command):
+            raise Refusal(RefusalCode.GUARDRAIL, f"the command {why}")
+        if self._pinned and (why := approval.lacking_of(order, probe.approval, self._trust.signing, now)):
+            raise Refusal(RefusalCode.UNAPPROVED, why)
+        return order
+
     def _open(self, raw: bytes) -> tuple[Target, bytes]:
         if len(raw) > MAX_FRAME_BYTES:
             raise Refusal(RefusalCode.SIZE, f"a target of {len(raw)} bytes; at most {MAX_FRAME_BYTES} are read")
@@ -218,7 +254,7 @@ class Acceptance:
         except (BadSignature, ValueError) as error:
             raise Refusal(RefusalCode.SIGNATURE, str(error)) from error
 
-    def _check_ours(self, assignment: Assignment) -> None:
+    def _check_ours(self, assignment: Assignment | ProbeOrder) -> None:
         if assignment.project != self._trust.project:
             raise Refusal(RefusalCode.FOREIGN, f"for project {assignment.project}, not {self._trust.project}")
         if assignment.envoy_id != self._trust.envoy_id:

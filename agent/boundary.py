@@ -81,6 +81,11 @@ class Executor(Protocol):
         """`Updated`: become the agent that this signed manifest names. Never while a run is under way."""
         ...
 
+    def probe(self, probe: bytes, /) -> bytes:
+        """`Probed`: what came of the command of a health check, for a `Probe` as the server sent it. Run once for each
+        id; never two at once."""
+        ...
+
     def remember(self, remembered: bytes) -> bytes:
         """Keep a `Remembered`, for people to look at and for the link's next life. Answers nothing."""
         ...

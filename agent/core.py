@@ -35,8 +35,10 @@ from agent.effects import (
     Offer,
     Offered,
     Ponged,
+    ProbeRan,
     ReportsRead,
     RequestMade,
+    RunProbe,
     Send,
     ServerTime,
     Started,
@@ -55,6 +57,7 @@ from schema.protocol.messages import (
     APPROVAL,
     CHECK,
     MAX_FRAME_BYTES,
+    PROBE,
     PROTOCOL,
     SERVER_MESSAGE,
     TRAITS_DELTA,
@@ -65,6 +68,7 @@ from schema.protocol.messages import (
     ErrorMessage,
     Hello,
     Objects,
+    Probe,
     Refused,
     Renewed,
     ServerMessage,
@@ -77,7 +81,9 @@ from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
 
 MAX_BAD_FRAMES: Final = 20
 DOUBT: Final = "to see whether the server can still be reached"
-CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA, CHECK)
+MAX_PROBES: Final = 4
+"""Commands of health checks that wait for each other; the server asks one host for one after the other."""
+CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA, CHECK, PROBE)
 
 
 class Core:
@@ -112,6 +118,8 @@ class Core:
         self._bad_frames = 0
         self._offered = 0
         """Targets that the executor has not judged yet."""
+        self._probes = 0
+        """Commands of health checks that the executor has not answered for yet."""
         self._told = ""
 
     @property
@@ -158,6 +166,9 @@ class Core:
                 return self._ran(ran, now)
             case UpdateJudged(manifest, updated):
                 return self._successor.judged(manifest, updated)
+            case ProbeRan(probed):
+                self._probes -= 1
+                return [Send(probed.model_dump_json())] if self.phase is Phase.OPEN else []
             case Drifted():
                 self._request(Trigger.DRIFT, now)
                 return []
@@ -288,6 +299,8 @@ class Core:
                 return self._traits.needed(message)
             case Check(within_s=within_s):
                 return self._asked(within_s, now)
+            case Probe():
+                return self._probe(message)
             case Ack(report_id=report_id, traits_sha256=traits_sha256):
                 reports = self._outbox.acknowledged(report_id) if report_id is not None else []
                 return reports + (self._traits.kept(traits_sha256) if traits_sha256 is not None else [])
@@ -297,6 +310,12 @@ class Core:
             return [Log(Level.INFO, "asked for a check, but there is nothing to be checked yet")]
         self._schedule.ask(within_s, now)
         return [Log(Level.INFO, f"asked for a check{f' within {within_s:.0f} s' if within_s else ''}")]
+
+    def _probe(self, message: Probe) -> list[Effect]:
+        if self._probes >= MAX_PROBES:
+            return [Log(Level.WARNING, "a health check is left alone: too many wait already")]
+        self._probes += 1
+        return [RunProbe(message.id, message.model_dump_json().encode())]
 
     def _unread(self, complaint: str) -> list[Effect]:
         if not complaint:

@@ -58,6 +58,7 @@ CALLS: Final[Mapping[str, _Call]] = {
     "confirm": _Call(12, 0),
     "put_back": _Call(13, 0, "runs"),
     "update": _Call(14, 16 * _KIB, "runs"),
+    "probe": _Call(15, 256 * _KIB, "probes"),
 }
 _BY_NUMBER: Final = {call.number: name for name, call in CALLS.items()}
 LANES: Final = tuple(dict.fromkeys(call.lane for call in CALLS.values()))
@@ -119,6 +120,7 @@ class Far:
     confirm = partialmethod(_call, "confirm")
     put_back = partialmethod(_call, "put_back")
     update = partialmethod(_call, "update")
+    probe = partialmethod(_call, "probe")
 
     def _read(self) -> None:
         with suppress(OSError):
@@ -149,8 +151,8 @@ class Near:
             lane: Queue(MAX_WAITING) for lane in LANES
         }
         self._link: _Link | None = None
-        for lane, queue in self._lanes.items():
-            Thread(target=self._serve, args=(queue,), name=lane, daemon=True).start()
+        self._serving: Final[set[str]] = set()
+        self._beginning: Final = Lock()
 
     def attach(self, end: socket.socket) -> None:
         """Serve this link from now on, and its predecessor no more."""
@@ -184,7 +186,7 @@ class Near:
             while (frame := _receive(link.end, self._admit)) is not None:
                 kind, number, body = frame
                 name = _BY_NUMBER[kind]
-                self._lanes[CALLS[name].lane].put_nowait((link, kind, number, name, body))
+                self._lane(CALLS[name].lane).put_nowait((link, kind, number, name, body))
         except Full:
             _log.error("the link asks for more than an executor does at once: it is cut off")
         except ValueError as error:
@@ -192,6 +194,15 @@ class Near:
         except OSError as error:
             _log.debug("the link is gone: %s", error)
         link.close()
+
+    def _lane(self, name: str) -> Queue[tuple[_Link, int, int, str, bytes]]:
+        """Where calls of a kind wait, and somebody to serve them from the first one on."""
+        queue = self._lanes[name]
+        with self._beginning:
+            if name not in self._serving:
+                self._serving.add(name)
+                Thread(target=self._serve, args=(queue,), name=name, daemon=True).start()
+        return queue
 
     def _admit(self, kind: int, length: int) -> None:
         """Let a body come, or not; a large one once its lane has done all before it: memory for one is enough."""

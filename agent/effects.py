@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Updated, Verdict
+from schema.protocol.messages import Probed
 from schema.protocol.reports import Trigger
 
 # events
@@ -77,6 +78,12 @@ class UpdateJudged(NamedTuple):
     updated: Updated
 
 
+class ProbeRan(NamedTuple):
+    """What came of the command of a health check."""
+
+    probed: Probed
+
+
 class Drifted(NamedTuple):
     """The kernel saw a managed path change."""
 
@@ -110,6 +117,7 @@ Event = (
     | ObjectStored
     | Converged
     | UpdateJudged
+    | ProbeRan
     | TraitsCollected
     | ReportsRead
     | Drifted
@@ -172,6 +180,13 @@ class OfferUpdate(NamedTuple):
     """Hand a signed manifest to the executor, behind the run that is under way; answered by `UpdateJudged`."""
 
     manifest: bytes
+
+
+class RunProbe(NamedTuple):
+    """Hand the command of a health check to the executor; answered by `ProbeRan`."""
+
+    id: str
+    probe: bytes
 
 
 class Confirm(NamedTuple):
@@ -247,6 +262,7 @@ Effect = (
     | Fetch
     | Converge
     | OfferUpdate
+    | RunProbe
     | Confirm
     | PutBack
     | CollectTraits

@@ -36,6 +36,7 @@ from agent.fights import Fights
 from agent.hosts import Host
 from agent.journal import Journal
 from agent.objects import ObjectMissing, ObjectStore
+from agent.probes import Probes
 from agent.receipts import Receipts
 from agent.replacing import Replacing
 from agent.reporting import fitting, gist, notable
@@ -116,6 +117,7 @@ class LocalExecutor:
         signing, sealing = keys.signing(state.file("signing.pub")), keys.sealing(state.file("x25519.key"))
         trust = Trust(self.identity.project, self.identity.envoy_id, signing, sealing)
         self._acceptance: Final = Acceptance(trust, self._floor(), pinned=self._pinned)
+        self.probe: Final = Probes(state, traits_host, self._acceptance, clock).answer
         self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, self._undo.doubt)
         self._resume()
 

@@ -42,7 +42,7 @@ from agent.core import Core
 from agent.objects import MAX_OBJECT_BYTES
 from agent.schedule import Schedule
 from agent.worker import Worker
-from schema.protocol.messages import MAX_FRAME_BYTES, Target
+from schema.protocol.messages import MAX_FRAME_BYTES, MAX_OUTPUT_CHARS, Probed, Target
 from schema.time import Clock
 
 OPEN_TIMEOUT_S: Final = 20.0
@@ -81,6 +81,7 @@ class Link:
         self._runs: Final = Worker("executor runs")
         self._traits: Final = Worker("executor traits")
         self._fetches: Final = Worker("fetch")
+        self._probes: Final = Worker("executor probes")
         self._skew_s = 0.0
         self._connected = False
         self._since = clock.now()
@@ -154,7 +155,7 @@ class Link:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
         self._loop = None
         self._show(connected=False, reason="the agent does not run")
-        for worker in (self._runs, self._traits, self._fetches):
+        for worker in (self._runs, self._traits, self._fetches, self._probes):
             worker.close(0.0)
         await asyncio.to_thread(self._control.close, STOP_TIMEOUT_S)
         await asyncio.to_thread(self._runs.close, STOP_TIMEOUT_S)
@@ -177,6 +178,8 @@ class Link:
                 self._ask(self._runs, lambda: _ran(executor.converge(reason.encode())), _not_run)
             case fx.OfferUpdate(manifest):
                 self._ask(self._runs, lambda: _updated(executor, manifest), lambda said: _not_updated(manifest, said))
+            case fx.RunProbe(id_, probe):
+                self._ask(self._probes, lambda: _probed(executor, probe), lambda said: _not_probed(id_, said))
             case fx.PutBack():
                 self._ask(self._runs, lambda: _ran(executor.put_back(b"")), _not_run)
             case fx.Confirm():
@@ -407,6 +410,14 @@ def _updated(executor: Executor, manifest: bytes) -> fx.Event:
 
 def _not_updated(manifest: bytes, said: str) -> fx.Event:
     return fx.UpdateJudged(manifest, Updated(outcome="refused", code="internal", message=said))
+
+
+def _probed(executor: Executor, probe: bytes) -> fx.Event:
+    return fx.ProbeRan(Probed.model_validate_json(executor.probe(probe)))
+
+
+def _not_probed(id_: str, said: str) -> fx.Event:
+    return fx.ProbeRan(Probed(id=id_, outcome="failed", output=said[:MAX_OUTPUT_CHARS]))
 
 
 def _collected(executor: Executor) -> fx.Event:

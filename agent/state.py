@@ -6,6 +6,7 @@ modules of their own, the journal belongs to converge. Files are whole or not th
     identity.json ca.pem cert.pem tls.key ed25519.key x25519.key signing.pub    from enrolment
     target.json floor.json objects/ spool/                                      what was accepted, what is to be told
     pin.json                                                                    of `agent.pinning`
+    probe.json                                                                  of `agent.probes`
     journal.jsonl originals/                                                    of `agent.journal`
     lock processes.json link.json last-run.json traits.json                     for `status`, and not to repeat oneself
 
@@ -36,7 +37,15 @@ MAX_SMALL_FILE_BYTES: Final = 1024 * 1024
 MAX_TARGET_FILE_BYTES: Final = 16 * 1024 * 1024
 
 IDENTITY_FILES: Final = ("ca.pem", "cert.pem", "tls.key", "ed25519.key", "x25519.key", "signing.pub")
-_OF_ONE_IDENTITY: Final = ("target.json", "floor.json", "traits.json", "last-run.json", "link.json", "processes.json")
+_OF_ONE_IDENTITY: Final = (
+    "target.json",
+    "floor.json",
+    "traits.json",
+    "last-run.json",
+    "link.json",
+    "processes.json",
+    "probe.json",
+)
 
 _NEXT: Final = ".next"
 """Behind the name of a file that a renewal is about to replace."""

@@ -16,19 +16,24 @@ _log: Final = logging.getLogger("vigo.worker")
 
 
 class Worker:
-    """Runs what it is given, in order."""
+    """Runs what it is given, in order, in a thread that begins with the first of it. Given from one thread."""
 
     def __init__(self, name: str) -> None:
         self._queue: Final[SimpleQueue[Callable[[], None] | None]] = SimpleQueue()
         self._thread: Final = Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._begun = False
 
     def submit(self, act: Callable[[], None]) -> None:
         """Do this after what was submitted before."""
         self._queue.put(act)
+        if not self._begun:
+            self._begun = True
+            self._thread.start()
 
     def close(self, timeout_s: float) -> bool:
         """Do nothing more; whether what is under way ended within the time."""
+        if not self._begun:
+            return True
         self._queue.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()

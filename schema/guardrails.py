@@ -132,6 +132,13 @@ def dangerous(command: str) -> str:
     return ""
 
 
+def dangerous_words(words: Sequence[str]) -> str:
+    """The same of a program and its arguments, and of what an argument says where a shell would read it."""
+    if why := dangerous(shlex.join(words)):
+        return why
+    return next((why for word in words[1:] if " " in word and (why := dangerous(word))), "")
+
+
 def _judged(program: str, arguments: Sequence[str]) -> str:
     flags = [word for word in arguments if word.startswith("-")]
     targets = [normal(word.removesuffix("*") or "/") for word in arguments if word.startswith("/")]

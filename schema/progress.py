@@ -35,6 +35,17 @@ class FailedResource(_Frozen):
     message: str
 
 
+class FailedCheck(_Frozen):
+    """The command of a health check that did not end well on a host."""
+
+    command: str
+    """As a shell would read it."""
+    code: int | None = None
+    """Its exit code; None where it had none, as when it was not run or took too long."""
+    output: str = ""
+    """The last lines of what it said, without secrets of the host."""
+
+
 class HostFailure(_Frozen):
     """A host that failed in a rollout."""
 
@@ -44,6 +55,8 @@ class HostFailure(_Frozen):
     at: Instant
     resources: tuple[FailedResource, ...] = ()
     resources_left_out: int = 0
+    check: FailedCheck | None = None
+    """Where a health check failed on it."""
 
 
 class WaveProgress(_Frozen):
@@ -61,12 +74,16 @@ class WaveProgress(_Frozen):
     released: int = 0
     """Told to take the new revision, whatever came of it."""
     healthy: int = 0
+    checking: int = 0
+    """Converged; the commands of its health checks are under way."""
     failed: int = 0
     silent: int = 0
     """Released and connected, without an answer in time."""
     offline: int = 0
     held: int = 0
     """Frozen, in maintenance or in quarantine: they follow when that ends."""
+    probes: int = 0
+    """How often its hosts began to be asked to run the commands of its health checks: once, and once more a retry."""
 
 
 class Progress(_Frozen):

@@ -62,18 +62,25 @@ class _Frozen(BaseModel):
 
 
 class HealthCheck(_Frozen):
-    """What must be well after a wave before the next begins."""
+    """What must be well before the next wave begins: an address that answers, or a command on each host of the wave."""
 
     url: str | None = None
     """Asked by the server with GET."""
-    command: str | None = None
-    """Of no plan yet: the compiler refuses it until commands can be run on hosts."""
+    command: tuple[str, ...] | None = None
+    """Run on each host of the wave by its agent, once the host has converged."""
     status: int | None = None
     """The answer that is well; any of 200 to 299 when None."""
+    returns: tuple[int, ...] = (0,)
+    """The exit codes of a command that are well."""
     timeout_s: int = 10
     attempts: int = 3
     """So many failures in a row, and the check has failed."""
     interval_s: int = 10
+
+    @property
+    def patience_s(self) -> int:
+        """How long all its attempts take at most."""
+        return self.attempts * (self.timeout_s + self.interval_s)
 
 
 class PlannedWave(_Frozen):
@@ -94,6 +101,16 @@ class PlannedWave(_Frozen):
     failure_budget: Amount = DEFAULT_BUDGET
     windows: tuple[Window, ...] = ()
     """It begins, and reaches further hosts, while one of these is open; at any time when there is none."""
+
+    @cached_property
+    def urls(self) -> tuple[HealthCheck, ...]:
+        """The health checks that the server asks for behind the wave."""
+        return tuple(check for check in self.health if check.url is not None)
+
+    @cached_property
+    def commands(self) -> tuple[HealthCheck, ...]:
+        """The health checks that each of its hosts carries out."""
+        return tuple(check for check in self.health if check.command is not None)
 
     @property
     def max_failures(self) -> int:

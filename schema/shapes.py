@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from schema.patterns import compile_pattern
 
@@ -89,6 +89,30 @@ ImageName = Annotated[
 ]
 """`registry/path:tag`, or `@sha256:...` for exactly one image. Docker's registry and `latest` are meant where nothing
 is said; podman asks for the whole name."""
+
+
+def _runs(words: list[str]) -> list[str]:
+    if "/" in words[0] and not words[0].startswith("/"):
+        raise ValueError(f"{words[0]} is neither the name of a program nor an absolute path")
+    if sum(map(len, words)) > MAX_COMMAND_CHARS:
+        raise ValueError(f"a command of more than {MAX_COMMAND_CHARS} characters; put it into a file of the host")
+    return words
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("write the program and its arguments as a list; with a shell: [sh, -c, ...]")  # noqa: TRY004
+    return value
+
+
+MAX_COMMAND_CHARS: Final = 8 * 1024
+CommandWords = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=4096)]],
+    Field(min_length=1, max_length=64),
+    AfterValidator(_runs),
+    BeforeValidator(_split),
+]
+"""A program, by its name or its absolute path, and its arguments. No shell reads it, unless the program is one."""
 
 ContainerRuntime = Literal["docker", "podman"]
 """What runs containers."""

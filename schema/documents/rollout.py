@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from schema.documents.base import Document
 from schema.documents.tasks import Share
-from schema.shapes import Name, OneOrMany
+from schema.shapes import CommandWords, Name, OneOrMany
 from schema.time import DAY, SECOND, parse_duration
 
 MAX_WAVES: Final = 50
@@ -86,14 +86,17 @@ class Window(Document):
 
 
 class HealthCheck(Document):
-    """What must be well after a wave before the next begins."""
+    """What must be well before the next wave begins: an address that answers, or a command on each host of the wave."""
 
     url: str | None = Field(default=None, pattern=r"^https?://[^\s/@]+(/\S*)?$", max_length=2000)
     """Asked by the server with GET, without a name or password."""
-    command: str | None = Field(default=None, min_length=1, max_length=10_000)
-    """Run on the hosts of the wave. Not built yet: it needs the engine that runs commands."""
+    command: CommandWords | None = None
+    """Run by the agent on each host of the wave, as root in `/`, once the host has converged: `[systemctl, is-active,
+    nginx]`. A host on which it does not end well has failed, and counts against the budget."""
     status: int | None = Field(default=None, ge=100, le=599)
-    """The answer that is well; any of 200 to 299 when not given."""
+    """The answer of a `url` that is well; any of 200 to 299 when not given."""
+    returns: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(default=None, min_length=1, max_length=256)
+    """The exit codes of a `command` that are well; 0 when not given."""
     timeout: Annotated[Seconds, Field(ge=1, le=300)] = 10
     """Of one attempt."""
     attempts: int = Field(default=3, ge=1, le=100)
@@ -106,7 +109,9 @@ class HealthCheck(Document):
         if (self.url is None) == (self.command is None):
             raise ValueError("a health check has either a url or a command")
         if self.command is not None and self.status is not None:
-            raise ValueError("a command has no status")
+            raise ValueError("a command has no status; `returns` has the exit codes that are well")
+        if self.url is not None and self.returns is not None:
+            raise ValueError("an address has no exit codes; `status` has the answer that is well")
         return self
 
 

@@ -41,6 +41,13 @@ CHECK: Final = "check"
 MAX_CHECK_SPREAD_S: Final = 3_600.0
 APPROVAL: Final = "approval"
 """Capability of an agent: it is pinned to approved plans, and wants each target with the approval of its plan."""
+PROBE: Final = "probe"
+"""Capability of an agent: it takes `probe`."""
+MAX_PROBE_ID_CHARS: Final = 128
+MAX_OUTPUT_CHARS: Final = 2_000
+ProbeOutcome = Literal["passed", "failed", "timed_out", "interrupted", "refused"]
+"""`failed`: another exit code, or it could not be run; `interrupted`: the agent ended while it ran; `refused`: the
+agent does not carry such an order out."""
 
 
 class Applied(Wire):
@@ -135,6 +142,18 @@ class Refused(Wire):
     code: str = Field(max_length=64)
     """rollback, foreign, signature, expired, mixed, format, size, unapproved"""
     message: ShortText
+
+
+class Probed(Wire):
+    """What came of the command of a health check."""
+
+    type: Literal["probed"] = "probed"
+    id: str = Field(max_length=MAX_PROBE_ID_CHARS)
+    outcome: ProbeOutcome
+    code: int | None = None
+    """The exit code, where it ended by itself; negative for a signal."""
+    output: str = Field(default="", max_length=MAX_OUTPUT_CHARS)
+    """The last lines of what it said, secrets masked; why, where it was not run."""
 
 
 class Renew(Wire):
@@ -238,6 +257,19 @@ class Check(Wire):
     """It begins at a moment in this time that the agent chooses, so that a fleet does not begin all at once."""
 
 
+class Probe(Wire):
+    """Run the command of a health check, once for each id, and say what came of it: `probed`. Asked again for the same
+    id, the agent says it again. Sent only to an agent that has the capability."""
+
+    type: Literal["probe"] = "probe"
+    id: str = Field(max_length=MAX_PROBE_ID_CHARS)
+    """As in the order: by which to answer, also where that cannot be read."""
+    order: Signed
+    """A `schema.protocol.probes.ProbeOrder`, signed for `vigo-probe-v1`."""
+    approval: Signed | None = None
+    """The `PlanApproval` that names the command, for a host that takes approved plans alone."""
+
+
 class ErrorMessage(Wire):
     """Something the receiver did wrong; `fatal` means that the connection closes."""
 
@@ -248,10 +280,12 @@ class ErrorMessage(Wire):
 
 
 AgentMessage = Annotated[
-    Hello | Need | ReportMessage | Traits | TraitsDigests | TraitsDelta | Refused | Renew, Field(discriminator="type")
+    Hello | Need | ReportMessage | Traits | TraitsDigests | TraitsDelta | Refused | Probed | Renew,
+    Field(discriminator="type"),
 ]
 ServerMessage = Annotated[
-    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | Check | ErrorMessage, Field(discriminator="type")
+    Welcome | Apply | Objects | Ack | TraitsNeed | Renewed | Update | Check | Probe | ErrorMessage,
+    Field(discriminator="type"),
 ]
 
 # Made when the first message comes: not every process speaks, and an agent that runs once does not.

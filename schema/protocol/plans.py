@@ -22,6 +22,8 @@ from schema.time import Instant
 APPROVAL_FORMAT: Final = 1
 MAX_APPROVERS: Final = 50
 """That an approval names; it tells how many there were."""
+MAX_COMMANDS: Final = 600
+"""As many as a plan can have."""
 MAX_DEPTH: Final = 64
 """Levels of branches: as many as a digest has hex digits."""
 MAX_NAME_CHARS: Final = 8192
@@ -67,6 +69,9 @@ class PlanApproval(SignedShape):
     approved: Instant
     """When the last of them did."""
     expires: Instant
+    commands: list[Sha256] = Field(default=[], max_length=MAX_COMMANDS)
+    """What the plan's health checks run on hosts, by `probes.digest_of`. In the statement only where there is any:
+    agents that know no such commands know no such key."""
 
 
 class Approved(Wire):

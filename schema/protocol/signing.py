@@ -23,6 +23,7 @@ class Domain(StrEnum):
     ARTIFACT = "vigo-agent-artifact-v1"
     RECEIPT = "vigo-receipt-v1"
     APPROVAL = "vigo-plan-approval-v1"
+    PROBE = "vigo-probe-v1"
 
 
 class BadSignature(ValueError):
