@@ -19,7 +19,6 @@ from agent import converge, desired, itself, keys, pinning, reverting
 from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, along, digest_of
 from agent.boundary import (
     CONNECTED,
-    Collected,
     Installed,
     KeptTraits,
     Presented,
@@ -49,7 +48,6 @@ from agent.unmoved import Belief
 from agent.witness import KernelWitness
 from schema.errors import Fault
 from schema.ids import new_id, sha256
-from schema.protocol.messages import Traits
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger, Wire
 from schema.time import Clock
 
@@ -244,23 +242,7 @@ class LocalExecutor:
 
     def collect(self, _: bytes = b"") -> bytes:
         """See `Executor`."""
-        traits = self._traits.collect()
-        message = Traits(
-            sha256=traits.sha256,
-            collected_at=self._clock.now(),
-            traits=traits.values,
-            errors={name: error[:MAX_MESSAGE_CHARS] for name, error in traits.errors.items()},
-        )
-        return _encoded(
-            Collected(
-                sha256=traits.sha256,
-                stable_sha256=traits.stable_sha256,
-                message=message.model_dump_json(),
-                collected_at=message.collected_at,
-                digests=traits.digests,
-                errors=message.errors,
-            )
-        )
+        return _encoded(self._traits.collect().told(self._clock.now()))
 
     def reports(self, after: bytes) -> bytes:
         """See `Executor`."""

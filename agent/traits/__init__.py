@@ -19,6 +19,7 @@ from threading import Lock, Thread
 from time import monotonic, thread_time
 from typing import Any, Final, NamedTuple
 
+from agent.boundary import Collected
 from agent.hosts import Host, HostFault
 from agent.traits import budget
 from agent.traits.bounds import MAX_ITEMS, MAX_TEXT_CHARS, MAX_TRAITS_BYTES, bounded
@@ -26,6 +27,8 @@ from agent.traits.budget import MAX_AGES_S, Cost, Pauses, fresh_s, section
 from agent.traits.sources import KEPT, Partly
 from schema import canonical
 from schema.ids import sha256
+from schema.protocol.messages import Traits as Message
+from schema.protocol.reports import MAX_MESSAGE_CHARS
 from schema.traits import ANY, SECTIONS, TRAITS
 
 __all__ = ["COLLECTORS", "MAX_ITEMS", "MAX_TEXT_CHARS", "MAX_TRAITS_BYTES", "TIMEOUT_S", "Collector", "Traits"]
@@ -87,6 +90,23 @@ class Traits:
             del values[largest], sizes[largest]
             errors[largest] = f"all traits together are larger than {MAX_TRAITS_BYTES} bytes"
         return self if len(values) == len(self.values) else Traits(values, errors)
+
+    def told(self, now: int) -> Collected:
+        """These, as they cross the boundary; collected now (microseconds)."""
+        message = Message(
+            sha256=self.sha256,
+            collected_at=now,
+            traits=self.values,
+            errors={name: error[:MAX_MESSAGE_CHARS] for name, error in self.errors.items()},
+        )
+        return Collected(
+            sha256=message.sha256,
+            stable_sha256=self.stable_sha256,
+            message=message.model_dump_json(),
+            collected_at=now,
+            digests=self.digests,
+            errors=message.errors,
+        )
 
     @cached_property
     def _canonical(self) -> dict[str, bytes]:
