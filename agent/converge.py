@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from enum import Enum
 from typing import Any, Final
 
-from agent import cutting, glance, removal, usercrates, users
+from agent import cutting, durable, glance, removal, usercrates, users
 from agent.along import Along
 from agent.desired import Desired
 from agent.fights import Fights
@@ -32,6 +33,8 @@ from schema.secrets import UnknownSecret
 from schema.time import Clock
 
 _log: Final = logging.getLogger("vigo.converge")
+Ours = Callable[[frozenset[str]], Callable[[], None]]
+
 _NOT_NOTIFIED: Final = Converged(Outcome.UNCHANGED, reason="not notified")
 
 
@@ -57,6 +60,7 @@ def run(
     fights: Fights | None = None,
     touched: frozenset[str] | None = None,
     believing: bool = False,
+    ours: Ours | None = None,
 ) -> Report:
     """Converge the host, or with `dry_run` say what that would change; nothing is written then, not even the journal.
 
@@ -64,9 +68,11 @@ def run(
         traits: of the host, collected just now; or what collects those of these names (`*`: all), asked once.
         ids: makes the report's id.
         undo, fights: where what is replaced is kept; what is known of fights, from run to run.
-        touched: only what one of these paths is drift of is checked, and what the last run did not leave as desired;
-            the report says of all else what the last one said. None: everything is checked.
+        touched: only what a change of these paths and places may be drift of is checked, what requires what is put
+            right, and what the last run did not leave as desired; the report says of all else what the last one said.
+            None: everything is checked.
         believing: what has the stat that it had when it was last read is not read again, see `agent.unmoved`.
+        ours: told before something is changed at which places that will show, it gives what to call when that is done.
     """
     started, begun = clock.now(), clock.monotonic()
     host.memo.clear()
@@ -78,7 +84,7 @@ def run(
     name = ids()
     recorder = (undo or Undo(None)).begin(name, desired.assignment.commit, started)
     fights = fights or Fights(clock.monotonic)
-    this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run)
+    this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run, ours=ours)
     host.memo[MANAGED] = Managed(plan, journal)
     host.memo[ALONG] = this.along
     if believing:
@@ -114,27 +120,10 @@ def run(
     )
 
 
-def managed_paths(desired: Desired) -> frozenset[str]:
-    """Paths whose change means drift, as the last run knew them; none before the first."""
-    if desired.plan is None:
-        return frozenset()
-    # Whoever comes has their usercrates at once.
-    who = frozenset({users.ACCOUNTS} if desired.usercrates else ())
-    return who | frozenset(path for step in desired.plan.steps if step.instances is not None for path in step.paths)
-
-
 def _conclude(plan: Plan, journal: Journal) -> str:
     """Make the run durable. Returns what went wrong with that."""
-    said = []
     hosts = {id(host): host for host in (plan.host, *(crate.host for crate in plan.crates))}.values()
-    written = [(host.sync_pending, "what was written") for host in hosts]
-    for act, what in (*written, (journal.flush, "the journal")):
-        try:
-            act()
-        except OSError as error:
-            _log.exception("%s is not known to be durable", what)
-            said.append(f"{what} is not known to be durable: {error.strerror or error}")
-    return "; ".join(said)
+    return durable.all_of(*((host.sync_pending, "what was written") for host in hosts), (journal.flush, "the journal"))
 
 
 class _Run:
@@ -152,6 +141,7 @@ class _Run:
         *,
         touched: frozenset[str] | None,
         dry_run: bool,
+        ours: Ours | None,
     ) -> None:
         self._plan: Final = plan
         self._host: Final = host
@@ -162,6 +152,9 @@ class _Run:
         self._fights: Final = fights
         self._touched: Final = touched
         self._dry_run: Final = dry_run
+        self._ours: Final = ours
+        self._moved: Final[set[int]] = set()
+        """Steps that this run has changed."""
         self._fates: Final[dict[int, _Fate]] = {}
         """Of steps that did not end well; of any other there is nothing to know."""
         self._crate_failed: Final[dict[str, str]] = {}
@@ -279,8 +272,10 @@ class _Run:
                 self._cancel_debts()
         step.calm = calm
         self._plan.unmoved.learn(index, calm=calm and not changed)
+        step.places = self._plan.places(step)
         if changed:
             self._notified.update(step.notifies)
+            self._moved.add(index)
         if act and fate is _Fate.DONE and not self._dry_run:
             self._journal.paid(step.resource.id)
         return fate
@@ -289,7 +284,15 @@ class _Run:
         """Whether only what was touched is looked at, and this was not: it is as the last run left it."""
         if self._touched is None or step.clocked:
             return False
-        return step.calm and step.fresh and self._touched.isdisjoint(step.paths)
+        if self._moved and step.waits and self._follows(step):
+            return False
+        touched = self._touched
+        return step.calm and step.fresh and touched.isdisjoint(step.paths) and touched.isdisjoint(step.places)
+
+    def _follows(self, step: Step) -> bool:
+        """Whether it requires something that this run has changed."""
+        crates = {id(self._plan.crates[each]) for each in step.crate.requires}
+        return any(each in step.requires or id(self._plan.steps[each].crate) in crates for each in self._moved)
 
     def _pass_by(self, step: Step, instances: Sequence[Instance], begun: float) -> None:
         self._seen.add(step.resource.id)
@@ -366,13 +369,13 @@ class _Run:
         enforced = not (self._dry_run or audit or fight)
         if enforced and instance.path and not known:
             self._remember(step, instance)
-        with reach.declared(kind.needs_network):
+        with ExitStack() as meanwhile, reach.declared(kind.needs_network):
             result: Converged = kind.converge(
                 step.host,
                 instance.prepared,
                 dry_run=not enforced,
                 tainted=bool(step.secrets),
-                before=lambda: self._before(step, instance),
+                before=lambda: self._before(step, instance, meanwhile),
             )
         if result.outcome is Outcome.FAILED:
             self._recorder.failed(instance.id)
@@ -443,8 +446,10 @@ class _Run:
             # Now, though nothing may be about to change: later it could be somebody's damage that is kept.
             removal.remember(step.host, self._journal, instance.path, whole=True)
 
-    def _before(self, step: Step, instance: Instance) -> Host:
+    def _before(self, step: Step, instance: Instance, meanwhile: ExitStack) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
+        if step.places and self._ours is not None:
+            meanwhile.callback(self._ours(step.places))
         if instance.path and instance.id not in self._journal.entries:
             removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)
         acts = self._acts(step)

@@ -56,7 +56,7 @@ def run(state: State, root: Path, *, together: str) -> int:
         host,
         RealHost(root),
         clock=SystemClock(),
-        followed=watch.follow if watch is not None else None,
+        watching=watch,
         installation=Installation.here(),
         begin_anew=lambda: again(),
     )

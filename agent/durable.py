@@ -6,9 +6,13 @@ What `write` has returned from survives a power cut; what it has not returned fr
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+_log: Final = logging.getLogger("vigo.durable")
 
 ASIDE: Final = ".new-"
 """Prefix of a file that is being written; one that is found at a start was never finished."""
@@ -80,3 +84,15 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def all_of(*acts: tuple[Callable[[], None], str]) -> str:
+    """Do all of these, whatever becomes of one, each with a name of what it makes durable; what went wrong."""
+    said = []
+    for act, what in acts:
+        try:
+            act()
+        except OSError as error:
+            _log.exception("%s is not known to be durable", what)
+            said.append(f"{what} is not known to be durable: {error.strerror or error}")
+    return "; ".join(said)

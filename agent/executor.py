@@ -34,6 +34,7 @@ from agent.desired import Desired, DesiredUnreadable
 from agent.fights import Fights
 from agent.hosts import Host
 from agent.journal import Journal
+from agent.managed import Watching, followed
 from agent.objects import ObjectMissing, ObjectStore
 from agent.probes import Probes
 from agent.receipts import Receipts
@@ -66,7 +67,7 @@ class LocalExecutor:
 
     Args:
         host: what to converge; `traits_host` is read at the same time from other threads.
-        followed: told after each run which paths are managed.
+        watching: what sees drift, if anything does.
         installation: what this agent can be replaced in, if it can; `begin_anew` ends it in favour of another.
 
     Raises:
@@ -81,7 +82,7 @@ class LocalExecutor:
         *,
         clock: Clock,
         ids: Callable[[], str] = new_id,
-        followed: Callable[[frozenset[str]], None] | None = None,
+        watching: Watching | None = None,
         installation: Installation | None = None,
         begin_anew: Callable[[], None] = lambda: None,
     ) -> None:
@@ -89,7 +90,7 @@ class LocalExecutor:
         self._host: Final = host
         self._clock: Final = clock
         self._ids: Final = ids
-        self._followed: Final = followed
+        self._watching: Final = watching
         self.identity: Final = state.identity()
         self.spool: Final = Spool(state.file("spool"))
         self._objects: Final = ObjectStore(state.file("objects"))
@@ -349,6 +350,7 @@ class LocalExecutor:
             fights=self._fights,
             touched=touched,
             believing=touched is None and self._belief.holds(trigger),
+            ours=self._watching.ours if self._watching is not None else None,
         )
 
     def touch(self, paths: frozenset[str] | None) -> None:
@@ -422,8 +424,8 @@ class LocalExecutor:
     def _settle(self, report: Report) -> None:
         """After a run: watch what is managed now, and let go of objects that nothing names any more."""
         accepted, read = self.held, self._desired
-        if read is not None and self._followed is not None:
-            self._followed(converge.managed_paths(read[1]))
+        if read is not None and self._watching is not None:
+            self._watching.follow(*followed(read[1]))
         if accepted is None or accepted.assignment_sha256 != report.assignment_sha256:
             return
         if self._swept != accepted.assignment_sha256:
@@ -470,11 +472,9 @@ class LocalExecutor:
         return floor
 
     def _resume(self) -> None:
-        target = self._state.target()
-        if target is None:
-            return
         try:
-            self._acceptance.resume(target)
+            if (target := self._state.target()) is not None:
+                self._acceptance.resume(target)
         except Refusal as refusal:
             self.problem = f"the target that was kept is not applied ({refusal.code}): {refusal.message}"
 

@@ -92,7 +92,7 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
         host,
         traits_host,
         clock=SystemClock(),
-        followed=watch.follow if watch is not None else None,
+        watching=watch,
         installation=Installation.here(),
         begin_anew=_restart,
     )

@@ -6,10 +6,11 @@ every step is rendered at once, in what it would be now; while one cannot be, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
 
 from agent import users
+from agent.desired import Desired
 from agent.hosts import HostFault
 from agent.hosts.host import components
 from agent.journal import Journal
@@ -17,6 +18,18 @@ from agent.plan import Plan, Step
 from agent.resources.types import ResourceFailed
 from schema.expressions import ExpressionError
 from schema.secrets import UnknownSecret
+
+
+class Watching(Protocol):
+    """What sees that something has changed: see `agent.watch`."""
+
+    def follow(self, paths: Iterable[str], places: frozenset[str] = ..., /) -> None:
+        """Watch these paths, and what shows at these places, and nothing else."""
+        ...
+
+    def ours(self, places: frozenset[str], /) -> Callable[[], None]:
+        """What changes there is our own doing, until the function is called that this returns."""
+        ...
 
 
 class Managed:
@@ -89,3 +102,11 @@ class Managed:
         for known, entry in self._journal.entries.items():
             if entry.path and (known == name or known.startswith(f"{name}[")):
                 yield entry.path
+
+
+def followed(desired: Desired) -> tuple[frozenset[str], frozenset[str]]:
+    """Paths whose change means drift, and places beyond them where it shows, as the last run knew them."""
+    steps = () if desired.plan is None else [step for step in desired.plan.steps if step.instances is not None]
+    # Whoever comes has their usercrates at once.
+    who = frozenset({users.ACCOUNTS} if desired.usercrates and desired.plan is not None else ())
+    return who.union(*(step.paths for step in steps)), frozenset().union(*(step.places for step in steps))

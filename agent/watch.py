@@ -1,35 +1,50 @@
-"""Drift, seen through the kernel: inotify on the directories that hold managed paths.
+"""Drift, seen through the kernel: inotify on the directories that hold managed paths, and other places where it shows.
 
 A thread sleeps in poll(2) until the kernel says that something happened to a managed path, waits 20 ms for the rest of
 it, and speaks up only if the path is not as the agent itself left it: what the agent writes is known by inode and
-change time, so that it never answers itself. What inotify cannot see (a watch too many, a change made on another
-machine of a shared file system) is left to the full check.
+change time, so that it never answers itself. Places that many resources share (`agent.places`: the files of all
+accounts) are treated alike, but that what programs of the agent do there is its own while it says so (`ours`), that a
+burst is waited out, and that what changes all the time is looked at ever more seldom. What inotify cannot see (a watch
+too many, a change made on another machine of a shared file system) is left to the full check.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
+import math
 import os
 import select
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, Final
 
 from inotify_simple import INotify, flags
 
+from agent import places as at
 from agent.hosts import HostFault, RealHost
 from agent.hosts.beneath import Beneath, Way
+from agent.patience import Patience
+from agent.soundings import Soundings
 
 DEBOUNCE_S: Final = 0.02
 MAX_DIRECTORIES: Final = 8_192
+MAX_BELOW: Final = 2_048
+"""Directories of one tree, all of which is watched."""
+_ROUNDS: Final = 10
+_PIECE: Final = 16 * 1024
+_OURS: Final = ".vigo-"
+"""How names begin that stand only while something is made ready."""
 
 _STRUCTURE: Final = flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
 _ALL: Final = _STRUCTURE | flags.MODIFY | flags.CLOSE_WRITE | flags.ATTRIB | flags.DELETE_SELF | flags.MOVE_SELF
 
 _log: Final = logging.getLogger("vigo.watch")
+
+_KERNELS: Final = ("/proc/", "/sys/")
 
 Signature = tuple[int, ...]
 
@@ -40,6 +55,13 @@ class Known:
     def __init__(self, beneath: Way) -> None:
         self._beneath: Final = beneath
         self._signatures: Final[dict[str, Signature | None]] = {}
+        self._written: Final[set[str]] = set()
+        """By us since `keep` was called last: events of it may still come."""
+
+    def wrote(self, path: str) -> None:
+        """The path is as we left it."""
+        self._written.add(path)
+        self.note(path)
 
     def note(self, path: str) -> bool:
         """Take the path as it is now; the answer is whether it was different before."""
@@ -48,16 +70,26 @@ class Known:
         self._signatures[path] = now
         return before != now
 
+    def differs(self, path: str) -> bool:
+        """Whether the path is otherwise than we left it: what goes with the directory that it was in is no news."""
+        if path not in self._signatures:
+            return self._signature(path) is not None or self._signature(path.rpartition("/")[0] or "/") is not None
+        return self._signature(path) != self._signatures[path]
+
     def keep(self, paths: Iterable[str]) -> None:
         """Know these paths and no others; one that is new is taken as it is now."""
         wanted = frozenset(paths)
-        for path in self._signatures.keys() - wanted:
+        for path in self._signatures.keys() - wanted - self._written:
             self._signatures.pop(path, None)
+        self._written.clear()
         for path in wanted - self._signatures.keys():
             self.note(path)
 
     def _signature(self, path: str) -> Signature | None:
         """What changes with the path: of a directory not its entries; None where there is nothing."""
+        file, _, word = path.partition("\n")
+        if word or file.startswith(_KERNELS):
+            return self._content(file, word)
         try:
             descriptor = self._beneath.open(path, os.O_PATH)
         except (OSError, HostFault):
@@ -71,6 +103,26 @@ class Known:
             return (*kind, found.st_ino)
         return (*kind, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
+    def _content(self, path: str, word: str) -> Signature | None:
+        """Of the content of a file, or of those of its lines that have a word; of a directory that it is there."""
+        try:
+            descriptor = self._beneath.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except (OSError, HostFault):
+            return None
+        try:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                return ()
+            # The kernel makes room for as much as it is asked for, and refuses much of it.
+            data = b"".join(iter(lambda: os.read(descriptor, _PIECE), b""))
+        except OSError as error:
+            return (error.errno or 0,)
+        finally:
+            os.close(descriptor)
+        if word:
+            wanted = os.fsencode(word)
+            data = b"\n".join(line for line in data.split(b"\n") if wanted in line.split())
+        return (int.from_bytes(hashlib.blake2b(data, digest_size=8).digest()),)
+
 
 class WatchedHost(RealHost):
     """A real host that remembers how it left each path it wrote."""
@@ -81,7 +133,7 @@ class WatchedHost(RealHost):
 
     def noted(self, path: str) -> None:
         """See `Machine`."""
-        self.known.note(path)
+        self.known.wrote(path)
 
 
 class Watch:
@@ -102,54 +154,140 @@ class Watch:
         self._inotify: Final = INotify(nonblocking=True)
         self._wanted: dict[str, dict[str, set[str]]] = {}
         """Directory → name in it → the managed paths that end there, or lie below it."""
+        self._shared: frozenset[str] = frozenset()
+        """Places at which much happens that is nobody's drift."""
+        self._trees: dict[str, str] = {}
+        """Directory, all of which is watched, or whose unmanaged names are → the place."""
+        self._below: Final[set[str]] = set()
+        """Directories that are watched because they lie in such a tree."""
+        self._ours: set[str] = set()
+        self._later: Final[dict[str, float]] = {}
+        """Shared place → when it is told that it has changed."""
+        self._patience: Final = Patience()
         self._descriptors: Final[dict[str, int]] = {}
         self._directories: Final[dict[int, set[str]]] = {}
         self._lock: Final = Lock()
         self._complained = False
+        self._soundings: Final = Soundings(self._beneath, host.known.note)
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC)
         self._thread: Final = Thread(target=self._watch, name="drift", daemon=True)
         self._thread.start()
 
-    def follow(self, paths: Iterable[str]) -> None:
-        """Watch these paths and no others."""
-        paths = [path for path in paths if path.startswith("/") and path != "/"]
+    def follow(self, paths: Iterable[str], places: frozenset[str] = frozenset()) -> None:
+        """Watch these paths, and what shows at these places, and nothing else."""
+        kernels = frozenset(filter(at.is_kernels, places))
+        trees = {at.file_of(place): place for place in sorted(places) if _is_tree(place)}
+        files = {place for place in places - kernels if not _is_tree(place)}
+        followed = {path for path in (*paths, *files, *trees) if path.startswith("/") and path != "/"}
         wanted: dict[str, dict[str, set[str]]] = {}
-        for path in paths:
+        for path in followed:
             parts = path.strip("/").split("/")
             for depth, part in enumerate(parts):
                 wanted.setdefault("/" + "/".join(parts[:depth]), {}).setdefault(part, set()).add(path)
+        for directory in trees:
+            wanted.setdefault(directory, {})
         with self._lock:
-            self._wanted = wanted
+            grown = trees != self._trees
+            self._wanted, self._trees, self._shared = wanted, trees, places
+            if grown:
+                self._below.clear()
+                self._below.update(self._directories_below())
             for directory in list(self._descriptors):
-                if directory not in wanted:
+                if directory not in wanted and directory not in self._below:
                     self._unwatch(directory)
             self._watch_missing()
-        self._host.known.keep(paths)
+            if not self._soundings.follow(kernels, monotonic()):
+                self._complain("more than what the kernel says can be read as often")
+        self._host.known.keep(followed | kernels)
+        os.write(self._waker, b"f")
+
+    def ours(self, places: frozenset[str]) -> Callable[[], None]:
+        """From now on what changes at these places is our own doing, until the function is called that this returns.
+
+        What was changed there before, and not seen yet, is told then.
+        """
+        with self._lock:
+            places &= self._shared
+            self._ours |= places
+        known = self._host.known
+        before = frozenset(place for place in places if not _is_tree(place) and known.note(place))
+
+        def no_longer() -> None:
+            # What happened in a directory is told by its events alone: they have all come by now.
+            others = self._foreign(self._inotify.read(timeout=0)) if any(map(_is_tree, places)) else frozenset()
+            for place in places:
+                if not _is_tree(place):
+                    known.note(place)
+            with self._lock:
+                self._ours -= places
+            if others is None or others | before:
+                self._notify(None if others is None else others | before)
+
+        return no_longer
 
     def close(self) -> None:
         """Watch no more."""
         os.close(self._waker)
         self._thread.join(1.0)
+        self._soundings.close()
         self._inotify.close()
         self._beneath.close()
         os.close(self._wake)
 
     def _watch(self) -> None:
-        poll = select.poll()
-        poll.register(self._inotify.fd, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
         while True:
-            ready = [descriptor for descriptor, _ in poll.poll()]
-            if self._wake in ready:
+            poll = select.poll()
+            poll.register(self._inotify.fd, select.POLLIN)
+            poll.register(self._wake, select.POLLIN)
+            with self._lock:
+                for descriptor in self._soundings.descriptors:
+                    poll.register(descriptor, select.POLLPRI)
+                due = min(self._soundings.due(), *self._later.values(), math.inf)
+            ready = [each for each, _ in poll.poll(None if due == math.inf else max(0.0, due - monotonic()) * 1e3)]
+            if self._wake in ready and not os.read(self._wake, 4096):
                 return
+            told: set[str] = set()
+            if self._inotify.fd in ready:
+                sleep(DEBOUNCE_S)
+                changed = self._settled()
+                if changed is None:
+                    self._notify(None)
+                    continue
+                told |= changed
+            with self._lock:
+                told |= self._soundings.changed(ready, monotonic()) - self._ours
+            if told := self._due(told, monotonic()):
+                self._notify(frozenset(told))
+
+    def _settled(self) -> frozenset[str] | None:
+        """What has changed; a place that several files make up (accounts) once the last of them is written."""
+        found: frozenset[str] = frozenset()
+        for _ in range(_ROUNDS):
+            events = self._inotify.read(timeout=0)
+            changed = self._foreign(events)
+            if changed is None:
+                return None
+            found |= changed
+            if not events or found.isdisjoint(self._shared):
+                break
             sleep(DEBOUNCE_S)
-            changed = self._foreign(self._inotify.read(timeout=0))
-            if changed is None or changed:
-                self._notify(changed)
+        return found
+
+    def _due(self, changed: set[str], now: float) -> set[str]:
+        """What is to be told now: what changes again and again is told later."""
+        with self._lock:
+            shared = changed & self._shared
+            for place in shared - self._later.keys():
+                self._later[place] = self._patience.when(place, now)
+            due = {place for place, when in self._later.items() if when <= now}
+            for place in due:
+                del self._later[place]
+            return (changed - shared) | (due & self._shared)
 
     def _foreign(self, events: Iterable[Any]) -> frozenset[str] | None:
         """The managed paths that these events changed, not by our own hand; None where there were too many events."""
         touched: set[str] = set()
+        trees: set[str] = set()
         moved = overflow = False
         with self._lock:
             for event in events:
@@ -159,6 +297,7 @@ class Watch:
                     names = self._wanted.get(directory, {})
                     if event.mask & (flags.DELETE_SELF | flags.MOVE_SELF | flags.IGNORED):
                         self._unwatch(directory)
+                        self._below.discard(directory)
                         touched.update(*names.values())
                         moved = True
                     elif event.name in names:
@@ -169,14 +308,67 @@ class Watch:
                         if below and event.mask & _STRUCTURE:
                             touched |= below
                             moved = True
+                    elif event.name and not event.name.startswith(_OURS):
+                        path = f"{directory.rstrip('/')}/{event.name}"
+                        found = self._trees_of(directory, event.mask)
+                        if found and self._host.known.differs(path):
+                            trees |= found
+                            moved = moved or bool(event.mask & flags.ISDIR and event.mask & _STRUCTURE)
             if moved or overflow:
+                self._below.update(self._directories_below())
                 self._watch_missing()
-        changed = frozenset(path for path in touched if self._host.known.note(path))
-        return None if overflow else changed
+            ours = frozenset(self._ours)
+        known = self._host.known
+        changed = frozenset(path for path in touched if path not in ours and known.note(path))
+        tops = {self._trees[path] for path in changed & self._trees.keys()}
+        return None if overflow else changed | (trees - ours) | tops
+
+    def _trees_of(self, directory: str, mask: int) -> set[str]:
+        """The places of which an event in a directory tells, about a name that nobody manages."""
+        found = set()
+        for top, place in self._trees.items():
+            if directory == top or directory.startswith(f"{top}/"):
+                whole = place.endswith("//")
+                asked = _STRUCTURE | flags.ATTRIB if whole else _STRUCTURE
+                if place.endswith("///"):
+                    asked |= flags.CLOSE_WRITE
+                if mask & asked and (whole or directory in self._wanted):
+                    found.add(place)
+        return found
+
+    def _directories_below(self) -> Iterator[str]:
+        """The directories of all trees that are watched whole."""
+        for top, place in self._trees.items():
+            if not place.endswith("//"):
+                continue
+            todo, count = [top], 0
+            while todo:
+                here = todo.pop()
+                for name in self._directories_in(here):
+                    count += 1
+                    if count > MAX_BELOW:
+                        self._complain(f"more than {MAX_BELOW} directories below {top}")
+                        todo.clear()
+                        break
+                    todo.append(f"{here}/{name}")
+                    yield todo[-1]
+
+    def _directories_in(self, path: str) -> list[str]:
+        try:
+            opened = self._beneath.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except (OSError, HostFault):
+            return []
+        try:
+            with os.scandir(opened) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        finally:
+            os.close(opened)
 
     def _watch_missing(self) -> None:
         """Watch each wanted directory that is there and is not watched yet."""
-        for directory in self._wanted.keys() - self._descriptors.keys():
+        for directory in (self._wanted.keys() | self._below) - self._descriptors.keys():
             if len(self._descriptors) >= MAX_DIRECTORIES:
                 self._complain(f"more than {MAX_DIRECTORIES} directories")
                 return
@@ -211,3 +403,7 @@ class Watch:
         if not self._complained:
             self._complained = True
             _log.warning("not every managed path is watched (%s): the full check sees the rest", what)
+
+
+def _is_tree(place: str) -> bool:
+    return place.endswith("/")

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
 
+from agent.resources import TYPES
+from agent.resources.types import ResourceType
 from api.settings import Settings
 from reconciler.documents import codes
 from reconciler.documents.docstrings import field_docstrings
@@ -70,7 +72,16 @@ def _resource(name: str) -> str:
     return (
         f"{NOTE}# {name}\n\n{_about(sys.modules[spec.__module__])}\n\n{inspect.cleandoc(spec.__doc__ or '')}\n\n{owned}"
         f"```yaml\n{(RESOURCE_DOCS / 'examples' / f'{name}.yaml').read_text()}```\n\n{_fields(spec)}{_note(name)}"
+        f"\n{_seen(TYPES[name])}"
     )
+
+
+def _seen(kind: ResourceType[Any, Any]) -> str:
+    """What the agent is told of at once, and what waits for the full check."""
+    if not kind.shows_somewhere:
+        return f"## When drift is seen\n\nAt the full check: {kind.unseen}.\n"
+    waits = f"; at the full check: {kind.unseen}" if kind.unseen else ""
+    return f"## When drift is seen\n\nAt once{waits}. [How](../agent.md#drift).\n"
 
 
 def _note(name: str) -> str:

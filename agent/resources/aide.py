@@ -96,6 +96,7 @@ AIDE: Final = ResourceType(
     paths=paths,
     unsupported=unsupported,
     of_machine=True,
+    unseen="that the database is gone",
 )
 
 

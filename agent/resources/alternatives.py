@@ -72,6 +72,11 @@ def unsupported(host: Host) -> str | None:
     return None if host.which("update-alternatives") else "needs update-alternatives, which this host does not have"
 
 
+def shows_in(_host: Host, spec: AlternativesSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return alternatives.shown_in(spec.alternative)
+
+
 ALTERNATIVES: Final = ResourceType(
     spec=AlternativesSpec,
     check=check,
@@ -79,4 +84,5 @@ ALTERNATIVES: Final = ResourceType(
     apply=apply,
     unsupported=unsupported,
     of_machine=True,
+    shows_in=shows_in,
 )

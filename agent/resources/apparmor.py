@@ -97,6 +97,7 @@ APPARMOR: Final = ResourceType(
     paths=paths,
     unsupported=apparmor_parser.lacking,
     of_machine=True,
+    unseen="what the kernel has loaded",
 )
 
 

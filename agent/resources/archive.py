@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from agent import places
 from agent.hosts import Host, HostFault, Kind, Stat
 from agent.resources.types import Change, Content, ResourceFailed, ResourceType, Sources
 from agent.tools import archives, ownership
@@ -139,6 +140,11 @@ def paths(managed: ManagedArchive) -> Sequence[str]:
     return (managed.spec.path,)
 
 
+def shows_in(_host: Host, managed: ManagedArchive) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if managed.spec.state == "absent" else (places.contents(managed.spec.path),)
+
+
 ARCHIVE: Final = ResourceType(
     spec=ArchiveSpec,
     prepare=prepare,
@@ -148,6 +154,8 @@ ARCHIVE: Final = ResourceType(
     action=action,
     paths=paths,
     confinable=True,
+    shows_in=shows_in,
+    unseen="what is below more directories than are watched",
 )
 
 

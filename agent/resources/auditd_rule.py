@@ -98,6 +98,7 @@ AUDITD_RULE: Final = ResourceType(
     paths=paths,
     unsupported=auditctl.lacking,
     of_machine=True,
+    unseen="what the kernel has loaded",
 )
 
 

@@ -93,6 +93,11 @@ def paths(managed: Managed) -> Sequence[str]:
     return [f"{store.directory}/{managed.spec.certificate}{store.suffix}" for store in trust.STORES]
 
 
+def shows_in(host: Host, _managed: Managed) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if host.confined else (trust.store(host).bundle,)
+
+
 CERTIFICATE: Final = ResourceType(
     spec=CertificateSpec,
     prepare=prepare,
@@ -104,4 +109,5 @@ CERTIFICATE: Final = ResourceType(
     unsupported=trust.lacking,
     confinable=True,
     of_machine=True,
+    shows_in=shows_in,
 )

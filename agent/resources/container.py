@@ -145,6 +145,7 @@ CONTAINER: Final = ResourceType(
     prefetch=prefetch,
     of_machine=True,
     needs_network=True,
+    unseen="only the engine knows",
 )
 
 

@@ -81,4 +81,5 @@ CONTAINER_IMAGE: Final = ResourceType(
     prefetch=prefetch,
     of_machine=True,
     needs_network=True,
+    unseen="only the engine knows",
 )

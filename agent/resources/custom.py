@@ -57,4 +57,12 @@ def apply(host: Host, spec: CustomSpec, state: CustomState) -> None:
         raise ResourceFailed(f"the executor has not reached the desired state{': ' if done.note else ''}{done.note}")
 
 
-CUSTOM: Final = ResourceType(spec=CustomSpec, check=check, diff=diff, apply=apply, of_machine=True, needs_network=True)
+CUSTOM: Final = ResourceType(
+    spec=CustomSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    of_machine=True,
+    needs_network=True,
+    unseen="only its program knows",
+)

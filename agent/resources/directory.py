@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from agent import places
 from agent.hosts import Host, Kind, Stat
 from agent.resources.types import Change, ResourceFailed, ResourceType
 from agent.tools import ownership, sweeping
@@ -119,8 +120,23 @@ def paths(spec: DirectorySpec) -> Sequence[str]:
     return (spec.path,)
 
 
+def shows_in(_host: Host, spec: DirectorySpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    if spec.state == "absent" or not (spec.recurse or spec.purge):
+        return ()
+    return (places.below(spec.path) if spec.recurse else places.within(spec.path),)
+
+
 DIRECTORY: Final = ResourceType(
-    spec=DirectorySpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True
+    spec=DirectorySpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    paths=paths,
+    confinable=True,
+    shows_in=shows_in,
+    unseen="what is below more directories than are watched",
 )
 
 

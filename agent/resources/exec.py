@@ -66,8 +66,21 @@ def is_act(spec: ExecSpec) -> bool:
     return spec.refreshonly
 
 
+def shows_in(_host: Host, spec: ExecSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return [path for path in (spec.creates, spec.removes) if path is not None]
+
+
 EXEC: Final = ResourceType(
-    spec=ExecSpec, check=check, diff=diff, apply=apply, action=action, is_act=is_act, needs_network=True
+    spec=ExecSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    is_act=is_act,
+    needs_network=True,
+    shows_in=shows_in,
+    unseen="what onlyif and unless ask",
 )
 
 

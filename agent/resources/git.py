@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from agent import places
 from agent.hosts import Host, HostFault, Kind, Stat
 from agent.resources.types import Change, ResourceFailed, ResourceType
 from agent.tools import git
@@ -103,6 +104,11 @@ def paths(spec: GitSpec) -> Sequence[str]:
     return (spec.path,)
 
 
+def shows_in(_host: Host, spec: GitSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return (places.contents(spec.path),)
+
+
 GIT: Final = ResourceType(
     spec=GitSpec,
     check=check,
@@ -112,6 +118,8 @@ GIT: Final = ResourceType(
     paths=paths,
     unsupported=unsupported,
     needs_network=True,
+    shows_in=shows_in,
+    unseen="that the revision has moved on",
 )
 
 

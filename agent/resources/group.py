@@ -60,6 +60,18 @@ def action(spec: GroupSpec, state: GroupState) -> str:
     return "create" if state.group is None else "update"
 
 
+def shows_in(_host: Host, _spec: GroupSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return accounts.FILES
+
+
 GROUP: Final = ResourceType(
-    spec=GroupSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking, of_machine=True
+    spec=GroupSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    unsupported=shadow.lacking,
+    of_machine=True,
+    shows_in=shows_in,
 )

@@ -82,8 +82,20 @@ def paths(spec: HostnameSpec) -> Sequence[str]:
     return (FILE, hosts_file.FILE.path) if spec.hosts else (FILE,)
 
 
+def shows_in(host: Host, _spec: HostnameSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if host.confined else (LIVE,)
+
+
 HOSTNAME: Final = ResourceType(
-    spec=HostnameSpec, check=check, diff=diff, apply=apply, paths=paths, confinable=True, of_machine=True
+    spec=HostnameSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    paths=paths,
+    confinable=True,
+    of_machine=True,
+    shows_in=shows_in,
 )
 
 

@@ -91,6 +91,11 @@ def paths(spec: KernelModuleSpec) -> Sequence[str]:
     return (f"/etc/modules-load.d/vigo-{spec.module}.conf", f"/etc/modprobe.d/vigo-{spec.module}.conf")
 
 
+def shows_in(host: Host, spec: KernelModuleSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return (modprobe.shown_in(spec.module),) if spec.live and not host.confined else ()
+
+
 KERNEL_MODULE: Final = ResourceType(
     spec=KernelModuleSpec,
     check=check,
@@ -100,6 +105,7 @@ KERNEL_MODULE: Final = ResourceType(
     paths=paths,
     confinable=True,
     of_machine=True,
+    shows_in=shows_in,
 )
 
 

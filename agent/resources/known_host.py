@@ -78,8 +78,20 @@ def paths(spec: KnownHostSpec) -> Sequence[str]:
     return (SHARED,) if spec.user is None else ()
 
 
+def shows_in(host: Host, spec: KnownHostSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if spec.user is None else ssh_files.shown_in(host, spec.user, _NAME)
+
+
 KNOWN_HOST: Final = ResourceType(
-    spec=KnownHostSpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True
+    spec=KnownHostSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    paths=paths,
+    confinable=True,
+    shows_in=shows_in,
 )
 
 

@@ -123,6 +123,7 @@ LOCALE: Final = ResourceType(
     unsupported=unsupported,
     confinable=True,
     of_machine=True,
+    unseen="that a locale is no longer generated",
 )
 
 

@@ -83,6 +83,11 @@ def paths(_spec: MountSpec) -> Sequence[str]:
     return (fstab.PATH,)
 
 
+def shows_in(host: Host, spec: MountSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if host.confined else (mounts.shown_in(spec.path),)
+
+
 MOUNT: Final = ResourceType(
     spec=MountSpec,
     check=check,
@@ -92,6 +97,8 @@ MOUNT: Final = ResourceType(
     paths=paths,
     of_machine=True,
     needs_network=True,
+    shows_in=shows_in,
+    unseen="that a label or a UUID stands for another device",
 )
 
 

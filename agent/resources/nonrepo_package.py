@@ -69,6 +69,11 @@ def prefetch(host: Host, specs: Sequence[NonrepoPackageSpec]) -> None:
     packages.needed(host).load(host, [spec.package for spec in specs])
 
 
+def shows_in(host: Host, _spec: NonrepoPackageSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return packages.shown_in(host)
+
+
 NONREPO_PACKAGE: Final = ResourceType(
     spec=NonrepoPackageSpec,
     check=check,
@@ -79,6 +84,7 @@ NONREPO_PACKAGE: Final = ResourceType(
     prefetch=prefetch,
     of_machine=True,
     needs_network=True,
+    shows_in=shows_in,
 )
 
 

@@ -90,7 +90,14 @@ def paths(_spec: NtpSpec) -> Sequence[str]:
 
 
 NTP: Final = ResourceType(
-    spec=NtpSpec, check=check, diff=diff, apply=apply, paths=paths, confinable=True, of_machine=True
+    spec=NtpSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    paths=paths,
+    confinable=True,
+    of_machine=True,
+    unseen="that the program is gone which keeps the time",
 )
 
 

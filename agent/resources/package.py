@@ -109,6 +109,11 @@ def prefetch(host: Host, specs: Sequence[PackageSpec]) -> None:
         backend.upgrades(host, installed)
 
 
+def shows_in(host: Host, _spec: PackageSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return packages.shown_in(host)
+
+
 PACKAGE: Final = ResourceType(
     spec=PackageSpec,
     check=check,
@@ -119,6 +124,8 @@ PACKAGE: Final = ResourceType(
     prefetch=prefetch,
     of_machine=True,
     needs_network=True,
+    shows_in=shows_in,
+    unseen="that there is a newer version",
 )
 
 

@@ -74,6 +74,11 @@ def action(spec: PipPackageSpec, state: PipPackageState) -> str:
     return "install" if None in state.versions.values() or not state.environment else "update"
 
 
+def shows_in(host: Host, spec: PipPackageSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if spec.venv is None else pip.shown_in(host, spec.venv)
+
+
 PIP_PACKAGE: Final = ResourceType(
     spec=PipPackageSpec,
     check=check,
@@ -82,6 +87,8 @@ PIP_PACKAGE: Final = ResourceType(
     action=action,
     of_machine=True,
     needs_network=True,
+    shows_in=shows_in,
+    unseen="what the Python of the system itself has, and whether requirements hold",
 )
 
 

@@ -69,7 +69,15 @@ def action(spec: ProcessSpec, _state: ProcessState) -> str:
     return "stop" if spec.state == "stopped" else "start"
 
 
-PROCESS: Final = ResourceType(spec=ProcessSpec, check=check, diff=diff, apply=apply, action=action, of_machine=True)
+PROCESS: Final = ResourceType(
+    spec=ProcessSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    of_machine=True,
+    unseen="the kernel tells of no processes but one's own children",
+)
 
 
 def _wait(host: Host, spec: ProcessSpec, seconds: float) -> tuple[Process, ...]:

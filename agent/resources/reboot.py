@@ -100,7 +100,14 @@ def is_open(spec: RebootSpec, now: datetime) -> bool:
 
 
 REBOOT: Final = ResourceType(
-    spec=RebootSpec, check=check, diff=diff, apply=apply, action=action, unsupported=unsupported, of_machine=True
+    spec=RebootSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    unsupported=unsupported,
+    of_machine=True,
+    unseen="it is something to be done, not a state",
 )
 
 

@@ -123,6 +123,11 @@ def unsupported(host: Host) -> str | None:
     return packages.unsupported(host)
 
 
+def shows_in(host: Host, managed: ManagedRepository) -> Sequence[str]:
+    """See `ResourceType`."""
+    return list(_form(host).files(managed.spec, managed.key))
+
+
 REPOSITORY: Final = ResourceType(
     spec=RepositorySpec,
     prepare=prepare,
@@ -133,6 +138,8 @@ REPOSITORY: Final = ResourceType(
     unsupported=unsupported,
     of_machine=True,
     needs_network=True,
+    shows_in=shows_in,
+    unseen="that its package lists are gone",
 )
 
 

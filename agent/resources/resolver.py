@@ -115,6 +115,7 @@ RESOLVER: Final = ResourceType(
     may_cut_off=may_cut_off,
     confinable=True,
     of_machine=True,
+    unseen="what systemd-resolved asks, where that is not from the file",
 )
 
 

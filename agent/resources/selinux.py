@@ -82,6 +82,19 @@ def paths(spec: SelinuxSpec) -> Sequence[str]:
     return (selinux.CONFIG.path,) if spec.kind == "mode" else ()
 
 
+def shows_in(host: Host, spec: SelinuxSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return selinux.shown_in(host, spec.kind, spec.selinux)
+
+
 SELINUX: Final = ResourceType(
-    spec=SelinuxSpec, check=check, diff=diff, apply=apply, paths=paths, unsupported=selinux.lacking, of_machine=True
+    spec=SelinuxSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    paths=paths,
+    unsupported=selinux.lacking,
+    of_machine=True,
+    shows_in=shows_in,
+    unseen="labels of files",
 )

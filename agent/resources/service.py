@@ -112,6 +112,12 @@ def unit_name(spec: ServiceSpec, init: InitSystem) -> str:
     return spec.service if spec.service.endswith(_SUFFIXES) else f"{spec.service}{init.SUFFIX}"
 
 
+def shows_in(host: Host, spec: ServiceSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    init = _init(host)
+    return init.shown_in(host, unit_name(spec, init))
+
+
 SERVICE: Final = ResourceType(
     spec=ServiceSpec,
     check=check,
@@ -124,6 +130,8 @@ SERVICE: Final = ResourceType(
     of_machine=True,
     # What OpenRC and sysvinit start is a child of who asks for it, and would never get what that has given up.
     needs_network=True,
+    shows_in=shows_in,
+    unseen="whether a service of sysvinit runs",
 )
 
 

@@ -73,8 +73,20 @@ def paths(spec: SshKeySpec) -> Sequence[str]:
     return () if spec.path is None else (spec.path,)
 
 
+def shows_in(host: Host, spec: SshKeySpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return () if spec.user is None else ssh_files.shown_in(host, spec.user, _NAME)
+
+
 SSH_KEY: Final = ResourceType(
-    spec=SshKeySpec, check=check, diff=diff, apply=apply, action=action, paths=paths, confinable=True
+    spec=SshKeySpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    paths=paths,
+    confinable=True,
+    shows_in=shows_in,
 )
 
 

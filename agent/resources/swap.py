@@ -99,6 +99,11 @@ def unsupported(host: Host) -> str | None:
     return f"needs {' and '.join(lacking)}, which this host does not have" if lacking else None
 
 
+def shows_in(_host: Host, _spec: SwapSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return (swaps.TABLE,)
+
+
 SWAP: Final = ResourceType(
     spec=SwapSpec,
     check=check,
@@ -108,6 +113,8 @@ SWAP: Final = ResourceType(
     paths=paths,
     unsupported=unsupported,
     of_machine=True,
+    shows_in=shows_in,
+    unseen="what a device that is not in use holds",
 )
 
 

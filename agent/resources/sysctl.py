@@ -104,6 +104,12 @@ def may_cut_off(spec: SysctlSpec) -> bool:
     return spec.live and dotted(spec).startswith("net.")
 
 
+def shows_in(host: Host, spec: SysctlSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    asked = spec.live and spec.state == "present" and not host.confined
+    return (live_path(spec),) if asked else ()
+
+
 SYSCTL: Final = ResourceType(
     spec=SysctlSpec,
     check=check,
@@ -114,4 +120,5 @@ SYSCTL: Final = ResourceType(
     confinable=True,
     of_machine=True,
     may_cut_off=may_cut_off,
+    shows_in=shows_in,
 )

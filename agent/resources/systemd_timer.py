@@ -126,6 +126,11 @@ def texts(spec: SystemdTimerSpec) -> tuple[bytes | None, bytes | None]:
     return _text(service), _text(timer)
 
 
+def shows_in(host: Host, spec: SystemdTimerSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return [place for name in _names(spec) for place in systemctl.shown_in(host, name)]
+
+
 SYSTEMD_TIMER: Final = ResourceType(
     spec=SystemdTimerSpec,
     check=check,
@@ -136,6 +141,7 @@ SYSTEMD_TIMER: Final = ResourceType(
     prefetch=prefetch,
     paths=paths,
     of_machine=True,
+    shows_in=shows_in,
 )
 
 

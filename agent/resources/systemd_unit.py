@@ -112,6 +112,11 @@ def paths(managed: ManagedUnit) -> Sequence[str]:
     return (managed.path,)
 
 
+def shows_in(host: Host, managed: ManagedUnit) -> Sequence[str]:
+    """See `ResourceType`."""
+    return systemctl.shown_in(host, managed.name)
+
+
 SYSTEMD_UNIT: Final = ResourceType(
     spec=SystemdUnitSpec,
     prepare=prepare,
@@ -123,4 +128,5 @@ SYSTEMD_UNIT: Final = ResourceType(
     prefetch=prefetch,
     paths=paths,
     of_machine=True,
+    shows_in=shows_in,
 )

@@ -71,6 +71,7 @@ TMPFILES: Final = ResourceType(
     unsupported=unsupported,
     confinable=True,
     of_machine=True,
+    unseen="what the lines have made",
 )
 
 

@@ -116,6 +116,11 @@ class ResourceType(Generic[P, T]):
     """Whether it is something to be done (restart), not a state that can be verified afterwards."""
     paths: Callable[[P], Sequence[str]] = _nothing
     """Paths whose change means drift of this resource."""
+    shows_in: Callable[[Host, P], Sequence[str]] | None = None
+    """Places beyond these (`agent.places`) at which a change of it shows, as this host has them: of many resources at
+    once, so that a change there need not be drift."""
+    unseen: str = ""
+    """What of it shows nowhere, so that it waits for the full check; for the page of the type."""
     leaves: Callable[[P], Sequence[object]] = _nothing
     """What is in the host's memo and cannot be otherwise after a change of this."""
     rests: Callable[[P], Rests | None] | None = None
@@ -129,6 +134,11 @@ class ResourceType(Generic[P, T]):
     """Paths that its programs change, beside what it changes itself: kept before, so that they can be put back."""
     reread: Callable[[Host, P], None] | None = None
     """Makes what runs follow the files that an undo has put back; None where nothing has to."""
+
+    @property
+    def shows_somewhere(self) -> bool:
+        """Whether any change of it is seen before the full check."""
+        return self.paths is not _nothing or self.shows_in is not None
 
     def skipped(self, host: Host) -> str | None:
         """Why this type does nothing on this host; None when it does."""

@@ -128,8 +128,23 @@ def action(spec: UserSpec, state: UserState) -> str:
     return "create" if state.user is None else "update"
 
 
+def shows_in(host: Host, spec: UserSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    known = accounts.read(host).users.get(spec.user)
+    home = spec.home or (known.home if known is not None else "")
+    made = "create_home" in spec.model_fields_set and spec.create_home
+    return [*accounts.FILES, *([home] if made and home else [])]
+
+
 USER: Final = ResourceType(
-    spec=UserSpec, check=check, diff=diff, apply=apply, action=action, unsupported=shadow.lacking, of_machine=True
+    spec=UserSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    unsupported=shadow.lacking,
+    of_machine=True,
+    shows_in=shows_in,
 )
 
 _YES: Final = {True: "yes", False: "no"}

@@ -71,8 +71,19 @@ def path(spec: WatchSecretSpec) -> str:
     return f"{DIRECTORY}/{spec.watch}"
 
 
+def shows_in(_host: Host, spec: WatchSecretSpec) -> Sequence[str]:
+    """See `ResourceType`."""
+    return (path(spec),)
+
+
 WATCH_SECRET: Final = ResourceType(
-    spec=WatchSecretSpec, check=check, diff=diff, apply=apply, action=action, of_machine=True
+    spec=WatchSecretSpec,
+    check=check,
+    diff=diff,
+    apply=apply,
+    action=action,
+    of_machine=True,
+    shows_in=shows_in,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from agent.hosts import Host
 
+FILES: Final = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
 _MEMO: Final = "account files"
 _SHADOWS: Final = "account shadows"
 

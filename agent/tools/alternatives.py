@@ -49,6 +49,11 @@ def group(host: Host, name: str) -> Group:
     return Group(current=current)
 
 
+def shown_in(name: str) -> Sequence[str]:
+    """Where it shows that a group is otherwise: `agent.places`."""
+    return [f"{directory}/{name}" for directory in (*_GROUPS, _LINKS)]
+
+
 def install(host: Host, link: str, name: str, path: str, priority: int) -> None:
     """Have a path among the alternatives of a group. Raises `HostFault`, as do all here."""
     _run(host, ["--install", link, name, path, str(priority)])

@@ -5,7 +5,7 @@ The words are systemd's: they are the finest, and the others are told in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from agent.hosts import Host
@@ -29,6 +29,10 @@ class InitSystem(Protocol):
 
     def unit(self, host: Host, name: str) -> Unit:
         """One service, from the memo if it is there."""
+        ...
+
+    def shown_in(self, host: Host, name: str, /) -> Sequence[str]:
+        """Where a change of one service shows: `agent.places`."""
         ...
 
     def act(self, host: Host, verb: str, *names: str) -> None:

@@ -23,6 +23,11 @@ def loaded(host: Host) -> frozenset[str]:
     return known
 
 
+def shown_in(module: str) -> str:
+    """Where it shows that a module is loaded: `agent.places`."""
+    return f"/sys/module/{module.replace('-', '_')}"
+
+
 def is_builtin(host: Host, module: str) -> bool:
     """Whether it is part of the kernel itself: it is there, and was never loaded."""
     name = module.replace("-", "_")

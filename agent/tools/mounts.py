@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from agent import places
 from agent.hosts import Host, HostFault
 from agent.tools.fstab import unescaped
 
@@ -46,6 +47,12 @@ def live(host: Host) -> Mapping[str, Mount]:
                 options = frozenset(place[5].split(",")) | (frozenset(system[2].split(",")) - {"ro", "rw"})
                 known[unescaped(place[4])] = Mount(unescaped(system[1]), system[0], options, unescaped(place[3]))
     return known
+
+
+def shown_in(path: str) -> str:
+    """Where it shows that something else is mounted there, or differently: `agent.places`."""
+    # As show_mountinfo() in fs/proc_namespace.c writes it.
+    return places.lines(TABLE, path.translate({ord(each): f"\\{ord(each):03o}" for each in " \t\n\\#"}))
 
 
 def resolved(host: Host, device: str) -> str:

@@ -6,7 +6,7 @@ What starts with the host is read from /etc/runlevels, where rc-update keeps lin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agent.hosts import Host, HostFault, Kind
@@ -70,6 +70,13 @@ def unit(host: Host, name: str) -> Unit:
     load(host, ())
     known: dict[str, Unit] = host.memo[_MEMO]
     return known.get(name) or Unit("not-found", "inactive", "", outdated=False)
+
+
+def shown_in(host: Host, name: str) -> Sequence[str]:
+    """Where it shows that a service is started, stopped or enabled: `agent.places`."""
+    states = (f"/run/openrc/{state}/{name}" for state in ("started", "starting", "stopping", "failed"))
+    levels = (f"{RUNLEVELS}/{level}/{name}" for level in _runlevels(host))
+    return [*states, *levels, f"{SCRIPTS}/{name}"]
 
 
 def act(host: Host, verb: str, *names: str) -> None:

@@ -36,6 +36,13 @@ _OF_SYSTEM: Final = {
     "arch": "pacman",
 }
 _BACKENDS: Final = ("apt", "dnf", "zypper", "apk", "pacman")
+_SHOWN_IN: Final = {
+    "apt": ("/var/lib/dpkg/status",),
+    "dnf": ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/etc/dnf/plugins/versionlock.list"),
+    "zypper": ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/etc/zypp/locks"),
+    "apk": ("/lib/apk/db/installed", "/usr/lib/apk/db/installed", "/etc/apk/world"),
+    "pacman": ("/var/lib/pacman/local/",),
+}
 _RELEASES: Final = ("/etc/os-release", "/usr/lib/os-release")
 _REFRESHED: Final = "package lists"
 
@@ -130,6 +137,11 @@ def named(host: Host) -> str | None:
         return system
     programs = {"apt": ("apt-get",), "dnf": ("dnf", "yum")}
     return next((name for name in _BACKENDS if any(map(host.which, programs.get(name, (name,))))), None)
+
+
+def shown_in(host: Host) -> Sequence[str]:
+    """Where it shows that other packages are installed or held: `agent.places`."""
+    return _SHOWN_IN.get(named(host) or "", ())
 
 
 def once(host: Host) -> bool:

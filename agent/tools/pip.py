@@ -78,6 +78,13 @@ def uninstall(host: Host, python: str, names: Sequence[str], *, force: bool) -> 
     _succeeded("uninstall", host.run([*_argv(python), *argv], timeout_s=TIMEOUT_S), None)
 
 
+def shown_in(host: Host, environment: str) -> Sequence[str]:
+    """Where it shows that an environment has other packages: `agent.places`."""
+    above = f"{environment.rstrip('/')}/lib"
+    versions = host.listdir(above) if host.lstat(above) is not None else []
+    return [f"{environment.rstrip('/')}/bin/python", *(f"{above}/{each}/site-packages/" for each in versions)]
+
+
 def _argv(python: str) -> list[str]:
     return [python, "-B", "-m", "pip", "--disable-pip-version-check", "--no-input"]
 

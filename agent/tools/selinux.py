@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from agent.hosts import Host, HostFault, Kind
@@ -48,6 +49,16 @@ def context(host: Host, expression: str) -> str | None:
         if len(words) == 2 and words[0] == expression:
             return words[1].split(":")[2] if words[1].count(":") >= 2 else None
     return None
+
+
+def shown_in(host: Host, kind: str, name: str) -> Sequence[str]:
+    """Where it shows that the mode, a boolean, or what was told for paths is otherwise: `agent.places`."""
+    policy = setting(host, "SELINUXTYPE") or "targeted"
+    return {
+        "mode": [f"{KERNEL}/enforce"],
+        "boolean": [f"{KERNEL}/booleans/{name}", f"/var/lib/selinux/{policy}/active/booleans.local"],
+        "context": [f"/etc/selinux/{policy}/contexts/files/file_contexts.local"],
+    }[kind]
 
 
 def beginning(expression: str) -> str:

@@ -58,6 +58,13 @@ def read(host: Host, *, user: str | None, path: str) -> KeyFile:
     return _found(mine, KeyFile(f"{home}/.ssh/{path}", account=account, directory=directory))
 
 
+def shown_in(host: Host, user: str, name: str) -> Sequence[str]:
+    """Where it shows that a file in a user's `.ssh` is otherwise, or that their home is another: `agent.places`."""
+    known = accounts.read(host).users.get(user)
+    home = "" if known is None else known.home.rstrip("/")
+    return ["/etc/passwd", *([f"{home}/.ssh", f"{home}/.ssh/{name}"] if home.startswith("/") else [])]
+
+
 def write(host: Host, found: KeyFile, lines: Sequence[str]) -> None:
     """Put the file back with these lines, its owner as it was.
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from agent import places
 from agent.hosts import Host, HostFault, Kind
 
 TIMEOUT_S: Final = 300.0
 SUFFIX: Final = ".service"
+STARTED: Final = "/run/systemd/units"
+_GROUPS: Final = (f"{places.CGROUPS}/unified", f"{places.CGROUPS}/systemd", places.CGROUPS)
+"""Where systemd has its control groups: beside those of version 1, among them, or alone."""
+_ENABLED: Final = ("/etc/systemd/system", "/run/systemd/system")
+_FILES: Final = ("/usr/lib/systemd/system", "/lib/systemd/system")
 _MEMO: Final = "systemctl"
 _PROPERTIES: Final = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
 _PER_CALL: Final = 200
@@ -50,6 +56,27 @@ def unit(host: Host, name: str) -> Unit:
     load(host, [name])
     found: Unit = host.memo[_MEMO][name]
     return found
+
+
+def shown_in(host: Host, name: str) -> Sequence[str]:
+    """Where it shows that a unit is started, stopped, enabled or masked: `agent.places`.
+
+    systemd keeps a link for each unit that is not inactive (unit_export_invocation_id() in src/core/unit.c), and the
+    kernel tells when a control group has lost its last process.
+    """
+    slices = "system.slice"
+    template, _, instance = name.partition("@")
+    if instance:
+        escaped = template.replace("-", r"\x2d")
+        slices += f"/system-{escaped}.slice"
+    groups = next((each for each in _GROUPS if host.lstat(each) is not None), _GROUPS[-1])
+    unit_files = (f"{directory}/{name}" for directory in _FILES)
+    return [
+        f"{STARTED}/invocation:{name}",
+        f"{groups}/{slices}/{name}/cgroup.events",
+        *unit_files,
+        *(places.below(directory) for directory in _ENABLED),
+    ]
 
 
 def act(host: Host, verb: str, *names: str) -> None:

@@ -7,10 +7,11 @@ is asked by itself, and one that tells none is unknown: such a service is not ta
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agent.hosts import Host, HostFault, Kind
+from agent.places import within
 from agent.tools.systemctl import TIMEOUT_S, Unit
 
 SUFFIX: Final = ""
@@ -68,6 +69,11 @@ def unit(host: Host, name: str) -> Unit:
     load(host, [name])
     known: dict[str, Unit] = host.memo[_MEMO]
     return known.get(name) or Unit("not-found", "inactive", "", outdated=False)
+
+
+def shown_in(_host: Host, name: str) -> Sequence[str]:
+    """Where it shows that a service starts with the host; whether it runs, only its script knows: `agent.places`."""
+    return [*(within(f"{above}/{level}") for above in _LINKS for level in _LEVELS), f"{SCRIPTS}/{name}"]
 
 
 def act(host: Host, verb: str, *names: str) -> None:

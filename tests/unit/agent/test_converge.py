@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent import converge
+from agent import converge, managed
 from agent.hosts import MemoryHost
 from agent.journal import Journal
 from agent.resources import TYPES
@@ -671,9 +671,9 @@ def test_a_journal_that_cannot_be_written_is_said() -> None:
 
 def test_managed_paths_are_those_of_the_last_run(fleet: Fleet) -> None:
     desired = state(crate("web", [file("a"), file("i", foreach=[1, 2], path="/i{{ item }}"), file("s", when="false")]))
-    assert converge.managed_paths(desired) == frozenset()
+    assert managed.followed(desired)[0] == frozenset()
     fleet.run(desired)
-    assert converge.managed_paths(desired) == {"/a", "/i1", "/i2"}
+    assert managed.followed(desired)[0] == {"/a", "/i1", "/i2"}
 
 
 def test_every_type_of_the_schema_is_known() -> None:

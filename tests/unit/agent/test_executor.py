@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,20 @@ class Bench:
         self.followed: list[frozenset[str]] = []
         self.begin()
 
+    def follow(self, paths: Iterable[str], places: frozenset[str] = frozenset()) -> None:
+        assert not places
+        self.followed.append(frozenset(paths))
+
+    def ours(self, _: frozenset[str]) -> Callable[[], None]:
+        return lambda: None
+
     def begin(self, state: State | None = None) -> LocalExecutor:
         self.executor = LocalExecutor(
             state or self.state,
             RealHost(self.root),
             RealHost(self.root),
             clock=self.clock,
-            followed=self.followed.append,
+            watching=self,
         )
         return self.executor
 
@@ -294,12 +301,12 @@ def test_objects_of_the_last_target_go_when_the_next_has_run(bench: Bench) -> No
     assert len(list(bench.state.file("objects").iterdir())) == 1
 
 
-def test_a_fault_of_our_own_is_a_failed_run(bench: Bench) -> None:
+def test_a_fault_of_our_own_is_a_failed_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: frozenset[str]) -> None:
         raise OSError(28, "No space left on device")
 
     bench.accept(bench.motd("hello"))
-    bench.executor._followed = broken  # type: ignore[misc]
+    monkeypatch.setattr(bench, "follow", broken)
     ran = bench.converge()
     assert ran.status == "failed"
     assert "No space" in ran.error

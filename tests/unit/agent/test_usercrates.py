@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent import converge, users
+from agent import managed, users
 from agent.hosts import HostFault, Kind, MemoryHost, Ran, RealHost
 from agent.hosts.memory import Node
 from agent.journal import Journal
@@ -422,7 +422,7 @@ def test_the_journal_keeps_for_whom_something_was_made(tmp_path: Any) -> None:
 def test_managed_paths_are_those_of_all_users(fleet: Fleet) -> None:
     desired = state(shell())
     fleet.run(desired)
-    assert converge.managed_paths(desired) == {"/etc/passwd", "/home/alice/.bashrc", "/home/bob/.bashrc"}
+    assert managed.followed(desired)[0] == {"/etc/passwd", "/home/alice/.bashrc", "/home/bob/.bashrc"}
 
 
 # as whom

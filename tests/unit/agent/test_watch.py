@@ -189,3 +189,112 @@ def test_a_thousand_files_are_followed(tmp_path: Path) -> None:
     finally:
         watched.watch.close()
         watched.host.close()
+
+
+PLACES = frozenset({"/srv/app/", "/srv/tree//", "/srv/held///", "/etc/passwd", "/proc/sys/a"})
+
+
+@pytest.fixture
+def placed(watched: Watched) -> Watched:
+    """A watch on places of every kind."""
+    for path in ("srv/app/sub", "srv/app/free", "srv/tree/deep/er", "srv/held/in", "proc/sys"):
+        (watched.root / path).mkdir(parents=True)
+    for path in ("srv/app/conf", "srv/app/sub/conf", "srv/tree/deep/er/x", "srv/held/in/x", "proc/sys/a", "etc/passwd"):
+        (watched.root / path).write_text("good")
+    watched.watch.follow(["/etc/motd", "/srv/app/conf", "/srv/app/sub/conf"], PLACES)
+    return watched
+
+
+SHOWN: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a name in a swept directory": ("/srv/app/", lambda root: (root / "srv/app/evil").write_text("x")),
+    "a link in a swept directory": ("/srv/app/", lambda root: (root / "srv/app/evil").symlink_to("x")),
+    "a name below it, beside what is managed": ("/srv/app/", lambda root: (root / "srv/app/sub/evil").mkdir()),
+    "a name moved in": (
+        "/srv/app/",
+        lambda root: (root / "etc/x").mkdir() or (root / "etc/x").rename(root / "srv/app/x"),
+    ),
+    "a mode deep in a tree": ("/srv/tree//", lambda root: (root / "srv/tree/deep/er/x").chmod(0o600)),
+    "a name deep in a tree": ("/srv/tree//", lambda root: (root / "srv/tree/deep/er/y").write_text("x")),
+    "a tree that is gone": ("/srv/tree//", lambda root: (root / "srv/tree").rename(root / "srv/gone")),
+    "a content deep in a tree": ("/srv/held///", lambda root: (root / "srv/held/in/x").write_text("evil")),
+    "a file of many": ("/etc/passwd", lambda root: (root / "etc/passwd").write_text("more")),
+}
+
+
+@pytest.mark.parametrize("what", sorted(SHOWN))
+def test_a_place_shows(placed: Watched, what: str) -> None:
+    place, act = SHOWN[what]
+    act(placed.root)
+    assert placed.noticed()
+    assert place in placed.changed
+    assert placed.changed <= {place, place.rstrip("/")}
+
+
+HIDDEN: dict[str, Change] = {
+    "our own removal of what was in a swept directory": lambda _, host: host.remove("/srv/app/free/x"),
+    "our own file in a swept directory": lambda _, host: host.write("/srv/app/other", b"x", mode=0o644),
+    "what nobody manages below what nobody manages": lambda root, _: (root / "srv/app/free/x").write_text("x") and None,
+    "a content in a tree whose names and modes count": lambda root, _: (
+        (root / "srv/tree/deep/er/x").write_text("x") and None
+    ),
+    "our own mode in a tree": lambda _, host: host.chmod("/srv/tree/deep/er/x", 0o600),
+}
+
+
+@pytest.mark.parametrize("what", sorted(HIDDEN))
+def test_no_place_shows(placed: Watched, what: str) -> None:
+    HIDDEN[what](placed.root, placed.host)
+    assert placed.quiet()
+
+
+def test_what_we_removed_is_no_news_though_the_run_has_ended_by_then(placed: Watched) -> None:
+    (placed.root / "srv/app/evil").write_text("x")
+    assert placed.noticed()
+    assert placed.quiet() or placed.quiet()
+    placed.host.remove("/srv/app/evil")
+    placed.watch.follow(["/etc/motd", "/srv/app/conf", "/srv/app/sub/conf"], PLACES)
+    assert placed.quiet()
+
+
+def test_a_directory_that_comes_into_a_tree_is_watched(placed: Watched) -> None:
+    (placed.root / "srv/tree/new/er").mkdir(parents=True)
+    assert placed.noticed()
+    placed.quiet()
+    placed.changed.clear()
+    (placed.root / "srv/tree/new/er/x").write_text("x")
+    assert placed.noticed()
+    assert placed.changed == {"/srv/tree//"}
+
+
+def test_what_our_programs_do_at_a_place_is_ours_and_nothing_else_is(placed: Watched) -> None:
+    no_longer = placed.watch.ours(frozenset({"/etc/passwd", "/srv/tree//"}))
+    (placed.root / "etc/passwd").write_text("ours")
+    (placed.root / "srv/tree/ours").write_text("x")
+    (placed.root / "etc/motd").write_text("theirs")
+    no_longer()
+    assert placed.noticed()
+    placed.quiet()
+    assert placed.changed == {"/etc/motd"}
+    (placed.root / "etc/passwd").write_text("theirs, and longer")
+    assert placed.noticed()
+    assert "/etc/passwd" in placed.changed
+
+
+def test_what_was_done_before_we_began_is_told_when_we_have_ended(placed: Watched) -> None:
+    (placed.root / "etc/passwd").write_text("theirs")
+    no_longer = placed.watch.ours(frozenset({"/etc/passwd"}))
+    (placed.root / "etc/passwd").write_text("ours, and longer")
+    no_longer()
+    assert placed.noticed()
+    assert placed.changed == {"/etc/passwd"}
+
+
+def test_more_directories_than_are_watched_below_one_are_said(
+    placed: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("agent.watch.MAX_BELOW", 2)
+    for number in range(4):
+        (placed.root / f"srv/tree/d{number}").mkdir()
+    placed.watch.follow([], frozenset({"/srv/tree//"}))
+    placed.watch.follow([], PLACES)
+    assert "the full check sees the rest" in caplog.text
