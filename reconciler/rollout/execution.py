@@ -9,9 +9,9 @@ What it keeps true, whatever comes in whatever order:
   budget there are only those that were at it already: at most as many as the wave has places.
 
 Waves without `max_in_flight` have places all the same, so that there is something left to protect when all of a fleet
-would fail: a quarter of the wave, at least `ramp_least`; each host that is healthy gives its place back and opens one
-more, and one that has not answered within `place_s` gives it back unjudged. A fleet that answers as fast as it is
-released never waits for a place.
+would fail: a tenth of the wave, at least `ramp_least`; each host that is healthy gives its place back and opens
+`ramp_more`, one that fails closes as many again, and one that has not answered within `place_s` gives it back unjudged.
+A fleet that answers as fast as it is released hardly waits for a place.
 """
 
 from __future__ import annotations
@@ -339,12 +339,14 @@ class Execution(Members):
         wave = self._waves[host.wave]
         if healthy:
             if host.state is not HostState.HEALTHY:
-                if host.place and wave.planned.max_in_flight is None:
-                    wave.places += 1
+                if host.place:
+                    self._widen(wave, self._patience.ramp_more)
                 self._give_back(host)
                 self._set(host, HostState.HEALTHY)
                 self._failures.pop(host.hostname, None)
             return
+        if host.state is not HostState.FAILED:
+            self._widen(wave, -self._patience.ramp_more)
         self._give_back(host)
         self._set(host, HostState.FAILED)
         known = self._failures.get(host.hostname)

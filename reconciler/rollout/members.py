@@ -174,6 +174,11 @@ class Members:
             return wave.planned.max_in_flight
         return max(self._patience.ramp_least, -(-wave.size // self._patience.ramp_share))
 
+    def _widen(self, wave: Wave, more: int) -> None:
+        """An answer speaks for so many places more in its wave, or fewer; never fewer than at first."""
+        if wave.planned.max_in_flight is None:
+            wave.places = max(self._places(wave), wave.places + more)
+
     def _trim(self, wave: Wave) -> None:
         """Drop from the head of what is timed those that have answered."""
         while wave.placed:

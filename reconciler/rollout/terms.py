@@ -20,8 +20,12 @@ class Patience:
     """A wave waits so long for hosts that are not connected."""
     reconnect_s: float = 60.0
     """After a start, hosts are given so long to come back."""
-    ramp_share: int = 4
+    ramp_share: int = 10
+    """One in so many hosts of a wave is at it at first: as many as may fail where nothing else is said,"""
     ramp_least: int = 32
+    """but at least so many."""
+    ramp_more: int = 4
+    """Places that each healthy answer opens, and each failure closes."""
     answered_share: int = 2
     """One in so many hosts of a wave has to have answered before it is through, however many are not there."""
     health_margin_s: float = 30.0

@@ -676,8 +676,27 @@ def test_everybody_at_once_is_as_fast_as_the_hosts_answer(by: Callable[..., Hand
     while released := fleet.take():
         turns.append(len(released))
         fleet.answer(*released)
-    assert turns == [100, 200, 100]
+    assert turns == [40, 200, 160]
     assert fleet.state is RolloutState.DONE
+
+
+def test_the_more_hosts_fail_the_fewer_follow(by: Callable[..., Hand]) -> None:
+    hosts = tuple(f"h{n:03}" for n in range(1_000))
+    reached = []
+    for share in (2, 1):
+        fleet = Fleet(by(limits=Limits(assigning=1000, pushing=1000)), hosts)
+        fleet.hand.put_in_force(plan("c2", **dict.fromkeys(hosts, "two")))
+        waiting = sorted(fleet.take())
+        total, answered = len(waiting), 0
+        while waiting:
+            name, answered = waiting.pop(0), answered + 1
+            (fleet.fail if answered % share == 0 else fleet.answer)(name)
+            found = sorted(fleet.take())
+            waiting, total = waiting + found, total + len(found)
+        assert fleet.state is RolloutState.STOPPED
+        reached.append(total)
+    assert reached[0] <= 350
+    assert reached[1] <= 201
 
 
 def test_hosts_that_are_slow_hold_nobody_up_for_long(by: Callable[..., Hand]) -> None:
