@@ -22,6 +22,11 @@ GREETING_S: Final = 30.0
 DEFAULT_HEARTBEAT_S: Final = 60.0
 MIN_HEARTBEAT_S: Final = 1.0
 MAX_HEARTBEAT_S: Final = 3600.0
+QUIET_BEATS: Final = 1.2
+"""After this many heartbeats without a word the agent asks whether the server is there; where all is well the server's
+own ping has come before, and the two together cost it half as much as an exchange that the agent begins."""
+QUIET_SPREAD: Final = 0.2
+"""Of a heartbeat, so that a fleet whose server is stuck does not ask all at once."""
 SILENCE_BEATS: Final = 2.5
 """After this many heartbeats without a word the other end is gone, whatever TCP says."""
 
@@ -58,17 +63,18 @@ class Channel:
         self.phase, self._since, self._heard = Phase.GREETING, now, now
 
     def set_heartbeat(self, heartbeat_s: float) -> None:
-        """Ping this often; out of bounds it is brought into them."""
+        """How often the server is to be heard; out of bounds it is brought into them."""
         self._heartbeat_s = min(max(heartbeat_s, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
 
     def welcomed(self, now: float) -> None:
         """The server has greeted us."""
-        self.phase, self._since, self._heard = Phase.OPEN, now, now
-        self._ping_at = now + self._heartbeat_s * (0.5 + self._random() / 2)
+        self.phase, self._since = Phase.OPEN, now
+        self.heard(now)
 
     def heard(self, now: float) -> None:
-        """The server has said something."""
+        """The server has said something, be it a ping."""
         self._heard = now
+        self._ping_at = now + self._heartbeat_s * (QUIET_BEATS + QUIET_SPREAD * self._random())
 
     def close(self, reason: str) -> list[Effect]:
         """End the connection."""

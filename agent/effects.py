@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 
 
 class Ponged(NamedTuple):
-    """The server has answered a ping."""
+    """The server has answered a ping, or sent one."""
 
 
 class Offered(NamedTuple):

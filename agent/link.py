@@ -18,6 +18,8 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from agent import VERSION, https, tls
 from agent import effects as fx
@@ -53,6 +55,18 @@ OBJECT_TIMEOUT_S: Final = 60.0
 REST_S: Final = 0.5
 
 _log: Final = logging.getLogger("vigo.link")
+
+
+class _Socket(ClientConnection):
+    """Tells of pings too: the library answers them, and they are the server's heartbeat."""
+
+    pinged: Callable[[], None] | None = None
+
+    def process_event(self, event: Event) -> None:
+        """Take one event of the protocol."""
+        super().process_event(event)
+        if self.pinged is not None and isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self.pinged()
 
 
 class Link:
@@ -273,9 +287,12 @@ class Link:
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=CLOSE_TIMEOUT_S,
                 ping_interval=None,  # the core has a heartbeat of its own
+                create_connection=_Socket,
                 proxy=None,
                 user_agent_header=f"vigo-agent/{VERSION}",
             )
+            if isinstance(socket, _Socket):
+                socket.pinged = lambda: self._post(fx.Ponged())
             self._outgoing = asyncio.Queue()
             self._post(fx.Connected())
             writer = asyncio.get_running_loop().create_task(self._write(socket, self._outgoing))

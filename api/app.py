@@ -179,7 +179,7 @@ class Server:
             membership=Membership(lambda: told[0].rollout if told else None),
             stalled=lambda envoy_id: in_the_way(envoy_id) if awaited(envoy_id) is not None else "",
         )
-        gateway = Gateway(directory, clock=self.clock, context=certificates.gateway)
+        gateway = Gateway(directory, clock=self.clock, context=certificates.gateway, heartbeat_s=settings.heartbeat_s)
         services.gateway = gateway
         if settings.repo:
             told.append(await self._start_loop(services, catalogs, gateway, approvals))
@@ -355,7 +355,7 @@ class Server:
         running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
 
         async def end() -> None:
-            server.should_exit = True
+            server.end()
             await running
 
         self._closing.push_async_callback(end)
@@ -367,7 +367,24 @@ class Server:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn without its own idea of signals: those are the process's."""
+    """uvicorn without its own idea of signals: those are the process's. It looks up once a second, for the date that
+    answers carry, and not ten times: each time costs an idle server as much as a check-in of an agent."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Serve no more; `serve` returns soon."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Keep the date until `end`."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -477,7 +494,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 def _end_at_once(error: BaseException) -> None:
-    # The disk refused to sync: what it holds is unknown, and to go on would be to promise what may not be there.
-    log.critical("the disk does not keep what is written to it; ending: %s", error)
+    # What was promised may not be there, or is another server's to keep: to go on would be to promise more.
+    log.critical("the database does not keep what this server writes; ending: %s", error)
     logging.shutdown()
     os._exit(FATAL_EXIT)

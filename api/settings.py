@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     gateway_host: str = "0.0.0.0"  # noqa: S104 - agents come from the network, with certificates
     gateway_port: int = Field(default=1530, ge=0, le=65_535)
     """The agents' listener."""
+    heartbeat_s: float = Field(default=60.0, ge=1.0, le=3_600.0)
+    """How often each connected agent checks in, and so how soon one that is gone is missed: after two and a half times
+    this."""
     names: list[str] = ["localhost", "127.0.0.1", "::1"]
     """Names and addresses of this server: they stand in its certificate, and no other `Host` is answered."""
 

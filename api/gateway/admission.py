@@ -38,6 +38,12 @@ class Pace:
             self.rate = min(limits.MAX_ACCEPTS_PER_S, self.rate + limits.MORE_PER_S)
         return self.rate
 
+    def rested(self, rest_s: float) -> float:
+        """For so long nobody came, and nobody was made late by that; the rate from now on."""
+        more = limits.MORE_PER_S * rest_s / limits.PACE_S
+        self.rate = min(limits.MAX_ACCEPTS_PER_S, self.rate + more)
+        return self.rate
+
 
 class Admission:
     """Accepts connections on one listening socket and carries each through its TLS handshake.
@@ -66,6 +72,7 @@ class Admission:
         self._per_address: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pace = Pace()
+        self._came = asyncio.Event()
 
     @property
     def half_open(self) -> int:
@@ -91,6 +98,7 @@ class Admission:
                     self._count("accept_errors")
                     await asyncio.sleep(0.05)
                     continue
+                self._came.set()
                 if not _is_there(peer):
                     self._count("gone_before_accepted")
                     peer.close()
@@ -109,11 +117,17 @@ class Admission:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _watch(self, bucket: limits.Bucket) -> None:
-        """Keep the rate at what the event loop bears."""
+        """Keep the rate at what the event loop bears, while connections come: to ask all day long costs what thousands
+        of idle agents do."""
         while True:
-            asleep = self._monotonic()
-            await asyncio.sleep(limits.PACE_S)
-            bucket.rate = self._pace.observe(self._monotonic() - asleep - limits.PACE_S)
+            resting = self._monotonic()
+            await self._came.wait()
+            self._came.clear()
+            bucket.rate = self._pace.rested(self._monotonic() - resting)
+            for _ in range(limits.PACES_AFTER_ONE):
+                asleep = self._monotonic()
+                await asyncio.sleep(limits.PACE_S)
+                bucket.rate = self._pace.observe(self._monotonic() - asleep - limits.PACE_S)
 
     def _admit(self, peer: socket.socket, address: str) -> None:
         full_address = self._per_address[address] >= limits.HALF_OPEN_PER_ADDRESS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -61,21 +62,36 @@ class Directory:
         self._followers: frozenset[str] = frozenset()
         """Live certificates, by fingerprint, whose envoy has another one that may be older."""
         self._as_of: envoys.Fingerprint | None = None
+        self._roll = 0
+        self._between: tuple[float, float] = (-math.inf, math.inf)
+        """From when until when the same of those certificates have not ended; the clock may go either way."""
 
     def identify(self, fingerprint: str) -> Peer | None:
         """Whose live certificate this is."""
         return self._live.get(fingerprint)
 
-    async def refresh(self) -> None:
+    async def refresh(self) -> int:
         """Bring the table of live certificates up to date; costs one small query while nothing has changed."""
         if await self._services.read(SYSTEM, envoys.fingerprint) == self._as_of:
-            return
+            since, until = self._between
+            if not since <= self._services.clock.now() < until:
+                self._changed()
+            return self._roll
         self._as_of, found = await self._services.read(SYSTEM, envoys.credentials)
         self._live = {
             one.sha256: Peer(one.project_id, one.envoy_id, one.hostname, one.sha256, one.not_after, one.ed25519)
             for one in found
         }
         self._followers = _followers(self._live.values())
+        self._changed()
+        return self._roll
+
+    def _changed(self) -> None:
+        now = self._services.clock.now()
+        ends = [peer.not_after for peer in self._live.values()]
+        since = max((end for end in ends if end <= now), default=-math.inf)
+        self._between = since, min((end for end in ends if end > now), default=math.inf)
+        self._roll += 1
 
     async def target(self, peer: Peer) -> Target | None:
         """What the envoy is to be."""

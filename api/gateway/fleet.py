@@ -44,8 +44,9 @@ class Fleet(Protocol):
         """Whose live certificate this is. In memory: asked on every connection."""
         ...
 
-    async def refresh(self) -> None:
-        """Bring the table of live certificates up to date with the database."""
+    async def refresh(self) -> int:
+        """Bring the table of live certificates up to date with the database; a number that is another one whenever
+        those that count may be others than before."""
         ...
 
     async def target(self, peer: Peer) -> Target | None:

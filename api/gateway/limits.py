@@ -31,6 +31,8 @@ ACCEPT_BURST: Final = 16.0
 LATE_S: Final = 0.05
 """When the loop is later than this, fewer connections are taken; when it is not, a few more, each `PACE_S`."""
 PACE_S: Final = 0.05
+PACES_AFTER_ONE: Final = 20
+"""How often that is looked at after a connection was taken; then again when the next one comes."""
 MORE_PER_S: Final = 10.0
 FEWER: Final = 0.8
 

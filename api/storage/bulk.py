@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
@@ -44,7 +43,7 @@ def among(session: Session, statement: str, keys: Sequence[tuple[Any, ...]], *mo
 
     Args:
         statement: what follows `WITH asked(a, b, ...) AS (...)`: a query that begins with `asked`, of which a row may
-            come more than once, or a deletion.
+            come more than once, or a deletion or an update.
         more: values of the statement's own, after the keys.
     """
     connection = session.connection()
@@ -82,6 +81,8 @@ def _powers(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...
 
 def _copy(connection: sa.Connection, into: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """PostgreSQL's COPY: a sixth of what a row costs in a statement of its own, here and there."""
+    import psycopg  # not loaded by a server with a SQLite
+
     raw: Any = connection.connection.driver_connection
     try:
         with raw.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (FORMAT BINARY)") as copy:

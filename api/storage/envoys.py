@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Index, bindparam
+from sqlalchemy import Index
 from sqlalchemy import text as sql
 from sqlmodel import Field, Session, col, func, select, update
 
@@ -287,32 +287,28 @@ def revoke(session: Session, project_id: str, envoy_id: str, *, now: int) -> Non
 
 def saw(session: Session, project_id: str, sightings: Iterable[tuple[str, int, str, str]]) -> None:
     """Remember (id, time, address, agent version) of envoys that were heard, and learn how often each is."""
-    table = EnvoyRow.__table__  # type: ignore[attr-defined]
-    statement = (
-        table.update()
-        .where(table.c.project_id == project_id, table.c.id == bindparam("envoy"))
-        .values(
-            last_seen_at=bindparam("at"),
-            ip_address=bindparam("address"),
-            agent_version=bindparam("version"),
-            cadence_us=_learnt(table.c.cadence_us, bindparam("at", type_=sa.BigInteger) - table.c.last_seen_at),
-        )
-    )
-    values = [
-        {"envoy": envoy_id, "at": at, "address": address, "version": version}
-        for envoy_id, at, address, version in sightings
-    ]
-    if values:
-        session.connection().execute(statement, values)
+    bulk.among(session, _SAW, list(sightings), project_id)
 
 
-def _learnt(cadence: Any, gap: Any) -> Any:
+def _learnt(cadence: str, gap: str) -> str:
     """`reconciler.convergence.learnt`, as the database computes it for many in one statement."""
-    usual = func.coalesce(cadence, USUAL_CADENCE)
-    longer = usual + (sa.case((gap > 4 * usual, 4 * usual), else_=gap) - usual) // 4
-    moved = sa.case((gap > usual, longer), else_=usual - (usual - gap) // 8)
-    bounded = sa.case((moved < MIN_CADENCE, MIN_CADENCE), (moved > MAX_CADENCE, MAX_CADENCE), else_=moved)
-    return sa.case((gap >= SAME_VISIT, bounded), else_=cadence)
+    usual = f"COALESCE({cadence}, {USUAL_CADENCE})"
+    longest = f"CASE WHEN {gap} > 4 * {usual} THEN 4 * {usual} ELSE {gap} END"
+    moved = (
+        f"CASE WHEN {gap} > {usual} THEN {usual} + ({longest} - {usual}) / 4 ELSE {usual} - ({usual} - {gap}) / 8 END"
+    )
+    bounded = (
+        f"CASE WHEN {moved} < {MIN_CADENCE} THEN {MIN_CADENCE}"
+        f" WHEN {moved} > {MAX_CADENCE} THEN {MAX_CADENCE} ELSE {moved} END"
+    )
+    return f"CASE WHEN {gap} >= {SAME_VISIT} THEN {bounded} ELSE {cadence} END"
+
+
+_SAW: Final = f"""
+    UPDATE envoys SET last_seen_at = b, ip_address = c, agent_version = d,
+    cadence_us = {_learnt("cadence_us", "(b - last_seen_at)")}
+    FROM asked WHERE id = a AND project_id = ?
+"""  # noqa: S608 - of our own numbers
 
 
 def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) -> None:

@@ -20,7 +20,7 @@ class WebSocket(asyncio.Protocol):
     Args:
         opened: it is upgraded.
         frame: a whole text message has come.
-        ponged: so has a pong.
+        ponged: so has a pong, or a ping, which is answered.
         lost: it is gone, and why; said once.
     """
 
@@ -121,6 +121,7 @@ class WebSocket(asyncio.Protocol):
                 self._frame(whole)
         elif opcode == _PING:
             self._write(_PONG, payload)
+            self._ponged()
         elif opcode == _PONG:
             self._ponged()
         elif opcode == _CLOSE:

@@ -154,7 +154,7 @@ def test_a_half_open_connection_is_noticed_by_its_silence() -> None:
     seen: list[fx.Effect] = []
     while not any(isinstance(each, fx.Close) for each in seen):
         seen += driver.wait()
-    assert driver.now - 1000 < 10 + 25 + 1
+    assert driver.now - 1000 < 14 + 25 + 1
     assert sum(isinstance(each, fx.Ping) for each in seen) == 2
     driver.do(fx.Disconnected("closed"))
     assert driver.core.phase is Phase.DOWN

@@ -77,13 +77,15 @@ class MemoryFleet:
         self.artifacts: dict[str, bytes] = {}
         self.comings: list[tuple[str, str, int]] = []
         self.raising: Fault | Exception | None = None
+        self.looks = 0
         self.pace: Callable[[], Awaitable[None]] | None = None
 
     def identify(self, fingerprint: str) -> Peer | None:
         return self.live.get(fingerprint)
 
-    async def refresh(self) -> None:
-        pass
+    async def refresh(self) -> int:
+        self.looks += 1
+        return self.looks
 
     async def target(self, peer: Peer) -> Target | None:
         if self.pace is not None:

@@ -366,8 +366,9 @@ def test_a_host_that_was_enrolled_this_instant_is_known(run_with_gateway: Run) -
         late = dict(site.fleet.live)
         site.fleet.live.clear()
 
-        async def refresh() -> None:
+        async def refresh() -> int:
             site.fleet.live.update(late)
+            return len(late)
 
         site.fleet.refresh = refresh  # type: ignore[method-assign]
         async with site.welcomed(web):
@@ -383,9 +384,10 @@ def test_a_hello_that_comes_along_with_the_request_is_heard(run_with_gateway: Ru
         web = site.enrol()
         late = dict(site.fleet.live)
 
-        async def refresh() -> None:
+        async def refresh() -> int:
             await asyncio.sleep(0.05)
             site.fleet.live.update(late)
+            return len(late)
 
         site.fleet.refresh = refresh  # type: ignore[method-assign]
         if not known:
