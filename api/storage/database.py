@@ -25,17 +25,18 @@ from sqlmodel import Session
 
 from api.storage import migrate
 from api.storage import projects as projects  # every table refers to it, whether or not a migration has loaded it
-from api.storage.engines import DatabaseUnavailable, fault_of, postgres_engines, set_deadline, sqlite_engines
+from api.storage.engines import (
+    DatabaseInUse,
+    DatabaseUnavailable,
+    fault_of,
+    postgres_engines,
+    set_deadline,
+    sqlite_engines,
+)
 from api.storage.writer import Writer
-from schema.errors import Conflict, Exhausted, Invalid
+from schema.errors import Exhausted, Invalid
 
 T = TypeVar("T")
-
-
-class DatabaseInUse(Conflict):
-    """Another server has this data directory."""
-
-    code = "database.in_use"
 
 
 class BadUrl(Invalid):
@@ -78,11 +79,11 @@ class Database:
         Args:
             readers: connections that read at the same time.
             depth: units of work, and reads, that may wait.
-            on_fatal: called when the disk failed to sync; the process should end.
+            on_fatal: called when nothing can be written any more (see `is_fatal`); the process should end.
 
         Raises:
             BadUrl: of another kind of database.
-            DatabaseInUse: another process has it (SQLite).
+            DatabaseInUse: another server has it.
             SchemaTooNew: a later version of this program has migrated it.
             UnsafeSqlite: the SQLite library is known to corrupt.
         """

@@ -36,6 +36,7 @@ _STEPS_BETWEEN_LOOKS: Final = 50_000
 
 _PASSING: Final = {5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26}
 """SQLite's primary codes for "not now": busy, locked, nomem, readonly, interrupt, ioerr, corrupt, full, cantopen ..."""
+_SERVER_LOCK: Final = 0x7669676F  # "vigo": the server's that has the database (PostgreSQL)
 _FULL: Final = 13
 _IO_ERROR: Final = 10
 
@@ -51,6 +52,12 @@ class DatabaseFull(Unavailable):
     """No space left to write to; reading goes on, and writing does again as soon as there is space."""
 
     code, status = "database.full", 507
+
+
+class DatabaseInUse(Conflict):
+    """Another server has this database: there is one at a time, since two loops would push past each other."""
+
+    code = "database.in_use"
 
 
 class DatabaseConflict(Conflict):
@@ -95,7 +102,14 @@ def sqlite_engines(path: Path, readers: int) -> tuple[Engine, Engine]:
 
 
 def postgres_engines(url: str, readers: int) -> tuple[Engine, Engine]:
-    """The writing and the reading engine of a PostgreSQL database."""
+    """The writing and the reading engine of a PostgreSQL database.
+
+    The writer's connection holds an advisory lock for as long as it lives: two servers never write to one database, and
+    one that was cut off writes nothing after another has taken its place. Connecting waits for it as long as a server
+    that was killed takes to be forgotten, then raises `DatabaseInUse`.
+    """
+    from psycopg.errors import LockNotAvailable  # loaded where it is needed alone
+
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     limits = "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC -c idle_in_transaction_session_timeout=60s"
     common: dict[str, Any] = {
@@ -119,6 +133,17 @@ def postgres_engines(url: str, readers: int) -> tuple[Engine, Engine]:
         connect_args={"options": f"{limits} -c default_transaction_read_only=on", "connect_timeout": 10},
         **common,
     )
+
+    @event.listens_for(writing, "connect")
+    def hold(raw: Any, _record: Any) -> None:
+        try:
+            raw.execute("SET LOCAL lock_timeout = '3s'")
+            raw.execute("SELECT pg_advisory_lock(%s)", (_SERVER_LOCK,))
+            raw.commit()  # the lock is the session's, not the transaction's
+        except LockNotAvailable as error:
+            raw.close()
+            raise DatabaseInUse("another server has this database; it is free when that one has ended") from error
+
     return writing, reading
 
 
@@ -163,9 +188,13 @@ def fault_of(error: DBAPIError) -> Fault | None:
     return None
 
 
-def is_fatal(error: DBAPIError) -> bool:
-    """Whether the disk failed under the writer, perhaps in fsync: nobody can say what is on it, so the process must end
-    and the next one recover. (A full disk is not this.)"""
+def is_fatal(error: Exception) -> bool:
+    """Whether the process must end: another server has taken its place, or the disk failed under the writer, perhaps in
+    fsync, so that nobody can say what is on it until the next one has recovered. (A full disk is not this.)"""
+    if isinstance(error, DatabaseInUse):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
     return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF == _IO_ERROR
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 KNOWN: Final = sorted(path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*_*.py"))
 """Every revision of the schema that this program has a script for, from the first to its own."""
-_LOCK: Final = 0x7669676F  # "vigo": one migrating server at a time (PostgreSQL)
 
 
 class SchemaTooNew(Conflict):
@@ -49,29 +48,20 @@ def upgrade(engine: Engine) -> str:
     """
     head = KNOWN[-1]
     with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            connection.commit()
-        try:
-            current = _current(connection)
-            if current is not None and current not in KNOWN:
-                raise SchemaTooNew(
-                    f"the database is at schema {current}, later than any this version knows (its own is {head}); "
-                    "run the newer version, or restore the backup made before it migrated",
-                    schema=current,
-                    head=head,
-                )
-            if current != head:
-                if current is not None and connection.dialect.name == "sqlite":
-                    _back_up(connection, current)
-                from alembic import command
+        current = _current(connection)
+        if current is not None and current not in KNOWN:
+            raise SchemaTooNew(
+                f"the database is at schema {current}, later than any this version knows (its own is {head}); "
+                "run the newer version, or restore the backup made before it migrated",
+                schema=current,
+                head=head,
+            )
+        if current != head:
+            if current is not None and connection.dialect.name == "sqlite":
+                _back_up(connection, current)
+            from alembic import command
 
-                command.upgrade(config(connection), "head")
-        finally:
-            if connection.dialect.name == "postgresql":
-                connection.rollback()
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
-                connection.commit()
+            command.upgrade(config(connection), "head")
     return head
 
 

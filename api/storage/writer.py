@@ -58,7 +58,7 @@ class Writer:
     Args:
         engine: has one connection.
         depth: units that may wait.
-        on_fatal: called once, in the writer's thread, when the disk failed to sync; nothing is written after.
+        on_fatal: called once, in the writer's thread, at an error that `is_fatal`; nothing is written after.
     """
 
     def __init__(self, engine: Engine, *, depth: int, on_fatal: Callable[[BaseException], None]) -> None:
@@ -157,12 +157,12 @@ class Writer:
         return following is not None and self._failed is None
 
     def _judge(self, error: Exception) -> Exception:
-        """What the caller is told of an error; one that means a failing disk stops the writer."""
-        if not isinstance(error, DBAPIError):
-            return error
+        """What the caller is told of an error; one that is fatal stops the writer."""
         if is_fatal(error) and self._failed is None:
             self._failed = error
             self._on_fatal(error)
+        if not isinstance(error, DBAPIError):
+            return error
         fault = fault_of(error)
         if fault is None:
             return error
