@@ -448,8 +448,8 @@ class _Run:
 
     def _before(self, step: Step, instance: Instance, meanwhile: ExitStack) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
-        if step.places and self._ours is not None:
-            meanwhile.callback(self._ours(step.places))
+        if self._ours is not None and (places := step.places or self._plan.places(step)):
+            meanwhile.callback(self._ours(places))
         if instance.path and instance.id not in self._journal.entries:
             removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)
         acts = self._acts(step)

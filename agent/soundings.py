@@ -1,8 +1,8 @@
 """What the kernel says in files of its own, where no event of a file shows: waited for, or read every now and then.
 
-A file that can be waited for (poll(2), POLLPRI) costs nothing until it changes, and is read at most each `BREATH_S`,
-for a host of containers mounts all day. Of any other the content is compared, at most every `SAMPLE_S`, and the more
-there is to read the more seldom: no more than a 5,000th part of a processor goes into it.
+A file that can be waited for (poll(2), POLLPRI) costs nothing until it changes; as a host of containers mounts all day,
+no more than a 200th part of a processor goes into reading it. Of any other the content is compared, at most every
+`SAMPLE_S`, and the more there is to read the more seldom: a 5,000th part.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from agent.hosts.beneath import Way
 from agent.places import WAITED_FOR, file_of
 
 SAMPLE_S: Final = 10.0
-BREATH_S: Final = 1.0
+BREATH_S: Final = 0.02
 SHARE: Final = 5_000
+SHARE_WAITED: Final = 200
 MAX_SAMPLED: Final = 4_096
 
 
@@ -39,7 +40,7 @@ class Soundings:
         """File that can be waited for → the places in it."""
         self._sampled: list[str] = []
         self._sample_at = math.inf
-        self._read_at: Final[dict[str, float]] = {}
+        self._again_at: Final[dict[str, float]] = {}
         self._heard: Final[set[str]] = set()
 
     def follow(self, places: Iterable[str], now: float) -> bool:
@@ -81,8 +82,9 @@ class Soundings:
         found: set[str] = set()
         for path in [path for path in self._heard if self._free_at(path) <= now]:
             self._heard.discard(path)
-            self._read_at[path] = now
+            begun = thread_time()
             found.update(filter(self._note, self._waiting.get(path, ())))
+            self._again_at[path] = now + max(BREATH_S, (thread_time() - begun) * SHARE_WAITED)
         if now >= self._sample_at:
             begun = thread_time()
             found.update(filter(self._note, self._sampled))
@@ -90,7 +92,7 @@ class Soundings:
         return found
 
     def _free_at(self, path: str) -> float:
-        return self._read_at.get(path, -math.inf) + BREATH_S
+        return self._again_at.get(path, -math.inf)
 
     def _opened(self, path: str) -> bool:
         if path not in self._open:

@@ -43,6 +43,7 @@ class Fleet:
         dry_run: bool = False,
         trigger: Trigger = Trigger.INTERVAL,
         touched: Iterable[str] | None = None,
+        ours: converge.Ours | None = None,
     ) -> Report:
         return converge.run(
             desired,
@@ -56,6 +57,7 @@ class Fleet:
             undo=self.undo,
             fights=self.fights,
             touched=None if touched is None else frozenset(touched),
+            ours=ours,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.hosts.beneath import Beneath
-from agent.soundings import BREATH_S, MAX_SAMPLED, SAMPLE_S, Soundings
+from agent.soundings import MAX_SAMPLED, SAMPLE_S, Soundings
 from agent.watch import Known
 from tests.factories.namespaces import ROOT, as_root
 
@@ -87,7 +88,11 @@ def test_what_takes_long_to_read_is_read_more_seldom(ground: Ground, monkeypatch
     assert ground.soundings.due() == SAMPLE_S + 2500.0
 
 
-def test_what_is_waited_for_is_read_when_it_has_spoken_and_not_each_time(ground: Ground) -> None:
+def test_what_is_waited_for_is_read_when_it_has_spoken_and_not_each_time(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = itertools.count(step=0.005)
+    monkeypatch.setattr("agent.soundings.thread_time", lambda: next(times))
     (ground.root / "proc/self").mkdir()
     (ground.root / "proc/self/mountinfo").write_text("1 2 3:4 / /mnt rw\n")
     place = "/proc/self/mountinfo\n/mnt"
@@ -101,8 +106,8 @@ def test_what_is_waited_for_is_read_when_it_has_spoken_and_not_each_time(ground:
         assert ground.soundings.changed([descriptor], 2.0 + tenth / 10) == set()
     assert ground.read == 1
     (ground.root / "proc/self/mountinfo").write_text("1 2 3:4 / /elsewhere ro\n")
-    assert ground.soundings.due() == 2.0 + BREATH_S
-    assert ground.soundings.changed([], 3.0) == {place}
+    assert ground.soundings.due() == pytest.approx(3.0)
+    assert ground.soundings.changed([], 3.1) == {place}
     ground.soundings.close()
     assert ground.soundings.descriptors == []
 

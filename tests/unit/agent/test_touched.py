@@ -96,3 +96,38 @@ def test_all_of_a_foreach_is_drift_of_one_step(fleet: Fleet) -> None:
         "web/c": "unchanged",
     }
     assert fleet.host.looked == {"/a", "/b"}
+
+
+def user(name: str, **attributes: Any) -> dict[str, Any]:
+    return {"name": name, "type": "user", "user": name, "create_home": False, **attributes}
+
+
+def test_what_was_touched_at_a_place_is_checked_and_what_requires_it_if_it_is_put_right(fleet: Fleet) -> None:
+    resources = [user("one"), user("two"), file("a", requires=["one"]), file("b"), file("c", requires=["b"])]
+    desired = state(crate("web", resources))
+    fleet.run(desired)
+    before = fleet.host.read("/etc/passwd")
+    fleet.host.looked.clear()
+    assert set(outcomes(fleet.run(desired, touched=["/etc/passwd"])).values()) == {"unchanged"}
+    assert fleet.host.looked == set()
+    lines = [line for line in before.splitlines(keepends=True) if not line.startswith(b"one:")]
+    fleet.host.write("/etc/passwd", b"".join(lines), mode=0o644)
+    report = fleet.run(desired, trigger=Trigger.DRIFT, touched=["/etc/passwd"])
+    assert [name for name, each in outcomes(report).items() if each == "changed"] == ["web/one"]
+    assert by_id(report, "web/one").corrective
+    assert fleet.host.looked == {"/a"}
+
+
+def test_the_watch_is_told_where_what_we_do_shows_and_when_it_is_done(fleet: Fleet) -> None:
+    said: list[str] = []
+
+    def ours(places: frozenset[str]) -> Any:
+        said.extend(sorted(places))
+        return lambda: said.append("done")
+
+    desired = state(crate("web", [user("one"), file("a")]))
+    fleet.run(desired, ours=ours)
+    assert said == ["/etc/group", "/etc/gshadow", "/etc/passwd", "/etc/shadow", "done"]
+    said.clear()
+    fleet.run(desired, ours=ours)
+    assert said == []
