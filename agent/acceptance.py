@@ -75,7 +75,7 @@ class Trust(NamedTuple):
 class Floor(BaseModel):
     """The newest assignment ever accepted, kept apart from it: if that goes missing, an older one still stays out."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     project: str
     envoy_id: EnvoyId

@@ -45,14 +45,17 @@ class Binding:
 
     def release(self, value: Any) -> Any:
         """A rendering of what `bind` returned, with the values where its tokens are."""
+        return self._released(value) if self._names else value
+
+    def _released(self, value: Any) -> Any:
         if isinstance(value, str):
             if self._prefix not in value:
                 return value
             return self._token.sub(lambda found: self._values[self._names[int(found[1])]], value)
         if isinstance(value, dict):
-            return {key: self.release(item) for key, item in value.items()}
+            return {key: self._released(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.release(item) for item in value]
+            return [self._released(item) for item in value]
         return value
 
     def vars(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, set[str]], dict[str, UnknownSecret]]:

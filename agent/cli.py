@@ -11,9 +11,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from agent import DEFAULT_STATE, VERSION, sparing
 from schema.errors import Conflict, Fault, Invalid
@@ -35,6 +35,7 @@ TOKEN_VARIABLE: Final = "VIGO_TOKEN"  # noqa: S105 - its name, not a token
 FETCH_TIMEOUT_S: Final = 60.0
 TELL_TIMEOUT_S: Final = 15.0
 MAX_TOKEN_BYTES: Final = 1024
+DEFAULT_WIDTH: Final = 80
 DEFAULT_HOME: Final = "/opt/vigo-agent"
 _HOME_HELP: Final = f"where the agent is installed ({DEFAULT_HOME})"
 
@@ -51,9 +52,9 @@ class WrongHome(Invalid):
     code = "agent.home"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its code."""
-    sys.exit(command(arguments))
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end this process with its code."""
+    sparing.end(command(arguments))
 
 
 def command(arguments: Sequence[str] | None = None) -> int:
@@ -81,10 +82,25 @@ def _answered(options: argparse.Namespace, act: Callable[[], int]) -> int:
         return ERROR
 
 
+class _Help(argparse.HelpFormatter):
+    """Of the terminal's width: one is made for each argument, and would load the modules of archives to ask for it."""
+
+    def __init__(self, prog: str) -> None:
+        width = DEFAULT_WIDTH
+        with suppress(OSError):
+            width = os.get_terminal_size(1).columns
+        super().__init__(prog, width=width - 2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, formatter_class=_Help)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vigo-agent", description="Keeps this host in the state its server signs.")
+    parser = _Parser(prog="vigo-agent", description="Keeps this host in the state its server signs.")
     parser.add_argument("--version", action="version", version=f"vigo-agent {VERSION}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--state", type=Path, default=Path(DEFAULT_STATE), metavar="DIR", help=f"state directory ({DEFAULT_STATE})"
     )

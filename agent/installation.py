@@ -20,17 +20,13 @@ from typing import Final
 
 from agent import durable, updating
 from agent.separation import HOME_VARIABLE
-from agent.updating import Progress
+from agent.updating import Progress, Unpackable
 from schema.protocol.artifacts import AgentBuild, Kind, Manifest
 
 UNPACK_TIMEOUT_S: Final = 300.0
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 MAX_FILES: Final = 20_000
 _SMALL: Final = 4096
-
-
-class Unpackable(Exception):
-    """An artifact could not be made a version; the message says why."""
 
 
 class Installation:

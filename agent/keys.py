@@ -6,13 +6,20 @@ Ed25519 key in hex.
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from schema.errors import Invalid
+
+_ED25519: Final = bytes.fromhex("302e020100300506032b657004220420")
+_X25519: Final = bytes.fromhex("302e020100300506032b656e04220420")
+"""PKCS #8 of such a key, without attributes (RFC 8410, 7): this, and the 32 bytes of the key. It is read here, since
+what reads every kind of key there is costs a process that ends in a moment 8 ms, and one that stays 0.8 MiB."""
+_KEY_BYTES: Final = 32
 
 
 class KeyUnreadable(Invalid):
@@ -39,10 +46,7 @@ def receipts(path: Path) -> Ed25519PrivateKey:
     Raises:
         KeyUnreadable: the file holds no such key.
     """
-    key = _private(path)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise KeyUnreadable(f"{path} holds no Ed25519 key")
-    return key
+    return Ed25519PrivateKey.from_private_bytes(_private(path, _ED25519, "Ed25519"))
 
 
 def sealing(path: Path) -> X25519PrivateKey:
@@ -51,14 +55,16 @@ def sealing(path: Path) -> X25519PrivateKey:
     Raises:
         KeyUnreadable: the file holds no such key.
     """
-    key = _private(path)
-    if not isinstance(key, X25519PrivateKey):
-        raise KeyUnreadable(f"{path} holds no X25519 key")
-    return key
+    return X25519PrivateKey.from_private_bytes(_private(path, _X25519, "X25519"))
 
 
-def _private(path: Path) -> object:
+def _private(path: Path, prefix: bytes, kind: str) -> bytes:
     try:
-        return load_pem_private_key(path.read_bytes(), password=None)
+        begin, *body, end = path.read_text("ascii").strip().splitlines()
+        data = base64.b64decode("".join(body), validate=True)
     except (OSError, ValueError) as error:
         raise KeyUnreadable(f"{path}: {error}") from error
+    framed = (begin, end) == ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
+    if not framed or not data.startswith(prefix) or len(data) != len(prefix) + _KEY_BYTES:
+        raise KeyUnreadable(f"{path} holds no {kind} key")
+    return data[len(prefix) :]

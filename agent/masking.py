@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,6 +54,8 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _derived(text: str) -> Iterator[str]:
+    import html  # and a table of all its entities: not for an agent without secrets
+
     data = text.encode("utf-8", "surrogateescape")
     for offset in range(3):
         # Base64 writes three bytes as four characters: what a neighbour has a part in is cut off.

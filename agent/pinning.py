@@ -18,7 +18,7 @@ _FILE: Final = "pin.json"
 class Pin(BaseModel):
     """What a host insists on."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     require_approval: bool = True
 

@@ -44,6 +44,7 @@ from schema.time import Clock
 MAX_ITEMS: Final = 10_000
 TEMPLATE_SUFFIX: Final = ".j2"
 NO_ENTRY: Final = Entry("", "", "", "")
+_NONE: Final[frozenset[str]] = frozenset()
 _ENCODED: Final = json.JSONEncoder(sort_keys=True, default=str).encode
 _UNKNOWN_TEMPLATE: Final = Uses(ANYTHING, ANYTHING, ANYTHING)
 
@@ -82,7 +83,7 @@ class Step:
     used: Uses = uses.NOTHING
     attributes: dict[str, Any] | None = None
     """With secrets bound, not yet rendered."""
-    secrets: frozenset[str] = frozenset()
+    secrets: frozenset[str] = _NONE
     error: str = ""
     instances: list[Instance] | None = None
     """Of the last run."""
@@ -99,6 +100,8 @@ class Step:
     waits: bool = False
     """Whether it waits for anything that may fail."""
     conditional: bool = False
+    rendered: bool = False
+    """Whether its attributes have templates or secrets: else they are what is written, the same object."""
 
 
 @dataclass(slots=True)
@@ -282,7 +285,9 @@ class Plan:
             return content
 
         try:
-            attributes = self._binding.release(self.renderer.render_value(step.attributes, scope))
+            attributes: dict[str, Any] = step.attributes or {}
+            if step.rendered:
+                attributes = self._binding.release(self.renderer.render_value(attributes, scope))
             if (user := step.crate.user) is not None:
                 attributes = user.defaults(step.kind.spec, step.host, attributes)
             old = before.get(name)
@@ -399,18 +404,21 @@ class Plan:
         """Find what the step looks at, and put secrets where it names them."""
         resource, crate = step.resource, step.crate
         source_uses, source_secrets = self._of_source(resource.spec.get("source"))
-        step.used = uses.of_value(resource.spec) | source_uses
+        templates = uses.templates(resource.spec)
+        step.used = uses.of_templates(templates) | source_uses
         if isinstance(resource.foreach, str):
             step.used |= uses.of_expression(resource.foreach)
         else:
             step.used |= uses.of_value(resource.foreach)
         keys = crate.vars.keys() | crate.lacks.keys() if "*" in step.used.vars else step.used.vars
         held = (name for key in keys for name in crate.holds.get(key, ()))
-        step.secrets = frozenset({*held, *find(resource.spec), *find(resource.foreach), *source_secrets})
+        named = find(resource.spec)
+        step.secrets = frozenset({*held, *named, *find(resource.foreach), *source_secrets}) or _NONE
+        step.rendered = bool(templates or named)
         condition = uses.NOTHING if resource.when is None else uses.of_expression(resource.when)
         step.clocked = crate.clocked or step.used.clocked or condition.clocked
         try:
-            step.attributes = self._binding.bind(resource.spec)
+            step.attributes = self._binding.bind(resource.spec) if named else resource.spec
         except UnknownSecret as error:
             step.error = str(error)
         if lacking := next((crate.lacks[key] for key in sorted(keys) if key in crate.lacks), None):

@@ -10,7 +10,7 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from agent.state import State
 from schema import canonical
@@ -27,6 +27,8 @@ _log: Final = logging.getLogger("vigo.receipts")
 
 class Head(BaseModel):
     """The newest receipt."""
+
+    model_config = ConfigDict(defer_build=True)
 
     envoy_id: str
     number: int

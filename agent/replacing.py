@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from threading import Timer
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from agent import VERSION, durable, updating
 from agent.boundary import Updated
-from agent.installation import Installation, Unpackable
 from agent.objects import ObjectMissing, ObjectStore
-from agent.updating import Refusal
+from agent.updating import Refusal, Unpackable
 from schema.protocol.artifacts import AgentBuild, Manifest
 from schema.protocol.reports import MAX_MESSAGE_CHARS
 from schema.protocol.signed import Signed
 from schema.protocol.signing import BadSignature, Domain, verify
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
 
 ANSWER_S: Final = 0.3
 """From the switch to the end of this process: long enough for the answer to be told."""

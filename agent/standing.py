@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent import pinning
 from agent.boundary import LinkStatus
@@ -24,6 +24,8 @@ SHOWN: Final = 100
 class Processes(BaseModel):
     """Of which processes the agent is made."""
 
+    model_config = ConfigDict(defer_build=True)
+
     together: str = ""
     """Why it is one process; empty when it is two."""
     supervisor: int = 0
@@ -35,6 +37,8 @@ class Processes(BaseModel):
 
 class LastRun(BaseModel):
     """What the last run did, in short."""
+
+    model_config = ConfigDict(defer_build=True)
 
     report: Report
     """Without diffs, and with at most `SHOWN` resources: those that changed or failed."""
@@ -52,6 +56,8 @@ class LastRun(BaseModel):
 
 class AgentStatus(BaseModel):
     """What `vigo-agent status` shows."""
+
+    model_config = ConfigDict(defer_build=True)
 
     hostname: str
     envoy_id: str

@@ -80,7 +80,7 @@ class NotEnrolled(Invalid):
 class Identity(BaseModel):
     """Who this agent is, as the server decided; nothing secret."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     envoy_id: EnvoyId
     project: str

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -229,7 +228,7 @@ class Recorder:
         if not changed() and not (self._directory / UNCONFIRMED).exists() and self._is_as_before(host):
             os.close(self._file)
             self._file = None
-            shutil.rmtree(self._directory, ignore_errors=True)
+            _remove(self._directory)
             return
         try:
             lines = []
@@ -332,7 +331,7 @@ class Recorder:
         for number, path in enumerate(places):
             kept += sum(file.stat().st_size for file in path.iterdir())
             if number and (number >= MAX_RUNS or kept > MAX_BYTES) and not (path / UNCONFIRMED).exists():
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
 
 
 class _Through:
@@ -390,6 +389,12 @@ def restore(
             error = str(fault)
         done.append(Restored(each.path, error))
     return done
+
+
+def _remove(directory: Path) -> None:
+    import shutil  # and bz2 and lzma with it: seldom
+
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _objection(replaced: Replaced, left: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str:

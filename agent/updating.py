@@ -47,6 +47,10 @@ class Refusal(Exception):
         self.message: Final = message
 
 
+class Unpackable(Exception):
+    """An artifact could not be made a version; the message says why."""
+
+
 def judge(manifest: Manifest, progress: Progress, *, version: str, platform: Platform, libc_version: str) -> None:
     """Whether to become what a manifest names, whose signature is verified.
 

@@ -6,7 +6,7 @@ on the clock, and fails alone when a secret that it needs is not at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from schema.expressions import ExpressionError, has_tags, nodes
@@ -27,6 +27,8 @@ class Uses(NamedTuple):
     functions: frozenset[str] = frozenset()
 
     def __or__(self, other: Uses) -> Uses:
+        if other is NOTHING or self is NOTHING:  # mostly: what uses nothing is one object, however many it is said of
+            return self if other is NOTHING else other
         return Uses(self.vars | other.vars, self.traits | other.traits, self.functions | other.functions)
 
     @property
@@ -53,8 +55,13 @@ def of_expression(text: str) -> Uses:
 
 def of_value(value: Any) -> Uses:
     """What the templates in plain data use."""
+    return of_templates(templates(value))
+
+
+def of_templates(texts: Iterable[str]) -> Uses:
+    """What templates use. One that cannot be read uses nothing: it fails when it is rendered."""
     found = NOTHING
-    for text in _templates(value):
+    for text in texts:
         try:
             found |= _of(parse_template(text).body)
         except ExpressionError:
@@ -62,16 +69,20 @@ def of_value(value: Any) -> Uses:
     return found
 
 
-def _templates(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if has_tags(value):
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _templates(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _templates(item)
+def templates(value: Any) -> list[str]:
+    """The templates in plain data, in no order."""
+    found = []
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, str):
+            if has_tags(each):
+                found.append(each)
+        elif isinstance(each, dict):
+            todo.extend(each.values())
+        elif isinstance(each, list):
+            todo.extend(each)
+    return found
 
 
 def _of(roots: Iterable[Any]) -> Uses:

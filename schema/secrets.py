@@ -30,13 +30,19 @@ class UnknownSecret(LookupError):
 
 def find(value: Any) -> set[str]:
     """Names of the secrets that a value refers to, in its strings, lists and maps (keys too)."""
-    if isinstance(value, str):
-        return set(REFERENCE.findall(value)) if "secret:" in value else set()
-    if isinstance(value, Mapping):
-        return {name for pair in value.items() for part in pair for name in find(part)}
-    if isinstance(value, list | tuple):
-        return {name for item in value for name in find(item)}
-    return set()
+    found: set[str] = set()
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, str):
+            if "secret:" in each:
+                found.update(REFERENCE.findall(each))
+        elif isinstance(each, Mapping):
+            todo.extend(each)
+            todo.extend(each.values())
+        elif isinstance(each, list | tuple):
+            todo.extend(each)
+    return found
 
 
 def substitute(value: Any, values: Mapping[str, str]) -> Any:
@@ -71,13 +77,15 @@ def _answer(name: str, values: Mapping[str, str]) -> str:
 class SecretValue(BaseModel):
     """A value to be stored."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     value: SecretStr
 
 
 class SecretInfo(BaseModel):
     """What is told of a secret: never its value."""
+
+    model_config = ConfigDict(defer_build=True)
 
     name: str
     version: int
@@ -87,5 +95,7 @@ class SecretInfo(BaseModel):
 
 class SecretList(BaseModel):
     """Secrets, by name."""
+
+    model_config = ConfigDict(defer_build=True)
 
     secrets: list[SecretInfo]

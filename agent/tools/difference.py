@@ -7,7 +7,6 @@ that is `secret`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import unified_diff
 from typing import Final, NamedTuple
 
 from schema.ids import sha256
@@ -104,6 +103,8 @@ def _content(change: Change, *, tainted: bool) -> str:
     if new and not old:  # what is new needs no comparison
         lines = [f"@@ -0,0 +1{f',{len(new)}' if len(new) > 1 else ''} @@", *(f"+{line}" for line in new)]
     else:
+        from difflib import unified_diff  # seldom: most of what differs is new
+
         lines = list(unified_diff(old, new, lineterm="", n=3))[2:]
     if tainted:
         lines = [f"-{MASK}" if line.startswith("-") else line for line in lines]

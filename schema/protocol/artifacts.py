@@ -56,7 +56,7 @@ class AgentBuild(Platform):
 class Manifest(BaseModel):
     """What is signed of an artifact."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format: Literal[2] = 2
     name: Literal["vigo-agent"] = "vigo-agent"

@@ -24,7 +24,7 @@ NO_SECRETS: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 class SignedShape(BaseModel):
     """Base of what is read from signed bytes: an unknown field is refused, nothing is coerced but times."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CompiledResource(SignedShape):
@@ -130,7 +130,7 @@ class SealedSecrets(BaseModel):
     The digest of `dumps(self)` stands in the signed assignment, since HPKE's base mode does not say who sealed.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     sealed: dict[str, str]
     """Secret name → base64 of `enc ‖ ciphertext`, as `sealing.seal` makes it."""

@@ -63,7 +63,7 @@ class EnrolmentToken(NamedTuple):
 class Enrol(BaseModel):
     """The agent's side."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     token: str = Field(max_length=256)
     csr: str = Field(max_length=MAX_CSR_BYTES)

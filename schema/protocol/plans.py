@@ -77,7 +77,7 @@ class PlanApproval(SignedShape):
 class Approved(Wire):
     """What goes with a target to an agent that asks for approvals."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     statement: Signed
     """A `PlanApproval`, signed for `vigo-plan-approval-v1`."""

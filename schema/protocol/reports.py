@@ -54,7 +54,7 @@ class RunStatus(StrEnum):
 class Wire(BaseModel):
     """Base of messages: unknown fields are ignored, so that N and N-1 can talk."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class ObservedAttribute(Wire):

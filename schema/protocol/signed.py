@@ -14,7 +14,7 @@ MAX_SIGNED_BYTES: Final = 4 * 1024 * 1024
 class Signed(BaseModel):
     """Text that somebody signed. `body` is the signed text itself, to be parsed only after `signing.verify`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     body: str = Field(max_length=MAX_SIGNED_BYTES)
     key_id: Sha256

@@ -8,7 +8,6 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schema.ids import sha256
 from schema.protocol.signed import MAX_SIGNED_BYTES as MAX_SIGNED_BYTES
@@ -32,7 +31,7 @@ class BadSignature(ValueError):
 
 def key_id(key: Ed25519PublicKey) -> str:
     """SHA-256 of the raw 32 bytes of a public key."""
-    return sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    return sha256(key.public_bytes_raw())
 
 
 def sign(key: Ed25519PrivateKey, domain: Domain, body: bytes) -> Signed:

@@ -18,7 +18,7 @@ _MAX_VALUES: Final = 10_000
 class ResourceSpec(BaseModel):
     """Attributes of one resource type, after rendering. The default of a field is its safe value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     IDENTITY: ClassVar[str]
     """The field that names the thing; the resource's default `name`."""

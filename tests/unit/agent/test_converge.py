@@ -404,7 +404,7 @@ def test_what_did_not_change_is_not_rendered_again(fleet: Fleet, monkeypatch: py
                 file("var", content="{{ vars.x }}"),
                 file("trait", content="{{ traits.os.family }}"),
                 file("function", content="{{ file_exists('/static') }}"),
-                {"name": "template", "type": "file", "path": "/t", "source": "templates/t.j2"},
+                {"name": "template", "type": "file", "path": "/{{ 't' }}", "source": "templates/t.j2"},
                 file("loop", foreach="traits.list", path="/l{{ item }}"),
             ],
             vars={"x": 1},
@@ -426,7 +426,7 @@ def test_what_did_not_change_is_not_rendered_again(fleet: Fleet, monkeypatch: py
     rendered.clear()
     fleet.traits = {**fleet.traits, "os": {"family": "redhat", "distro": "fedora"}}
     report = fleet.run(desired)
-    assert rendered == ["/trait", "/function", "/t"]
+    assert rendered == ["/trait", "/function", "/{{ 't' }}"]
     assert [one.id for one in report.resources if one.changed] == ["web/trait", "web/template"]
     rendered.clear()
     fleet.traits = {**fleet.traits, "list": [1, 2, 3]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,35 @@ import importlib.metadata as again
 print(len(list(again.distributions())) > 3, len(again.entry_points()) > 0)
 """
     assert told(script) == ["()", "2", "True", "True"]
+
+
+def test_a_process_ends_at_once_with_its_code_and_all_that_it_said() -> None:
+    script = """
+import atexit
+from agent import sparing
+atexit.register(lambda: print("late"))
+print("said", end="")
+sparing.end(3)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"said", b"")
+
+
+def test_a_process_whose_output_nobody_reads_fails() -> None:
+    script = "from agent import sparing; print('x'); sparing.end(0)"
+    reading, writing = os.pipe()
+    os.close(reading)
+    argv = [sys.executable, "-c", script]
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
