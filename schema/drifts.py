@@ -173,6 +173,8 @@ class DriftProposal(BaseModel):
     """Of the hosts that drifted so, those for which this makes desired what was found."""
     others: int
     """Hosts that it changes although they had not drifted so: the blast radius beyond."""
+    also: list[str] = Field(default_factory=list)
+    """Other resources of the hosts that drifted that this changes: they read the same; the first twenty."""
     blast: list[Hostname]
     """Hosts that it changes, the first ones."""
     blast_total: int
@@ -192,7 +194,7 @@ class DriftGroup(BaseModel):
     differs: list[str] = Field(default_factory=list)
     """The same in a line each; of a text the first line that differs."""
     changes: dict[str, str | None]
-    """Attribute → the value that was found, as it would be desired."""
+    """Attribute → the value that was found, as it would be desired; the elements of a list with commas between."""
     revert: str
     """What is done if nobody proposes anything: that the agent has changed it back, or cannot."""
     proposals: list[DriftProposal]

@@ -152,6 +152,8 @@ def _group(group: dict[str, Any], *, shown: int) -> None:
         missed = len(group["hosts"]) - len(each["covers"])
         reach += f", leaves out {missed}" if missed else ""
         output.line(output.visible(f"  {each['rank']}. {each['level']}: {each['summary']}: {reach}"))
+        if each["also"]:
+            output.line(output.visible(f"     reads the same and changes with it: {_few(each['also'])}"))
         if each["rank"] == 1:
             for line in each["diff"].splitlines():
                 output.line(output.visible(f"     {line}"))

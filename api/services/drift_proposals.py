@@ -15,8 +15,12 @@ from api.services.container import Services
 from api.services.work import Actor, NotAllowed, Work
 from api.storage import drifts as rows
 from api.storage import envoys as envoy_rows
+from api.storage import runs as run_rows
+from api.storage import traits as trait_rows
 from api.storage.drifts import Episode
-from reconciler.drifts import Drifted, Proposal, Proposed, merged, propose
+from api.storage.envoys import Known
+from api.storage.rows import MAX_PAGE
+from reconciler.drifts import Drifted, Facts, Proposal, Proposed, Value, merged, parsed, propose, traits_read
 from schema.access import Permission
 from schema.drifts import (
     MAX_PROPOSED_RESOURCES,
@@ -109,7 +113,7 @@ async def make(
     graph = graphs.current(services)
     if services.archive is None or graph.commit is None:
         raise graphs.NoArchive("this server follows no config repository")
-    groups, names = await services.read(actor, lambda work: _groups(work, asked), request_id=request_id)
+    groups, names = await services.read(actor, lambda work: _groups(work, asked, graph), request_id=request_id)
     if not groups:
         raise NothingDrifted("nothing was found otherwise on these hosts lately; see /api/v1/drifts")
     outcome = await services.archive.trial(
@@ -125,7 +129,7 @@ async def make(
     return answer
 
 
-def _groups(work: Work, asked: ProposeDrift) -> tuple[list[tuple[Drifted, list[Episode]]], list[str]]:
+def _groups(work: Work, asked: ProposeDrift, graph: Graph) -> tuple[list[tuple[Drifted, list[Episode]]], list[str]]:
     """What was found on these hosts, by resource and by what was found; and the names of all hosts."""
     hosts = [envoys.known(work, name) for name in dict.fromkeys(asked.hosts)]
     found: dict[tuple[str, str, str], list[Episode]] = {}
@@ -134,6 +138,8 @@ def _groups(work: Work, asked: ProposeDrift) -> tuple[list[tuple[Drifted, list[E
             found.setdefault((each.resource, each.type, _values(each)), []).append(each)
     named = {envoy.hostname for envoy in hosts}
     since = work.now - DAYS * DAY
+    traits = _traits(work, graph, sorted(named), {resource for resource, _, _ in found})
+    users = _users(work, [envoy for envoy in hosts if any(_is_of_user(each[0]) for each in found)])
     groups = []
     others: dict[str, list[Episode]] = {}
     for (resource, type_, values), of_group in sorted(found.items()):
@@ -144,8 +150,68 @@ def _groups(work: Work, asked: ProposeDrift) -> tuple[list[tuple[Drifted, list[E
         alike = {each.hostname for each in others.get(resource, ()) if _values(each) == values} - named
         observed = tuple(ObservedAttribute(**each) for each in of_group[0].document["observed"])
         names = tuple(sorted({each.hostname for each in of_group}))
-        groups.append((Drifted(resource, type_, names, observed, frozenset(alike)), of_group))
+        facts = Facts({host: traits[host] for host in names if host in traits}, _with(resource, users))
+        same = _for_others(resource, values, found)
+        groups.append((Drifted(resource, type_, names, observed, frozenset(alike), facts, same), of_group))
     return groups, envoy_rows.hostnames(work.session, work.project_id)
+
+
+def _is_of_user(resource: str) -> bool:
+    name = parsed(resource)
+    return name is not None and bool(name.user)
+
+
+def _traits(work: Work, graph: Graph, hosts: Sequence[str], resources: set[str]) -> dict[str, dict[str, Any]]:
+    """Of these hosts the traits that decide what these resources come to."""
+    read = [traits_read(graph, each) for each in sorted(resources)]
+    if not any(names is None or names for names in read):
+        return {}
+    some = None if None in read else frozenset().union(*(names for names in read if names is not None))
+    return {
+        hostname: traits if some is None else {name: traits[name] for name in some & traits.keys()}
+        for hostname, traits in trait_rows.of(work.session, work.project_id, hosts)
+    }
+
+
+def _users(work: Work, hosts: Sequence[Known]) -> dict[str, list[str]]:
+    """By hostname what is applied for users, as the last run there says."""
+    found: dict[str, list[str]] = {}
+    top = run_rows.newest(work.session) if hosts else 0
+    ids = [envoy.id for envoy in hosts]
+    for start in range(0, len(ids), MAX_PAGE):
+        for _, run, resources in run_rows.last_of(
+            work.session, work.project_id, ids[start : start + MAX_PAGE], top=top
+        ):
+            found[run.hostname] = [each.id for each in resources if _is_of_user(each.id)]
+    return found
+
+
+def _with(resource: str, applied: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """By hostname the users who have a resource of a usercrate there."""
+    mine = parsed(resource)
+    if mine is None or not mine.user:
+        return {}
+    names = {host: [parsed(each) for each in ids] for host, ids in applied.items()}
+    return {
+        host: frozenset(each.user for each in of_host if each is not None and each.resource == mine.resource)
+        for host, of_host in names.items()
+    }
+
+
+def _for_others(
+    resource: str, values: str, found: Mapping[tuple[str, str, str], Sequence[Episode]]
+) -> frozenset[tuple[str, str]]:
+    """(Host, other user) for whom the same was found."""
+    mine = parsed(resource)
+    if mine is None or not mine.user:
+        return frozenset()
+    return frozenset(
+        (episode.hostname, name.user)
+        for (other, _, others), of_group in found.items()
+        if others == values and (name := parsed(other)) is not None and name.resource == mine.resource
+        for episode in of_group
+        if name.user != mine.user and name.mark == mine.mark
+    )
 
 
 def _values(episode: Episode) -> str:
@@ -206,13 +272,17 @@ def _told(tried: _Tried) -> DriftGroup:
         hosts=list(group.hosts),
         observed=list(group.observed),
         differs=drifts.differs(tried.episodes[0]),
-        changes={
-            name: str(value).lower() if isinstance(value, bool) else value for name, value in proposed.changes.items()
-        },
+        changes={name: _written(value) for name, value in proposed.changes.items()},
         revert=_revert(tried.episodes),
         proposals=[_proposal(rank, each) for rank, each in enumerate(proposed.proposals, 1)],
         why_none=proposed.why,
     )
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _proposal(rank: int, one: Proposal) -> DriftProposal:
@@ -225,6 +295,7 @@ def _proposal(rank: int, one: Proposal) -> DriftProposal:
         diff=one.diff,
         covers=list(one.covers),
         others=len(one.others),
+        also=list(one.also),
         blast=list(one.moved[:MAX_NAMED]),
         blast_total=len(one.moved),
         exact=one.exact,

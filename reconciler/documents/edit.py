@@ -54,6 +54,28 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
     return written.getvalue()
 
 
+def remove_item(text: str, path: Sequence[str | int]) -> str:
+    """The text without one item of a list.
+
+    Raises:
+        NotEditable: the text is not YAML, or there is no list with that item.
+    """
+    yaml = _round_trip()
+    try:
+        document = yaml.load(text)
+    except YAMLError as error:
+        raise NotEditable(f"not YAML: {error}") from error
+    place = document
+    for part in path[:-1]:
+        place = _into(place, part)
+    if not path or not isinstance(place, list) or not isinstance(path[-1], int) or path[-1] >= len(place):
+        raise NotEditable("only an item of a list can be taken out")
+    del place[path[-1]]
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
+
+
 def append_copy(text: str, path: Sequence[str | int], more: Mapping[Sequence[str], Any]) -> str:
     """The text with an item of a list written once more at its end, with other values at some paths of it.
 

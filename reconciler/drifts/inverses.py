@@ -31,7 +31,7 @@ _YES: Final = {
 _FIELDS_OF_CRON: Final = 5
 
 
-Value = str | bool
+Value = str | bool | list[str]
 Rule = Callable[[ObservedAttribute], dict[str, Value] | None]
 
 
@@ -39,7 +39,7 @@ class Inverse(NamedTuple):
     """What would have to be desired."""
 
     changes: Mapping[str, Value]
-    """Attribute → value: text as the attribute would be rendered, or whether."""
+    """Attribute → value: text as the attribute would be rendered, or whether, or all elements of a list."""
     why: str = ""
     """Where there is none: why."""
     spelt: Mapping[str, str] = MappingProxyType({})
@@ -71,11 +71,12 @@ def invert(type_: str, observed: Sequence[ObservedAttribute]) -> Inverse:
         if any(changes.get(name, value) != value for name, value in found.items()):
             return Inverse({}, "what was found says two things at once")
         changes |= found
-        if each.desired is not None and each.name in found and isinstance(found[each.name], str) and not gone:
+        own = rule is _own and isinstance(found.get(each.name), str)
+        if each.desired is not None and not gone and (own or isinstance(found.get(each.name), list)):
             spelt[each.name] = each.desired
     if not changes:
         return Inverse({}, f"what was found is no attribute of a {type_}")
-    return Inverse(changes, "", {} if type_ in _RULES and rule is not _own else spelt)
+    return Inverse(changes, "", spelt)
 
 
 def _own(each: ObservedAttribute) -> dict[str, Value] | None:
@@ -146,8 +147,12 @@ def _job(line: str) -> dict[str, str] | None:
 
 
 def _list(name: str) -> Rule:
+    """Of an attribute that the agent tells as its elements with commas between them: all there are."""
+
     def rule(each: ObservedAttribute) -> dict[str, Value] | None:
-        return None if each.name == name else _own(each)  # a list that is merged: what was added is not known
+        if each.name != name:
+            return _own(each)
+        return None if each.found is None else {name: [word for word in each.found.split(",") if word]}
 
     return rule
 
@@ -160,4 +165,5 @@ _RULES: Final[Mapping[str, Rule]] = {
     "cron": _cron,
     "group": _list("members"),
     "user": _list("groups"),
+    "mount": _list("options"),
 }

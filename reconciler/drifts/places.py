@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from reconciler.drifts.solving import Path, Scalar, value_at
+from reconciler.drifts.solving import Edit, Path, value_at
 from reconciler.graph import Graph, Profile
+from reconciler.graph.linking import Linked
 from reconciler.graph.patterns import PatternKind
 from schema.documents.environments import Environments
 from schema.documents.inherited import Inherited
 from schema.documents.leaves import Leaf
 from schema.documents.roles import Roles
 from schema.drifts import Level
+from schema.merging import APPEND
 
 REPLACED: Final = 2
 ADDED: Final = 3
@@ -29,11 +31,14 @@ MAX_BLOCKS: Final = 8
 MAX_OF_A_LEVEL: Final = 5
 """Directories, or roles: where more of them have a part of the hosts, none says it briefly."""
 
-Values = Mapping[Path, Scalar]
+REMOVED: Final = object()
+"""In place of a value: the item of a list is taken out."""
+
+Values = Mapping[Path, Edit]
 
 
 class Write(NamedTuple):
-    """One value in one file."""
+    """One value in one file; `REMOVED` for an item that goes."""
 
     file: str
     at: tuple[str | int, ...]
@@ -52,19 +57,20 @@ class Place(NamedTuple):
     """Blocks to be made: like that of this profile, for this host alone."""
 
 
-def places(graph: Graph, profiles: Mapping[str, Profile], crate: str, values: Values) -> Iterator[Place]:
+def places(graph: Graph, profiles: Mapping[str, Profile], linked: Linked, values: Values) -> Iterator[Place]:
     """Where these vars can be written for these hosts, each place once.
+
+    A list that stands elsewhere is not written again where one element is added: that is appended (`key+`).
 
     Args:
         profiles: host → its profile.
-        crate: the crate that reads them, whose own defaults are a place as well.
+        linked: the crate that reads them, whose own defaults are a place as well.
     """
     distinct = list(dict.fromkeys(profiles.values()))
     weight = Counter(profiles.values())
-    linked = graph.crates[crate]
     if all(path[0] in linked.crate.vars for path in values):
         document = linked.crate.document.path
-        yield Place(Level.CRATE, document, _writes(document, ("vars",), linked.crate.vars, values))
+        yield from _place(Level.CRATE, document, document, ("vars",), linked.crate.vars, values)
     yield from _environments(graph, distinct, values)
     yield from _blocks(distinct, values)
     yield from _hosts(profiles, values)
@@ -81,10 +87,9 @@ def _common(graph: Graph, weight: Counter[Profile], values: Values) -> Iterator[
         file = f"{directory}/common.vgo" if directory else "common.vgo"
         document = graph.documents.by_path.get(file)
         if document is None:
-            writes = tuple(Write(file, ("vars", *path), value, NEW_FILE) for path, value in values.items())
-            yield Place(Level.COMMON, file, writes)
+            yield from _place(Level.COMMON, file, file, ("vars",), {}, values, added=NEW_FILE)
         elif isinstance(model := document.parsed.model, Inherited):
-            yield Place(Level.COMMON, file, _writes(file, ("vars",), model.vars, values))
+            yield from _place(Level.COMMON, file, file, ("vars",), model.vars, values)
 
 
 def _roles(graph: Graph, weight: Counter[Profile], values: Values) -> Iterator[Place]:
@@ -97,8 +102,8 @@ def _roles(graph: Graph, weight: Counter[Profile], values: Values) -> Iterator[P
         names.update(dict.fromkeys(of_profile, hosts))
     for name in _widest(names):
         if name in model.roles:
-            writes = _writes(document.path, ("roles", name, "vars"), model.roles[name].vars, values)
-            yield Place(Level.ROLE, f"role {name}", writes)
+            under = ("roles", name, "vars")
+            yield from _place(Level.ROLE, f"role {name}", document.path, under, model.roles[name].vars, values)
 
 
 def _widest(found: Counter[str]) -> list[str]:
@@ -114,8 +119,9 @@ def _environments(graph: Graph, profiles: Sequence[Profile], values: Values) -> 
             model = now.parsed.model
             if isinstance(model, Environments) and profile.environment in model.environments:
                 name = profile.environment
-                writes = _writes(now.path, ("environments", name, "vars"), model.environments[name].vars, values)
-                found[now.path, name] = Place(Level.ENVIRONMENT, f"{now.path}:{name}", writes)
+                under, own = ("environments", name, "vars"), model.environments[name].vars
+                for place in _place(Level.ENVIRONMENT, f"{now.path}:{name}", now.path, under, own, values):
+                    found[now.path, name] = place
     yield from found.values()
     if 1 < len(found) <= MAX_BLOCKS:
         yield _together(Level.ENVIRONMENT, list(found.values()))
@@ -129,11 +135,13 @@ def _blocks(profiles: Sequence[Profile], values: Values) -> Iterator[Place]:
         model = profile.document.parsed.model
         if not isinstance(model, Leaf):
             return
-        own = model.envoys[profile.index].vars
-        writes = _writes(profile.document.path, ("envoys", profile.index, "vars"), own, values)
+        own, path = model.envoys[profile.index].vars, profile.document.path
         exact = profile.pattern.kind is PatternKind.EXACT
-        level = Level.HOST if exact else Level.BLOCK
-        found.append(Place(level, f"{profile.document.path}: {profile.match_pattern}", writes))
+        level, where = Level.HOST if exact else Level.BLOCK, f"{path}: {profile.match_pattern}"
+        place = next(_place(level, where, path, ("envoys", profile.index, "vars"), own, values), None)
+        if place is None:
+            return
+        found.append(place)
     if found:
         level = Level.HOST if all(place.level is Level.HOST for place in found) else Level.BLOCK
         yield _together(level, found)
@@ -157,8 +165,63 @@ def _together(level: Level, found: Sequence[Place]) -> Place:
     )
 
 
-def _writes(file: str, under: tuple[str | int, ...], own: Mapping[str, Any], values: Values) -> tuple[Write, ...]:
-    return tuple(
-        Write(file, (*under, *path), value, ADDED if value_at(own, path) is None else REPLACED)
-        for path, value in values.items()
-    )
+def _place(
+    level: Level,
+    where: str,
+    file: str,
+    under: tuple[str | int, ...],
+    own: Mapping[str, Any],
+    values: Values,
+    *,
+    added: int = ADDED,
+) -> Iterator[Place]:
+    """The place, where these vars can be written there; what stands there is changed no more than it must be."""
+    writes: list[Write] = []
+    for path, edit in values.items():
+        of_path = _writes(file, under, own, path, edit, added)
+        if of_path is None:
+            return
+        writes += of_path
+    yield Place(level, where, tuple(writes))
+
+
+def _writes(
+    file: str, under: tuple[str | int, ...], own: Mapping[str, Any], path: Path, edit: Edit, added: int
+) -> Sequence[Write] | None:
+    at, now = (*under, *path), value_at(own, path)
+    if not isinstance(edit.value, list):
+        return [Write(file, at, edit.value, added if now is None else REPLACED)]
+    appending = (*path[:-1], path[-1] + APPEND)
+    appended = value_at(own, appending)
+    before = edit.before if isinstance(edit.before, list) else []
+    if isinstance(now, list):
+        kept = len(before) - len(now)  # what stronger levels append stays theirs
+        if before[: len(now)] != now or edit.value[len(edit.value) - kept :] != before[len(now) :]:
+            return None
+        return within(file, at, now, edit.value[: len(edit.value) - kept])
+    if isinstance(appended, list):
+        below = len(before) - len(appended)
+        if before[below:] != appended or edit.value[:below] != before[:below]:
+            return None
+        return within(file, (*under, *appending), appended, edit.value[below:])
+    if before and edit.value[:-1] == before:
+        return [Write(file, (*under, *appending), edit.value[-1:], added)]
+    return [Write(file, at, edit.value, added + len(edit.value))]
+
+
+def within(file: str, at: tuple[str | int, ...], now: Any, then: Any) -> Sequence[Write]:
+    """The fewest writes that make one value of a file another: of lists and maps only what differs in them."""
+    if isinstance(now, dict) and isinstance(then, dict) and now.keys() == then.keys():
+        keys = [key for key in now if now[key] != then[key]]
+        return [write for key in keys for write in within(file, (*at, key), now[key], then[key])]
+    if isinstance(now, list) and isinstance(then, list):
+        if len(now) == len(then):
+            numbers = [number for number, (one, other) in enumerate(zip(now, then, strict=True)) if one != other]
+            return [write for number in numbers for write in within(file, (*at, number), now[number], then[number])]
+        if then[:-1] == now:
+            return [Write(file, (*at, len(now)), then[-1], ADDED)]
+        for number in range(len(now)):
+            if [*now[:number], *now[number + 1 :]] == then:
+                return [Write(file, (*at, number), REMOVED, REPLACED)]
+        return [Write(file, at, then, REPLACED + len(then))]
+    return [Write(file, at, then, ADDED if now is None else REPLACED)]

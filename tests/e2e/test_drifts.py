@@ -12,7 +12,9 @@ from reconciler import repository
 from tests.e2e.site import ROOT, Agent, Site, until
 
 CONFIG = {
-    "common.vgo": "# what all hosts have\nvars:\n  swappiness: 10  # the default\nconfigcrates: [kernel]\n",
+    "common.vgo": "# what all hosts have\nvars:\n  swappiness: 10  # the default\n"
+    "  sites:\n    - {name: shop, port: 80}  # the shop\n    - {name: blog, port: 81}\nconfigcrates: [kernel]\n"
+    "usercrates: [shell]\n",
     "environments.vgo": "environments:\n  production: {}\n  lab: {}\n",
     "hosts.vgo": (
         'envoys:\n  - match: "web*.example.com"\n    environment: production\n'
@@ -23,6 +25,12 @@ CONFIG = {
         "name: kernel\nresources:\n  - name: swap\n    type: sysctl\n    key: vm.swappiness\n"
         '    value: "{{ vars.swappiness }}"\n    live: false\n'
         '  - name: motd\n    type: file\n    path: /etc/motd\n    content: hello\n    mode: "0644"\n'
+        "  - name: sites\n    type: file\n    foreach: vars.sites\n    path: /etc/site-{{ item.name }}\n"
+        '    content: "{% if item.port < 1024 %}# privileged\\n{% endif %}listen {{ item.port }};\\n"\n'
+    ),
+    "usercrates/shell.vgo": (
+        "name: shell\nvars: {idle: 900}\nusers: ada\nresources:\n  - name: rc\n    type: file\n"
+        '    path: "{{ user.home }}/.rc"\n    content: "TMOUT={{ vars.idle }} # {{ user.name }}\\n"\n'
     ),
 }
 FILE = "/etc/sysctl.d/99-vigo-vm.swappiness.conf"
@@ -55,24 +63,38 @@ def contents(site: Site, commit: str) -> dict[str, bytes]:
     return {path: tree.read(entry.oid) for path, entry in tree.entries().items()}
 
 
-def tamper(agent: Agent, value: str) -> None:
+def tamper(agent: Agent, value: str, *, file: str = FILE, old: str = "= 10") -> None:
     """As somebody with an editor; and wait until the agent has changed it back."""
-    path = agent.path(FILE)
+    path = agent.path(file)
     desired = path.read_text()
-    path.write_text(desired.replace("= 10", f"= {value}"))
+    path.write_text(desired.replace(old, value))
     until("it is changed back", lambda: path.read_text() == desired)
+
+
+def live_there(agent: Agent, name: str) -> None:
+    """Somebody has an account on a host."""
+    uid = os.getuid() or 61_001
+    home, etc = agent.path(f"/home/{name}"), agent.path("/etc")
+    home.mkdir(parents=True)
+    os.chown(home, uid, os.getgid())
+    etc.mkdir(exist_ok=True)
+    (etc / "login.defs").write_text("UID_MIN 1\nUID_MAX 70000\n")
+    (etc / "passwd").write_text(f"root:x:0:0::/root:/bin/bash\n{name}:x:{uid}:{os.getgid()}::/home/{name}:/bin/bash\n")
 
 
 def test_what_was_changed_by_hand_becomes_desired_by_a_commit(shared_site: Site) -> None:
     site = shared_site
     commit = site.commit(CONFIG, "kernel settings")
     site.in_force(commit)
-    web, db, lab = (site.agent(f"{name}01.example.com").joined() for name in ("web", "db", "lab"))
+    web, db, lab = (site.agent(f"{name}01.example.com") for name in ("web", "db", "lab"))
+    for agent in (web, db, lab):
+        live_there(agent, "ada")
+        agent.joined()
     for agent in (web, db, lab):
         site.converged(agent, commit)
         assert "vm.swappiness = 10\n" in str(agent.read(FILE))
     for agent in (web, db):
-        tamper(agent, "60")
+        tamper(agent, "= 60")
 
     hosts = {web.hostname, db.hostname}
     found = drifted(site, hosts)
@@ -113,6 +135,17 @@ def test_what_was_changed_by_hand_becomes_desired_by_a_commit(shared_site: Site)
     until("it is no longer drift", lambda: site.get("/api/v1/drifts")["hosts"] == [])
     (over,) = site.get(f"/api/v1/drifts?hostname={web.hostname}")["hosts"][0]["resources"]
     assert over["ended"] == "desired"
+
+    tamper(lab, "90", file="/etc/site-shop", old="80")
+    drifted(site, {lab.hostname})
+    said = vigo(site, "drift", "propose", lab.hostname)
+    assert "kernel/sites[0] (file) on lab01.example.com\n  content: listen 90;, desired listen 80;\n" in said
+    assert "  1. block: vars.sites[0].port = 90 in hosts.vgo: lab*.example.com: changes 1 hosts\n" in said
+
+    tamper(lab, "60", file="/home/ada/.rc", old="900")
+    until("it is told", lambda: "usercrate:shell@ada/rc" in vigo(site, "drift", "list"))
+    said = vigo(site, "drift", "propose", lab.hostname, "--resource", "usercrate:shell@ada/rc")
+    assert "  1. block: vars.idle = 60 in hosts.vgo: lab*.example.com: changes 1 hosts\n" in said
 
 
 def test_a_check_that_is_asked_for_is_made_and_words_have_a_history(shared_site: Site) -> None:

@@ -84,3 +84,15 @@ def test_the_example_repository_keeps_its_layout(source: Path) -> None:
     assert compose(edited.encode()).data == data
     kept = [line for line in text.splitlines() if line.strip().startswith("#")]
     assert [line for line in edited.splitlines() if line.strip().startswith("#")] == kept
+
+
+def test_an_item_that_goes_takes_no_other_with_it() -> None:
+    removed = edit.remove_item(TEXT, ["vars", "admins", 0])
+    assert compose(removed.encode()).data["vars"]["admins"] == ["bob"]
+    assert removed.splitlines()[:6] == TEXT.splitlines()[:6]
+    assert edit.remove_item("a: [b, c]  # d\n", ["a", 1]) == "a: [b]  # d\n"
+    for path in (["vars"], ["vars", "admins", 9], ["vars", "mode", 0], []):
+        with pytest.raises(edit.NotEditable):
+            edit.remove_item(TEXT, path)
+    with pytest.raises(edit.NotEditable):
+        edit.remove_item("a: [", ["a", 0])

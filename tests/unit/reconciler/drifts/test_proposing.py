@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler import graph, repository
+from reconciler import graph
 from reconciler.authoring.trees import Overlaid
 from reconciler.drifts import Drifted, Proposed, propose
-from reconciler.graph import Graph
 from schema.drifts import Level
 from schema.protocol.reports import ObservedAttribute
+from tests.factories.drifts import Site
 
 CONFIG = {
     "vigo.vgo": "language: 1\n",
@@ -44,7 +42,7 @@ CONFIG = {
         "  - name: each\n    type: file\n    foreach: [a, b]\n    path: /etc/{{ item }}\n    content: x\n"
     ),
     "templates/site.j2": "port {{ vars.nginx.port }}\n",
-    "templates/hard.j2": "PORT {{ vars.nginx.port | upper }}\n",
+    "templates/hard.j2": "PORT {{ vars.nginx.port + 1 }}\n",
     "files/plain.conf": "{{ not a template }}\n",
 }
 PROD = ("web1.prod", "web2.prod", "db1.prod")
@@ -52,38 +50,13 @@ STAGE = ("one.stage", "two.stage", "three.stage")
 HOSTS = sorted((*PROD, *STAGE))
 
 
-class Site:
-    """A config, its graph, and what an edit of it would mean."""
-
-    def __init__(self, folder: Path, config: Mapping[str, str] = CONFIG) -> None:
-        for name, text in config.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        self.tree = repository.directory(folder)
-        self.cache = graph.Cache()
-        compiled = graph.compile_tree(self.tree, self.cache)
-        assert compiled.graph is not None, compiled.diagnostics
-        self.graph: Graph = compiled.graph
-
-    def compile(self, files: Mapping[str, bytes]) -> Graph | None:
-        return graph.compile_tree(Overlaid(self.tree, files), self.cache).graph
-
-    def propose(self, resource: str, type_: str, hosts: tuple[str, ...], *observed: Any, alike: Any = ()) -> Proposed:
-        told = tuple(ObservedAttribute(name=name, found=found, desired=desired) for name, found, desired in observed)
-        drifted = Drifted(resource, type_, hosts, told, frozenset(alike))
-        return propose(self.graph, drifted, HOSTS, self.compile, self.read)
-
-    def read(self, path: str) -> bytes:
-        return self.tree.read(self.tree.entries()[path].oid)
-
-    def swap(self, *hosts: str, found: str = "60", **more: Any) -> Proposed:
-        return self.propose("kernel/swap", "sysctl", hosts, ("value", found, "10"), **more)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(tmp_path_factory.mktemp("config"))
+    return Site(tmp_path_factory.mktemp("config"), CONFIG, HOSTS)
+
+
+def swap(site: Site, *hosts: str, found: str = "60", **more: Any) -> Proposed:
+    return site.propose("kernel/swap", "sysctl", hosts, ("value", found, "10"), **more)
 
 
 def first(proposed: Proposed) -> tuple[Level, list[str], tuple[str, ...], bool]:
@@ -95,7 +68,7 @@ def first(proposed: Proposed) -> tuple[Level, list[str], tuple[str, ...], bool]:
 
 
 def test_all_of_an_environment_is_said_of_the_environment(site: Site) -> None:
-    proposed = site.swap(*PROD)
+    proposed = swap(site, *PROD)
     assert first(proposed) == (Level.ENVIRONMENT, ["environments.vgo"], PROD, True)
     best = proposed.proposals[0]
     assert best.summary == "vars.swappiness = 60 in environments.vgo:production"
@@ -109,21 +82,21 @@ def test_all_of_an_environment_is_said_of_the_environment(site: Site) -> None:
 
 
 def test_all_there_are_is_said_where_it_stands_already_with_its_comments(site: Site) -> None:
-    best = site.swap(*HOSTS).proposals[0]
+    best = swap(site, *HOSTS).proposals[0]
     assert (best.level, best.exact, best.edits) == (Level.COMMON, True, 1)
     assert best.files["common.vgo"].decode() == CONFIG["common.vgo"].replace("swappiness: 10 ", "swappiness: 60 ")
 
 
 def test_those_of_one_block_are_said_in_it_and_one_host_in_its_own(site: Site) -> None:
-    level, files, covers, exact = first(site.swap("web1.prod", "web2.prod"))
+    level, files, covers, exact = first(swap(site, "web1.prod", "web2.prod"))
     assert (level, files, covers, exact) == (Level.BLOCK, ["production/hosts.vgo"], ("web1.prod", "web2.prod"), True)
-    best = site.swap("one.stage").proposals[0]
+    best = swap(site, "one.stage").proposals[0]
     assert (best.level, best.exact, best.others) == (Level.HOST, True, ())
     assert best.summary == "vars.swappiness = 60 in staging/hosts.vgo: one.stage"
 
 
 def test_one_host_of_a_wide_block_gets_a_block_of_its_own(site: Site) -> None:
-    best = site.swap("two.stage").proposals[0]
+    best = swap(site, "two.stage").proposals[0]
     assert (best.level, best.exact, best.moved) == (Level.HOST, True, ("two.stage",))
     added = CONFIG["staging/hosts.vgo"] + (
         '  - match: "two.stage"\n    environment: staging\n    roles: [edge]\n    vars:\n      swappiness: 60\n'
@@ -143,9 +116,9 @@ def test_hosts_of_a_role_are_said_of_the_role(site: Site) -> None:
 
 
 def test_what_was_found_on_others_too_is_no_harm_to_them(site: Site) -> None:
-    alone = site.swap("web1.prod").proposals
+    alone = swap(site, "web1.prod").proposals
     assert not next(each for each in alone if each.level is Level.ENVIRONMENT).exact
-    asked = site.swap("web1.prod", alike=PROD).proposals
+    asked = swap(site, "web1.prod", alike=PROD).proposals
     assert next(each for each in asked if each.level is Level.ENVIRONMENT).exact
 
 
@@ -182,9 +155,12 @@ def test_a_service_that_was_stopped_and_disabled_is_one_proposal(site: Site) -> 
 @pytest.mark.parametrize(
     ("resource", "type_", "observed", "why"),
     [
-        ("nginx/hard", "file", ("content", "PORT 1\n", "PORT 80\n"), "templates/hard.j2"),
-        ("nginx/loud", "file", ("content", "QUIET\n", "HELLO\n"), "more than vars"),
-        ("nginx/each[0]", "file", ("content", "y", "x"), "foreach"),
+        ("nginx/hard", "file", ("content", "PORT 1\n", "PORT 81\n"), "templates/hard.j2"),
+        ("nginx/loud", "file", ("content", "QUIET\n", "HELLO\n"), "vars.banner, and no single one"),
+        ("nginx/each[0]", "file", ("content", "y", "x"), "would change nginx/each item [1] as well"),
+        ("nginx/each[0]", "file", ("state", "absent", "file"), "no longer be managed"),
+        ("nginx/each", "file", ("content", "y", "x"), "no such resource"),
+        ("nginx/conf[0]", "file", ("content", "y", "x"), "no such resource"),
         ("nginx/conf", "file", ("content", "nothing like it", "user www; workers 4; listen 80;\n"), "no single one"),
         ("nginx/gone", "file", ("mode", "0600", "0644"), "no such resource"),
         ("gone/conf", "file", ("mode", "0600", "0644"), "no configcrate gone"),
@@ -241,7 +217,7 @@ def test_a_template_with_vars_alone_is_solved_and_a_file_is_written_whole(site: 
 )
 def test_what_a_host_says_is_never_written_where_it_would_be_rendered(site: Site, found: str) -> None:
     for proposed in (
-        site.swap(*PROD, found=found),
+        swap(site, *PROD, found=found),
         site.propose("kernel/tasks", "sysctl", PROD, ("value", found, "4194304")),
         site.propose("motd/motd", "file", PROD, ("content", f"{found}, friend.\n", "Hello, friend.\n")),
         site.propose("nginx/conf", "file", PROD[:2], ("content", f"user {found}; workers 4; listen 80;\n", None)),
@@ -255,8 +231,8 @@ def test_what_a_host_says_is_never_written_where_it_would_be_rendered(site: Site
 def test_every_proposal_is_a_config_in_which_what_it_covers_is_desired(site: Site) -> None:
     """And compiles to the same whoever compiles it; the same question has the same answer."""
     for hosts in (PROD, STAGE, ("web1.prod",), ("two.stage", "db1.prod"), tuple(HOSTS)):
-        proposed = site.swap(*hosts)
-        assert [each.files for each in site.swap(*hosts).proposals] == [each.files for each in proposed.proposals]
+        proposed = swap(site, *hosts)
+        assert [each.files for each in swap(site, *hosts).proposals] == [each.files for each in proposed.proposals]
         assert proposed.proposals
         for each in proposed.proposals:
             made = graph.compile_tree(Overlaid(site.tree, each.files), graph.Cache()).graph
