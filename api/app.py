@@ -39,6 +39,7 @@ from api.services.clock import SystemClock
 from api.services.container import Services
 from api.services.passwords import Passwords
 from api.services.pki import Pki, keyfiles
+from api.services.probes import Probes
 from api.services.secrets import Vault
 from api.services.sources import Board
 from api.services.tallies import Membership, Tally
@@ -172,17 +173,17 @@ class Server:
         def awaited(envoy_id: str) -> str | None:
             return told[0].awaited(envoy_id) if told else None
 
-        approvals = Approvals(services)
-        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited, approvals=approvals)
+        probes = Probes(services, Approvals(services))
+        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited, probes=probes)
         services.own["standings"] = tally = Tally(
             services,
             membership=Membership(lambda: told[0].rollout if told else None),
             stalled=lambda envoy_id: in_the_way(envoy_id) if awaited(envoy_id) is not None else "",
         )
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway, heartbeat_s=settings.heartbeat_s)
-        services.gateway = gateway
+        services.gateway = probes.channel = gateway
         if settings.repo:
-            told.append(await self._start_loop(services, catalogs, gateway, approvals))
+            told.append(await self._start_loop(services, catalogs, gateway, probes))
             tell(events.HoldsChanged(services.holds))  # they may be others by now
         gateway_port = await _listening(gateway.start(settings.gateway_host, settings.gateway_port))
         closing.push_async_callback(gateway.stop)
@@ -220,9 +221,7 @@ class Server:
             settings.database, readers=settings.readers, depth=settings.write_queue, on_fatal=_end_at_once
         )
 
-    async def _start_loop(
-        self, services: Services, catalogs: Catalogs, gateway: Gateway, approvals: Approvals
-    ) -> Driver:
+    async def _start_loop(self, services: Services, catalogs: Catalogs, gateway: Gateway, probes: Probes) -> Driver:
         """Follow the repository; returns once what was in force before is in force again, if that is soon."""
         settings, closing = self.settings, self._closing
         cache = settings.data_dir / "repositories"
@@ -262,8 +261,9 @@ class Server:
             compiler,
             push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1,
             completed=gateway.completed,
+            probes=probes,
         )
-        approvals.graph = performer.graph
+        probes.approvals.graph = performer.graph
         closing.callback(performer.close)
         current = await services.read(SYSTEM, revisions.in_force)
         past = await services.read(SYSTEM, rollouts.past)

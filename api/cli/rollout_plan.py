@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def _row(wave: Mapping[str, Any]) -> tuple[object, ...]:
     before = [f"approval by {_people(wave['approvals'])}"] if wave["approvals"] else []
     before += [f"{_days(each['days'])} {each['hours']} {each['zone']}" for each in wave["windows"]]
     then = [_seconds(wave["pause_s"])] if wave["pause_s"] else []
-    then += [each["url"] or each["command"] for each in wave["health"]]
+    then += [each["url"] or shlex.join(each["command"]) for each in wave["health"]]
     return (
         wave["name"],
         wave["count"],

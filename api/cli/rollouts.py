@@ -160,8 +160,9 @@ def _told(rollout: Mapping[str, Any]) -> list[str]:
     names = _names(rollout)
     for wave in rollout["progress"]["waves"]:
         counts = [f"{wave['healthy']} of {wave['hosts']} healthy"]
-        counts += [f"{wave[name]} {name}" for name in ("failed", "silent", "offline", "held") if wave[name]]
-        waiting = wave["released"] - wave["healthy"] - wave["failed"] - wave["silent"]
+        named = ("checking", "failed", "silent", "offline", "held")
+        counts += [f"{wave[name]} {name}" for name in named if wave.get(name)]
+        waiting = wave["released"] - wave["healthy"] - wave.get("checking", 0) - wave["failed"] - wave["silent"]
         counts += [f"{waiting} at it"] if waiting > 0 and wave["state"] == "running" else []
         name, state = names[wave["index"]], wave["state"].replace("_", " ")
         lines.append(f"  {wave['index']}  {name}  {state}  {', '.join(counts)}  {wave['why']}".rstrip())
@@ -181,6 +182,8 @@ def _show(rollout: Mapping[str, Any], *, hosts: bool = False) -> None:
     failures = rollout["progress"]["failures"]
     for failure in failures if hosts else failures[:5]:
         output.line(output.visible(f"  {failure['hostname']}: {failure['why']}"))
+        for said in (failure.get("check") or {}).get("output", "").splitlines():
+            output.line(output.visible(f"    {said}"))
         for resource in failure["resources"]:
             output.line(output.visible(f"    {resource['id']}: {resource['message']}"))
         if failure["resources_left_out"]:

@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         "offered",
         "peer",
         "pinned",
+        "probes",
     )
 
     def __init__(self, gateway: Gateway, address: str) -> None:
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
         self.offered: Signed | None = None
         self.checks = False
         self.pinned = False
+        self.probes = False
         self.catalog_held: str | None = None
         self.latest: Target | None = None
         self.number = 0

@@ -12,15 +12,15 @@ from api.gateway.fleet import Peer, Sighting
 from api.gateway.gathering import Gathered
 from api.gateway.inbox import Inbox
 from api.services import assignments, enrolment, envoys, traits
-from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
+from api.services.probes import Probes
 from api.services.work import Actor, Work
 from reconciler.loop import events
 from reconciler.ports import Assigned, Order
 from schema.protocol.artifacts import AgentBuild
-from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
+from schema.protocol.messages import Applied, Probed, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
 
@@ -34,7 +34,7 @@ class Directory:
         tell: takes what happens to envoys, for the loop.
         stalled: why the loop has nothing newer for an envoy; empty when nothing is in the way.
         awaited: the catalog that the loop is to bring a connected envoy to; None where nothing new is due.
-        approvals: what goes to agents that take approved plans alone.
+        probes: who waits for what health checks say on hosts, and the approvals for those that ask for them.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Directory:
         tell: Callable[[events.Event], None],
         stalled: Callable[[str], str],
         awaited: Callable[[str], str | None],
-        approvals: Approvals,
+        probes: Probes,
     ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._tell = tell
         self._stalled = stalled
         self._awaited = awaited
-        self._approvals = approvals
+        self._probes = probes
         self._unready: dict[str, Assigned] = {}
         """Of envoys that are being welcomed: assignments whose catalog is not at hand."""
         self._inbox = Inbox(services)
@@ -104,7 +104,7 @@ class Directory:
 
     async def approved(self, target: Target) -> bytes | None:
         """That people have approved the plan a target is of."""
-        return await self._approvals.of(target)
+        return await self._probes.approvals.of(target)
 
     async def along(self, held: str, catalog_sha256: str) -> bytes | None:
         """What goes along with a target to an agent that holds another catalog."""
@@ -129,6 +129,7 @@ class Directory:
     def disconnected(self, peer: Peer, number: int) -> None:
         """Tell the loop of a connection that is gone."""
         self._tell(events.EnvoyDisconnected(peer.envoy_id, number))
+        self._probes.left(peer.envoy_id)
         self._services.events.publish("envoy.offline", id=peer.envoy_id, hostname=peer.hostname)
 
     async def report(self, peer: Peer, report: Report) -> None:
@@ -163,6 +164,10 @@ class Directory:
         why = f"the agent does not accept its assignment ({message.code}): {message.message}"
         await self._services.write(_actor(peer), lambda work: envoys.set_refusal(work, peer.envoy_id, why))
         self._tell(events.RefusedByEnvoy(peer.envoy_id, message.assignment_sha256, message.code))
+
+    def probed(self, peer: Peer, message: Probed) -> None:
+        """Hand it to whoever asked."""
+        self._probes.answered(peer.envoy_id, message)
 
     async def shows(self, peer: Peer) -> None:
         """Let older certificates go, where there are any."""

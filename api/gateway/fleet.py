@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from api.services.catalogs import Target
 from schema.protocol.artifacts import AgentBuild
-from schema.protocol.messages import Applied, Refused, Traits, TraitsDelta, TraitsDigests
+from schema.protocol.messages import Applied, Probed, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
 
@@ -89,6 +89,10 @@ class Fleet(Protocol):
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         """The agent's refusal is on record."""
+        ...
+
+    def probed(self, peer: Peer, message: Probed) -> None:
+        """What came of the command of a health check on a host, whether or not anybody waits for it."""
         ...
 
     async def shows(self, peer: Peer) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from api.gateway import limits
-from schema.protocol.messages import Ack, Check, ErrorMessage, Renewed, TraitsNeed, Update, Welcome
+from schema.protocol.messages import Ack, Check, ErrorMessage, Probe, Renewed, TraitsNeed, Update, Welcome
 
 Pieces = Sequence[bytes]
 
@@ -57,6 +57,11 @@ def update(message: Update) -> Frame:
 def check(message: Check) -> Frame:
     """That somebody wants a full check. One is enough of those that wait."""
     return Frame((message.model_dump_json().encode(),))
+
+
+def probe(message: Probe) -> Frame:
+    """What a host is to run."""
+    return Frame((message.model_dump_json(exclude_none=True).encode(),))
 
 
 def error(message: ErrorMessage) -> Frame:

@@ -24,7 +24,7 @@ from api.gateway.fleet import Fleet, Peer, Sighting
 from api.services import pki
 from api.services.catalogs import Target
 from schema.errors import Fault
-from schema.protocol.messages import Applied, Check
+from schema.protocol.messages import Applied, Check, Probe
 from schema.time import SECOND, Clock
 
 log = logging.getLogger("vigo.gateway")
@@ -178,6 +178,22 @@ class Gateway:
                 reached += 1
         self._counts["checks_asked"] += reached
         return reached
+
+    def pinned(self, envoy_id: str) -> bool:
+        """Whether the envoy is connected and takes approved plans alone."""
+        connection = self._by_envoy.get(envoy_id)
+        return connection is not None and connection.pinned
+
+    def probe(self, envoy_id: str, probe: Probe) -> bool | None:
+        """Have an envoy run the command of a health check; False where its agent knows no such thing, None where it is
+        not connected."""
+        connection = self._by_envoy.get(envoy_id)
+        if connection is None or not connection.greeted:
+            return None
+        if connection.probes:
+            connection.send(frames.probe(probe))
+            self.count("probes_asked")
+        return connection.probes
 
     async def recheck(self) -> None:
         """Bring the table of live certificates up to date and close what no longer counts."""

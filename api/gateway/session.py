@@ -22,6 +22,7 @@ from schema.protocol.messages import (
     APPROVAL,
     CHECK,
     MIN_PROTOCOL,
+    PROBE,
     PROTOCOL,
     RENEW,
     TRAITS_DELTA,
@@ -31,6 +32,7 @@ from schema.protocol.messages import (
     ErrorMessage,
     Hello,
     Need,
+    Probed,
     Refused,
     Renew,
     Renewed,
@@ -106,7 +108,9 @@ def offer_update(gateway: Gateway, connection: Connection) -> None:
         connection.send(frames.update(Update(manifest=signed)))
 
 
-async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message: AgentMessage) -> None:
+async def _answer(  # noqa: C901 - an arm for each message
+    gateway: Gateway, connection: Connection, peer: Peer, message: AgentMessage
+) -> None:
     try:
         match message:
             case Hello():
@@ -130,6 +134,8 @@ async def _answer(gateway: Gateway, connection: Connection, peer: Peer, message:
                 connection.catalog_held = None
                 gateway.note("envoy.target_refused", peer, peer.envoy_id, {"code": message.code})
                 await gateway.fleet.refused(peer, message)
+            case Probed():
+                gateway.fleet.probed(peer, message)
             case Renew(csr=csr):
                 connection.send(frames.renewed(Renewed(certificate=await gateway.fleet.renew(peer, csr))))
     except (Exhausted, Unavailable) as fault:
@@ -155,6 +161,7 @@ async def _greet(gateway: Gateway, connection: Connection, peer: Peer, hello: He
     connection.build = hello.build if UPDATE in hello.capabilities else None
     connection.checks = CHECK in hello.capabilities
     connection.pinned = APPROVAL in hello.capabilities
+    connection.probes = PROBE in hello.capabilities
     if hello.build is not None and hello.build.returned:
         gateway.note("envoy.update_returned", peer, peer.envoy_id, {"version": hello.build.returned})
     if hello.applied is not None:

@@ -28,6 +28,7 @@ class WaveProgressType:
     hosts: int
     released: int
     healthy: int
+    checking: int
     failed: int
     silent: int
     offline: int
@@ -40,6 +41,13 @@ class FailedResourceType:
     message: str
 
 
+@strawberry.type(name="FailedCheck", description="The command of a health check that did not end well on a host.")
+class FailedCheckType:
+    command: str
+    code: int | None
+    output: str
+
+
 @strawberry.type(name="HostFailure", description="A host that failed in a rollout.")
 class HostFailureType:
     hostname: str
@@ -48,6 +56,7 @@ class HostFailureType:
     at: Time
     resources: list[FailedResourceType]
     resources_left_out: int
+    check: FailedCheckType | None
 
 
 @strawberry.type(name="RolloutProgress", description="How far a rollout is.")

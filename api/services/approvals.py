@@ -20,6 +20,7 @@ from api.storage import rollouts as rows
 from schema import canonical
 from schema.progress import WHOLE_PLAN, Rollout
 from schema.protocol.plans import MAX_APPROVERS, Approved, Approver, PlanApproval, PlanProof
+from schema.protocol.probes import digest_of
 from schema.protocol.signing import BadSignature, Domain, Signed, sign, verify
 from schema.time import DAY
 
@@ -65,6 +66,13 @@ def state(work: Work, rollout: Rollout, key: Ed25519PrivateKey) -> None:
         count=len(given),
         approved=max(one.at for one in given),
         expires=work.now + LIFE,
+        commands=sorted(
+            {
+                digest_of(check.command or (), check.returns, check.timeout_s)
+                for wave in plan.waves
+                for check in wave.commands
+            }
+        ),
     )
     rows.put_statement(work.session, work.project_id, rollout.id, _signed(statement, key).model_dump_json())
 
@@ -96,7 +104,7 @@ class Approvals:
         graph = self.graph(assigned.commit) if assigned is not None else None
         if assigned is None or graph is None:
             return None
-        statement = await self._statement(assigned.commit, assigned.plan_root)
+        statement = await self.stated(assigned.commit, assigned.plan_root)
         if statement is None:
             return None
         try:
@@ -106,7 +114,8 @@ class Approvals:
             return None
         return Approved(statement=statement, proof=proof).model_dump_json().encode() if proof is not None else None
 
-    async def _statement(self, commit: str, plan_root: str) -> Signed | None:
+    async def stated(self, commit: str, plan_root: str) -> Signed | None:
+        """The word that people have approved a plan; None where nobody has."""
         known = self._known.get((commit, plan_root))
         if known is None:
             stored = await self._services.read(
@@ -128,4 +137,5 @@ class Approvals:
 
 
 def _signed(statement: PlanApproval, key: Ed25519PrivateKey) -> Signed:
-    return sign(key, Domain.APPROVAL, canonical.dumps(statement.model_dump(mode="json")))
+    absent = set() if statement.commands else {"commands"}
+    return sign(key, Domain.APPROVAL, canonical.dumps(statement.model_dump(mode="json", exclude=absent)))

@@ -65,6 +65,10 @@ class Performer(Protocol):
         """Ask whether all is well after a wave."""
         ...
 
+    async def probe(self, effect: effects.Probe) -> events.Event:
+        """Have a host run the command of a health check."""
+        ...
+
     async def go_back(self, effect: effects.GoBack) -> events.Event:
         """Take a change back by a commit."""
         ...
@@ -189,6 +193,8 @@ class Driver:
                 self._begin(effect, self._performer.keep_rollout(effect))
             case effects.CheckHealth():
                 self._begin(effect, self._performer.check_health(effect))
+            case effects.Probe():
+                self._begin(effect, self._performer.probe(effect))
             case effects.GoBack():
                 self._begin(effect, self._performer.go_back(effect))
             case effects.Recall():

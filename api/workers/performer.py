@@ -12,6 +12,7 @@ from api.services import assignments, revisions, rollouts
 from api.services.assignments import Stored, Wish
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
+from api.services.probes import Probes
 from api.services.secrets import vault_of
 from api.services.work import Actor, Work
 from api.workers.compiler import Compiler, GraphPlan
@@ -39,6 +40,7 @@ class ServerPerformer:
     Args:
         push: hands an envoy a target; False when it is not connected.
         completed: a target with all that the envoy asks for.
+        probes: hosts that are asked to run the commands of health checks.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class ServerPerformer:
         *,
         push: Callable[[str, Target], bool],
         completed: Callable[[str, Target], Awaitable[Target]],
+        probes: Probes,
     ) -> None:
         self._services = services
         self._catalogs = catalogs
         self._compiler = compiler
         self._push = push
         self._completed = completed
+        self._probes = probes
         self._plan: GraphPlan | None = None
         self._rollouts = RolloutPerformer(
             services, catalogs, compiler, in_force=lambda: self._plan, tip=lambda: self.tip()
@@ -135,6 +139,10 @@ class ServerPerformer:
     async def check_health(self, effect: effects.CheckHealth) -> events.Event:
         """Ask whether all is well after a wave."""
         return await self._rollouts.check_health(effect)
+
+    async def probe(self, effect: effects.Probe) -> events.Event:
+        """Have a host run the command of a health check."""
+        return await self._probes.ask(effect)
 
     async def go_back(self, effect: effects.GoBack) -> events.Event:
         """Take a change back by a commit."""

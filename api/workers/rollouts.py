@@ -30,7 +30,7 @@ from schema.rollouts import RolloutState, WaveState
 log = logging.getLogger("vigo.rollouts")
 
 LOOP: Final = Actor.system("loop")
-MEASURED: Final = ("hosts", "released", "healthy", "failed", "silent", "offline", "held")
+MEASURED: Final = ("hosts", "released", "healthy", "checking", "failed", "silent", "offline", "held")
 MAX_BASES: Final = 8
 """Commits that hosts are released to, of which a plan looks at the graphs; a host of another one counts as changed."""
 

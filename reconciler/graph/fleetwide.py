@@ -15,7 +15,7 @@ from reconciler.documents.marks import Path
 from reconciler.graph import patterns, selecting
 from reconciler.graph.matching import Matcher
 from reconciler.graph.references import Known
-from schema import traits
+from schema import guardrails, traits
 from schema.diagnostics import Diagnostic
 from schema.documents.environments import Environments
 from schema.documents.invariants import OF_HOST, ROOTS, Invariant, Invariants
@@ -125,9 +125,9 @@ class _Checks:
         self, at: Path, health: Sequence[HealthCheck], windows: Sequence[Window], in_flight: int | str | None
     ) -> Iterator[Diagnostic]:
         for index, check_ in enumerate(health):
-            if check_.command is not None:
-                message = "commands as health checks need the engine that runs commands, which is not built yet"
-                yield self._at("rollout.command", (*at, "health", index, "command"), message, "use a url")
+            if check_.command is not None and (why := guardrails.dangerous_words(check_.command)):
+                hint = "a health check looks at a host and changes nothing"
+                yield self._at("rollout.guardrail", (*at, "health", index, "command"), f"the command {why}", hint)
         for index, window in enumerate(windows):
             if window.zone not in zones.zones():
                 message = f"there is no time zone {window.zone}"

@@ -166,6 +166,7 @@ class LoopCore:
                 | events.RolloutKept()
                 | events.RolloutAsked()
                 | events.HealthChecked()
+                | events.Probed()
                 | events.WentBack()
                 | events.Recalled()
             ):
@@ -186,6 +187,8 @@ class LoopCore:
                 releases.asked(rollout_id, asked)
             case events.HealthChecked(rollout_id, wave, failed):
                 releases.checked(rollout_id, wave, failed, now)
+            case events.Probed():
+                releases.probed(event, now)
             case events.WentBack(rollout_id, commit):
                 releases.went_back(rollout_id, commit, now)
             case events.Recalled(recalled):

@@ -11,6 +11,7 @@
 | `PlanRollout` | `RolloutPlanned` | `Faulted` |
 | `KeepRollout` | `RolloutKept` | `Faulted` |
 | `CheckHealth` | `HealthChecked` | `Faulted` |
+| `Probe` | `Probed` | `Faulted` |
 | `GoBack` | `WentBack` | `Faulted` |
 | `Recall` | `Recalled` | `Faulted` |
 
@@ -128,6 +129,23 @@ class CheckHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Have an envoy run the command of a health check, and wait for what comes of it: as long as the check gives it,
+    and a little longer. Asked again with the same id, it is not run again."""
+
+    envoy_id: str
+    hostname: str
+    rollout_id: int
+    id: str
+    """Of this attempt, within the rollout."""
+    commit: str
+    plan_root: str
+    catalog_sha256: str
+    """What the envoy holds: what it says of anything else says nothing of the rollout."""
+    check: HealthCheck
+
+
+@dataclass(frozen=True, slots=True)
 class GoBack:
     """Take the change from `base` to `commit` back by a commit, if nothing came after it."""
 
@@ -159,7 +177,17 @@ class WakeAt:
 
 
 Answered = (
-    Compile | PutInForce | RecordFailure | Assign | Push | PlanRollout | KeepRollout | CheckHealth | GoBack | Recall
+    Compile
+    | PutInForce
+    | RecordFailure
+    | Assign
+    | Push
+    | PlanRollout
+    | KeepRollout
+    | CheckHealth
+    | Probe
+    | GoBack
+    | Recall
 )
 """Effects of which the answer is awaited."""
 

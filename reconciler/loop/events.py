@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.holds import Holds
 from reconciler.loop.effects import Answered
 from reconciler.ports import Assigned, Order, Plan
+from reconciler.rollout.probing import Answer
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Fault, Next
 from schema.progress import Asked
@@ -212,6 +213,16 @@ class HealthChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What came of the command of a health check on a host."""
+
+    rollout_id: int
+    hostname: str
+    id: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class WentBack:
     """A change is taken back by a commit."""
 
@@ -273,6 +284,7 @@ Event = (
     | RolloutKept
     | RolloutAsked
     | HealthChecked
+    | Probed
     | WentBack
     | Recalled
     | Faulted

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.rollout.terms import Verdict
+from reconciler.loop.moments import Moment
+from reconciler.rollout.execution import Execution
+from reconciler.rollout.terms import Patience, Verdict
 from schema.progress import Asked, Progress
 from schema.rollouts import RolloutPlan
 
@@ -26,6 +28,26 @@ class Kept:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     """Hosts of the plan that are no more."""
+
+    def resumed(self, plan: RolloutPlan, *, now: Moment, patience: Patience) -> Execution:
+        """It goes on where the store says it is.
+
+        Args:
+            plan: of everybody, where they are in one wave.
+        """
+        rollout = Execution(
+            self.plan or plan,
+            now=now,
+            patience=patience,
+            everyone=self.everyone,
+            progress=self.progress,
+            version=self.version,
+            asked=self.asked,
+            verdicts=self.verdicts,
+        )
+        for hostname in self.gone:
+            rollout.removed(hostname)
+        return rollout
 
 
 @dataclass(frozen=True, slots=True)

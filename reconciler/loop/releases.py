@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from reconciler.holds import NOTHING, Holds
+from reconciler.loop import stepping
 from reconciler.loop.awaiting import Awaiting, Waiting
-from reconciler.loop.effects import CheckHealth, Effect, GoBack, KeepRollout, PlanRollout, Recall, Retain
+from reconciler.loop.effects import CheckHealth, Effect, GoBack, KeepRollout, PlanRollout, Probe, Recall, Retain
 from reconciler.loop.envoys import Envoy
-from reconciler.loop.events import Faulted
+from reconciler.loop.events import Faulted, Probed
 from reconciler.loop.fleet import Fleet
 from reconciler.loop.limits import Limits
 from reconciler.loop.moments import Moment
@@ -175,6 +176,12 @@ class Releases:
             self._waiting.pop("check", None)
             self.rollout.checked(wave, failed, now)
 
+    def probed(self, event: Probed, now: Moment) -> None:
+        """What came of the command of a health check on a host."""
+        self._stirred = True
+        if self.rollout is not None and event.rollout_id == self.rollout_id:
+            self.rollout.probed(event.hostname, event.id, event.answer, now)
+
     def went_back(self, rollout_id: int, commit: str, now: Moment) -> None:
         """The commit that takes the change back is there."""
         self._stirred = True
@@ -197,6 +204,10 @@ class Releases:
     def faulted(self, fault: Faulted, now: Moment) -> None:
         """An effect could not be performed."""
         self._stirred = True
+        if isinstance(fault.effect, Probe):
+            if self.rollout is not None and fault.effect.rollout_id == self.rollout_id:
+                self.rollout.unreached(fault.effect.hostname, fault.effect.id, now)
+            return
         asked = [key for key, one in self._waiting.items() if one.under_way and one.effect == fault.effect]
         if not asked:
             return
@@ -228,16 +239,16 @@ class Releases:
         return self._next
 
     def _drive(self, now: Moment) -> list[Effect]:
+        effects: list[Effect] = []
         if self._hold_change is not None and now.wall >= self._hold_change:
             self._refresh(self._fleet.envoys.values(), now)
         if self.rollout is not None:
-            self._carry_out(self.rollout, now)
+            effects += self._carry_out(self.rollout, now)
         if self._unplanned and "plan" not in self._waiting and not self._fleet.assigning and self.target is not None:
             # Whom an assignment is being made for, has another base when it is made.
             self._waiting["plan"] = Waiting(
                 PlanRollout(self.target, self.rollout_id, self._proven, frozenset(self._since))
             )
-        effects: list[Effect] = []
         if self._moved:
             self._moved = False
             wanted = self._wanted()
@@ -300,38 +311,25 @@ class Releases:
         elif kept.plan is None and not kept.everyone:
             self._unplanned, self.state = True, RolloutState.PLANNED
         else:
-            self.rollout = Execution(
-                kept.plan or everyone(plan.commit, self._proven, plan.plan_root),
-                now=now,
-                patience=self._limits.rollouts,
-                everyone=kept.everyone,
-                progress=kept.progress,
-                version=kept.version,
-                asked=kept.asked,
-                verdicts=kept.verdicts,
-            )
-            for hostname in kept.gone:
-                self.rollout.removed(hostname)
+            whole = everyone(plan.commit, self._proven, plan.plan_root)
+            self.rollout = kept.resumed(whole, now=now, patience=self._limits.rollouts)
         self._kept = None
 
-    def _carry_out(self, rollout: Execution, now: Moment) -> None:
+    def _carry_out(self, rollout: Execution, now: Moment) -> list[Effect]:
         before = rollout.state
         released: list[Envoy] = []
+        asked: list[Effect] = []
         for step in rollout.drive(now):
+            envoy = self._fleet.envoys.get(step.envoy_id) if isinstance(step, terms.Release | terms.Ask) else None
             match step:
-                case terms.Release(_, envoy_id, again):
-                    envoy = self._fleet.envoys.get(envoy_id)
-                    if envoy is not None and again:
-                        self._fleet.again(envoy, now)
-                    elif envoy is not None:
-                        released.append(envoy)
-                case terms.Check(wave, checks):
-                    self._waiting["check"] = Waiting(CheckHealth(self.rollout_id, wave, checks))
+                case terms.Release(again=again) if envoy is not None:
+                    self._fleet.again(envoy, now) if again else released.append(envoy)
+                case terms.Ask() if envoy is not None:
+                    asked += stepping.probe(self.rollout_id, rollout, step, envoy.assigned)
+                case terms.Check():
+                    self._waiting["check"] = Waiting(CheckHealth(self.rollout_id, step.wave, step.checks))
                 case terms.GoBack():
-                    base = rollout.plan.base
-                    assert base is not None
-                    assert self.target is not None
-                    self._waiting["back"] = Waiting(GoBack(self.rollout_id, self.target, base, rollout.why))
+                    self._waiting["back"] = Waiting(stepping.back(self.rollout_id, rollout))
         if released:
             self._refresh(released, now)
             for envoy in released:
@@ -343,6 +341,7 @@ class Releases:
             self._refresh((one for one in self._fleet.envoys.values() if one.commit != self.target or one.held), now)
         if rollout.version > rollout.kept:
             self._keep(rollout)
+        return asked
 
     def _keep(self, rollout: Execution) -> None:
         key = f"keep {self.rollout_id}"

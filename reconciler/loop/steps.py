@@ -14,6 +14,7 @@ from reconciler.loop.effects import (
     GoBack,
     KeepRollout,
     PlanRollout,
+    Probe,
     Push,
     PutInForce,
     Recall,
@@ -42,7 +43,7 @@ PLAN: Final = Step(
     "plan", "where the commit says how it is rolled out: which hosts it changes, and in which waves", "project"
 )
 RELEASE: Final = Step("release", "write down how far the rollout is; a wave reaches nobody before that", "project")
-PROBE: Final = Step("probe", "ask behind a wave whether all is well", "project")
+PROBE: Final = Step("probe", "ask behind a wave, and on each of its hosts, whether all is well", "project")
 RETREAT: Final = Step("retreat", "take back, by a commit, a change that failed", "project")
 RECALL: Final = Step("recall", "have a commit from before at hand, for those who are still released to it", "project")
 ASSIGN: Final = Step(
@@ -88,7 +89,7 @@ def step_of(effect: Effect) -> Step | None:
             return PLAN
         case KeepRollout():
             return RELEASE
-        case CheckHealth():
+        case CheckHealth() | Probe():
             return PROBE
         case GoBack():
             return RETREAT

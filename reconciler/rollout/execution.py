@@ -19,10 +19,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from reconciler.ports import Order
 from reconciler.rollout import windows
-from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
-from reconciler.rollout.members import Members
+from reconciler.rollout.hosts import Host, HostState, Wave
+from reconciler.rollout.judging import ASKING, Judging
 from reconciler.rollout.terms import Check, GoBack, Patience, Release, Step, Verdict
 from schema.progress import MAX_FAILURES, WHOLE_PLAN, Asked, HostFailure, Progress
 from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
@@ -36,7 +35,7 @@ LOOK_AGAIN: Final = DAY
 """Microseconds after which it is looked again whether a window is open that does not open soon."""
 
 
-class Execution(Members):
+class Execution(Judging):
     """One rollout under way. Bounded by the hosts of the plan that are connected or were released.
 
     Args:
@@ -57,14 +56,9 @@ class Execution(Members):
         asked: Asked | None = None,
         verdicts: Mapping[str, Verdict] | None = None,
     ) -> None:
-        super().__init__(plan, patience=patience, everyone=everyone)
+        super().__init__(plan, patience=patience, everyone=everyone, version=version, asked=asked or Asked())
         self.why = ""
-        self.version = version
-        """Grows with each change that is to be on record."""
-        self.kept = version
-        """The newest version that is."""
         self.went_back_to: str | None = None
-        self._asked = asked or Asked()
         self._retries = 0
         self._ended_at: int | None = None
         self._wake_wall: int | None = None
@@ -110,23 +104,6 @@ class Execution(Members):
 
     # what happens
 
-    def has_it(self, hostname: str, now: Moment) -> None:
-        """A host that was released holds already what it would be given."""
-        host = self._hosts.get(hostname)
-        if host is not None and host.state is HostState.RELEASED:
-            self._judge(host, "", now, healthy=True)
-
-    def reported(self, hostname: str, order: Order, *, healthy: bool, why: str, now: Moment) -> bool:
-        """A host told how a real run went, under an assignment of this rollout's commit. Whether that says anything
-        new."""
-        host = self._hosts.get(hostname)
-        if host is None or host.state not in RELEASED or host.order is None or order < host.order:
-            return False
-        if healthy and host.state is HostState.HEALTHY:
-            return False
-        self._judge(host, why, now, healthy=healthy)
-        return True
-
     def asked(self, asked: Asked) -> None:
         """What people want of it, all of it."""
         self._asked = asked
@@ -156,6 +133,7 @@ class Execution(Members):
         """Nothing more of it is to happen."""
         if self.finished:
             return
+        self._probing.clear()
         for wave in self._waves:
             if wave.ended_at is None:
                 wave.state, wave.ended_at = WaveState.CANCELLED, now.wall
@@ -171,6 +149,8 @@ class Execution(Members):
         if self.finished:
             return steps
         self._expire(now)
+        if self.state in ASKING:
+            steps += self._probes(now)
         if self.state is RolloutState.RUNNING:
             steps += self._advance(now)
         return steps
@@ -184,6 +164,8 @@ class Execution(Members):
             times.append(now.mono_at(self._wake_wall))
         if self._check_until is not None:
             times.append(self._check_until)
+        if self.state in ASKING and (at := self._probing.wake_at()) is not None:
+            times.append(at)
         for wave in self._waves:
             if not wave.begun:
                 break
@@ -219,8 +201,8 @@ class Execution(Members):
                     self._check(wave, now)
             if wave.state is WaveState.CHECKING and not wave.asking and self.kept >= self.version:
                 wave.asking = True
-                checks = wave.planned.health
-                most = max(sum(one.attempts * (one.timeout_s + one.interval_s) for one in checks), 1)
+                checks = wave.planned.urls
+                most = max(sum(one.patience_s for one in checks), 1)
                 self._check_until = now.mono + most + self._patience.health_margin_s
                 steps.append(Check(wave.planned.index, checks))
             if wave.state is WaveState.PAUSED:
@@ -284,7 +266,7 @@ class Execution(Members):
         if wave.planned.index in self._asked.promoted:
             # Whoever is there has it; nobody's answer is waited for.
             return not wave.queue and self.kept >= self.version
-        if wave.queue or counts[HostState.RELEASED]:
+        if wave.queue or counts[HostState.RELEASED] or counts[HostState.CHECKING]:
             wave.why = ""
             return False
         if wave.held * 2 > wave.size:
@@ -308,7 +290,7 @@ class Execution(Members):
 
     def _check(self, wave: Wave, now: Moment) -> None:
         wave.why = ""
-        if wave.planned.health and wave.planned.index not in self._asked.promoted:
+        if wave.planned.urls and wave.planned.index not in self._asked.promoted:
             wave.state = WaveState.CHECKING
             self.version += 1
         else:
@@ -333,33 +315,9 @@ class Execution(Members):
         wave.state, wave.why, wave.ended_at = WaveState.DONE, "", now.wall
         self.version += 1
 
-    # hosts
-
-    def _judge(self, host: Host, why: str, now: Moment, *, healthy: bool) -> None:
-        wave = self._waves[host.wave]
-        if healthy:
-            if host.state is not HostState.HEALTHY:
-                if host.place:
-                    self._widen(wave, self._patience.ramp_more)
-                self._give_back(host)
-                self._set(host, HostState.HEALTHY)
-                self._failures.pop(host.hostname, None)
-            return
-        if host.state is not HostState.FAILED:
-            self._widen(wave, -self._patience.ramp_more)
-        self._give_back(host)
-        self._set(host, HostState.FAILED)
-        known = self._failures.get(host.hostname)
-        self._failures[host.hostname] = HostFailure(
-            hostname=host.hostname, wave=host.wave, why=why, at=known.at if known is not None else now.wall
-        )
-        failed, most = wave.counts[HostState.FAILED], self._most(wave)
-        if failed > most and not self.finished and self.state is not RolloutState.REVERTING:
-            allowed = f"at most {most} may" if most else "none may"
-            self._fail(wave, f"{failed} of {wave.size} hosts failed, {allowed}", now)
-
     def _fail(self, wave: Wave, why: str, now: Moment) -> None:
         """The budget is spent: the rollout stops."""
+        self._probing.clear()
         wave.state, wave.why, wave.ended_at = WaveState.FAILED, why, now.wall
         for other in self._waves:
             if not other.begun:
@@ -428,6 +386,7 @@ class Execution(Members):
     def _retry(self, now: Moment) -> None:
         """What failed is given another chance: hosts run anew, and health is asked for again."""
         for wave in self._waves:
+            wave.probing = False
             if wave.state is WaveState.FAILED:
                 wave.state, wave.why, wave.ended_at = WaveState.RUNNING, "", None
         for host in self._hosts.values():
@@ -437,6 +396,8 @@ class Execution(Members):
                 wave = self._waves[host.wave]
                 (wave.placed if host.connected else wave.gone).append((now.mono, host.hostname))
                 self._again.append(host.hostname)
+            elif host.state is HostState.CHECKING:
+                self._probe(host, now)
             elif host.state is HostState.WAITING:
                 self._waves[host.wave].queue[host.hostname] = None
         self._failures.clear()
@@ -448,21 +409,29 @@ class Execution(Members):
         self._retries, self._ended_at, self.went_back_to = progress.retries, progress.ended_at, progress.went_back_to
         for wave, was in zip(self._waves, progress.waves, strict=True):
             wave.state, wave.why, wave.pause_until = was.state, was.why, was.pause_until
-            wave.began_at, wave.ended_at = was.began_at, was.ended_at
+            wave.began_at, wave.ended_at, wave.probes = was.began_at, was.ended_at, was.probes
             if was.began_at is not None:
                 since = now.mono_at(was.began_at) + self._patience.offline_s
                 wave.absent_until = max(since, now.mono + self._patience.reconnect_s)
+        failures = {each.hostname: each for each in progress.failures}
         for hostname, verdict in verdicts.items():
             index = self.wave_of(hostname)
             if index is None:
                 continue
+            wave, known = self._waves[index], failures.get(hostname)
             state = HostState.HEALTHY if verdict.healthy else HostState.FAILED
-            self._hosts[hostname] = Host(hostname, "", index, state, connected=False, order=verdict.order)
-            self._waves[index].counts[state] += 1
-            self._waves[index].size += hostname not in self._wave_of
-            if not verdict.healthy:
-                self._failures[hostname] = HostFailure(hostname=hostname, wave=index, why=verdict.why, at=now.wall)
-        self._failures.update({each.hostname: each for each in progress.failures if each.hostname in self._failures})
+            if verdict.healthy and known is not None and known.check is not None:
+                state = HostState.FAILED
+            elif verdict.healthy and wave.planned.commands and wave.state is not WaveState.DONE:
+                state = HostState.CHECKING  # whatever it answered: it is asked anew
+            host = self._hosts[hostname] = Host(hostname, "", index, state, connected=False, order=verdict.order)
+            wave.counts[state] += 1
+            wave.size += hostname not in self._wave_of
+            if state is HostState.FAILED:
+                unknown = HostFailure(hostname=hostname, wave=index, why=verdict.why, at=now.wall)
+                self._failures[hostname] = known or unknown
+            elif state is HostState.CHECKING and not self.finished:
+                self._probe(host, now)
         for wave in self._waves:
             # The last answer may be on record, and what follows from it not.
             if not self.finished and wave.begun and wave.counts[HostState.FAILED] > self._most(wave):

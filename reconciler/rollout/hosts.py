@@ -21,13 +21,14 @@ class HostState(StrEnum):
     WAITING = "waiting"  # for its wave, or for a place
     HELD = "held"  # frozen, in maintenance or in quarantine
     RELEASED = "released"  # told, and not answered yet
+    CHECKING = "checking"  # its run was good; the commands of health checks are under way
     HEALTHY = "healthy"
     FAILED = "failed"
     SILENT = "silent"  # released, and no answer in time
     LOST = "lost"  # released, and gone before it answered
 
 
-RELEASED: Final = frozenset({HostState.RELEASED, HostState.HEALTHY, HostState.FAILED, HostState.SILENT, HostState.LOST})
+RELEASED: Final = frozenset(HostState) - {HostState.ABSENT, HostState.WAITING, HostState.HELD}
 """Those that were told to take the new revision."""
 
 
@@ -77,7 +78,11 @@ class Wave:
     gone: deque[tuple[float, str]] = field(default_factory=deque)
     """When those went away that had not answered, in order."""
     asking: bool = False
-    """Its health is being checked."""
+    """The server asks whether all is well."""
+    probes: int = 0
+    """How often its hosts began to be asked."""
+    probing: bool = False
+    """They are, since its beginning or the last retry."""
     apart: int = 0
     """Hosts that said that all is well, and are in quarantine by now."""
 

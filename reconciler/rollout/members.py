@@ -212,8 +212,10 @@ def progress_of(wave: Wave) -> WaveProgress:
         hosts=wave.size,
         released=sum(counts[state] for state in RELEASED),
         healthy=counts[HostState.HEALTHY] - wave.apart,
+        checking=counts[HostState.CHECKING],
         failed=counts[HostState.FAILED],
         silent=counts[HostState.SILENT],
         offline=wave.absent_or_lost,
         held=wave.held,
+        probes=wave.probes,
     )

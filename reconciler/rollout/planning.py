@@ -247,8 +247,9 @@ def _first(own: Any, of_document: Any) -> Any:
 def _check(written: WrittenCheck) -> HealthCheck:
     return HealthCheck(
         url=written.url,
-        command=written.command,
+        command=tuple(written.command) if written.command is not None else None,
         status=written.status,
+        returns=tuple(sorted(set(written.returns))) if written.returns is not None else (0,),
         timeout_s=written.timeout,
         attempts=written.attempts,
         interval_s=written.interval,

@@ -29,6 +29,8 @@ class Patience:
     answered_share: int = 2
     """One in so many hosts of a wave has to have answered before it is through, however many are not there."""
     health_margin_s: float = 30.0
+    probes: int = 256
+    """Hosts that are asked at once to run the command of a health check."""
 
 
 class Verdict(NamedTuple):
@@ -37,6 +39,7 @@ class Verdict(NamedTuple):
     order: Order
     healthy: bool
     why: str = ""
+    """Why it is not; healthy is one whose run was, whatever its health checks say."""
 
 
 class Release(NamedTuple):
@@ -55,11 +58,21 @@ class Check(NamedTuple):
     checks: tuple[HealthCheck, ...]
 
 
+class Ask(NamedTuple):
+    """Have a host that has converged run the command of a health check."""
+
+    hostname: str
+    envoy_id: str
+    id: str
+    """Of this attempt: asked for again, it is not run again."""
+    check: HealthCheck
+
+
 class GoBack(NamedTuple):
     """Take the change back by a commit."""
 
 
-Step = Release | Check | GoBack
+Step = Release | Check | Ask | GoBack
 
 
 def everyone(commit: str, base: str | None, plan_root: str) -> RolloutPlan:

@@ -16,8 +16,9 @@ from schema import canonical
 from schema.access import Role
 from schema.progress import WHOLE_PLAN, Approval, Progress, WaveProgress
 from schema.protocol.plans import PlanApproval
+from schema.protocol.probes import digest_of
 from schema.protocol.signing import BadSignature, Domain, Signed, sign, verify
-from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, WaveState
 
 T = TypeVar("T")
 
@@ -32,10 +33,12 @@ def do(services: Services, use_case: Callable[[Work], T], actor: Actor = ANN) ->
     return services.write_now(actor, use_case)
 
 
-def planned(services: Services, commit: str, root: str = ROOT, *, require: bool = True) -> int:
+def planned(
+    services: Services, commit: str, root: str = ROOT, *, require: bool = True, health: tuple[HealthCheck, ...] = ()
+) -> int:
     def use_case(work: Work) -> int:
         rollout_id = rollouts.begin(work, commit=commit, plan_root=root, author="Jo <jo@x.org>", staged=True)
-        wave = PlannedWave(index=0, name="first", hosts=("web01.example.com",), approvals=1)
+        wave = PlannedWave(index=0, name="first", hosts=("web01.example.com",), approvals=1, health=health)
         plan = RolloutPlan(
             commit=commit,
             base=None,
@@ -145,3 +148,20 @@ def test_it_is_signed_anew_when_half_its_life_is_over_and_only_if_it_is_ours() -
         assert approvals.renewed(forged, KEY, now) is None
         with pytest.raises(BadSignature):
             verify(KEY.public_key(), Domain.APPROVAL, forged)
+
+
+def test_it_names_the_commands_of_health_checks_and_has_no_such_key_without_any(services: Services) -> None:
+    url, command = (
+        HealthCheck(url="https://x.example.com/"),
+        HealthCheck(command=("true",), returns=(0, 3), timeout_s=7),
+    )
+    for commit, health in ((ONE, (url,)), (TWO, (url, command, command))):
+        rollout_id = planned(services, commit, health=health)
+        approve(services, rollout_id, ANN)
+        approve(services, rollout_id, BOB)
+    text = do(services, lambda work: rows.statement(work.session, work.project_id, ONE, ROOT))
+    assert text is not None
+    assert "commands" not in text
+    found = stored(services, TWO)
+    assert found is not None
+    assert found.commands == [digest_of(["true"], [3, 0], 7)]

@@ -14,8 +14,8 @@ from api.services.container import Services
 from api.services.makers import Makers
 from api.services.work import LOCAL_ADMIN, Actor, Work
 from schema.access import Role
-from schema.progress import WHOLE_PLAN, Progress, WaveProgress
-from schema.rollouts import PlannedWave, RolloutPlan, RolloutState, WaveState
+from schema.progress import WHOLE_PLAN, FailedCheck, HostFailure, Progress, WaveProgress
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, WaveState
 from schema.users import UserCreate
 
 T = TypeVar("T")
@@ -195,3 +195,32 @@ def test_the_past_knows_what_was_proven_and_what_came_after(services: Services) 
     assert (past.proven, past.since) == (ONE, {TWO, THREE})
     assert past.current is not None
     assert (past.current.commit, past.current.everyone, past.current.plan) == (THREE, False, None)
+
+
+def test_that_hosts_are_asked_to_run_commands_is_audited_once_a_round(services: Services) -> None:
+    rollout_id = begun(services, TWO)
+    check = HealthCheck(command=("systemctl", "is-active", "nginx"))
+    wave = PlannedWave(index=0, name="first", hosts=("web01.example.com",), health=(check,))
+    asked = RolloutPlan(commit=TWO, base=ONE, plan_root=ROOT, waves=(wave,), unchanged=0)
+    failed = HostFailure(
+        hostname="web01.example.com",
+        wave=0,
+        why="a health check failed",
+        at=1,
+        check=FailedCheck(command="systemctl is-active nginx", code=3, output="inactive"),
+    )
+    for version, probes in enumerate((0, 1, 1, 2), 1):
+        progress = Progress(
+            state=RolloutState.RUNNING,
+            waves=(WaveProgress(index=0, name="first", state=WaveState.RUNNING, hosts=1, probes=probes),),
+            failures=(failed,) if probes == 2 else (),
+        )
+        do(
+            services,
+            lambda work, version=version, progress=progress: rollouts.keep(
+                work, rollout_id, version=version, progress=progress, plan=asked
+            ),
+        )
+    found = services.read_now(ANN, lambda work: audit.events(work, kind="rollout.probe"))
+    assert len(found.events) == 2
+    assert do(services, lambda work: rollouts.get(work, rollout_id)).progress.failures == (failed,)

@@ -92,6 +92,7 @@ def keep(work: Work, rollout_id: int, *, version: int, progress: Progress, plan:
                 "failures": [f"{each.hostname}: {each.why}" for each in progress.failures[:20]] if failed else [],
             },
         )
+    _audit_probes(work, before, progress, plan)
     work.publish(CHANGED, id=rollout_id, state=progress.state.value)
 
 
@@ -184,7 +185,9 @@ def _with_resources(work: Work, rollout: Rollout, progress: Progress) -> Progres
     failures, looked = [], 0
     for failure in progress.failures:
         before = known.get(failure.hostname)
-        if before is not None and before.at == failure.at:
+        if failure.check is not None:
+            pass  # its run was good
+        elif before is not None and before.at == failure.at:
             failure = before
         elif looked < MAX_LOOKED_AT:
             looked += 1
@@ -197,6 +200,17 @@ def _with_resources(work: Work, rollout: Rollout, progress: Progress) -> Progres
             )
         failures.append(failure)
     return progress.model_copy(update={"failures": tuple(failures)})
+
+
+def _audit_probes(work: Work, rollout: Rollout, progress: Progress, plan: RolloutPlan | None) -> None:
+    """That the hosts of a wave begin to be asked to run commands, before the first of them is."""
+    was = {wave.index: wave.probes for wave in rollout.progress.waves}
+    waves = {wave.index: wave for wave in plan.waves} if plan is not None else {}
+    for wave in progress.waves:
+        if wave.probes > was.get(wave.index, 0) and wave.index in waves:
+            commands = [list(check.command or ()) for check in waves[wave.index].commands]
+            told = {"commit": rollout.commit, "wave": wave.index, "name": wave.name, "commands": commands}
+            work.audit("rollout.probe", "rollout", str(rollout.id), payload=told)
 
 
 def _turns(before: Progress, after: Progress) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from schema.errors import Fault
 from schema.ids import DEFAULT_PROJECT, new_id, sha256
 from schema.protocol.artifacts import AgentBuild
 from schema.protocol.enrolment import ED25519_ATTRIBUTE, X25519_ATTRIBUTE, encode_key
-from schema.protocol.messages import Applied, Hello, ObjectData, Refused, Traits, TraitsDelta, TraitsDigests
+from schema.protocol.messages import Applied, Hello, ObjectData, Probed, Refused, Traits, TraitsDelta, TraitsDigests
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
 
@@ -65,6 +65,7 @@ class MemoryFleet:
         self.reports: list[tuple[str, Report]] = []
         self.told: dict[str, Traits | TraitsDelta] = {}
         self.refusals: list[tuple[str, Refused]] = []
+        self.answers: list[tuple[str, Probed]] = []
         self.sightings: list[Sighting] = []
         self.notes: list[tuple[str, str | None, Mapping[str, Any]]] = []
         self.shown: list[str] = []
@@ -123,6 +124,9 @@ class MemoryFleet:
 
     async def refused(self, peer: Peer, message: Refused) -> None:
         self.refusals.append((peer.envoy_id, message))
+
+    def probed(self, peer: Peer, message: Probed) -> None:
+        self.answers.append((peer.envoy_id, message))
 
     async def shows(self, peer: Peer) -> None:
         self.shown.append(peer.fingerprint)

@@ -20,6 +20,7 @@ from schema.protocol.messages import (
     AGENT_MESSAGE,
     Hello,
     Need,
+    Probed,
     Refused,
     Renew,
     ReportMessage,
@@ -54,6 +55,7 @@ OTHERS = [
     TraitsDelta(sha256="d" * 64, collected_at=1, traits={}, kept=[]).model_dump_json(),
     Refused(assignment_sha256="a" * 64, code="format", message="x").model_dump_json(),
     Renew(csr="a request").model_dump_json(),
+    Probed(id="1", outcome="passed").model_dump_json(),
 ]
 
 
@@ -188,6 +190,7 @@ def test_nothing_is_answered_before_hello(run_with_gateway: Run, message: str) -
             await socket.send(message)
             assert await closing_code(socket) == 4401
         assert (site.fleet.reports, site.fleet.told, site.fleet.refusals, site.fleet.renewals) == ([], {}, [], [])
+        assert site.fleet.answers == []
         assert not site.gateway.online(web.peer.envoy_id)  # type: ignore[union-attr]
 
     run_with_gateway(story)

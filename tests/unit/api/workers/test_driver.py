@@ -107,6 +107,9 @@ class MemoryPerformer:
     async def check_health(self, effect: effects.CheckHealth) -> events.Event:
         raise NotImplementedError(effect)
 
+    async def probe(self, effect: effects.Probe) -> events.Event:
+        raise NotImplementedError(effect)
+
     async def go_back(self, effect: effects.GoBack) -> events.Event:
         raise NotImplementedError(effect)
 

@@ -16,6 +16,7 @@ from reconciler.holds import Holds
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.past import Kept, Past
 from reconciler.ports import Assigned, Desired, Order, Plan
+from reconciler.rollout.probing import Answer
 from reconciler.rollout.terms import Verdict
 from schema.diagnostics import Diagnostic
 from schema.errors import Exhausted, Fault, NotFound, Stalled, Unavailable
@@ -28,6 +29,12 @@ from schema.time import HOUR, SECOND
 
 LIFE = 24 * HOUR
 START = 1_800_000_000 * SECOND
+CHECKS = {
+    "canary": (HealthCheck(url="https://x.example.com/"),),
+    "half": (HealthCheck(command=("systemctl", "is-active", "nginx"), attempts=2, interval_s=1),),
+    "rest": (),
+}
+"""The health checks of each wave."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,10 @@ class Agent:
     held: Assigned | None = None
     connection: int = 0
     history: list[Order] = field(default_factory=list)
+    probed: dict[tuple[int, str], Answer] = field(default_factory=dict)
+    """Rollout and attempt → what came of it: each is run once."""
+    passed: set[str] = field(default_factory=set)
+    """Commits of which a check has ended well."""
 
     def accept(self, assigned: Assigned) -> bool:
         if self.sick or (self.held is not None and assigned.order < self.held.order):
@@ -381,6 +392,8 @@ class Server:
             case effects.CheckHealth(rollout_id, wave, _):
                 failed = "it answered 503" if self.world.chance(0.1, "unwell") else ""
                 self.answer(events.HealthChecked(rollout_id, wave, failed))
+            case effects.Probe():
+                self._probe(effect)
             case effects.Recall(commit):
                 old = self.world.commits[commit]
                 self.answer(events.Recalled(SimulatedPlan(old.id, sha256(old.id.encode()), old)))
@@ -398,6 +411,24 @@ class Server:
                     return
                 self.world.deliver(agent, agent.connection, newest)
                 self.answer(events.Pushed(envoy_id, order))
+
+    def _probe(self, effect: effects.Probe) -> None:
+        """A host runs each attempt once, and says the same of it whenever it is asked."""
+        world, agent = self.world, self.world.agents[effect.envoy_id]
+        kept = world.store.rollouts[effect.rollout_id - 1]
+        if kept.commit == world.store.in_force:  # else a newer commit came just now
+            assert kept.plan is not None
+            (wave,) = [wave for wave in kept.plan.waves if effect.hostname in wave.hosts]
+            assert kept.progress.waves[wave.index].probes > 0, "it is asked before that is on record"
+            assert effect.check in wave.commands
+        if not agent.connection:
+            self.answer(events.Faulted.of(effect, NotFound("not connected")))
+            return
+        key = (effect.rollout_id, effect.id)
+        if key not in agent.probed:
+            agent.probed[key] = Answer("failed", 3) if world.chance(0.1, "check failed") else Answer("passed", 0)
+            agent.passed |= {effect.commit} if agent.probed[key].outcome == "passed" else set()
+        self.answer(events.Probed(effect.rollout_id, effect.hostname, effect.id, agent.probed[key]))
 
     def _compile(self, commit: Commit, base: str | None) -> events.Event:
         if base is not None and base != commit.id and base not in commit.parents:
@@ -425,7 +456,7 @@ class Server:
                 hosts=tuple(sorted(hosts)),
                 pause_s=3,
                 approvals=1 if name == "half" else 0,
-                health=(HealthCheck(url="https://x.example.com/"),) if name == "canary" else (),
+                health=CHECKS[name],
                 max_in_flight=2,
                 failure_budget=1 if name == "half" else 0,
             )

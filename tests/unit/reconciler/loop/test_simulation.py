@@ -147,7 +147,7 @@ def test_waves_meet_every_state_somewhere() -> None:
     for seed in range(30):
         met.update(in_waves(seed).sometimes)
     states = {"running", "paused", "stopped", "cancelled", "done"}
-    assert met.keys() >= {f"rollout {state}" for state in states} | {"crash", "unwell", "run failed"}
+    assert met.keys() >= {f"rollout {state}" for state in states} | {"crash", "unwell", "run failed", "check failed"}
 
 
 def test_every_kind_of_trouble_is_met_somewhere() -> None:

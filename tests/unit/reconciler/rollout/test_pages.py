@@ -22,15 +22,14 @@ FILES = {
 
 @pytest.mark.parametrize(("page", "file"), [("roll-out-in-waves", "rollout.vgo"), ("invariants", "invariants.vgo")])
 def test_what_a_page_shows_is_sound_and_makes_a_plan(page: str, file: str) -> None:
-    [shown] = re.findall(r"```yaml\n(.+?)```", (PAGES / f"{page}.md").read_text(), re.DOTALL)
+    for shown in re.findall(r"```yaml\n(.+?)```", (PAGES / f"{page}.md").read_text(), re.DOTALL):
+        compiled = graph.compile_tree(tree({**FILES, file: shown}))
 
-    compiled = graph.compile_tree(tree({**FILES, file: shown}))
-
-    assert compiled.diagnostics == []
-    assert compiled.graph is not None
-    made = plan(compiled.graph, [HostFacts(f"h{number}", os="debian 13") for number in range(9)], {})
-    assert made.count == 9
-    assert made.violations == ()
+        assert compiled.diagnostics == []
+        assert compiled.graph is not None
+        made = plan(compiled.graph, [HostFacts(f"h{number}", os="debian 13") for number in range(9)], {})
+        assert made.count == 9
+        assert made.violations == ()
 
 
 @pytest.mark.parametrize("page", ["roll-out-in-waves", "invariants"])
