@@ -31,10 +31,12 @@ from api.gateway.directory import Directory
 from api.gateway.metrics import GatewayCollector
 from api.graphql import endpoint as graphql
 from api.http.application import Application
+from api.http.serving import HttpServer
 from api.services import revisions, rollouts, secrets, signers, users
 from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
+from api.services.census import census_of
 from api.services.clock import SystemClock
 from api.services.container import Services
 from api.services.passwords import Passwords
@@ -181,6 +183,7 @@ class Server:
             stalled=lambda envoy_id: in_the_way(envoy_id) if awaited(envoy_id) is not None else "",
         )
         gateway = Gateway(directory, clock=self.clock, context=certificates.gateway, heartbeat_s=settings.heartbeat_s)
+        closing.enter_context(census_of(services).listening())
         services.gateway = probes.channel = gateway
         if settings.repo:
             told.append(await self._start_loop(services, catalogs, gateway, probes))
@@ -351,7 +354,7 @@ class Server:
         )
         config.load()
         config.ssl = certificates.api_context
-        server = _Uvicorn(config)
+        server = HttpServer(config)
         running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
 
         async def end() -> None:
@@ -364,32 +367,6 @@ class Server:
                 running.result()
                 raise CannotListen("the HTTP server did not start")
             await asyncio.sleep(0.005)
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its own idea of signals: those are the process's. It looks up once a second, for the date that
-    answers carry, and not ten times: each time costs an idle server as much as a check-in of an agent."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ending = asyncio.Event()
-
-    def end(self) -> None:
-        """Serve no more; `serve` returns soon."""
-        self.should_exit = True
-        self._ending.set()
-
-    async def main_loop(self) -> None:
-        """Keep the date until `end`."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._ending.wait()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
 
 
 def serve(settings: Settings) -> None:

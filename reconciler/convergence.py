@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
-from schema.envoys import Convergence
+from schema.envoys import Convergence as Convergence
+from schema.envoys import Drift as Drift
+from schema.envoys import Reachability as Reachability
 from schema.protocol.reports import RunStatus
 from schema.time import DAY, SECOND
 
@@ -25,21 +26,6 @@ MAX_CADENCE: Final = 2 * SILENT_AFTER // 5
 """Whoever comes less often is offline in between; and nobody is online who has been silent for `SILENT_AFTER`."""
 SAME_VISIT: Final = 5 * SECOND
 """Words that are no further apart are one visit, and teach nothing."""
-
-
-class Drift(StrEnum):
-    """What the last run found."""
-
-    NONE = "none"
-    CHANGED = "changed"
-    DIVERGED = "diverged"
-
-
-class Reachability(StrEnum):
-    """Whether a host can be spoken to now."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
 
 
 class LastRun(Protocol):
@@ -148,13 +134,19 @@ def learnt(cadence: int | None, gap: int) -> int | None:
 
 def tally(verdicts: Iterable[Verdict]) -> Mapping[str, int]:
     """How many hosts there are of each word, and `total`. Every word is there, also with none."""
-    counted: Counter[str] = Counter({"total": 0})
+    return summed(Counter(verdicts))
+
+
+def summed(counts: Mapping[Verdict, int]) -> Mapping[str, int]:
+    """The same of hosts that are counted by their verdicts."""
+    found: Counter[str] = Counter({"total": 0})
     for kind in (Convergence, Drift, Reachability):
-        counted.update({str(word): 0 for word in kind})
-    for verdict in verdicts:
-        counted["total"] += 1
-        counted.update(str(word) for word in verdict)
-    return counted
+        found.update({str(word): 0 for word in kind})
+    for verdict, count in counts.items():
+        found["total"] += count
+        for word in verdict:
+            found[str(word)] += count
+    return found
 
 
 def _convergence(observed: Observed, *, silent: bool) -> Convergence:

@@ -21,10 +21,8 @@ from api.storage.enrolment import Fingerprint as Fingerprint
 from api.storage.envoys import Known, Order, Place, Wanted
 from reconciler import convergence as verdicts
 from reconciler.convergence import Observed
-from reconciler.holds import NOTHING, Holds
 from schema.envoys import DEFAULT_PAGE, MAX_PAGE, Convergence, Envoy, EnvoyCompliance, EnvoyPage
 from schema.errors import NotFound
-from schema.holds import HoldKind
 
 if TYPE_CHECKING:
     from api.services.container import Services
@@ -173,35 +171,16 @@ def credentials(work: Work) -> tuple[Fingerprint, list[Credential]]:
     return enrolment_rows.fingerprint(work.session), list(enrolment_rows.live(work.session, now=work.now))
 
 
-def count(work: Work, *, online: Online, graph: Graph | None, holds: Holds = NOTHING) -> Mapping[str, int]:
-    """How many live envoys there are of each verdict. Those in maintenance are counted as that and nothing else: with
-    `maintenance` convergence, drift and reachability each sum to `total`."""
-    apart = 0
-
-    def counted() -> Iterator[verdicts.Verdict]:
-        nonlocal apart
-        for _, hostname, verdict in _judged(work, online=online, graph=graph):
-            hold = holds.on(hostname, work.now)
-            if hold is not None and hold.kind is HoldKind.MAINTENANCE:
-                apart += 1
-            else:
-                yield verdict
-
-    found = dict(verdicts.tally(counted()))
-    return found | {"maintenance": apart, "total": found["total"] + apart}
-
-
-def judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple[str, verdicts.Verdict]]:
-    """(Id, verdict) of each live envoy."""
-    return ((envoy_id, verdict) for envoy_id, _, verdict in _judged(work, online=online, graph=graph))
-
-
-def _judged(work: Work, *, online: Online, graph: Graph | None) -> Iterator[tuple[str, str, verdicts.Verdict]]:
-    last = rows.last_runs(work.session, work.project_id)
+def judged(
+    work: Work, *, online: Online, graph: Graph | None, ids: Sequence[str] | None = None
+) -> Iterator[tuple[str, str, verdicts.Verdict]]:
+    """(Id, hostname, verdict) of each live envoy, or of those of these ids that are."""
+    last = rows.last_runs(work.session, work.project_id, ids)
     desired = _desired(graph, [hostname for _, hostname, _, _, _ in last])
+    now = work.now
     for envoy_id, hostname, seen, run, cadence in last:
         observed = Observed(run, desired.get(hostname), seen, online(envoy_id), cadence)
-        yield envoy_id, hostname, verdicts.judge(observed, work.now)
+        yield envoy_id, hostname, verdicts.judge(observed, now)
 
 
 def verdict(work: Work, envoy: Known, *, online: Online, graph: Graph | None) -> verdicts.Verdict:
@@ -235,12 +214,12 @@ def models(work: Work, found: list[Known], online: Online, graph: Graph | None) 
     models = []
     for envoy, known_of in zip(found, observed(work, found, online, graph, briefs), strict=True):
         brief = briefs.get(envoy.id)
-        word = verdicts.judge(known_of, work.now).convergence
-        models.append(_model(envoy, brief, word, stalled.get(envoy.hostname, ""), online=known_of.connected))
+        verdict = verdicts.judge(known_of, work.now)
+        models.append(_model(envoy, brief, verdict, stalled.get(envoy.hostname, ""), online=known_of.connected))
     return models
 
 
-def _model(envoy: Known, brief: Brief | None, word: Convergence, stalled: str, *, online: bool) -> Envoy:
+def _model(envoy: Known, brief: Brief | None, verdict: verdicts.Verdict, stalled: str, *, online: bool) -> Envoy:
     return Envoy(
         id=envoy.id,
         hostname=envoy.hostname,
@@ -250,7 +229,9 @@ def _model(envoy: Known, brief: Brief | None, word: Convergence, stalled: str, *
         revoked=envoy.revoked_at is not None,
         agent_version=envoy.agent_version,
         status="online" if online else "offline",
-        convergence=word,
+        convergence=verdict.convergence,
+        drift=verdict.drift,
+        reachability=verdict.reachability,
         environment=brief.environment if brief else "",
         commit=brief.commit_id if brief else None,
         generation=brief.generation if brief else 0,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from api.services import envoys
+from api.services.census import census_of
 from api.services.envoys import Online
 from api.services.work import Actor, Work
 from api.storage import envoys as rows
@@ -19,11 +20,9 @@ from api.storage.envoys import Known, Wanted
 from api.storage.envoys import Order as Order
 from api.storage.envoys import Place as Place
 from reconciler import convergence as verdicts
-from reconciler.convergence import Drift
 from reconciler.graph import patterns
 from reconciler.graph.patterns import PatternKind
-from reconciler.holds import NOTHING, Holds
-from schema.envoys import DEFAULT_PAGE, Convergence, Envoy
+from schema.envoys import DEFAULT_PAGE, Convergence, Drift, Envoy, Reachability
 from schema.errors import Invalid
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Search:
     """Heard before, or never; microseconds."""
     convergence: Convergence | None = None
     drift: Drift | None = None
-    connected: bool | None = None
+    reachability: Reachability | None = None
     include_revoked: bool = False
 
 
@@ -107,7 +106,7 @@ def search(
         seen_since=wanted.seen_since,
         seen_until=wanted.seen_until,
     )
-    judged = not (wanted.convergence is None and wanted.drift is None and wanted.connected is None)
+    judged = not (wanted.convergence is None and wanted.drift is None and wanted.reachability is None)
     found: list[Known] = []
     looked_at, more = 0, True
     while more and len(found) < limit and looked_at < MAX_LOOKED_AT:
@@ -149,15 +148,8 @@ async def summary(services: Services) -> Tally:
 
 async def recount(services: Services, actor: Actor) -> Tally:
     """Count the fleet, and keep that for `summary`."""
-    graph, online, holds = services.graph, envoys.online(services), services.holds
-    tally = await services.read(actor, lambda work: count(work, online=online, graph=graph, holds=holds))
-    services.own[_TALLY] = tally
+    services.own[_TALLY] = tally = Tally(services.clock.now(), await census_of(services).count(actor))
     return tally
-
-
-def count(work: Work, *, online: Online, graph: Graph | None, holds: Holds = NOTHING) -> Tally:
-    """The fleet, counted now: a look at all of it."""
-    return Tally(work.now, envoys.count(work, online=online, graph=graph, holds=holds))
 
 
 def _fitting(work: Work, found: Sequence[Known], wanted: Search, online: Online, graph: Graph | None) -> list[Known]:
@@ -167,7 +159,7 @@ def _fitting(work: Work, found: Sequence[Known], wanted: Search, online: Online,
         if (
             (wanted.convergence is None or verdict.convergence is wanted.convergence)
             and (wanted.drift is None or verdict.drift is wanted.drift)
-            and (wanted.connected is None or observed.connected is wanted.connected)
+            and (wanted.reachability is None or verdict.reachability is wanted.reachability)
         ):
             fitting.append(envoy)
     return fitting

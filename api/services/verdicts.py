@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from api.services import envoys
+from api.services.census import Counted, census_of
 from api.services.envoys import Online
 from api.services.work import Actor, Work
 from api.storage import verdicts as rows
@@ -40,36 +41,56 @@ class Watch:
         self._clock: Final = clock
         self._began: Final = clock.monotonic()
         self._noted: dict[str, Noted] | None = None
+        self._listened = False
+        """Whether the whole fleet was seen since it had the time to come back."""
 
     async def look(self, services: Services, actor: Actor) -> Mapping[str, int]:
-        """Look at the whole fleet, and write down which words became others; hosts of each word."""
+        """See how the fleet is, and write down which words became others; hosts of each word."""
         if self._noted is None:
             self._noted = await services.read(actor, lambda work: rows.noted(work.session, work.project_id))
-        before, graph = self._noted, services.graph
-        online = self._listening(envoys.online(services), before)
-        verdicts = await services.read(actor, lambda work: dict(envoys.judged(work, online=online, graph=graph)))
-        changed = [
-            (envoy_id, before.get(envoy_id), verdict)
-            for envoy_id, verdict in verdicts.items()
-            if (known := before.get(envoy_id)) is None or known.words != words(verdict)
-        ]
-        for start in range(0, len(changed), WRITE_AT_ONCE):
-            some = changed[start : start + WRITE_AT_ONCE]
-            before |= await services.write(actor, lambda work, some=some: note(work, some))  # type: ignore[misc]
-        for envoy_id in before.keys() - verdicts.keys():
-            del before[envoy_id]
-        return tally(verdicts.values())
+        if (self._clock.monotonic() - self._began) * SECOND < offline_after(None):
+            return await self._look_early(services, actor, self._noted)
+        census = census_of(services)
+        await census.look(actor)
+        moved, counts = census.moved(), census.tally()
+        if not self._listened:
+            moved.update(census.ids(), self._noted)
+        try:
+            await self._write(services, actor, {envoy_id: census.get(envoy_id) for envoy_id in moved}, self._noted)
+        except BaseException:
+            self._listened = False
+            raise
+        self._listened = True
+        return counts
 
-    def _listening(self, online: Online, before: Mapping[str, Noted]) -> Online:
-        listened = (self._clock.monotonic() - self._began) * SECOND
-        if listened >= offline_after(None):
-            return online
+    async def _look_early(self, services: Services, actor: Actor, before: dict[str, Noted]) -> Mapping[str, int]:
+        online, graph = envoys.online(services), services.graph
 
         def was(envoy_id: str) -> bool:
             known = before.get(envoy_id)
             return online(envoy_id) or (known is not None and known.words.reachability == Reachability.ONLINE)
 
-        return was
+        def look(work: Work) -> dict[str, Counted | None]:
+            judged = envoys.judged(work, online=was, graph=graph)
+            return {envoy_id: Counted(hostname, verdict) for envoy_id, hostname, verdict in judged}
+
+        found = await services.read(actor, look)
+        await self._write(services, actor, dict.fromkeys(before) | found, before)
+        return tally(host.verdict for host in found.values() if host is not None)
+
+    async def _write(
+        self, services: Services, actor: Actor, hosts: Mapping[str, Counted | None], before: dict[str, Noted]
+    ) -> None:
+        changed: list[tuple[str, Noted | None, Verdict]] = []
+        for envoy_id, host in hosts.items():
+            known = before.get(envoy_id)
+            if host is None:
+                before.pop(envoy_id, None)
+            elif known is None or known.words != words(host.verdict):
+                changed.append((envoy_id, known, host.verdict))
+        for start in range(0, len(changed), WRITE_AT_ONCE):
+            some = changed[start : start + WRITE_AT_ONCE]
+            before |= await services.write(actor, lambda work, some=some: note(work, some))  # type: ignore[misc]
 
 
 def words(verdict: Verdict) -> Words:

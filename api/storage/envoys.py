@@ -60,8 +60,7 @@ class EnvoyRow(ProjectRow, table=True):
     cadence_us: int | None = micros(nullable=True, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(NamedTuple):
     """How an envoy's newest run ended: what `reconciler.convergence` judges by."""
 
     run_id: str
@@ -334,13 +333,17 @@ def keys_of_receipts(session: Session, project_id: str, envoy_ids: Sequence[str]
     return {row[0]: row[1] for row in found}
 
 
-def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | None, LastRun | None, int | None]]:
-    """(Id, hostname, when it was heard last, its newest run, its cadence) of each live envoy, for counting."""
+def last_runs(
+    session: Session, project_id: str, ids: Sequence[str] | None = None
+) -> list[tuple[str, str, int | None, LastRun | None, int | None]]:
+    """(Id, hostname, when it was heard last, its newest run, its cadence) of each live envoy, or of those of these ids
+    that are, for counting."""
     table = EnvoyRow.__table__  # type: ignore[attr-defined]
     query = sa.select(
         table.c.id,
         table.c.hostname,
         table.c.last_seen_at,
+        table.c.cadence_us,
         table.c.run_id,
         table.c.run_started_at,
         table.c.run_status,
@@ -350,10 +353,19 @@ def last_runs(session: Session, project_id: str) -> list[tuple[str, str, int | N
         table.c.run_changed,
         table.c.run_failed,
         table.c.run_corrective,
-        table.c.cadence_us,
     ).where(table.c.project_id == project_id, table.c.revoked_at.is_(None))
-    rows = session.connection().execute(query)
-    return [(row.id, row.hostname, row.last_seen_at, _last_run(row), row.cadence_us) for row in rows]
+    if ids is None:
+        queries = [query]
+    else:
+        some = (ids[start : start + bulk.MOST] for start in range(0, len(ids), bulk.MOST))
+        queries = [query.where(table.c.id.in_(stretch)) for stretch in some]
+    connection = session.connection()
+    # By place, and without the names of columns: a fleet is many rows.
+    return [
+        (envoy_id, hostname, seen, _run(*run), cadence)
+        for each in queries
+        for envoy_id, hostname, seen, cadence, *run in connection.execute(each)
+    ]
 
 
 def hostnames(session: Session, project_id: str) -> list[str]:
@@ -395,16 +407,21 @@ def _known(row: Any) -> Known:
 
 
 def _last_run(row: Any) -> LastRun | None:
-    if row.run_id is None:
-        return None
-    return LastRun(
-        run_id=row.run_id,
-        started_at=row.run_started_at,
-        status=RunStatus(row.run_status),
-        catalog_sha256=row.run_catalog_sha256,
-        stale=row.run_stale,
-        unchanged=row.run_unchanged,
-        changed=row.run_changed,
-        failed=row.run_failed,
-        corrective=row.run_corrective,
+    return _run(
+        row.run_id,
+        row.run_started_at,
+        row.run_status,
+        row.run_catalog_sha256,
+        row.run_stale,
+        row.run_unchanged,
+        row.run_changed,
+        row.run_failed,
+        row.run_corrective,
     )
+
+
+def _run(run_id: str | None, started_at: int, status: str, *rest: Any) -> LastRun | None:
+    return None if run_id is None else LastRun(run_id, started_at, _STATUSES[status], *rest)
+
+
+_STATUSES: Final = {status.value: status for status in RunStatus}

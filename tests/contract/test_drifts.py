@@ -365,7 +365,7 @@ def test_a_host_that_flaps_fills_no_disk(fleet: Fleet, monkeypatch: pytest.Monke
     monkeypatch.setattr(verdict_rows, "KEEP", 20)
     web = fleet.known()
     for number in range(verdict_rows.KEEP + 20):
-        verdict = fleet.read(lambda work: dict(envoys.judged(work, online=envoys.nobody, graph=None)))[web]
+        verdict = fleet.read(lambda work: next(envoys.judged(work, online=envoys.nobody, graph=None, ids=[web])))[2]
         verdict = verdict._replace(drift=type(verdict.drift)("diverged" if number % 2 else "none"))
         noted = fleet.read(lambda work: verdict_rows.noted(work.session, work.project_id)).get(web)
         fleet.write(lambda work, noted=noted, verdict=verdict: verdicts.note(work, [(web, noted, verdict)]))
