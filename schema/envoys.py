@@ -29,6 +29,21 @@ class Convergence(StrEnum):
     NO_DATA = "no data"
 
 
+class Drift(StrEnum):
+    """What the last run found."""
+
+    NONE = "none"
+    CHANGED = "changed"
+    DIVERGED = "diverged"
+
+
+class Reachability(StrEnum):
+    """Whether a host can be spoken to now."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
 class _Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
 
@@ -45,7 +60,12 @@ class Envoy(_Camel):
     revoked: bool
     agent_version: str
     status: Literal["online", "offline"]
+    """Whether it is connected at this moment."""
     convergence: Convergence
+    drift: Drift
+    """What its last run found: nothing, what a commit asked for, or what somebody else had changed."""
+    reachability: Reachability
+    """`offline` when it has been silent for 2.5 times as long as it usually is."""
     environment: str
     """Of the profile it was assigned last; empty while nothing matches it."""
     commit: Commit | None

@@ -17,21 +17,19 @@ from api.graphql.scalars import Json, Time
 from api.services import envoys, rosters, traits
 from api.services.rosters import Order, Place
 from reconciler import convergence as verdicts
-from reconciler.convergence import Drift
 from schema.access import Permission
-from schema.envoys import Convergence, Envoy
+from schema.envoys import Convergence, Drift, Envoy, Reachability
 from schema.errors import Invalid
 from schema.runs import Run
 
 strawberry.enum(Convergence, name="Convergence", description="Whether a host is what it should be.")
 
 
-@strawberry.enum(name="Reachability", description="Whether a host is connected now.")
-class Reachability(Enum):
-    ONLINE = "online"
-    OFFLINE = "offline"
-
-
+strawberry.enum(
+    Reachability,
+    name="Reachability",
+    description="Whether a host is heard: online while connected, and for 2.5 times as long as it usually is silent.",
+)
 strawberry.enum(Drift, name="Drift", description="What the last run of a host found.")
 
 
@@ -58,6 +56,8 @@ class EnvoyType:
     revoked: bool
     agent_version: str
     convergence: Convergence
+    drift: Drift
+    reachability: Reachability
     environment: str
     commit: str | None
     generation: int
@@ -65,9 +65,9 @@ class EnvoyType:
     last_run_at: Time | None
 
     @computed
-    def reachability(self: Envoy) -> Reachability:
-        """Whether it is connected now."""
-        return Reachability(self.status)
+    def connected(self: Envoy) -> bool:
+        """Whether it is connected at this moment."""
+        return self.status == "online"
 
     @guarded(Permission.FLEET_READ, graphql_type=list[str])
     def tags(self, info: Info) -> list[str]:
@@ -181,7 +181,7 @@ class EnvoyQueries:
             seen_until=seen_before,
             convergence=convergence,
             drift=drift,
-            connected=None if reachability is None else reachability is Reachability.ONLINE,
+            reachability=reachability,
             include_revoked=include_revoked,
         )
         found = rosters.search(

@@ -56,6 +56,8 @@ LISTS: Final = frozenset(
         "publishes",
         "rollouts",
         "versions",
+        "waves",
+        "waveHosts",
     }
 )
 """Fields that answer with a page."""

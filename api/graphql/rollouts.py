@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql.context import Info, guarded
 from api.graphql.paging import Before, First, page_size
+from api.graphql.rollout_plans import PlanType
 from api.graphql.scalars import Time
 from api.services import rollouts
 from schema.access import Permission
@@ -59,6 +60,14 @@ class HostFailureType:
     check: FailedCheckType | None
 
 
+@strawberry.type(name="RolloutApproval", description="That a person has approved a wave, or a plan as a whole (-1).")
+class ApprovalType:
+    wave: int
+    name: str
+    plan_root: str
+    at: Time
+
+
 @strawberry.type(name="RolloutProgress", description="How far a rollout is.")
 class ProgressType:
     waves: list[WaveProgressType]
@@ -79,6 +88,10 @@ class RolloutType:
     began_at: Time
     ended_at: Time | None
     progress: ProgressType
+    approvals: list[ApprovalType]
+    plan: PlanType | None = strawberry.field(
+        description="Null in lists, until it is made, and where everybody is in one wave that nothing plans."
+    )
 
 
 @strawberry.type
@@ -89,3 +102,8 @@ class RolloutQueries:
     def rollouts(self, info: Info, first: First = 20, before: Before = None) -> list[Rollout]:
         """Rollouts, newest first; `before` gives those of a lower id."""
         return rollouts.page(info.context.work, before=before, limit=page_size(first)).rollouts
+
+    @guarded(Permission.FLEET_READ, graphql_type=RolloutType)
+    def rollout(self, info: Info, id: int) -> Rollout:  # noqa: A002 - the API's word
+        """One rollout: its plan with the hosts of each wave, how far each is, which hosts failed and in what."""
+        return rollouts.get(info.context.work, id)

@@ -11,9 +11,10 @@ import pytest
 from strawberry.utils.str_converters import to_snake_case
 
 from api.graphql import endpoint
-from api.services import holds, revisions, standings
+from api.services import holds, revisions, rollouts, standings
 from api.services.signers import keys, policies
 from api.services.tallies import Tally
+from api.services.work import Work
 from api.storage import changes as change_rows
 from api.storage import envoys as rows
 from api.storage.envoys import Known
@@ -22,6 +23,8 @@ from schema.access import Role
 from schema.changes import ChangeRecord, ChangeState
 from schema.holds import Freeze
 from schema.ids import DEFAULT_PROJECT, new_id
+from schema.progress import FailedCheck, FailedResource, HostFailure, Progress, WaveProgress
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, RolloutState, Violation, WaveState, Window
 from schema.signers import Policy, PolicyUpdate, SignerAdd
 from schema.standings import StandingClass
 from tests.factories.commits import ed25519_key
@@ -54,18 +57,84 @@ PAIRS = {
         "/api/v1/envoys",
         lambda data: data["envoys"]["nodes"],
         lambda body: [
-            {key: value for key, value in envoy.items() if key not in {"status", "convergence"}}
+            {
+                key: value
+                for key, value in envoy.items()
+                if key not in {"status", "convergence", "drift", "reachability"}
+            }
             for envoy in body["envoys"]
         ],
     ),
     "convergence": Pair(
-        "{ envoys { nodes { convergence reachability } } }",
+        "{ envoys { nodes { convergence drift reachability connected } } }",
         "/api/v1/envoys",
         lambda data: [
-            (item["convergence"].lower().replace("_", " "), item["reachability"].lower())
+            (
+                *(item[word].lower().replace("_", " ") for word in ("convergence", "drift", "reachability")),
+                item["connected"],
+            )
             for item in data["envoys"]["nodes"]
         ],
-        lambda body: [(item["convergence"], item["status"]) for item in body["envoys"]],
+        lambda body: [
+            (item["convergence"], item["drift"], item["reachability"], item["status"] == "online")
+            for item in body["envoys"]
+        ],
+    ),
+    "one envoy": Pair(
+        f'{{ envoy(hostname: "{HOST}") {{ id convergence drift reachability }} }}',
+        f"/api/v1/envoys/{HOST}",
+        lambda data: {key: value.lower().replace("_", " ") for key, value in data["envoy"].items()},
+        lambda body: {key: body[key] for key in ("id", "convergence", "drift", "reachability")},
+    ),
+    "rollouts": Pair(
+        "{ rollouts { id commit planRoot state everyone author beganAt progress { waves { index hosts } } } }",
+        "/api/v1/rollouts",
+        lambda data: [each | {"state": each["state"].lower()} for each in plain(data["rollouts"])],
+        lambda body: [
+            {key: each[key] for key in ("id", "commit", "plan_root", "state", "everyone", "author", "began_at")}
+            | {
+                "progress": {
+                    "waves": [{"index": wave["index"], "hosts": wave["hosts"]} for wave in each["progress"]["waves"]]
+                }
+            }
+            for each in body["rollouts"]
+        ],
+    ),
+    "one rollout": Pair(
+        "{ rollout(id: 1) { id commit everyone approvals { wave name planRoot at } progress { failures { hostname wave why at"
+        " resourcesLeftOut resources { id message } check { command code output } } }"
+        " plan { commit planRoot unchanged unmatched onFailure requireApproval approvals violationsLeftOut violations {"
+        " invariant message wave bound count of new newLeftOut old oldLeftOut }"
+        " waves { index name canary pauseS approvals maxInFlight failureBudget hostCount windows { days hours zone }"
+        " health { url command returns timeoutS attempts intervalS } waveHosts(first: 50) { nodes endCursor } } } } }",
+        "/api/v1/rollouts/1",
+        lambda data: plain(data["rollout"]),
+        lambda body: plain(
+            {key: body[key] for key in ("id", "commit", "everyone", "approvals")}
+            | {"progress": {"failures": body["progress"]["failures"]}}
+            | {
+                "plan": {
+                    **{
+                        key: value
+                        for key, value in body["plan"].items()
+                        if key not in {"base", "classes", "classes_left_out"}
+                    },
+                    "violations": [
+                        {
+                            key: value
+                            for key, value in each.items()
+                            if key not in {"wave_index", "group", "file", "line"}
+                        }
+                        for each in body["plan"]["violations"]
+                    ],
+                    "waves": [
+                        {key: value for key, value in wave.items() if key != "hosts"}
+                        | {"host_count": len(wave["hosts"]), "wave_hosts": {"nodes": wave["hosts"]}}
+                        for wave in body["plan"]["waves"]
+                    ],
+                }
+            }
+        ),
     ),
     "drifts": Pair(
         "{ drifts { nodes { envoyId hostname resources { resource how times } } } }",
@@ -315,6 +384,30 @@ PAIRS = {
 }
 
 
+def rolled_out(work: Work) -> None:
+    """A rollout that has stopped at its second wave."""
+    rollout_id = rollouts.begin(work, commit="a" * 40, plan_root="b" * 64, author="Jo <jo@x.org>", staged=True)
+    check = HealthCheck(command=("systemctl", "is-active", "nginx"), returns=(0, 3))
+    first = PlannedWave(index=0, name="canary", hosts=(HOST,), canary=True, pause_s=60, health=(check,), approvals=1)
+    rest = PlannedWave(index=1, name="rest", hosts=("a", "b", "c"), max_in_flight=2, windows=(Window(days=["mon"]),))
+    violation = Violation(
+        invariant="resolvers", message="too few", wave="rest", wave_index=1, group="", bound="at least 2", count=1, of=3,
+        new=("a",), old=("b",),
+    )  # fmt: skip
+    plan = RolloutPlan(
+        commit="a" * 40, base="c" * 40, plan_root="b" * 64, waves=(first, rest), unchanged=4, violations=(violation,)
+    )
+    failures = (
+        HostFailure(hostname=HOST, wave=0, why="its run failed", at=2_000_000,
+                    resources=(FailedResource(id="web/conf", message="no"),), resources_left_out=1),
+        HostFailure(hostname="a", wave=1, why="a check failed", at=3_000_000,
+                    check=FailedCheck(command="systemctl is-active nginx", code=3, output="inactive")),
+    )  # fmt: skip
+    waves = (WaveProgress(index=0, hosts=1, failed=1), WaveProgress(index=1, hosts=3, state=WaveState.FAILED))
+    progress = Progress(state=RolloutState.STOPPED, why="too many failed", waves=waves, failures=failures)
+    rollouts.keep(work, rollout_id, version=1, progress=progress, plan=plan)
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with both faces, one envoy, and a revision in force."""
@@ -342,6 +435,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.services.write_now(made.system, lambda work: keys.add(work, jane))
     asks = PolicyUpdate(policy=Policy(two_person=["roles.vgo"]), reason="four eyes")
     made.services.write_now(made.system, lambda work: policies.replace(work, asks))
+    made.services.write_now(made.system, rolled_out)
     yield made
     made.close()
 
@@ -364,3 +458,18 @@ def test_what_one_answers_the_other_answers_and_what_one_refuses_the_other_refus
         assert rest.status_code == 403
         assert graphql.json()["data"] is None
         assert graphql.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+def test_hosts_of_a_wave_come_in_pages_and_what_is_not_there_is_said(both: Server) -> None:
+    query = "query Q($after: String) { rollout(id: 1) { plan { waves { waveHosts(first: 2, after: $after) { nodes endCursor } } } } }"
+
+    def ask(after: str | None) -> list[dict[str, Any]]:
+        answer = both.post("/graphql", role=Role.VIEWER, json={"query": query, "variables": {"after": after}}).json()
+        return [wave["waveHosts"] for wave in answer["data"]["rollout"]["plan"]["waves"]]
+
+    first = ask(None)
+    assert [page["nodes"] for page in first] == [[HOST], ["a", "b"]]
+    assert first[0]["endCursor"] is None
+    assert ask(first[1]["endCursor"])[1] == {"nodes": ["c"], "endCursor": None}
+    missing = both.post("/graphql", role=Role.VIEWER, json={"query": "{ rollout(id: 9) { id } }"}).json()
+    assert missing["errors"][0]["extensions"]["code"] == "NOT_FOUND"

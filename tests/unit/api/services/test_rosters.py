@@ -19,8 +19,7 @@ from api.settings import Settings
 from api.storage import envoys as rows
 from api.storage import runs as run_rows
 from api.storage.envoys import Known
-from reconciler.convergence import Drift
-from schema.envoys import Convergence, Envoy
+from schema.envoys import Convergence, Drift, Envoy, Reachability
 from schema.ids import DEFAULT_PROJECT, new_id
 from schema.protocol.reports import RunStatus
 from tests.factories.ended import ended
@@ -97,8 +96,9 @@ FILTERS = [
     (Search(hostname="web0[12]*"), lambda one: one.hostname[:5] in {"web01", "web02"}),
     (Search(hostname="/web0.5.*/"), lambda one: one.hostname[5] == "5" and one.hostname[3] == "0"),
     (Search(agent_version="1.1"), lambda one: one.agent_version == "1.1"),
-    (Search(connected=True), lambda one: one.status == "online"),
-    (Search(connected=False), lambda one: one.status == "offline"),
+    (Search(reachability=Reachability.ONLINE), lambda one: one.reachability == "online"),
+    (Search(reachability=Reachability.OFFLINE), lambda one: one.reachability == "offline"),
+    (Search(drift=Drift.DIVERGED), lambda one: one.drift == "diverged"),
     (Search(convergence=Convergence.FAILED), lambda one: one.convergence is Convergence.FAILED),
     (Search(convergence=Convergence.NO_DATA), lambda one: one.convergence is Convergence.NO_DATA),
     (Search(seen_since=NOON - 2 * SECOND), lambda one: (one.last_seen or 0) >= NOON - 2 * SECOND),
