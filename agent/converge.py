@@ -14,10 +14,12 @@ from contextlib import ExitStack
 from enum import Enum
 from typing import Any, Final
 
-from agent import cutting, durable, glance, removal, usercrates, users
+from agent import cutting, durable, removal, usercrates, users
 from agent.along import Along
+from agent.claims import Claims
 from agent.desired import Desired
 from agent.fights import Fights
+from agent.glance import RIGHT
 from agent.hosts import Host, HostFault, reach
 from agent.hosts.host import ALONG, MANAGED, forget
 from agent.journal import Journal, JournalFull
@@ -87,15 +89,12 @@ def run(
     this = _Run(plan, host, journal, reporting, clock, recorder, fights, touched=touched, dry_run=dry_run, ours=ours)
     host.memo[MANAGED] = Managed(plan, journal)
     host.memo[ALONG] = this.along
-    if believing:
-        plan.unmoved.look(host, plan.steps)
-    for index in plan.order:
-        this.step(index)
+    if touched is None:
+        plan.glance.take(host, plan.steps, journal, believing=believing)
+    this.steps(plan.order)
     if plan.usercrates:
         this.users()
-    removal.run(
-        plan, host, journal, reporting, kept=this.is_kept, owned=this.owned, settled=this.settled, dry_run=dry_run
-    )
+    removal.run(plan, host, journal, reporting, this.claims, settled=this.settled, dry_run=dry_run)
     error = "" if dry_run else _conclude(plan, journal)
     recorder.conclude(host, changed=lambda: any(each.outcome is Outcome.CHANGED for each in reporting.resources))
     if reporting.left_out:
@@ -162,20 +161,10 @@ class _Run:
         self._notified: Final[set[int]] = set()
         self._fresh_debts: list[str] = []
         self._unsupported: Final[dict[str, str | None]] = {}
-        self._seen: Final[set[str]] = set()
         self.along: Final = Along(plan, blocked=self._blocked, may_change=self._may_change, promise=self._promise)
-        self._unexpanded: Final[set[str]] = set()
-        self._users_known = True
-        self.owned: Final[dict[tuple[str, str], str]] = {}
-        """What is owned in this run → by which resource."""
+        self.claims: Final = Claims(plan.by_id)
         self.settled = True
-        """Whether `owned` is all that the catalog owns."""
-
-    def is_kept(self, resource: str) -> bool:
-        """Whether a resource of the journal is still in the catalog."""
-        if resource in self._seen or resource.rpartition("[")[0] in self._unexpanded:
-            return True
-        return not self._users_known and resource.startswith(usercrates.PREFIX)
+        """Whether the claims are all that the catalog owns."""
 
     def users(self) -> None:
         """Converge what stands for each user, as they are now: the run may have made some of them."""
@@ -189,25 +178,28 @@ class _Run:
         except (ResourceFailed, HostFault, OSError) as error:
             self._without_users(Converged(Outcome.FAILED, error=f"users: {error}"))
             return
-        for index in order:
-            self.step(index)
+        self.steps(order)
 
     def _without_users(self, result: Converged) -> None:
         """For whom there are usercrates is not known: what they made is left as it is."""
-        self._users_known = self.settled = False
+        self.claims.users_known = self.settled = False
         for crate in self._plan.usercrates:
             absent = CompiledResource(id=f"{usercrates.PREFIX}{crate.name}", type="usercrate", spec={})
             self._reporting.add(absent, absent.id, result, 0)
 
-    def step(self, index: int) -> None:
-        """Converge one resource with all its items."""
-        step = self._plan.steps[index]
+    def steps(self, order: Sequence[int]) -> None:
+        """Converge these resources, one after the other."""
+        steps, memo, fates, told = self._plan.steps, self._host.memo, self._fates, self._reporting.resources
+        for index in order:
+            step = steps[index]
+            if index in memo.get(RIGHT, ()) and not fates and len(told) < MAX_RESOURCES:
+                self._pass_by(step, 0)
+            else:
+                self._converge(index, step)
+
+    def _converge(self, index: int, step: Step) -> None:
+        """One resource with all its items."""
         name, begun = step.resource.id, self._monotonic()
-        sure = not (step.conditional or self._fates or self._reporting.full)
-        if sure and glance.is_right(index, self._plan, self._journal, reading=self._touched is None):
-            self._pass_by(step, step.instances or (), begun)
-            return
-        self._seen.add(name)
         self._plan.functions.host = step.crate.host
         fate = _Fate.DONE
         try:
@@ -239,16 +231,16 @@ class _Run:
             return _Fate.DONE
         act = step.resource.on_notify_only
         if act and index not in self._notified and step.resource.id not in self._journal.owed:
-            self._unexpanded.add(step.resource.id)
+            self.claims.unexpanded.add(step.resource.id)
             self._reporting.add(step.resource, step.resource.id, _NOT_NOTIFIED, self._since(begun))
             return _Fate.DONE
         fate, changed, calm = _Fate.DONE, False, not act
         instances = self._plan.instances(step)
         if self._untouched(step):
-            self._pass_by(step, instances, begun)
+            self._pass_by(step, self._since(begun))
             return _Fate.DONE
         for instance in instances:
-            self._seen.add(instance.id)
+            self.claims.met(instance)
             self.along.at(index, instance.id)
             self._fresh_debts = []
             known = self._journal.entries.get(instance.id) == instance.entry
@@ -271,7 +263,6 @@ class _Run:
                 fate = _Fate.FAILED
                 self._cancel_debts()
         step.calm = calm
-        self._plan.unmoved.learn(index, calm=calm and not changed)
         step.places = self._plan.places(step)
         if changed:
             self._notified.update(step.notifies)
@@ -294,13 +285,9 @@ class _Run:
         crates = {id(self._plan.crates[each]) for each in step.crate.requires}
         return any(each in step.requires or id(self._plan.steps[each].crate) in crates for each in self._moved)
 
-    def _pass_by(self, step: Step, instances: Sequence[Instance], begun: float) -> None:
-        self._seen.add(step.resource.id)
-        duration_us = self._since(begun)
-        for instance in instances:
-            self._seen.add(instance.id)
-            for thing in instance.owns:
-                self.owned.setdefault(thing, instance.id)
+    def _pass_by(self, step: Step, duration_us: int) -> None:
+        for instance in step.instances or ():
+            self.claims.passed(instance)
             self._reporting.unchanged(step.resource, instance.id, duration_us)
 
     def _blocked(self, step: Step) -> str:
@@ -402,9 +389,8 @@ class _Run:
             )
         if reason := self._why_not(step):
             return Converged(Outcome.SKIPPED, reason=reason)
-        for thing in instance.owns:
-            if (owner := self.owned.setdefault(thing, instance.id)) != instance.id:
-                raise ResourceFailed(f"{thing[1]} is managed by {owner} already")
+        if taken := self.claims.claim(instance):
+            raise ResourceFailed(taken)
         if (hold := self._journal.holds.get(instance.id)) is not None:
             if hold.digest == instance.digest:
                 raise ResourceFailed(hold.why)
@@ -416,7 +402,7 @@ class _Run:
         """Whether an instance whose turn has not come will be applied then, if it differs."""
         held = instance.id in self._journal.holds or bool(self._fights.stands_back(instance.id))
         passed = self._dry_run or step.resource.mode == "audit" or self._untouched(step)
-        return not (passed or held or not self.owned.keys().isdisjoint(instance.owns))
+        return not (passed or held or not self.claims.owners().keys().isdisjoint(instance.owns))
 
     def _promise(self, step: Step) -> list[str]:
         """Write down whom a step notifies. Answers those that were not owed before."""
@@ -488,7 +474,7 @@ class _Run:
         return _Fate.FAILED
 
     def _whole(self, step: Step, result: Converged, begun: float) -> None:
-        self._unexpanded.add(step.resource.id)
+        self.claims.unexpanded.add(step.resource.id)
         self._reporting.add(step.resource, step.resource.id, result, self._since(begun))
 
     def _bug(self, name: str, error: Exception) -> str:

@@ -21,13 +21,13 @@ from agent import ordering, uses
 from agent.binding import Binding
 from agent.desired import Desired
 from agent.functions import Functions
+from agent.glance import Glance
 from agent.hosts import Account, Host, HostFault
 from agent.hosts.host import components
 from agent.journal import Entry, Journal
 from agent.masking import Mask
 from agent.resources import TYPES
 from agent.resources.types import Content, ResourceFailed, ResourceType
-from agent.unmoved import Unmoved
 from agent.usercrates import Usercrates
 from agent.users import User
 from agent.uses import ANYTHING, Uses
@@ -102,6 +102,8 @@ class Step:
     conditional: bool = False
     rendered: bool = False
     """Whether its attributes have templates or secrets: else they are what is written, the same object."""
+    restful: bool = False
+    """Whether nothing but files may decide that it is right; see `agent.glance`."""
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ class Plan:
         self.renderer: Final = Renderer(self.functions)
         self.unchanged: Final[dict[str, ResourceReport]] = {}
         """See `agent.reporting`."""
-        self.unmoved: Final = Unmoved()
+        self.glance: Final = Glance()
         self._desired: Final = desired
         self._binding: Final = Binding(desired.secrets)
         self._own: Final = () if host.confined else (*journal.places, str(Path(__file__).parent))
@@ -398,6 +400,7 @@ class Plan:
                 step.error = f"this agent does not know the resource type {resource.type}"
                 continue
             self._bind(step)
+            step.restful = step.kind.rests is not None and not (step.conditional or step.clocked)
         return steps
 
     def _bind(self, step: Step) -> None:

@@ -7,11 +7,11 @@ symlink); the compiler refuses them elsewhere, and an agent that is asked all th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
 from agent import origins
+from agent.claims import Claims
 from agent.hosts import Host, HostFault, Kind
 from agent.journal import MAX_ORIGINAL_BYTES, Entry, Journal, JournalFull
 from agent.origins import ABSENT, UNKNOWN
@@ -66,19 +66,18 @@ def run(
     host: Host,
     journal: Journal,
     reporting: Reporting,
+    claims: Claims,
     *,
-    kept: Callable[[str], bool],
-    owned: Mapping[tuple[str, str], str],
     settled: bool,
     dry_run: bool,
 ) -> None:
     """Deal with all that has left the catalog since the last run.
 
     Args:
-        kept: whether a resource, by id, is still in the catalog.
-        owned: what the catalog's resources own now: a path that has only changed hands is left alone.
-        settled: whether `owned` is all of it. While a resource could not even be rendered, nothing is reverted.
+        claims: what the catalog's resources own now: a path that has only changed hands is left alone.
+        settled: whether that is all of it. While a resource could not even be rendered, nothing is reverted.
     """
+    kept = claims.is_kept
     gone = [(name, entry) for name, entry in journal.entries.items() if not kept(name)]
     if not dry_run:
         for owed in [name for name in journal.owed if name not in plan.by_id and not kept(name)]:
@@ -86,7 +85,7 @@ def run(
     # What is deeper in the tree goes first, so that a directory is empty when its turn comes.
     for name, entry in sorted(gone, key=lambda pair: -pair[1].path.count("/")):
         result = None
-        if ("path", entry.path) not in owned:
+        if ("path", entry.path) not in claims.owners():
             whose = host if entry.user is None else host.as_user(entry.user)
             try:
                 result = _leave(whose, journal, entry, settled=settled, dry_run=dry_run)
@@ -104,7 +103,7 @@ def run(
         if dry_run or (result is not None and (result.outcome is Outcome.FAILED or _stays(entry, result))):
             continue
         journal.forget(name)
-        if entry.path and ("path", entry.path) not in owned:
+        if entry.path and ("path", entry.path) not in claims.owners():
             journal.forget_origin(entry.path)
 
 

@@ -13,26 +13,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from agent.tools import ownership
-from agent.tools.ownership import Ownership
 from schema.protocol.reports import Trigger
 
 if TYPE_CHECKING:
     from agent.hosts import Host
-    from agent.hosts.host import Signature
-    from agent.plan import Step
+    from agent.hosts.host import Exact, Signature
 
 SETTLED_S: Final = 60.0
 REREAD_S: Final = 4 * 3600.0
 _ROUTINE: Final = frozenset({Trigger.INTERVAL, Trigger.APPLY, Trigger.DRIFT})
 """What comes by itself. Who starts an agent, or runs it once by hand, has everything read."""
-UNMOVED: Final = "unmoved"
-"""In the host's memo, which a change clears: the steps that this run need not look at."""
-
-Signatures = tuple["Signature | None", ...]
 
 
 class Belief:
@@ -55,16 +47,8 @@ class Belief:
         return False
 
 
-class Rests(NamedTuple):
-    """What decides whether a resource is as it should be: the stat of these paths, and the ids of two names."""
-
-    paths: Sequence[str]
-    owner: str | None = None
-    group: str | None = None
-
-
 class Unmoved:
-    """What was known of the paths of one plan when they were last read.
+    """What was known of files when they were last read and found as they should be.
 
     Args:
         now_ns: wall time, as the kernel writes it into files.
@@ -72,52 +56,25 @@ class Unmoved:
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._now_ns: Final = now_ns
-        self._known: Final[dict[int, Signatures]] = {}
-        self._found: Final[dict[int, Signatures]] = {}
-        self._names: dict[tuple[str | None, str | None], Ownership] = {}
-        self._rests: Final[dict[int, tuple[object, Rests | None]]] = {}
+        self._known: Final[dict[str, dict[str, Signature]]] = {}
 
-    def look(self, host: Host, steps: Sequence[Step]) -> None:
-        """A run begins that may believe a stat: take all of them, before anything is read."""
-        rests = [(index, rests) for index, step in enumerate(steps) if (rests := self._of(index, step)) is not None]
-        names = {pair: ownership.resolve(host, *pair) for pair in {(each.owner, each.group) for _, each in rests}}
-        if names != self._names:
-            self._known.clear()
-            self._names = names
+    def forget(self) -> None:
+        """What should be is no longer what it was: believe nothing."""
+        self._known.clear()
+
+    def matching(self, host: Host, folder: str, files: Sequence[Exact]) -> Sequence[bool]:
+        """As `Host.matching`, but what has the stat that it had when it last matched is not opened."""
+        known = self._known.setdefault(folder, {})
         settled = self._now_ns() - int(SETTLED_S * 1_000_000_000)
-        self._found.clear()
-        unmoved: set[int] = set()
-        signatures = host.signatures([path for _, each in rests for path in each.paths])
-        for index, each in rests:
-            found = tuple(islice(signatures, len(each.paths)))
-            if self._known.get(index) == found:
-                unmoved.add(index)
-            elif all(one is not None and max(one.changed_ns, one.modified_ns) < settled for one in found):
-                self._found[index] = found
-        host.memo[UNMOVED] = unmoved
-
-    def learn(self, index: int, *, calm: bool) -> None:
-        """A step was read, and with `calm` found as it should be: its stat was taken before that."""
-        if calm and index in self._found:
-            self._known[index] = self._found[index]
-
-    def _of(self, index: int, step: Step) -> Rests | None:
-        """What a step rests on, worked out once of its instances."""
-        if not (step.calm and step.fresh) or step.clocked or step.crate.user is not None:
-            return None
-        assert step.kind is not None
-        rests = step.kind.rests
-        if rests is None or step.instances is None:
-            return None
-        known = self._rests.get(index)
-        if known is None or known[0] is not step.instances:
-            known = self._rests[index] = (step.instances, _together([rests(each.prepared) for each in step.instances]))
-        return known[1]
-
-
-def _together(rests: Sequence[Rests | None]) -> Rests | None:
-    """Of all instances of a step; None where one of them is decided by more, or they belong to several."""
-    found = [each for each in rests if each is not None]
-    if not found or len(found) < len(rests) or len({each[1:] for each in found}) > 1:
-        return None
-    return Rests([path for each in found for path in each.paths], *found[0][1:])
+        names = [file.name for file in files]
+        signatures = host.signatures(folder, names)
+        found = [each is not None and known.get(name) == each for name, each in zip(names, signatures, strict=True)]
+        if all(found):
+            return found
+        moved = [place for place, unmoved in enumerate(found) if not unmoved]
+        for place, matches in zip(moved, host.matching(folder, [files[place] for place in moved]), strict=True):
+            found[place] = matches
+            now = signatures[place]
+            if matches and now is not None and max(now.changed_ns, now.modified_ns) < settled:
+                known[names[place]] = now
+        return found

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import stat
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final
 
 from agent.hosts.beneath import Way, candidate_of
-from agent.hosts.host import HostFault, Signature
+from agent.hosts.host import Exact, HostFault, Signature
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_MATCHED: Final = _READ | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_EXCHANGE: Final = 2
+CHUNK: Final = 1024 * 1024
 _NOT_COPIED: Final = frozenset({"security.capability", "security.evm", "security.ima"})
 """They vouch for the bytes, and these change."""
 
@@ -52,29 +55,26 @@ class Files:
                 os.close(fd)
         return os.path.samestat(*found)
 
-    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
-        """See `Host`. The directory is opened beneath the root once, and each name in it looked at from there."""
-        here, parent = "", -1
+    def signatures(self, folder: str, names: Sequence[str]) -> Sequence[Signature | None]:
+        """See `Host`."""
+        with self._opened(folder) as parent:
+            return [None if parent is None else _signature(parent, name) for name in names]
+
+    def matching(self, folder: str, files: Sequence[Exact]) -> Sequence[bool]:
+        """See `Host`."""
+        with self._opened(folder) as parent:
+            return [parent is not None and _matches(parent, file) for file in files]
+
+    @contextmanager
+    def _opened(self, folder: str) -> Iterator[int | None]:
+        """A directory, opened beneath the root; None where there is none."""
+        parent = None
+        with suppress(OSError, HostFault):
+            parent, _ = self._beneath.parent(f"{folder}/_")
         try:
-            for path in paths:
-                folder, _, name = path.rpartition("/")
-                if folder != here or parent < 0:
-                    if parent >= 0:
-                        os.close(parent)
-                    here, parent = folder, -1
-                    with suppress(OSError, HostFault):
-                        parent, name = self._beneath.parent(path)
-                if parent < 0 or name in ("", ".", ".."):
-                    yield None
-                    continue
-                try:
-                    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                except OSError:
-                    yield None
-                else:
-                    yield Signature(found.st_ctime_ns, found.st_mtime_ns, found[:7])
+            yield parent
         finally:
-            if parent >= 0:
+            if parent is not None:
                 os.close(parent)
 
     @contextmanager
@@ -170,6 +170,50 @@ class Files:
 
     def _may_link(self, path: str, target: str, found: os.stat_result) -> None:
         """Refuse a second name where somebody could lead us to what is not theirs."""
+
+
+def _signature(parent: int, name: str) -> Signature | None:
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError:
+        return None
+    return Signature(found.st_ctime_ns, found.st_mtime_ns, found[:7])
+
+
+def _matches(parent: int, file: Exact) -> bool:
+    name, kind, mode, uid, gid, size, digest = file
+    fd = -1
+    try:
+        if digest is None or size is None:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        else:
+            fd = os.open(name, _MATCHED, dir_fd=parent)
+            found = os.fstat(fd)
+        have = found[0]  # by number: each name is looked up for itself, a thousand times a run
+        return (
+            have & 0o170000 == kind
+            and (mode is None or have & 0o7777 == mode)
+            and (uid is None or found[4] == uid)
+            and (gid is None or found[5] == gid)
+            and (size is None or found[6] == size)
+            and (fd < 0 or content_digest(fd, found[6]) == digest)
+        )
+    except OSError:
+        return False
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def content_digest(fd: int, size: int) -> bytes:
+    """The SHA-256 of an open file, which has `size` bytes by its stat."""
+    if size <= CHUNK:
+        # One byte more than it should be, and no more: a large buffer for each small file is slow to get.
+        return hashlib.sha256(os.read(fd, size + 1)).digest()
+    digest = hashlib.sha256()
+    while chunk := os.read(fd, CHUNK):
+        digest.update(chunk)
+    return digest.digest()
 
 
 def keep_attributes(name: str, parent: int, fd: int) -> None:

@@ -6,7 +6,7 @@ a symbolic link; each writing method is atomic (done or not done) unless it says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol
@@ -78,6 +78,19 @@ class Signature(NamedTuple):
     """Mode, inode, device, links, uid, gid and size."""
 
 
+class Exact(NamedTuple):
+    """A file or directory as it should be, by its name in the one above; what is None may be anything."""
+
+    name: str
+    format: int
+    """S_IFREG or S_IFDIR of inode(7)."""
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    size: int | None
+    sha256: bytes | None
+
+
 class Account(NamedTuple):
     """A user, as far as the host layer must know one."""
 
@@ -136,10 +149,17 @@ class Host(Protocol):
         """A regular file of any length, open to read and seek; what has no part in it raises as `read` does."""
         ...
 
-    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
-        """For each path what changes whenever it does (`agent.unmoved`); None where that cannot be said, or nothing is.
+    def signatures(self, folder: str, names: Sequence[str]) -> Sequence[Signature | None]:
+        """For each name in a directory what changes whenever it does; None where that cannot be said, or nothing is.
 
-        Many at once, one after the other as they are asked for; each is cheaper next to one of the same directory.
+        Many at once: the directory is opened once, and each is cheaper next to another.
+        """
+        ...
+
+    def matching(self, folder: str, files: Sequence[Exact]) -> Sequence[bool]:
+        """For each whether it stands in the directory exactly so; what has a digest is read. Many at once.
+
+        What cannot be opened, or is told of by `fingerprint` alone, does not match.
         """
         ...
 

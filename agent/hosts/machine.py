@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent.hosts import reach
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
 from agent.hosts.beneath import Way, candidate_of
-from agent.hosts.files import Files, keep_attributes
+from agent.hosts.files import CHUNK, Files, content_digest, keep_attributes
 from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS: Final = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
-_CHUNK: Final = 1024 * 1024
 _KERNELS: Final = 64 * 1024
 """As much as is asked of a file whose size the kernel does not say."""
 LONG_S: Final = 300.0
@@ -101,13 +99,7 @@ class Machine(Files, ABC):
             found = _stat(self._looked_at(path, fd))
             if found.kind is not Kind.FILE or found.size != size:
                 return found, None
-            if size <= _CHUNK:
-                # One byte more than it should be, and no more: a large buffer for each small file is slow to get.
-                return found, hashlib.sha256(os.read(fd, size + 1)).hexdigest()
-            digest = hashlib.sha256()
-            while chunk := os.read(fd, _CHUNK):
-                digest.update(chunk)
-            return found, digest.hexdigest()
+            return found, content_digest(fd, size).hex()
         finally:
             os.close(fd)
 
@@ -126,7 +118,7 @@ class Machine(Files, ABC):
             chunks = []
             left = limit + 1  # /proc says size 0: count what comes instead
             # The kernel clears as much memory for a read of /proc/sys as it is asked for: 1 MiB takes a millisecond.
-            room = min(_CHUNK, max(found.size + 1, _KERNELS))
+            room = min(CHUNK, max(found.size + 1, _KERNELS))
             while left > 0 and (chunk := os.read(fd, min(room, left))):
                 chunks.append(chunk)
                 left -= len(chunk)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 from agent.hosts import posix_acl
 from agent.hosts.accounts import FileAccounts
-from agent.hosts.host import MAX_READ_BYTES, Account, HostFault, Kind, Ran, Signature, Stat, components
+from agent.hosts.host import MAX_READ_BYTES, Account, Exact, HostFault, Kind, Ran, Signature, Stat, components
 
 Program = Callable[["MemoryHost", Sequence[str], bytes], Ran]
 """A program of a memory machine: gets the machine, its arguments and its standard input; writes to the machine."""
@@ -135,9 +135,13 @@ class MemoryHost:
             raise HostFault(f"{path} is larger than {limit} bytes")
         return node.data
 
-    def signatures(self, paths: Iterable[str]) -> Iterator[Signature | None]:
+    def signatures(self, folder: str, names: Sequence[str]) -> Sequence[Signature | None]:  # noqa: ARG002
         """See `Host`: it keeps no times."""
-        return (None for _ in paths)
+        return [None] * len(names)
+
+    def matching(self, folder: str, files: Sequence[Exact]) -> Sequence[bool]:  # noqa: ARG002
+        """See `Host`: each is looked at for itself."""
+        return [False] * len(files)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[BinaryIO]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from stat import S_IFDIR
 from typing import Final, NamedTuple
 
 from agent import places
+from agent.glance import Rests
 from agent.hosts import Host, Kind, Stat
 from agent.resources.types import Change, ResourceFailed, ResourceType
 from agent.tools import ownership, sweeping
@@ -127,6 +129,14 @@ def shows_in(_host: Host, spec: DirectorySpec) -> Sequence[str]:
     return (places.below(spec.path) if spec.recurse else places.within(spec.path),)
 
 
+def rests(spec: DirectorySpec) -> Rests | None:
+    """See `ResourceType`."""
+    if spec.state == "absent" or spec.recurse or spec.purge:
+        return None
+    mode = None if spec.mode is None else int(spec.mode, 8)
+    return Rests(spec.path, S_IFDIR, mode, None, None, spec.owner, spec.group)
+
+
 DIRECTORY: Final = ResourceType(
     spec=DirectorySpec,
     check=check,
@@ -134,6 +144,7 @@ DIRECTORY: Final = ResourceType(
     apply=apply,
     action=action,
     paths=paths,
+    rests=rests,
     confinable=True,
     shows_in=shows_in,
     unseen="what is below more directories than are watched",

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from stat import S_IFREG
 from typing import Final, NamedTuple
 
+from agent.glance import Rests
 from agent.hosts import Host, Kind, Stat
 from agent.resources.types import Change, Content, ResourceFailed, ResourceType, Sources
 from agent.tools import ownership, validation
 from agent.tools.difference import MAX_SHOWN_BYTES
 from agent.tools.ownership import Ownership
-from agent.unmoved import Rests
 from schema.ids import sha256
 from schema.resources.file import FileSpec
 
@@ -155,7 +156,10 @@ def leaves(file: ManagedFile) -> Sequence[object]:
 
 def rests(file: ManagedFile) -> Rests | None:
     """See `ResourceType`."""
-    return Rests((file.path,), file.spec.owner, file.spec.group) if file.spec.state == "present" else None
+    if file.spec.state == "absent":
+        return None
+    digest = None if file.content is None else file.content.sha256
+    return Rests(file.path, S_IFREG, file.mode, file.size, digest, file.spec.owner, file.spec.group)
 
 
 FILE: Final = ResourceType(

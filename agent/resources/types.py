@@ -19,7 +19,7 @@ from schema.protocol.reports import Outcome
 from schema.resources import ResourceSpec
 
 if TYPE_CHECKING:
-    from agent.unmoved import Rests
+    from agent.glance import Rests
 
 
 class ResourceFailed(Exception):
@@ -124,7 +124,7 @@ class ResourceType(Generic[P, T]):
     leaves: Callable[[P], Sequence[object]] = _nothing
     """What is in the host's memo and cannot be otherwise after a change of this."""
     rests: Callable[[P], Rests | None] | None = None
-    """What alone decides what `check` finds, where that shows in a stat; None of what depends on more."""
+    """What alone decides whether it is as it should be, where that is a file; None of what depends on more."""
     needs_network: bool = False
     """Whether the programs that it runs open network sockets (a package manager, git, iptables), or start what does (a
     service where no systemd starts it). Those of any other type cannot: `agent.hosts.reach`, `agent.errands`."""

@@ -156,6 +156,7 @@ class _Files:
             target=15.0,
             peer=peer,
             peer_value=theirs,
+            ratio_target=2.5,
             note="all read and hashed, as every four hours and at a start",
         )
         yield Figure(

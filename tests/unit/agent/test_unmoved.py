@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from stat import S_IFREG
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from agent import converge, unmoved
 from agent.desired import Desired
 from agent.hosts import RealHost
+from agent.hosts.host import Exact
 from agent.journal import Journal
-from agent.unmoved import REREAD_S, UNMOVED, Belief, Unmoved
+from agent.unmoved import REREAD_S, Belief, Unmoved
 from schema.ids import new_id
 from schema.protocol.reports import Outcome, Report, Trigger
 from tests.strategies import catalogs
@@ -31,6 +33,10 @@ class Counting(RealHost):
     def fingerprint(self, path: str, size: int | None) -> Any:
         self.read_paths.append(path)
         return super().fingerprint(path, size)
+
+    def matching(self, folder: str, files: Sequence[Exact]) -> Sequence[bool]:
+        self.read_paths += [f"{folder}/{file.name}" for file in files]
+        return super().matching(folder, files)
 
 
 def resources(count: int = 3) -> list[dict[str, Any]]:
@@ -175,9 +181,9 @@ def test_a_host_without_times_is_never_believed() -> None:
     from agent.hosts import MemoryHost
 
     host = MemoryHost()
-    Unmoved().look(host, ())
-    assert host.memo[UNMOVED] == set()
-    assert list(host.signatures(["/a", "/b"])) == [None, None]
+    assert list(host.signatures("/etc", ["a", "b"])) == [None, None]
+    files = [Exact(name, S_IFREG, None, None, None, None, None) for name in "ab"]
+    assert list(Unmoved().matching(host, "/etc", files)) == [False, False]
 
 
 def test_routine_runs_believe_and_every_few_hours_one_reads_everything() -> None:
@@ -187,23 +193,6 @@ def test_routine_runs_believe_and_every_few_hours_one_reads_everything() -> None
     assert [belief.holds(each) for each in (Trigger.APPLY, Trigger.DRIFT, Trigger.START)] == [True, True, False]
     now[0] = REREAD_S
     assert [belief.holds(each) for each in (Trigger.INTERVAL, Trigger.INTERVAL)] == [False, True]
-
-
-def test_a_glance_is_enough_for_what_is_right_and_never_for_what_is_not(host: Counting) -> None:
-    run = runner(host)
-    run()
-    report, read = run(believing=False)
-    assert read == ["/etc/f0", "/etc/f1", "/etc/f2"]
-    assert {each.outcome for each in report.resources} == {Outcome.UNCHANGED}
-    (host.root / "etc/f1").write_text("x\n")
-    report, _ = run(believing=False)
-    assert [each.outcome for each in report.resources] == [Outcome.UNCHANGED, Outcome.CHANGED, Outcome.UNCHANGED]
-    assert [each.corrective for each in report.resources] == [False, True, False]
-    (host.root / "etc/f2").unlink()
-    (host.root / "etc/f2").mkdir()
-    report, _ = run(believing=False)
-    assert [each.outcome for each in report.resources] == [Outcome.UNCHANGED, Outcome.UNCHANGED, Outcome.FAILED]
-    assert "is a directory" in report.resources[2].error
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
