@@ -58,7 +58,7 @@ def _longer(path: Path) -> None:
 
 
 def _linked(path: Path) -> None:
-    aside = path.with_name(f"{path.name}-{len(list(path.parent.iterdir()))}")
+    aside = path.with_name(f"{path.name}-{new_id()}")
     path.rename(aside)
     path.symlink_to(aside.name)
 
@@ -84,7 +84,7 @@ HARM: Final[dict[str, Callable[[Path], object]]] = {
     "longer": _longer,
     "mode": lambda path: path.chmod(0o640),
     "set-id": lambda path: path.chmod(0o4644),
-    "a link to itself": _linked,
+    "behind a link": _linked,
     "gone": _gone,
     "of another kind": _swapped,
     "a fifo": _fifo,
