@@ -23,6 +23,7 @@ from agent.hosts import Account, Host, HostFault, Kind
 from agent.keeping import Keeping
 from agent.origins import ABSENT, KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
+from agent.tools import unfinished
 
 DIRECTORY: Final = "undo"
 RECORD: Final = "record.jsonl"
@@ -270,7 +271,7 @@ class Recorder:
 
     def _down(self, host: Host, key: Key, user: Account | None, *, whole: bool = False) -> None:
         """What cannot be kept does not keep a harmless change from being made."""
-        if key in self._seen or len(self._seen) >= MAX_PATHS:
+        if key in self._seen or len(self._seen) >= MAX_PATHS or key.path.startswith(unfinished.DIRECTORY):
             return
         self._seen.add(key)
         path, attribute = key

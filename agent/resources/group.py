@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.hosts import Host
+from agent.hosts.host import forget
 from agent.resources.types import Change, ResourceType
-from agent.tools import accounts, shadow
+from agent.tools import accounts, shadow, unfinished
 from agent.tools.accounts import Group
+from agent.tools.unfinished import Unfinished
 from schema.resources.group import GroupSpec
 
 
@@ -16,23 +18,28 @@ class GroupState(NamedTuple):
     """The group as it was found; None: there is none."""
 
     group: Group | None
+    broken: Unfinished | None = None
+    """What was begun with the group and never ended."""
     note: str = ""
 
 
 def check(host: Host, spec: GroupSpec) -> GroupState:
     """See `ResourceType`."""
-    return GroupState(accounts.read(host).groups.get(spec.group))
+    return GroupState(accounts.read(host).groups.get(spec.group), unfinished.found(host, "group", spec.group))
 
 
 def diff(spec: GroupSpec, state: GroupState) -> Sequence[Change]:
     """See `ResourceType`."""
     group = state.group
+    half = [] if state.broken is None else [Change("group", f"broken off: {state.broken.word}", "whole")]
     if spec.state == "absent":
-        return () if group is None else (Change("state", "present", "absent"),)
+        return half if group is None else (*half, Change("state", "present", "absent"))
     if group is None:
         joining = [Change("members", None, ",".join(sorted(set(spec.members))))] if spec.members else []
-        return [Change("state", "absent", "present"), *joining]
-    found = [Change("gid", str(group.gid), str(spec.gid))] if spec.gid not in (None, group.gid) else []
+        return [*half, Change("state", "absent", "present"), *joining]
+    found = half
+    if spec.gid not in (None, group.gid):
+        found.append(Change("gid", str(group.gid), str(spec.gid)))
     if spec.members is not None and set(spec.members) != group.members:
         found.append(Change("members", ",".join(sorted(group.members)), ",".join(sorted(set(spec.members)))))
     return found
@@ -40,8 +47,15 @@ def diff(spec: GroupSpec, state: GroupState) -> Sequence[Change]:
 
 def apply(host: Host, spec: GroupSpec, state: GroupState) -> None:
     """See `ResourceType`."""
+    broken = state.broken
+    if broken is not None:
+        shadow.resume_group(host, spec.group, broken)
+        forget(host)
+        state = check(host, spec)._replace(broken=None)
     if spec.state == "absent":
-        shadow.remove_group(host, spec.group)
+        if state.group is not None:
+            shadow.remove_group(host, spec.group)
+        unfinished.end(host, "group", spec.group)
         return
     differing = {change.field for change in diff(spec, state)}
     gid = [] if spec.gid is None else [f"--gid={spec.gid}"]
@@ -51,6 +65,8 @@ def apply(host: Host, spec: GroupSpec, state: GroupState) -> None:
         shadow.change_group(host, spec.group, gid)
     if "members" in differing:
         shadow.set_members(host, spec.group, sorted(set(spec.members or ())))
+    if broken is not None:
+        unfinished.end(host, "group", spec.group)
 
 
 def action(spec: GroupSpec, state: GroupState) -> str:

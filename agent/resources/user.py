@@ -12,9 +12,11 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from agent.hosts import Host
+from agent.hosts.host import forget
 from agent.resources.types import Change, ResourceFailed, ResourceType
-from agent.tools import accounts, shadow
+from agent.tools import accounts, homes, shadow, unfinished
 from agent.tools.accounts import Shadow, User
+from agent.tools.unfinished import Unfinished
 from schema.resources.user import UserSpec
 
 HOME_MODE: Final = 0o700
@@ -32,6 +34,8 @@ class UserState(NamedTuple):
     """Whether a group of the same name is there already."""
     homeless: bool = False
     """Whether the home directory is missing that the spec asks for."""
+    broken: Unfinished | None = None
+    """What was begun with the account and never ended."""
     note: str = ""
 
 
@@ -39,21 +43,23 @@ def check(host: Host, spec: UserSpec) -> UserState:
     """See `ResourceType`."""
     known = accounts.read(host)
     user = known.users.get(spec.user)
+    broken = unfinished.found(host, "user", spec.user)
     if user is None:
-        return UserState(None, own_group=spec.user in known.groups)
+        return UserState(None, own_group=spec.user in known.groups, broken=broken)
     secret = (spec.password_hash, spec.locked, spec.expires) != (None, None, None)
     held = accounts.shadow(host, spec.user) if secret else accounts.NO_SHADOW
     homeless = (
         "create_home" in spec.model_fields_set and spec.create_home and host.lstat(spec.home or user.home) is None
     )
-    return UserState(user, known.group_of(user), known.groups_of(spec.user), held, homeless=homeless)
+    return UserState(user, known.group_of(user), known.groups_of(spec.user), held, homeless=homeless, broken=broken)
 
 
 def diff(spec: UserSpec, state: UserState) -> Sequence[Change]:
     """See `ResourceType`."""
     user = state.user
+    half = [] if state.broken is None else [Change("account", f"broken off: {state.broken.word}", "whole")]
     if spec.state == "absent":
-        return () if user is None else (Change("state", "present", "absent"),)
+        return half if user is None else (*half, Change("state", "present", "absent"))
     if user is None:
         observed: dict[str, str | None] = dict.fromkeys(_desired(spec))
     else:
@@ -79,17 +85,33 @@ def diff(spec: UserSpec, state: UserState) -> Sequence[Change]:
         found.append(Change("locked", before, _YES[spec.locked]))
     if user is not None and state.homeless:
         found.append(Change("create_home", "absent", spec.home or user.home))
-    return [Change("state", "absent", "present"), *found] if user is None else found
+    return [*half, Change("state", "absent", "present"), *found] if user is None else [*half, *found]
 
 
 def apply(host: Host, spec: UserSpec, state: UserState) -> None:
     """See `ResourceType`."""
-    if spec.state == "absent":
-        shadow.remove_user(host, spec.user, home=spec.remove_home)
+    broken = state.broken
+    if broken is None:
+        _make_so(host, spec, state, {})
         return
+    number = shadow.resume_user(host, spec.user, broken)
+    forget(host)
+    _make_so(host, spec, check(host, spec), {} if number is None else {"uid": str(number)})
+    if broken.word == "make" and spec.state == "present" and spec.create_home:
+        homes.furnish(host, accounts.reread(host).users[spec.user], mode=HOME_MODE)
+    unfinished.end(host, "user", spec.user)
+
+
+def _make_so(host: Host, spec: UserSpec, state: UserState, given: dict[str, str]) -> None:
+    """Make the account so; one that was broken off whole, for it may stand in one file and not in the other."""
+    if spec.state == "absent":
+        if state.user is not None:
+            shadow.remove_user(host, spec.user, home=spec.remove_home)
+        return
+    given |= {**_desired(spec), **({"expires": ""} if spec.expires == "never" else {})}
     differing = {change.field for change in diff(spec, state)}
-    given = {**_desired(spec), **({"expires": ""} if spec.expires == "never" else {})}
-    options = [f"--{_OPTIONS[field]}={value}" for field, value in given.items() if field in differing]
+    asked = differing if state.broken is None else given.keys()
+    options = [f"--{_OPTIONS[field]}={value}" for field, value in given.items() if field in asked]
     if state.user is None:
         making = ["--system"] if spec.system else []
         making.append("--create-home" if spec.create_home else "--no-create-home")
@@ -97,7 +119,7 @@ def apply(host: Host, spec: UserSpec, state: UserState) -> None:
             making.append(f"--gid={spec.user}")  # useradd would make that group, and refuses when it is there
         shadow.add_user(host, spec.user, [*making, *options])
     elif options:
-        changing = ["--append"] if spec.append and "groups" in differing else []
+        changing = ["--append"] if spec.append and "groups" in asked else []
         changing += ["--move-home"] if spec.move_home and "home" in differing else []
         shadow.change_user(host, spec.user, [*changing, *options])
     if "password_hash" in differing:
