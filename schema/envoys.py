@@ -16,8 +16,9 @@ DEFAULT_PAGE: Final = 500
 DEFAULT_TOKEN_LIFE_S: Final = 24 * 3600
 MAX_TOKEN_LIFE_S: Final = 30 * 24 * 3600
 
-EnvoyKey = Annotated[str, StringConstraints(min_length=1, max_length=253)]
-"""In a path: an envoy's id or its hostname."""
+EnvoyKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=253), Field(description="An envoy's id, or its hostname.")
+]
 
 
 class Convergence(StrEnum):

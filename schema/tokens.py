@@ -88,7 +88,10 @@ class TokenCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
-    expires_in: Duration = Field(default=DEFAULT_LIFE, gt=0, le=MAX_LIFE)
+    expires_in: Duration = Field(
+        default=DEFAULT_LIFE, gt=0, le=MAX_LIFE, json_schema_extra={"default": f"{DEFAULT_LIFE // DAY}d"}
+    )
+    """`720h` or `30d`, a year at most."""
     user: str | None = Field(default=None, max_length=64)
     """The owner; only the local administrator, who owns nothing, may name another than the caller."""
 

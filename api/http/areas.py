@@ -10,14 +10,17 @@
 A sync endpoint takes `Work` and runs in a transaction: the writer's, or for GET (and `write=False`) a reader's. An
 async one takes `Call` and composes its own: `await call.read(query)`, `await call.write(use_case)`, `call.app`. Then
 come path parameters (by name), one Pydantic model (the JSON body) and query parameters (all others; a default makes
-them optional). The return annotation is the response; a Starlette `Response` is sent as it is; None is 204. The first
-line of the docstring is the summary in the API's own description.
+them optional). The return annotation is the response; a Starlette `Response` is sent as it is; None is 204. Of the
+docstring the first line is the summary in the API's own description, `Args:` describes the parameters, and the rest is
+the description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from starlette.requests import Request
@@ -35,6 +38,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_BODY: Final = 1024 * 1024
+_ARGS: Final = "Args:\n"
+_ARGUMENT: Final = re.compile(r" {4}(?P<name>\w+): (?P<text>.*)")
 OPEN: Final = frozenset({Permission.PUBLIC, Permission.AGENT_ENROL})
 """Permissions that no account is asked for: the endpoint is public, or reads a credential of its own from the body."""
 
@@ -112,9 +117,22 @@ class Endpoint:
 
     @property
     def description(self) -> str:
-        """Its docstring without the first line."""
-        lines = (self.run.__doc__ or "").strip().split("\n")[1:]
+        """Its docstring without the first line and without `Args:`."""
+        lines = (self.run.__doc__ or "").partition(_ARGS)[0].strip().split("\n")[1:]
         return "\n".join(line.strip() for line in lines).strip()
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        """Parameter of the function → what its docstring says of it."""
+        told: dict[str, str] = {}
+        name = ""
+        for line in cleandoc(self.run.__doc__ or "").partition(_ARGS)[2].strip("\n").split("\n"):
+            found = _ARGUMENT.fullmatch(line)
+            if found is not None:
+                name, told[found["name"]] = found["name"], found["text"]
+            elif name and line.strip():
+                told[name] += f" {line.strip()}"
+        return told
 
 
 class NoPermission(RuntimeError):

@@ -11,14 +11,20 @@ from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Literal
 
-from pydantic import TypeAdapter
+import orjson
+from pydantic import BaseModel, TypeAdapter
 
 from api.http.areas import OPEN, Endpoint
 from api.http.binding import Binding
+from api.http.described import Described
+from api.http.errors import BadInput, NotJson, TooLarge, TooMany, TooSlow, render
+from api.services.work import NotAllowed
 from schema.areas import AREAS
+from schema.errors import Fault, Unauthenticated
 
 _REF: Final = "#/components/schemas/{model}"
 _REFERENCE: Final = re.compile(r"#/components/schemas/([A-Za-z0-9._-]+)")
+_SHARED: Final = re.compile(r"#/components/responses/([a-z0-9._-]+)")
 _CONVERTER: Final = re.compile(r":\w+\}")
 _Mode = Literal["validation", "serialization"]
 _IDEMPOTENCY: Final = {
@@ -59,7 +65,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         for name, model in (("path", binding.path), ("query", binding.query)):
             if model is not None:
                 inputs.append(((key, name), "validation", TypeAdapter(model)))
-    made, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REF)
+    made, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REF, schema_generator=Described)
     schemas = {key: schema for (key, _), schema in made.items()}
     components = definitions.get("$defs", {})
     paths: dict[str, dict[str, Any]] = {}
@@ -73,6 +79,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         )
     used = {name: components[name] for name in _reachable(paths, components)}
     tags = {endpoint.area for endpoint in listed}
+    faults = {fault for each in listed for fault in _faults(each, bindings[each], is_open=each.permission in OPEN)}
+    shared = set(_SHARED.findall(str(paths)))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,6 +97,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted({**used, "Error": _ERROR}.items())),
+            "responses": {code: response for code, response in _alone(faults).items() if code in shared},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "vgot_…"},
                 "password": {"type": "http", "scheme": "basic"},
@@ -100,12 +109,6 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint, binding: Binding, schemas: dict[str, Any]) -> dict[str, Any]:
     is_open = endpoint.permission in OPEN
-    statuses = {fault.status for fault in endpoint.raises} | {503}
-    if binding.path or binding.query or binding.body:
-        statuses.add(400)
-    statuses |= {429} if is_open else {401, 403, 429}
-    if binding.body is not None:
-        statuses |= {413, 415}
     described: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.area],
@@ -113,13 +116,17 @@ def _operation(endpoint: Endpoint, binding: Binding, schemas: dict[str, Any]) ->
         "x-permission": endpoint.permission.value,
         "x-faults": sorted({fault.code for fault in endpoint.raises}),
     }
-    if endpoint.description:
-        described["description"] = endpoint.description
+    needs = "Nobody has to log in." if is_open else f"Needs the permission `{endpoint.permission.value}`."
+    described["description"] = "\n\n".join(part for part in (endpoint.description, needs) if part)
     if is_open:
         described["security"] = []
     elif endpoint.basic:
         described["security"] = [{"token": []}, {"password": []}]
-    parameters = [*_parameters("path", schemas["path"]), *_parameters("query", schemas["query"])]
+    parameters = [
+        parameter
+        for where, model in (("path", binding.path), ("query", binding.query))
+        for parameter in _parameters(where, schemas[where], _told(endpoint, model))
+    ]
     if "changes.already_asked" in described["x-faults"]:
         parameters.append(_IDEMPOTENCY)
     if parameters:
@@ -131,23 +138,69 @@ def _operation(endpoint: Endpoint, binding: Binding, schemas: dict[str, Any]) ->
         }
     good: dict[str, Any] = {}
     for status in (endpoint.status, *endpoint.also):
-        good[str(status)] = {"description": HTTPStatus(status).phrase}
+        good[str(status)] = {"description": f"{HTTPStatus(status).phrase}. {_what(binding)}".strip()}
         if schemas["answer"] is not None:
             good[str(status)]["content"] = {"application/json": {"schema": schemas["answer"]}}
         elif status != 204 and endpoint.content_type != "application/json":
             good[str(status)]["content"] = {endpoint.content_type: {"schema": {"type": "string"}}}
-    bad = {
-        str(status): {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
-        }
-        for status in sorted(statuses)
-    }
-    described["responses"] = good | bad
+    described["responses"] = good | _errors(_faults(endpoint, binding, is_open=is_open))
     return described
 
 
-def _parameters(where: str, schema: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _faults(endpoint: Endpoint, binding: Binding, *, is_open: bool) -> set[type[Fault]]:
+    """What an endpoint may answer in place of its answer: its own faults, and those of every endpoint of its kind."""
+    found: set[type[Fault]] = {*endpoint.raises, TooMany, TooSlow}
+    if binding.path or binding.query or binding.body:
+        found.add(BadInput)
+    if not is_open:
+        found |= {Unauthenticated, NotAllowed}
+    if binding.body is not None:
+        found |= {TooLarge, NotJson}
+    return found
+
+
+def _errors(faults: set[type[Fault]]) -> dict[str, Any]:
+    """The error responses, by status: which faults, what each says, and how it looks. Those of one fault are shared."""
+    by_status: dict[int, list[type[Fault]]] = {}
+    for fault in sorted(faults, key=lambda one: one.code):
+        by_status.setdefault(fault.status, []).append(fault)
+    return {
+        str(status): {"$ref": f"#/components/responses/{those[0].code}"} if len(those) == 1 else _error(status, those)
+        for status, those in sorted(by_status.items())
+    }
+
+
+def _alone(faults: set[type[Fault]]) -> dict[str, Any]:
+    """Error responses of one fault each, by its code."""
+    return {fault.code: _error(fault.status, [fault]) for fault in sorted(faults, key=lambda one: one.code)}
+
+
+def _error(status: int, faults: Sequence[type[Fault]]) -> dict[str, Any]:
+    told = [f"{HTTPStatus(status).phrase}.", *(f"- `{each.code}`: {_sentence(each)}" for each in faults)]
+    examples = {each.code: {"value": orjson.loads(render(each(_sentence(each))).body)} for each in faults}
+    content = {"schema": {"$ref": _REF.format(model="Error")}, "examples": examples}
+    return {"description": "\n".join(told), "content": {"application/json": content}}
+
+
+def _sentence(fault: type[Fault]) -> str:
+    return " ".join((fault.__doc__ or "").split("\n\n")[0].split())
+
+
+def _what(binding: Binding) -> str:
+    """What an answer is, where it is of a model that says so."""
+    answer = binding.answer
+    model = getattr(answer, "_type", None) if answer is not None else None
+    said = model.__doc__ if isinstance(model, type) and issubclass(model, BaseModel) else None
+    return " ".join((said or "").split("\n\n")[0].split())
+
+
+def _told(endpoint: Endpoint, model: type[BaseModel] | None) -> dict[str, str]:
+    """Parameter as it is written in a request → what the endpoint says of it."""
+    fields = model.model_fields if model is not None else {}
+    return {info.alias or name: endpoint.arguments[name] for name, info in fields.items() if name in endpoint.arguments}
+
+
+def _parameters(where: str, schema: dict[str, Any] | None, told: dict[str, str]) -> list[dict[str, Any]]:
     if schema is None:
         return []
     needed = set(schema.get("required", ()))
@@ -155,8 +208,10 @@ def _parameters(where: str, schema: dict[str, Any] | None) -> list[dict[str, Any
     for name, part in schema["properties"].items():
         plain = {key: value for key, value in part.items() if key not in {"title", "description"}}
         parameter = {"name": name, "in": where, "required": where == "path" or name in needed, "schema": plain}
-        if "description" in part:
-            parameter["description"] = part["description"]
+        branches = (part, *part.get("anyOf", ()))
+        text = told.get(name) or next((each["description"] for each in branches if "description" in each), "")
+        if text:
+            parameter["description"] = text[0].upper() + text[1:]
         made.append(parameter)
     return made
 

@@ -44,6 +44,21 @@ async def list_audit(
 
     With `page`, `user_id`, `team_id`, `action`, `resource`, `resource_id`, `from` or `to` the answer also has `data`
     and `pagination`, and `limit` is 20 where it is not given.
+
+    Args:
+        kind: only this action, with dots or underscores: `config.publish`.
+        operator: only what this account did, by name.
+        since: a duration back from now (`24h`), or an RFC 3339 time.
+        before: an entry's index: those before it.
+        limit: how many at most.
+        page: which page of `limit` entries, from 1.
+        user_id: only what this account did, by id.
+        team_id: only what was done in this team.
+        action: only this action.
+        resource: only what was done to this kind of thing.
+        resource_id: only what was done to the thing of this id.
+        from_: not before this RFC 3339 time.
+        to: not after this RFC 3339 time.
     """
     asked = call.request.query_params
     if not any(word in asked for word in CONSOLE_WORDS):

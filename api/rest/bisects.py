@@ -32,6 +32,12 @@ async def bisect(
     `bad` and `good`, which may be given more than once, are host names or patterns as in a match block; without `good`
     all other hosts are well. No host is touched: changes come from the config, and how far each host is from what it
     ran last. Suspects are ranked; `notes` says what was not looked at.
+
+    Args:
+        bad: a host, or a pattern of hosts, that has the trouble.
+        since: when all was well still, RFC 3339.
+        good: a host, or a pattern of hosts, that is well; all others when there is none.
+        limit: how many suspects at most.
     """
     question = BisectQuestion(bad=bad, good=good, since=since, limit=limit)
     return await bisects.bisect(call.app, call.actor, question, request_id=call.request_id)

@@ -51,7 +51,14 @@ async def ca_certificate(call: Call) -> Response:
 async def bootstrap_release(
     call: Call, os: System, arch: System, libc: Libc = "glibc", python: Python = ""
 ) -> Response:
-    """What to install on such a host, in three lines for a shell: file name, signature (base64), signed manifest."""
+    """What to install on such a host, in three lines for a shell: file name, signature (base64), signed manifest.
+
+    Args:
+        os: `linux`.
+        arch: `x86_64` or `aarch64`.
+        libc: the host's C library, `glibc-2.36`.
+        python: the host's Python, `3.11`.
+    """
     name, signed = await asyncio.to_thread(bootstrap.of(call.app).installable, os, arch, libc, python)
     return Response(f"{name}\n{signed.signature}\n{signed.body}\n", media_type="text/plain")
 
@@ -65,7 +72,11 @@ async def bootstrap_release(
     content_type="application/octet-stream",
 )
 async def bootstrap_artifact(call: Call, sha256: Digest) -> Response:
-    """A build of the agent, by the digest in its manifest."""
+    """A build of the agent, by the digest in its manifest.
+
+    Args:
+        sha256: of the file, 64 hex digits.
+    """
     data = await asyncio.to_thread(bootstrap.of(call.app).artifact, sha256)
     if data is None:
         raise bootstrap.AgentNotFound("there is no agent of this digest")
@@ -81,7 +92,12 @@ async def bootstrap_artifact(call: Call, sha256: Digest) -> Response:
     content_type="application/octet-stream",
 )
 async def bootstrap_agent(call: Call, os: System, arch: System) -> Response:
-    """The agent's package, a wheel."""
+    """The agent's package, a wheel.
+
+    Args:
+        os: `linux`.
+        arch: `x86_64` or `aarch64`.
+    """
     return _package(call, os, arch)
 
 
@@ -93,7 +109,12 @@ async def bootstrap_agent(call: Call, os: System, arch: System) -> Response:
     closed_by="public_bootstrap",
 )
 async def latest_agent(call: Call, os: System = "linux", arch: System = "any") -> AgentRelease:
-    """The newest agent: version, SHA-256 and Ed25519 signature."""
+    """The newest agent: version, SHA-256 and Ed25519 signature.
+
+    Args:
+        os: `linux`.
+        arch: `x86_64` or `aarch64`.
+    """
     return bootstrap.of(call.app).release(os, arch)
 
 
@@ -106,7 +127,12 @@ async def latest_agent(call: Call, os: System = "linux", arch: System = "any") -
     content_type="application/octet-stream",
 )
 async def download_agent(call: Call, os: System, arch: System) -> Response:
-    """The agent's package, a wheel."""
+    """The agent's package, a wheel.
+
+    Args:
+        os: `linux`.
+        arch: `x86_64` or `aarch64`.
+    """
     return _package(call, os, arch)
 
 

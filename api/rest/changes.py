@@ -21,13 +21,21 @@ def list_changes(work: Work, before: str | None = None, limit: Annotated[int, Fi
     """What the server was asked to commit, newest first.
 
     `before` is the id of a change: those made before it.
+
+    Args:
+        before: the id of a change: those made before it.
+        limit: how many at most.
     """
     return changes.page(work, before=before, limit=limit)
 
 
 @area("GET", "/api/v1/changes/{change_id}", Permission.FLEET_READ, raises=[changes.ChangeNotFound])
 def get_change(work: Work, change_id: str) -> ChangeRecord:
-    """One change, and whether it is in the repository."""
+    """One change, and whether it is in the repository.
+
+    Args:
+        change_id: as its making answered.
+    """
     return changes.get(work, change_id)
 
 

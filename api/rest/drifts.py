@@ -44,6 +44,12 @@ def list_drifts(
 
     `corrective` is what somebody else had changed and the agent changed back, in the last `days`; `left` is what is
     otherwise still. With `hostname` (id or hostname) also what is over. Walk with `next_after`.
+
+    Args:
+        how: only what was left so.
+        days: how far to look back for what was changed back.
+        after: `next_after` of the page before.
+        limit: how many hosts at most.
     """
     return drifts.current(work, days=days, key=hostname, how=how, after=after, limit=limit)
 
@@ -55,13 +61,21 @@ def drift_history(
     """How many hosts had which word on each day, the newest first; today as it is so far.
 
     `before`, a day, shows older ones.
+
+    Args:
+        days: how many.
+        before: a day, `2026-03-13`: older ones.
     """
     return drifts.history(work, days=days, before=before)
 
 
 @area("GET", "/api/v1/drifts/history/{day}", Permission.FLEET_READ, raises=[drifts.NoSuchDay])
 def drift_day(work: Work, day: Day) -> DriftDayDetail:
-    """One day with the hosts whose words were others at its end than at its beginning."""
+    """One day with the hosts whose words were others at its end than at its beginning.
+
+    Args:
+        day: UTC, `2026-03-13`.
+    """
     return drifts.of_day(work, day)
 
 

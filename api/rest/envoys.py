@@ -26,6 +26,11 @@ async def list_envoys(
     """The fleet, page by page, by hostname.
 
     A `limit` outside 1 to 5,000 is brought into it. Walk with `nextOffset` until `hasMore` is false.
+
+    Args:
+        include_revoked: whether revoked ones are listed as well.
+        limit: how many at most; brought into 1 to 5,000.
+        offset: how many to skip.
     """
     online, graph, extent = envoys.online(call.app), call.app.graph, extents.now(call.app)
     return await call.read(
@@ -79,6 +84,10 @@ async def envoy_convergence(
     """The words of one envoy, by id or hostname: convergence, drift, reachability; and how they became so.
 
     Newest first; `next_before` as `before` shows the older ones. A `limit` outside 1 to 200 is brought into it.
+
+    Args:
+        before: `next_before` of the page before.
+        limit: how many at most; brought into 1 to 200.
     """
     online, graph = envoys.online(call.app), call.app.graph
     return await call.read(

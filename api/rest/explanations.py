@@ -28,6 +28,11 @@ async def explain_why(
     `subject` is a resource (`nginx/reload`, `package:nginx`, `/etc/motd`), a var by its dotted key (`ssh.port`, or
     `ssh.port=22` for why it has not that value), a crate, role, environment or usercrate; `crate:`, `var:`, `role:` and
     so on say which. Conditions are judged by the traits that the host last told. `blame=false` leaves out the commits.
+
+    Args:
+        hostname: whose it is.
+        subject: what it is about: `nginx/reload`, `/etc/motd`, `ssh.port=22`.
+        blame: whether to tell who last changed each line.
     """
     graph = await call.graph(as_of)
     host = await call.read(lambda work: explanations.about(work, graph, hostname))
@@ -51,6 +56,12 @@ async def explain_difference(
 
     The two may be one host as of two revisions: `asOf` is the first one's, `otherAsOf` the other's (by default the
     same). `blame=false` leaves out the commits.
+
+    Args:
+        hostname: the one.
+        other: the other.
+        blame: whether to tell who last changed each line.
+        other_as_of: the revision or time for the other host; that of `asOf` when not given.
     """
     one = await call.graph(as_of)
     second = one if other_as_of is None else await call.graph(other_as_of)

@@ -47,7 +47,11 @@ async def freeze_config(call: Call, freeze: Freeze) -> Frozen:
 
 @area("POST", "/api/v1/config/unfreeze", Permission.CONFIG_PUBLISH, raises=[holds.HoldNotFound, holds.BadHold])
 async def unfreeze_config(call: Call, match: Match | None = None) -> Frozen:
-    """Take off every freeze, or with `match` the one of that pattern. The hosts then follow the newest commit."""
+    """Take off every freeze, or with `match` the one of that pattern. The hosts then follow the newest commit.
+
+    Args:
+        match: only the freeze of this pattern.
+    """
     done = await call.write(lambda work: holds.unfreeze(work, match))
     await holds.told(call.app)
     return done
@@ -69,7 +73,11 @@ async def create_hold(call: Call, new: HoldCreate) -> Hold:
 
 @area("DELETE", "/api/v1/holds/{id}", Permission.FLEET_WRITE, status=204, raises=[holds.HoldNotFound])
 async def lift_hold(call: Call, id: str) -> None:  # noqa: A002 - the path's own word
-    """Take off a hold. A freeze needs `config.publish` as well."""
+    """Take off a hold. A freeze needs `config.publish` as well.
+
+    Args:
+        id: of the hold.
+    """
     await call.write(lambda work: holds.lift(work, id))
     await holds.told(call.app)
 
@@ -136,6 +144,10 @@ async def open_break_glass(call: Call, new: BreakGlassOpen) -> BreakGlass:
     raises=[break_glass.BreakGlassNotFound],
 )
 async def close_break_glass(call: Call, id: str) -> None:  # noqa: A002 - the path's own word
-    """End a break-glass permission before its time."""
+    """End a break-glass permission before its time.
+
+    Args:
+        id: of the permission.
+    """
     await call.write(lambda work: break_glass.close(work, id))
     await holds.told(call.app)

@@ -47,6 +47,12 @@ async def preview_change(
     commit): every host's delta from `base` (what is in force), in classes of hosts for which the same changes,
     rendered with the traits last seen; `configcrate` then narrows it to that crate. `trait=os.version=13`, which may be
     given more than once, assumes another trait for the other side; without `rev` it alone is what differs.
+
+    Args:
+        configcrate: only what changes of this crate; alone: who has it.
+        rev: a branch, tag or commit that would come into force.
+        base: what it is compared with; what is in force when not given.
+        trait: a trait to assume, `os.version=13`; may be given more than once.
     """
     if rev is None and not trait:
         if configcrate is None:
@@ -72,5 +78,8 @@ async def preview_rollout(call: Call, *, ref: Annotated[str, Field(min_length=1,
 
     By its own `rollout.vgo` and `invariants.vgo`: who would be in which wave, which hosts have the same changes, which
     of them are canaries, and what of the invariants would not hold on the way.
+
+    Args:
+        ref: a branch, tag or commit.
     """
     return await rollout_plans.preview(call.app, call.actor, ref, request_id=call.request_id)

@@ -25,7 +25,11 @@ _WRITES = (*publishes.WRITES, *_GIT, publishes.NothingToChange)
 
 @area("GET", "/api/v1/config/publishes", Permission.FLEET_READ)
 async def list_publishes(call: Call, limit: Annotated[int, Field(ge=1, le=publishes.MAX_LIMIT)] = 20) -> PublishList:
-    """What came into force, and what others told of, newest first, with the files of each."""
+    """What came into force, and what others told of, newest first, with the files of each.
+
+    Args:
+        limit: how many at most.
+    """
     return await publishes.page(call.app, call.actor, limit=limit, request_id=call.request_id)
 
 
@@ -46,7 +50,11 @@ def record_publish(work: Work, body: PublishCreate) -> Publish:
     raises=[publishes.PublishNotFound, NoArchive, *_GIT],
 )
 async def get_publish(call: Call, id: str) -> PublishDetail:  # noqa: A002 - the name in the path
-    """One publish with the diff of what it changed. The id of a commit's is its version."""
+    """One publish with the diff of what it changed. The id of a commit's is its version.
+
+    Args:
+        id: of the publish: its version, or a commit.
+    """
     return await publishes.get(call.app, call.actor, id, request_id=call.request_id)
 
 
@@ -57,6 +65,10 @@ def list_versions(
     """Versions that were in force, newest first: times, and of each its sequence and commit.
 
     `before` is a sequence: versions of a lower one.
+
+    Args:
+        before: a sequence: versions of a lower one.
+        limit: how many at most.
     """
     return publishes.versions(work, before=before, limit=limit)
 
@@ -73,6 +85,9 @@ async def roll_back(call: Call, version: str, body: Rollback = _NO_REASON) -> Wr
 
     `version` is a sequence, a time as `versions` lists it, or a commit. Answers when that commit is in force; with 202
     after 30 s, while it goes on, and where it became a proposal.
+
+    Args:
+        version: a sequence, a time as `versions` lists it, or a commit.
     """
     written = await publishes.rollback(
         call.app,

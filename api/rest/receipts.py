@@ -26,5 +26,9 @@ def list_receipts(
     """Receipts of one envoy (`hostname` may be an id), the last that came first, with the key to check them.
 
     For the next page give the answer's `next_before` as `before`.
+
+    Args:
+        limit: how many at most.
+        before: `next_before` of the page before.
     """
     return receipts.page(work, hostname, before=before, limit=limit)

@@ -15,7 +15,7 @@ from schema.progress import MAX_PAGE, Rollout, RolloutList
 
 area = Area("rollouts")
 
-RolloutId = Annotated[str, Field(max_length=20)]
+RolloutId = Annotated[str, Field(max_length=20, description="The rollout's number.")]
 _OPEN = [rollouts.RolloutNotFound, rollouts.RolloutOver]
 
 
@@ -25,7 +25,12 @@ def list_rollouts(
     before: Annotated[int, Field(ge=1, le=2**53)] | None = None,
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50,
 ) -> RolloutList:
-    """List rollouts, newest first, without their plans; `next_before` leads to the next page."""
+    """List rollouts, newest first, without their plans; `next_before` leads to the next page.
+
+    Args:
+        before: an id: rollouts of a lower one.
+        limit: how many at most.
+    """
     return rollouts.page(work, before=before, limit=limit)
 
 
@@ -62,6 +67,10 @@ async def approve_rollout(
     The same person counts once. Whoever wrote or signed any commit that the rollout brings cannot approve it.
 
     With `plan_root` only if that is what would be rolled out: what was looked at, and nothing else.
+
+    Args:
+        wave: the index of a wave; the whole plan when not given.
+        plan_root: what was looked at: approve nothing else.
     """
     number = rollouts.numbered(rollout_id)
     return await rollouts.approved(
@@ -100,5 +109,9 @@ def retry_rollout(work: Work, rollout_id: RolloutId) -> Rollout:
     raises=[*_OPEN, rollouts.NoSuchWave],
 )
 def promote_wave(work: Work, rollout_id: RolloutId, wave: Annotated[int, Field(ge=0, le=1_000)] = 0) -> Rollout:
-    """Let the wave of this index be through now, without waiting for its hosts, its checks or its pause."""
+    """Let the wave of this index be through now, without waiting for its hosts, its checks or its pause.
+
+    Args:
+        wave: its index.
+    """
     return rollouts.promote(work, rollouts.numbered(rollout_id), wave)

@@ -26,11 +26,19 @@ def list_runs(
     """Runs, newest first, of all envoys or of one (`hostname` may be an id).
 
     For the next page give the answer's `next_before` as `before`.
+
+    Args:
+        limit: how many at most.
+        before: `next_before` of the page before.
     """
     return runs.page(work, key=hostname, before=before, limit=limit)
 
 
 @area("GET", "/api/v1/runs/{run_id}", Permission.FLEET_READ, raises=[runs.RunNotFound])
 def get_run(work: Work, run_id: Annotated[str, Field(max_length=64)]) -> RunDetail:
-    """One run with every resource: outcome, diff with secrets masked, error."""
+    """One run with every resource: outcome, diff with secrets masked, error.
+
+    Args:
+        run_id: as its host named it.
+    """
     return runs.get(work, run_id)

@@ -33,6 +33,9 @@ async def set_secret(call: Call, name: Name, value: SecretValue) -> SecretInfo:
     """Store a value under a name that configuration refers to as `secret:NAME`.
 
     Envoys whose configuration names it get it sealed to their own keys.
+
+    Args:
+        name: `database/root`: what stands behind `secret:`.
     """
     vault = secrets.vault_of(call.app)
     return await call.write(lambda work: secrets.put(work, vault, name, value.value.get_secret_value()))
@@ -40,5 +43,9 @@ async def set_secret(call: Call, name: Name, value: SecretValue) -> SecretInfo:
 
 @area("DELETE", "/api/v1/secrets/{name:path}", Permission.ADMIN, raises=[secrets.SecretNotFound], status=204)
 def forget_secret(work: Work, name: Name) -> None:
-    """Forget a value. Envoys keep what they have; those that still name it get nothing new until it is set again."""
+    """Forget a value. Envoys keep what they have; those that still name it get nothing new until it is set again.
+
+    Args:
+        name: `database/root`: what stands behind `secret:`.
+    """
     secrets.forget(work, name)

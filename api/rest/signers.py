@@ -67,7 +67,11 @@ async def import_signers(call: Call, file: SignersImport) -> Changed:
     raises=[signers.SignerNotFound, signers.KeyRevoked],
 )
 def revoke_signer(work: Work, signer_id: str, because: Because) -> Signer:
-    """Let a key count for nothing any more that is not in force yet. One person does this, and nobody takes it back."""
+    """Let a key count for nothing any more that is not in force yet. One person does this, and nobody takes it back.
+
+    Args:
+        signer_id: of the key.
+    """
     return keys.revoke(work, signer_id, because)
 
 
@@ -91,7 +95,11 @@ async def replace_policy(call: Call, update: PolicyUpdate) -> Changed:
 
 @area("GET", "/api/v1/signers/proposals", Permission.FLEET_READ)
 def list_proposals(work: Work, limit: Limit = 50) -> ProposalList:
-    """What waits for a second person, and what became of others, newest first."""
+    """What waits for a second person, and what became of others, newest first.
+
+    Args:
+        limit: how many at most.
+    """
     return proposals.listed(work, limit=limit)
 
 
@@ -108,7 +116,11 @@ def list_proposals(work: Work, limit: Limit = 50) -> ProposalList:
     ],
 )
 def confirm_proposal(work: Work, proposal_id: str) -> Changed:
-    """Put what somebody else proposed into effect."""
+    """Put what somebody else proposed into effect.
+
+    Args:
+        proposal_id: of the proposal.
+    """
     return confirming.confirm(work, proposal_id)
 
 
@@ -120,13 +132,22 @@ def confirm_proposal(work: Work, proposal_id: str) -> Changed:
     status=204,
 )
 def withdraw_proposal(work: Work, proposal_id: str) -> None:
-    """Let a proposal go."""
+    """Let a proposal go.
+
+    Args:
+        proposal_id: of the proposal.
+    """
     proposals.withdraw(work, proposal_id)
 
 
 @area("GET", "/api/v1/signers/approvals", Permission.FLEET_READ)
 def list_approvals(work: Work, commit: Commit | None = None, limit: Limit = 50) -> ApprovalList:
-    """Who stands behind which commit, newest first."""
+    """Who stands behind which commit, newest first.
+
+    Args:
+        commit: only of this commit.
+        limit: how many at most.
+    """
     return approvals.listed(work, commit=commit, limit=limit)
 
 
@@ -143,13 +164,22 @@ def approve_commit(work: Work, approval: ApprovalAdd) -> Approval:
     raises=[signers.CommitUnknown, revisions.NoRepository, RevisionNotFound, RepositoryDamaged, TreeRefused],
 )
 async def judge_commit(call: Call, commit: str) -> Judgement:
-    """What a commit would still need, on top of the one in force."""
+    """What a commit would still need, on top of the one in force.
+
+    Args:
+        commit: its whole id.
+    """
     return await judging.judgement(call.app, commit)
 
 
 @area("GET", "/api/v1/signers/log", Permission.FLEET_READ)
 def list_ref_moves(work: Work, before: int | None = None, limit: Limit = 50) -> RefLog:
-    """Where the tracked ref was seen, and what became of that; newest first, with `before` those of a lower number."""
+    """Where the tracked ref was seen, and what became of that; newest first, with `before` those of a lower number.
+
+    Args:
+        before: a number: those of a lower one.
+        limit: how many at most.
+    """
     return refs.listed(work, before=before, limit=limit)
 
 

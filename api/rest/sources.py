@@ -35,6 +35,11 @@ async def preview_refs(
     """Refs beside the tracked one, those that moved last first: whether each is valid, and whom it would change.
 
     `name` gives one alone, by its short or full name.
+
+    Args:
+        name: this one alone, by its short or full name.
+        offset: how many to skip.
+        limit: how many at most.
     """
     return sources.refs(call.app, name=name, offset=offset, limit=limit)
 
@@ -59,6 +64,9 @@ async def take_hook(call: Call, provider: Annotated[str, Field(max_length=32)]) 
     """Take a webhook of `github`, `gitlab`, `gitea` or `forgejo`, signed with our secret: look at the repository now.
 
     The signature is verified over the bytes as they came, before anything of them is read.
+
+    Args:
+        provider: `github`, `gitlab`, `gitea` or `forgejo`.
     """
     try:
         async with asyncio.timeout(call.app.settings.body_timeout_s):

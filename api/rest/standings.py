@@ -14,7 +14,12 @@ from schema.standings import MAX_PAGE, Standing, StandingClass, StandingHistory,
 
 area = Area("standings")
 
-Version = Annotated[str, Field(max_length=64)]
+Version = Annotated[
+    str,
+    Field(
+        max_length=64, description="`current`, a revision's sequence, a commit or how it begins, or an RFC 3339 time."
+    ),
+]
 
 
 @area("GET", "/api/v1/standings/{version}", Permission.FLEET_READ, raises=standings.FAULTS)
@@ -38,6 +43,12 @@ async def list_standing_hosts(
     """Hosts of one class of a revision, by name, from behind `after` on; of one wave, if asked for it.
 
     Those that failed, where no class is named.
+
+    Args:
+        name: which class.
+        wave: only of this wave, from 1.
+        after: a hostname: those behind it.
+        limit: how many at most.
     """
     return await standings.page(
         call.app, call.actor, version, name, wave=wave, after=after, limit=limit, request_id=call.request_id

@@ -35,5 +35,9 @@ def list_tokens(work: Work) -> TokenList:
 
 @area("DELETE", "/api/v1/auth/tokens/{id}", Permission.AUTHENTICATED, status=204, raises=[tokens.TokenNotFound])
 def revoke_token(work: Work, id: str) -> None:  # noqa: A002 - the path's word
-    """Revoke a token; it is refused from the next request on."""
+    """Revoke a token; it is refused from the next request on.
+
+    Args:
+        id: of the token.
+    """
     return tokens.revoke(work, id)

@@ -40,6 +40,13 @@ async def trace_config(
     alone. `include_tree` adds to an inverse trace the match blocks that no enrolled host is under; `places`
     adds to a forward trace the file, line and column where each value is written; `asOf` (a commit, branch, tag,
     sequence or RFC 3339 time) answers from that revision.
+
+    Args:
+        hostname: whose config.
+        configcrate: this one's branch; without a host, where it is applied.
+        usercrate: where this one is applied.
+        include_tree: match blocks that no enrolled host is under, as well.
+        places: where each value stands: file, line, column.
     """
     graph = await call.graph(as_of)
     return await call.read(
@@ -63,6 +70,9 @@ async def config_tree(
 
     `under` starts at a directory instead of the root. Where an answer would be too large, nodes say in `left_out` how
     many of their children are not shown.
+
+    Args:
+        under: a directory to start at; the root when not given.
     """
     graph = await call.graph(as_of)
     return await call.app.desks.questions.run(lambda: traces.tree(graph, under=under))
@@ -80,6 +90,11 @@ async def search_config(
     """Match blocks by a glob over their patterns, by a configcrate that they use, or by a var that they define.
 
     At least one is needed; of several, all must fit. A configcrate may be inherited; a var is the block's own.
+
+    Args:
+        match: a glob over the patterns of match blocks.
+        configcrate: one that they use.
+        var: one that they define, by its dotted key.
     """
     graph = await call.graph(as_of)
     return await call.app.desks.questions.run(

@@ -45,5 +45,9 @@ def inventory(
 
     `where=os.distro=ubuntu` may be given more than once: all must hold. `show` names the dotted paths to tell of each,
     separated by commas; all traits when it is not given.
+
+    Args:
+        where: a condition, `os.distro=ubuntu`; may be given more than once: all must hold.
+        show: dotted paths with commas between; all traits when not given.
     """
     return traits.inventory(work, where=where, show=show)

@@ -42,6 +42,9 @@ def update_user(work: Work, id: str, body: UserUpdate) -> User:  # noqa: A002 - 
     """Change an account; what is left out stays.
 
     Only a name that the server's host knows as a person's is made an administrator.
+
+    Args:
+        id: of the account.
     """
     return users.update(work, id, body)
 
@@ -54,5 +57,9 @@ def update_user(work: Work, id: str, body: UserUpdate) -> User:  # noqa: A002 - 
     raises=[users.UserNotFound, users.RoleBeyondOwn, users.LastAdmin],
 )
 def delete_user(work: Work, id: str) -> None:  # noqa: A002 - the path's word
-    """Delete an account and its tokens; the last administrator stays."""
+    """Delete an account and its tokens; the last administrator stays.
+
+    Args:
+        id: of the account.
+    """
     return users.remove(work, id)

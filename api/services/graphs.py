@@ -40,8 +40,16 @@ MAX_SEQUENCE_DIGITS: Final = 6
 """Seven digits and more are a commit's."""
 MAX_DIAGNOSTICS: Final = 50
 
-AsOf = Annotated[str | None, Field(alias="asOf", min_length=1, max_length=MAX_AS_OF)]
-"""A commit, branch or tag of the config repository, a revision's sequence, or an RFC 3339 time; None: in force now."""
+AsOf = Annotated[
+    str | None,
+    Field(
+        alias="asOf",
+        min_length=1,
+        max_length=MAX_AS_OF,
+        description="A commit, branch or tag of the config repository, a revision's sequence, or an RFC 3339 time;"
+        " what is in force now when not given.",
+    ),
+]
 
 
 class NothingInForce(Stalled):
