@@ -18,7 +18,7 @@ from schema.protocol.receipts import FIRST, Receipt, outcomes_digest
 from schema.protocol.reports import Report
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from schema.protocol.signing import Signer
 
 FILE: Final = "receipt.json"
 
@@ -50,7 +50,7 @@ class Receipts:
 
     def vouch(self, report: Report) -> Report:
         """The report with its receipt; without one where that could not be written down."""
-        from schema.protocol.signing import Domain, sign
+        from schema.protocol.signing import Domain
 
         receipt = Receipt(
             project=self._project,
@@ -67,7 +67,7 @@ class Receipts:
             finished=report.finished,
             outcomes_sha256=outcomes_digest(report),
         )
-        signed = sign(self._key, Domain.RECEIPT, canonical.dumps(receipt.model_dump(mode="json")))
+        signed = self._signer.sign(Domain.RECEIPT, canonical.dumps_plain(receipt.model_dump(mode="json")))
         head = Head(envoy_id=self._envoy_id, number=receipt.number, sha256=signed.sha256)
         try:
             self._state.write_model(FILE, head)
@@ -78,7 +78,8 @@ class Receipts:
         return report.model_copy(update={"receipt": signed})
 
     @cached_property
-    def _key(self) -> Ed25519PrivateKey:
+    def _signer(self) -> Signer:
         from agent import keys
+        from schema.protocol.signing import Signer
 
-        return keys.receipts(self._state.file("ed25519.key"))
+        return Signer(keys.receipts(self._state.file("ed25519.key")))

@@ -279,6 +279,7 @@ class Server:
             past=past if past.current is not None else None,
         )
         performer.tip = lambda: driver.status().tip
+        gateway.precedence.pressing = lambda: driver.pressing
         closing.push_async_callback(driver.stop)
         services.sources = board = Board(
             self.clock,

@@ -21,7 +21,8 @@ from api.gateway import frames, limits, session
 from api.gateway.admission import Admission
 from api.gateway.connection import SUPERSEDED, UNAUTHENTICATED, Connection
 from api.gateway.fleet import Fleet, Peer, Sighting
-from api.services import pki
+from api.gateway.precedence import Precedence
+from api.services import lines, pki
 from api.services.catalogs import Target
 from schema.errors import Fault
 from schema.protocol.messages import Applied, Check, Probe
@@ -76,6 +77,8 @@ class Gateway:
         self._sightings_due = math.inf
         self._roll = -1
         self._turns = asyncio.Semaphore(limits.AT_ONCE)
+        self._reports = asyncio.Semaphore(limits.AT_ONCE)
+        self.precedence: Final = Precedence()
         self._noted: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
         self._counts: Counter[str] = Counter()
 
@@ -276,7 +279,12 @@ class Gateway:
         """Answer one message. Whatever goes wrong in it ends at most this connection."""
         self.count("messages")
         try:
-            async with self._turns:
+            if not message.startswith(lines.REPORT):
+                async with self._turns:
+                    await session.receive(self, connection, message)
+                return
+            async with self._reports:
+                await self.precedence.wait()
                 await session.receive(self, connection, message)
         except Exception:
             log.exception("a message could not be answered", extra={"address": connection.address})

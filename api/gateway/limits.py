@@ -53,8 +53,11 @@ BUFFER_BYTES: Final = 192 * 1024
 """Bytes that may wait for one slow reader; with the fragment under way it stays under 256 KiB."""
 FRAGMENT_BYTES: Final = 32 * 1024
 AT_ONCE: Final = 512
-"""Messages of all agents that are read and worked on at one time: the others wait as the bytes they came in, which is
-a fifth of what they take when read."""
+"""Reports, and other messages, of all agents that are read and worked on at one time: the others wait as the bytes they
+came in, which is a fifth of what they take when read."""
+PRESSING_S: Final = 2.0
+"""How long reports wait at a time while targets go out, which they would hold up."""
+PRESSING_LOOK_S: Final = 0.01
 GATHER_S: Final = 0.002
 """How long the first report waits for others to be stored with it."""
 BUSY_S: Final = 0.1

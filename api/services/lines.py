@@ -16,7 +16,8 @@ from schema.protocol.reports import MAX_RESOURCES, Report, ResourceReport
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-_BEGINS: Final = b'{"type":"report",'
+REPORT: Final = b'{"type":"report",'
+"""How a report begins, as agents write it."""
 _HEAD: Final = tuple(name for name in Report.model_fields if name != "resources")
 
 
@@ -55,7 +56,7 @@ def read(raw: bytes) -> AgentMessage:
     Raises:
         ValidationError: it is none.
     """
-    if raw.startswith(_BEGINS):
+    if raw.startswith(REPORT):
         try:
             whole = _DECODER.decode(raw).report
         except (msgspec.DecodeError, UnicodeDecodeError):

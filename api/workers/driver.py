@@ -140,6 +140,11 @@ class Driver:
         return self._core.awaited(envoy_id)
 
     @property
+    def pressing(self) -> bool:
+        """Whether anything is to be made for envoys or handed to them."""
+        return self._core.pressing
+
+    @property
     def rollout(self) -> Execution | None:
         """The rollout of the commit in force; None before it is planned, and when it is through."""
         return self._core.rollout

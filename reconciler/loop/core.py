@@ -134,6 +134,11 @@ class LoopCore:
         return self._releases.catalog_of(envoy) if envoy is not None else None
 
     @property
+    def pressing(self) -> bool:
+        """Whether anything is to be made for envoys or handed to them."""
+        return self._fleet.pressing
+
+    @property
     def rollout(self) -> Execution | None:
         """The rollout of the commit in force; None before it is planned, and when it is through."""
         return self._releases.rollout

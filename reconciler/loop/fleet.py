@@ -43,6 +43,12 @@ class Fleet:
         self._armed: Final[dict[str, float]] = {}
 
     @property
+    def pressing(self) -> bool:
+        """Whether anything is to be made for envoys or handed to them, those apart that are tried again."""
+        fresh = self._queues[Need.ASSIGN, False] or self._queues[Need.PUSH, False]
+        return bool(fresh or self._assigning or self._pushing)
+
+    @property
     def assigning(self) -> bool:
         """Whether any assignment is being made."""
         return bool(self._assigning)

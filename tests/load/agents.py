@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +20,9 @@ from tests.load.hosts import Executor, Identity, traits_of
 from tests.load.wire import WebSocket
 
 OPEN_TIMEOUT_S: Final = 20.0
+QUIET_S: Final = 0.002
+REPORT_WITHIN_S: Final = 1.0
+AT_A_TIME: Final = 16
 DAY_S: Final = 86_400.0
 
 
@@ -36,12 +39,44 @@ class Tally:
     """Why connections ended."""
 
 
+class Reporting:
+    """What agents do behind a run. Each host has a processor of its own, on which no other's report is in the way of its
+    run; here thousands share one. So reports are made when no frame has come for a moment, or none of the others' for
+    too long."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._frames = self._seen = 0
+
+    def later(self) -> None:
+        """A frame has come: somebody may have a run to make."""
+        self._frames += 1
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do this soon."""
+        loop = asyncio.get_running_loop()
+        self._waiting.append((loop.time() + REPORT_WITHIN_S, work))
+        if self._timer is None:
+            self._timer = loop.call_later(QUIET_S, self._look)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        quiet, self._seen = self._frames == self._seen, self._frames
+        for _ in range(AT_A_TIME):
+            if not self._waiting or not (quiet or self._waiting[0][0] <= loop.time()):
+                break
+            self._waiting.popleft()[1]()
+        self._timer = loop.call_later(0 if quiet else QUIET_S, self._look) if self._waiting else None
+
+
 class Agent:
     """One agent.
 
     Args:
         address: whom it connects from.
         random: U(0, 1), for all jitter; a constant takes it away.
+        reporting: shared by the agents of a process.
         kind: `""`, `slow` (takes nothing from its socket once it is connected), `failing` (its first resource is never
             as desired).
     """
@@ -56,6 +91,7 @@ class Agent:
         address: str,
         random: Callable[[], float],
         tally: Tally,
+        reporting: Reporting,
         kind: str = "",
     ) -> None:
         self.identity: Final = identity
@@ -68,6 +104,7 @@ class Agent:
         self._where: Final = where
         self._address: Final = address
         self._tally: Final = tally
+        self._reporting: Final = reporting
         self._context: ssl.SSLContext | None = None
         self._socket: WebSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -167,10 +204,10 @@ class Agent:
                 pass
 
     def _converge(self, trigger: Trigger) -> None:
-        ran, commit = self._executor.converge(trigger)
-        if commit and trigger is Trigger.APPLY:
-            self._tally.applied[commit].append(time.monotonic())
-        self.tell(fx.Converged(ran))
+        run = self._executor.converge(trigger)
+        if run.commit and trigger is Trigger.APPLY:
+            self._tally.applied[run.commit].append(time.monotonic())
+        self._reporting.do(lambda: self.tell(fx.Converged(run.conclude())))
 
     async def _connect(self) -> None:
         if self._context is None:
@@ -202,6 +239,7 @@ class Agent:
 
     def _frame(self, data: bytes) -> None:
         self._tally.counts["frames"] += 1
+        self._reporting.later()
         self.tell(fx.Frame(data))
 
     def _lost(self, socket: WebSocket, reason: str) -> None:

@@ -9,7 +9,7 @@ once in a process.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,9 +26,9 @@ from api.services.vouching import signed_body
 from schema import canonical
 from schema.ids import new_id, sha256
 from schema.protocol.desired import Catalog, CrateObject
-from schema.protocol.messages import Traits
+from schema.protocol.messages import Applied, Traits
 from schema.protocol.reports import Outcome, Report, ResourceReport, RunStatus, Trigger
-from schema.protocol.signing import BadSignature, Domain, Signed
+from schema.protocol.signing import BadSignature, Domain, Signed, Signer
 
 READ_REPORTS: Final = 8
 
@@ -68,6 +68,15 @@ def traits_of(hostname: str) -> Collected:
     return Collected(sha256=digest, stable_sha256=digest, message=message.model_dump_json(), digests=digests)
 
 
+class Run(NamedTuple):
+    """A run that is over."""
+
+    commit: str
+    """Of what it applied; empty where nothing is in force."""
+    conclude: Callable[[], Ran]
+    """Spools its report."""
+
+
 class Executor:
     """One agent's hand."""
 
@@ -81,7 +90,7 @@ class Executor:
         self._objects: Final[set[str]] = set()
         self._wanted: dict[str, int] = {}
         self._receipts: Final = Receipts(_Memory(), project=identity.project, envoy_id=identity.envoy_id)  # type: ignore[arg-type]
-        self._receipts.__dict__["_key"] = receipts_key(identity.seed)
+        self._receipts.__dict__["_signer"] = Signer(receipts_key(identity.seed))
         self._spool: Final[dict[int, SpooledReport]] = {}
         self._sequence = 0
 
@@ -122,11 +131,11 @@ class Executor:
         self._hold(digest, data)
         return Stored(sha256=digest, ok=True)
 
-    def converge(self, trigger: Trigger) -> tuple[Ran, str]:
-        """Make the host what is in force says; and the commit that this was."""
+    def converge(self, trigger: Trigger) -> Run:
+        """Make the host what is in force says."""
         held = self._acceptance.held
         if held is None:
-            return Ran(), ""
+            return Run("", Ran)
         began = time.time_ns() // 1_000
         found: list[ResourceReport] = []
         for crate in held.catalog.crates:
@@ -136,21 +145,27 @@ class Executor:
                 else:
                     line = resource.unchanged if self._is(resource) else self._make(resource)
                 found.append(line)
+        named, finished = held.applied, time.time_ns() // 1_000
+        return Run(named.commit, lambda: self._report(trigger, named, found, began=began, finished=finished))
+
+    def _report(
+        self, trigger: Trigger, named: Applied, found: list[ResourceReport], *, began: int, finished: int
+    ) -> Ran:
         failed = sum(each.outcome is Outcome.FAILED for each in found)
         report = Report(
             id=new_id(),
             trigger=trigger,
             started=began,
-            finished=time.time_ns() // 1_000,
+            finished=finished,
             status=RunStatus.FAILED if failed else RunStatus.CONVERGED,
             resources=found,
-            **held.applied.model_dump(),
+            **named.model_dump(),
         )
         self._sequence += 1
         text = self._receipts.vouch(report).model_dump_json()
         self._spool[self._sequence] = SpooledReport(sequence=self._sequence, id=report.id, report=text)
         changed = sum(each.changed for each in found)
-        return Ran(status=report.status, reported=True, changed=changed, failed=failed), report.commit
+        return Ran(status=report.status, reported=True, changed=changed, failed=failed)
 
     def reports(self, after: int) -> Spooled:
         waiting = [place for place in self._spool if place > after]

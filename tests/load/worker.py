@@ -24,7 +24,7 @@ from typing import Any, Final
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.load.agents import Agent, Tally
+from tests.load.agents import Agent, Reporting, Tally
 from tests.load.hosts import Executor, Identity
 
 CONNECTIONS: Final = 20_000
@@ -52,7 +52,7 @@ class Worker:
     """The agents of one process."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self._tally = Tally()
+        self._tally, reporting = Tally(), Reporting()
         signing = Ed25519PublicKey.from_public_bytes(bytes.fromhex(plan["signing_key"]))
         chance = random.Random(plan["seed"])
         jitter: Callable[[], float] = chance.random if plan["jitter"] else (lambda: 1.0)
@@ -66,6 +66,7 @@ class Worker:
                 address=plan["addresses"][number % len(plan["addresses"])] if plan["addresses"] else "",
                 random=jitter,
                 tally=self._tally,
+                reporting=reporting,
                 kind=kind,
             )
             for number, identity in enumerate(identities[plan["first"] : plan["behind"]])

@@ -26,7 +26,7 @@ def test_resources_of_any_type_are_held_and_then_found_right() -> None:
     for data in signer.objects.values():
         assert executor.store(data).ok
     assert executor.offer(target).outcome == "accepted"
-    first, _ = executor.converge(Trigger.APPLY)
-    again, _ = executor.converge(Trigger.INTERVAL)
+    first = executor.converge(Trigger.APPLY).conclude()
+    again = executor.converge(Trigger.INTERVAL).conclude()
     assert (first.status, first.changed) == (RunStatus.CONVERGED, 3)
     assert (again.status, again.changed) == (RunStatus.CONVERGED, 0)
