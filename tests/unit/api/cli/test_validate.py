@@ -169,7 +169,7 @@ def test_validating_a_directory_loads_nothing_of_the_server_git_or_the_network()
     """Start-up is most of the time that `vigo validate` takes: 0.3 s, and each of these would add 0.03 to 0.6."""
     kept_out = {
         "alembic", "asyncio", "cryptography", "httpx", "minijinja", "pygit2", "rich", "ruamel", "sqlalchemy", "sqlmodel",
-        "ssl", "starlette", "strawberry", "uvicorn", "weasyprint", "websockets",
+        "ssl", "starlette", "strawberry", "uvicorn", "watchfiles", "weasyprint", "websockets",
     }  # fmt: skip
     script = (
         "import sys\nfrom api.cli.main import run\nrun(['validate', sys.argv[1]])\n"
