@@ -10,7 +10,7 @@ import pytest
 from schema.revisions import RevisionState
 from schema.rollouts import RolloutState
 from tests.effort import tries
-from tests.factories.together import Together, told, troubled
+from tests.factories.together import Together, in_waves, told, troubled
 
 SEEDS = tries(200, 10_000)
 SHARE = SEEDS // 10
@@ -76,6 +76,27 @@ def test_trouble_of_every_kind_is_met() -> None:
     for seed in range(60):
         met.update(troubled(seed).sometimes)
     assert met.keys() >= MET
+
+
+def test_waves_that_ask_their_hosts_end_when_these_are_well_and_run_no_order_twice() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(SEEDS // 10):
+        world = in_waves(seed)
+        where = f"seed {seed}: {told(world)}"
+        _holds(world, where)
+        met.update(world.sometimes)
+        newest = world.store.rollouts[-1] if world.store.rollouts else None
+        for line in world.lines.values():
+            begun = line.executor.drawer.begun
+            assert len(begun) == len(set(begun)) == len(line.executor.machine.runs), where
+        if newest is None or newest.plan is None:
+            continue
+        assert newest.progress.state is RolloutState.DONE, where
+        for wave, was in zip(newest.plan.waves, newest.progress.waves, strict=True):
+            well = [line for line in world.lines.values() if newest.commit in line.passed]
+            if wave.commands:
+                assert was.healthy <= len({line.agent.hostname for line in well} & set(wave.hosts)), where
+    assert met.keys() >= {"probe passed", "probe failed", "check failed", "probe twice", "crash", "rollout stopped"}
 
 
 def test_a_seed_tells_the_same_story_twice() -> None:

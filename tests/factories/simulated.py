@@ -13,12 +13,18 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel
 
 from agent import effects as fx
 from agent.acceptance import Acceptance, Accepted, Refusal, Trust
 from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
 from agent.core import Core
+from agent.hosts import Ran as Program
+from agent.hosts.memory import MemoryHost
+from agent.probes import Begun, Probes
 from schema.ids import sha256
 from schema.protocol.messages import (
     AGENT_MESSAGE,
@@ -30,6 +36,7 @@ from schema.protocol.messages import (
     Need,
     ObjectData,
     Objects,
+    Probed,
     Refused,
     ReportMessage,
     Target,
@@ -41,6 +48,30 @@ from schema.protocol.messages import (
 )
 from schema.protocol.reports import Report, RunStatus, Trigger
 from tests.factories.targets import NOW, Signer, raw
+
+if TYPE_CHECKING:
+    from agent.state import State
+    from schema.time import Clock
+
+
+class Drawer:
+    """The small files of an agent's state."""
+
+    def __init__(self, of: MemoryExecutor) -> None:
+        self._of = of
+        self._files: dict[str, BaseModel] = {}
+        self.begun: list[str] = []
+        """Orders that were written down before they were carried out, by id."""
+
+    def read_model(self, name: str, _: type[BaseModel]) -> BaseModel | None:
+        return self._files.get(name)
+
+    def write_model(self, name: str, value: BaseModel) -> None:
+        if self._of.disk_full:
+            raise OSError(28, "No space left on device")
+        if isinstance(value, Begun) and value.answer is None:
+            self.begun.append(value.id)
+        self._files[name] = value
 
 
 class MemoryExecutor:
@@ -57,6 +88,21 @@ class MemoryExecutor:
         self.orders: list[tuple[int, int]] = []
         self.runs = 0
         self.disk_full = False
+        self.drawer = Drawer(self)
+        self.machine = MemoryHost({"systemctl": self.active})
+        self.probes = self._probes()
+
+    def _probes(self) -> Probes:
+        return Probes(
+            cast("State", self.drawer), self.machine, self.acceptance, cast("Clock", SimpleNamespace(now=lambda: NOW))
+        )
+
+    def active(self, *_: object) -> Program:
+        """What a command that looks for a service says."""
+        return Program(0, b"", b"")
+
+    def probe(self, probe: bytes) -> Probed:
+        return Probed.model_validate_json(self.probes.answer(probe))
 
     def restarted(self) -> None:
         floor, held = self.acceptance.floor, self.acceptance.held
@@ -64,6 +110,7 @@ class MemoryExecutor:
         self.wanted = {}
         if held is not None:
             self.acceptance.resume(held.target)
+        self.probes = self._probes()
 
     @property
     def held(self) -> Accepted | None:
@@ -313,6 +360,8 @@ class World:
                 self.later(lambda: fx.TraitsCollected(executor.collect()))
             case fx.ReadReports(after):
                 self.later(lambda: fx.ReportsRead(executor.reports(after)))
+            case fx.RunProbe(_, probe):
+                self.later(lambda: fx.ProbeRan(executor.probe(probe)), 0.01, 2.0)
             case fx.ForgetReport(sequence):
                 executor.spool.pop(sequence, None)
 

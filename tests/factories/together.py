@@ -13,10 +13,27 @@ from collections.abc import Callable
 from typing import Any
 
 from agent import effects as fx
+from agent.hosts import Ran as Program
 from reconciler.loop import effects, events
 from reconciler.ports import Assigned, Order
-from schema.protocol.messages import AGENT_MESSAGE, Ack, Apply, Hello, Refused, ReportMessage, Target, Welcome
+from reconciler.rollout.probing import Answer
+from schema.errors import NotFound
+from schema.protocol.messages import (
+    AGENT_MESSAGE,
+    Ack,
+    Apply,
+    Hello,
+    Probe,
+    Probed,
+    Refused,
+    ReportMessage,
+    Target,
+    Welcome,
+)
 from schema.protocol.reports import Report, RunStatus
+from schema.protocol.signing import Domain
+from schema.rollouts import RolloutState
+from schema.time import to_rfc3339
 from tests.factories import simulated
 from tests.factories.targets import NOW, Signer
 from tests.unit.reconciler.loop import simulation
@@ -48,6 +65,9 @@ class Gate(simulated.Server):
             case ReportMessage(report=report):
                 line.received(report)
                 return [Ack(report_id=report.id).model_dump_json()]
+            case Probed():
+                line.answered(message)
+                return []
             case Refused():
                 world.sometimes["refused"] += 1
                 world.sometimes[f"refused {message.code}"] += 1
@@ -59,11 +79,17 @@ class Gate(simulated.Server):
 
 
 class Hand(simulated.MemoryExecutor):
-    """A host whose runs fail now and then."""
+    """A host whose runs, and the commands of health checks on it, fail now and then."""
 
     def __init__(self, line: Line) -> None:
         super().__init__(line.signer, line.rng)
         self._line = line
+
+    def active(self, *_: object) -> Program:
+        if self._line.world.chance(0.1, "check failed"):
+            return Program(3, b"inactive\n", b"")
+        self._line.passed.append(self._line.world.named(self.held.assignment.commit) if self.held else "")
+        return Program(0, b"", b"")
 
     def converge(self, trigger: Any) -> Any:
         ran = super().converge(trigger)
@@ -80,6 +106,10 @@ class Line(simulated.World):
         self.world = world
         self.agent = agent
         self.targets: dict[int, Target] = {}
+        self.waiting: dict[str, effects.Probe] = {}
+        """What the server waits for of this host, by id."""
+        self.passed: list[str] = []
+        """Commits under which the command of a health check ended well."""
         self.known: dict[str, str] = {}
         """Report → the commit it was of, as the server has stored them."""
         envoy = f"0198f000-0000-7000-8000-{int(agent.id[1:]):012x}"
@@ -126,8 +156,51 @@ class Line(simulated.World):
 
         world.after(world.random.uniform(0, 0.2), tell)
 
+    def asked(self, effect: effects.Probe) -> None:
+        """Have the host run the command of a health check, by an order of its own."""
+        world, id_ = self.world, f"{effect.rollout_id}.{effect.id}"
+        newest = world.store.assignments[effect.envoy_id]
+        catalog = self.targets[newest.order.generation].catalog
+        assert catalog is not None
+        world.orders += 1
+        order = {
+            "format": 1,
+            "project": self.signer.project,
+            "envoy_id": self.signer.envoy_id,
+            "id": id_,
+            "commit": world.hexed(effect.commit),
+            "catalog_sha256": catalog.sha256,
+            "command": list(effect.check.command or ()),
+            "returns": list(effect.check.returns),
+            "timeout_s": effect.check.timeout_s,
+            "created": to_rfc3339(NOW + world.orders),
+            "expires": to_rfc3339(FOREVER),
+        }
+        self.waiting[id_] = effect
+        frame = Probe(id=id_, order=self.signer.sign(Domain.PROBE, order)).model_dump_json()
+        self.carry("down", frame)
+        if world.chance(0.1, "probe twice"):
+            self.carry("down", frame)
+        world.after(effect.check.timeout_s + 20, lambda: self.unanswered(id_, effect))
+
+    def answered(self, said: Probed) -> None:
+        effect = self.waiting.pop(said.id, None)
+        world = self.world
+        world.sometimes[f"probe {said.outcome}"] += 1
+        if effect is not None:
+            answer = Answer(said.outcome, said.code, said.output)
+            world.server.answer(events.Probed(effect.rollout_id, effect.hostname, effect.id, answer))
+
+    def unanswered(self, id_: str, effect: effects.Probe) -> None:
+        """Nobody waits any longer."""
+        if self.waiting.get(id_) is effect:
+            del self.waiting[id_]
+            self.world.server.answer(events.Faulted.of(effect, NotFound("it does not answer")))
+
     def lost(self) -> None:
         """The connection that was is no more, and the loop will hear of that too, perhaps after the next."""
+        for id_, effect in list(self.waiting.items()):
+            self.unanswered(id_, effect)
         connection, self.agent.connection = self.agent.connection, 0
         if connection:
             gone = events.EnvoyDisconnected(self.agent.id, connection)
@@ -148,6 +221,7 @@ class Line(simulated.World):
 
     def gone(self) -> None:
         """The server has died: its side of the connection with it."""
+        self.waiting.clear()
         self.connection += 1
         life = self.lives
         if hasattr(self, "core"):
@@ -186,6 +260,9 @@ class Joined(simulation.Server):
         )
         return line.targets[generation].assignment.sha256
 
+    def ask_host(self, effect: effects.Probe) -> None:
+        self.world.lines[effect.envoy_id].asked(effect)
+
     def crash(self) -> None:
         if self.up:
             for line in self.world.lines.values():
@@ -196,8 +273,9 @@ class Joined(simulation.Server):
 class Together(World):
     """All of it."""
 
-    def __init__(self, seed: int, *, hosts: int = 4, trouble: float = 0.15) -> None:
-        super().__init__(seed, hosts=hosts, trouble=trouble)
+    def __init__(self, seed: int, *, hosts: int = 4, trouble: float = 0.15, staged: float = 0.0) -> None:
+        super().__init__(seed, hosts=hosts, trouble=trouble, staged=staged)
+        self.orders = 0
         for agent in self.agents.values():
             agent.sick = False
         self.server = Joined(self)
@@ -233,6 +311,11 @@ class Together(World):
             older = line.targets[self.random.choice(sorted(line.targets)[:-1])]
             line.carry("down", Apply(target=older).model_dump_json())
 
+    def approve(self) -> None:
+        """Somebody approves whatever waits for it."""
+        if self.store.rollouts and self.server.up:
+            self.server.ask(approvals={0: 1, 1: 1})
+
     def peace(self) -> None:
         """No more faults."""
         self.trouble = 0.0
@@ -246,10 +329,27 @@ def told(world: Together) -> str:
     return json.dumps(dict(sorted(world.sometimes.items())))
 
 
-def troubled(seed: int) -> Together:
+def in_waves(seed: int) -> Together:
+    """The same where every commit goes out in waves, one of which asks its hosts whether they are well."""
+    world = troubled(seed, staged=1.0)
+    for _ in range(8):
+        if not world.store.rollouts or world.store.rollouts[-1].progress.state is RolloutState.DONE:
+            break
+        again = world.store.rollouts[-1].asked.retries + (
+            world.store.rollouts[-1].progress.state is RolloutState.STOPPED
+        )
+        world.server.ask(approvals={0: 1, 1: 1}, retries=again)
+        world.run(world.now + 3_600)
+    return world
+
+
+def troubled(seed: int, *, staged: float = 0.0) -> Together:
     """Two minutes of trouble, then quiet until everything has had its time."""
-    world = Together(seed)
+    world = Together(seed, hosts=6 if staged else 4, staged=staged)
     chance: random.Random = world.random
+    if staged:
+        for at in range(5, 120, 10):
+            world.after(at, world.approve)
     agents = list(world.agents.values())
     for _ in range(chance.randint(2, 7)):
         world.after(chance.uniform(0, 90), world.push_commit)

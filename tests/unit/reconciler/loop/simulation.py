@@ -424,6 +424,11 @@ class Server:
         if not agent.connection:
             self.answer(events.Faulted.of(effect, NotFound("not connected")))
             return
+        self.ask_host(effect)
+
+    def ask_host(self, effect: effects.Probe) -> None:
+        """A host that is there is asked, and answers."""
+        world, agent = self.world, self.world.agents[effect.envoy_id]
         key = (effect.rollout_id, effect.id)
         if key not in agent.probed:
             agent.probed[key] = Answer("failed", 3) if world.chance(0.1, "check failed") else Answer("passed", 0)
