@@ -206,8 +206,7 @@ class Directory:
 
     async def seen(self, sightings: list[Sighting]) -> None:
         """Remember when agents were heard last, all in one unit of work."""
-        rows = [(one.envoy_id, one.at, one.address, one.agent_version) for one in sightings]
-        await self._services.write(SYSTEM, lambda work: envoys.saw(work, rows))
+        await self._services.write(SYSTEM, lambda work: envoys.saw(work, sightings))
 
     async def note(self, action: str, peer: Peer | None, details: Mapping[str, Any]) -> None:
         """Write an entry of what a peer did that it should not have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from api.services.catalogs import Target
 from schema.protocol.artifacts import AgentBuild
@@ -27,14 +27,13 @@ class Peer:
     """Hex of the key that its receipts are signed with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """That an agent was heard."""
+class Sighting(NamedTuple):
+    """That an agent was heard: as `envoys.saw` takes it."""
 
     envoy_id: str
+    at: int
     address: str
     agent_version: str
-    at: int
 
 
 class Fleet(Protocol):

@@ -73,8 +73,9 @@ class Gateway:
         self._turn = 0
         self._numbers = 0
         self._refreshing: asyncio.Task[int] | None = None
-        self._sightings: dict[str, Sighting] = {}
-        self._sightings_due = math.inf
+        self._heard: dict[str, Connection] = {}
+        """Envoy → whose last word is to be written, by `_write_due`."""
+        self._write_due = math.inf
         self._roll = -1
         self._turns = asyncio.Semaphore(limits.AT_ONCE)
         self._reports = asyncio.Semaphore(limits.AT_ONCE)
@@ -340,7 +341,9 @@ class Gateway:
         """Ping one slot of connections, and give up those of them that are silent or stuck."""
         now = self.monotonic()
         for connection in self._slots[self._turn]:  # pinged at the beat before: who is there has answered
-            self._saw(connection, within_s=SEEN_EVERY_S)
+            if connection.peer is not None:
+                self._heard[connection.peer.envoy_id] = connection
+        self._write_due = min(self._write_due, now + SEEN_EVERY_S)
         self._turn = (self._turn + 1) % len(self._slots)
         for connection in list(self._slots[self._turn]):
             stalled = connection.stalled_since
@@ -354,25 +357,26 @@ class Gateway:
                 connection.ping()
                 session.offer_update(self, connection)
 
-    def _saw(self, connection: Connection, *, within_s: float = 0.0) -> None:
-        """Have it written, soon or with many others within this time, when an agent was heard last."""
-        peer = connection.peer
-        if peer is not None:
-            now = self.monotonic()
-            at = self.clock.now() - round((now - connection.heard_at) * SECOND)
-            self._sightings[peer.envoy_id] = Sighting(peer.envoy_id, connection.address, connection.agent_version, at)
-            self._sightings_due = min(self._sightings_due, now + within_s)
+    def _saw(self, connection: Connection) -> None:
+        """Have it written soon when an agent was heard last."""
+        if connection.peer is not None:
+            self._heard[connection.peer.envoy_id] = connection
+            self._write_due = 0.0
 
     async def _write_sightings_due(self) -> None:
-        if self.monotonic() >= self._sightings_due:
+        if self.monotonic() >= self._write_due:
             await self._write_sightings()
 
     async def _write_sightings(self) -> None:
-        self._sightings_due = math.inf
-        if not self._sightings:
-            return
-        sightings, self._sightings = self._sightings, {}
-        await self.fleet.seen(list(sightings.values()))
+        heard, self._heard, self._write_due = self._heard, {}, math.inf
+        # From the clock that nobody moves to the one that people read.
+        between = self.clock.now() - round(self.monotonic() * SECOND)
+        sightings = [
+            Sighting(envoy_id, between + round(one.heard_at * SECOND), one.address, one.agent_version)
+            for envoy_id, one in heard.items()
+        ]
+        if sightings:
+            await self.fleet.seen(sightings)
 
     async def _every(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
