@@ -430,7 +430,7 @@ class Execution(Judging):
             if state is HostState.FAILED:
                 unknown = HostFailure(hostname=hostname, wave=index, why=verdict.why, at=now.wall)
                 self._failures[hostname] = known or unknown
-            elif state is HostState.CHECKING and not self.finished:
+            elif state is HostState.CHECKING and self.state in ASKING:
                 self._probe(host, now)
         for wave in self._waves:
             # The last answer may be on record, and what follows from it not.

@@ -102,7 +102,7 @@ class Judging(Members, ABC):
             self._judge(host, "", now, healthy=True)
             return
         self._set(host, HostState.CHECKING)
-        if not self.finished:
+        if self.state in ASKING:
             self._probe(host, now)
 
     def _probe(self, host: Host, now: Moment) -> None:
