@@ -20,6 +20,7 @@ from api.storage import traits as trait_rows
 from api.storage.drifts import Episode
 from api.storage.envoys import Known
 from api.storage.rows import MAX_PAGE
+from reconciler.documents.edit import NotEditable
 from reconciler.drifts import Drifted, Facts, Proposal, Proposed, Value, merged, parsed, propose, traits_read
 from schema.access import Permission
 from schema.drifts import (
@@ -64,6 +65,12 @@ class NothingToWrite(Conflict):
     code = "drifts.nothing_to_write"
 
 
+class AtOdds(Conflict):
+    """What would be written for one resource and for another does not fit together."""
+
+    code = "drifts.at_odds"
+
+
 class ConfigMoved(Conflict):
     """The config was changed where the proposal is to be written; ask for it anew."""
 
@@ -74,6 +81,7 @@ FAULTS: Final = (
     envoys.EnvoyNotFound,
     NothingDrifted,
     NothingToWrite,
+    AtOdds,
     ConfigMoved,
     graphs.NothingInForce,
     graphs.NoArchive,
@@ -137,23 +145,35 @@ def _groups(work: Work, asked: ProposeDrift, graph: Graph) -> tuple[list[tuple[D
         if asked.resource in (None, each.resource):
             found.setdefault((each.resource, each.type, _values(each)), []).append(each)
     named = {envoy.hostname for envoy in hosts}
-    since = work.now - DAYS * DAY
-    traits = _traits(work, graph, sorted(named), {resource for resource, _, _ in found})
+    alike = _alike(work, found, named)
+    traits = _traits(work, graph, sorted(named.union(*alike.values())), {resource for resource, _, _ in found})
     users = _users(work, [envoy for envoy in hosts if any(_is_of_user(each[0]) for each in found)])
     groups = []
-    others: dict[str, list[Episode]] = {}
-    for (resource, type_, values), of_group in sorted(found.items()):
-        if resource not in others and len(others) < MAX_PROPOSED_RESOURCES:
-            others[resource] = rows.alike(
-                work.session, work.project_id, sha256(resource.encode()), since=since, limit=MAX_ALIKE
-            )
-        alike = {each.hostname for each in others.get(resource, ()) if _values(each) == values} - named
+    for key, of_group in sorted(found.items()):
+        resource, type_, values = key
         observed = tuple(ObservedAttribute(**each) for each in of_group[0].document["observed"])
         names = tuple(sorted({each.hostname for each in of_group}))
-        facts = Facts({host: traits[host] for host in names if host in traits}, _with(resource, users))
+        facts = Facts({host: traits[host] for host in (*names, *alike[key]) if host in traits}, _with(resource, users))
         same = _for_others(resource, values, found)
-        groups.append((Drifted(resource, type_, names, observed, frozenset(alike), facts, same), of_group))
+        groups.append((Drifted(resource, type_, names, observed, alike[key], facts, same), of_group))
     return groups, envoy_rows.hostnames(work.session, work.project_id)
+
+
+def _alike(
+    work: Work, found: Mapping[tuple[str, str, str], Sequence[Episode]], named: set[str]
+) -> dict[tuple[str, str, str], frozenset[str]]:
+    """Other hosts on which the same was found. Of usercrates none: for whom else they are there is not known."""
+    since = work.now - DAYS * DAY
+    others: dict[str, list[Episode]] = {}
+    for resource in sorted({resource for resource, _, _ in found if not _is_of_user(resource)})[
+        :MAX_PROPOSED_RESOURCES
+    ]:
+        digest = sha256(resource.encode())
+        others[resource] = rows.alike(work.session, work.project_id, digest, since=since, limit=MAX_ALIKE)
+    return {
+        key: frozenset(each.hostname for each in others.get(key[0], ()) if _values(each) == key[2]) - named
+        for key in found
+    }
 
 
 def _is_of_user(resource: str) -> bool:
@@ -233,11 +253,20 @@ def _tried(
         if tried and time.monotonic() > until:
             break
         tried.append(_Tried(group, episodes, propose(graph, group, names, compile_, read)))
-    chosen = [each.proposed.proposals[asked.rank - 1] for each in tried if len(each.proposed.proposals) >= asked.rank]
-    files = merged(graph, chosen, read) if asked.write else {}
+    chosen = [
+        (each.group, each.proposed, each.proposed.proposals[asked.rank - 1])
+        for each in tried
+        if len(each.proposed.proposals) >= asked.rank
+    ]
+    files: Mapping[str, bytes] = {}
+    if asked.write:
+        try:
+            files = merged(graph, chosen, compile_, read)
+        except NotEditable as error:
+            raise AtOdds(f"{error.message}; name one resource at a time") from error
     known = graph.documents.tree.entries()
     before = {path: read(path) if path in known else None for path in files}
-    return _Outcome(tried, len(groups) - len(tried), files, before, chosen)
+    return _Outcome(tried, len(groups) - len(tried), files, before, [proposal for _, _, proposal in chosen])
 
 
 def _change(outcome: _Outcome) -> Change:

@@ -209,6 +209,18 @@ def _writes(
     return [Write(file, at, edit.value, added + len(edit.value))]
 
 
+def of_block(profile: Profile, values: Values) -> dict[Sequence[str], Any]:
+    """What a copy of a profile's block holds so that these are its vars: path in the block → value."""
+    model = profile.document.parsed.model
+    own = model.envoys[profile.index].vars if isinstance(model, Leaf) else {}
+    found: dict[Sequence[str], Any] = {}
+    for path, edit in values.items():
+        writes = _writes("", ("vars",), own, path, edit, ADDED) or ()
+        short = len(writes) == 1 and str(writes[0].at[-1]).endswith(APPEND)
+        found |= {tuple(map(str, writes[0].at)): writes[0].value} if short else {("vars", *path): edit.value}
+    return found
+
+
 def within(file: str, at: tuple[str | int, ...], now: Any, then: Any) -> Sequence[Write]:
     """The fewest writes that make one value of a file another: of lists and maps only what differs in them."""
     if isinstance(now, dict) and isinstance(then, dict) and now.keys() == then.keys():

@@ -9,9 +9,10 @@ changes nothing but what drifted is a proposal at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from reconciler.documents.edit import NotEditable
 from reconciler.drifts import places as places_
 from reconciler.drifts import sites, solving
 from reconciler.drifts.inverses import Inverse, Value, invert
@@ -74,15 +75,25 @@ def propose(graph: Graph, drifted: Drifted, hostnames: Sequence[str], compile_: 
     return Proposed(changes, found, "" if found else _none(trial))
 
 
-def merged(graph: Graph, proposals: Iterable[Proposal], read: Read) -> Mapping[str, bytes]:
-    """The files that several proposals change, with what all of them write.
+def merged(
+    graph: Graph, chosen: Sequence[tuple[Drifted, Proposed, Proposal]], compile_: Compile, read: Read
+) -> Mapping[str, bytes]:
+    """The files that several proposals change, with what all of them write; each still covers what it covered alone.
 
     Raises:
         NotEditable: they do not fit together.
     """
     before: dict[str, str] = {}
-    texts = applied(graph, [each.candidate for each in proposals], before, read)
-    return {path: text.encode() for path, text in texts.items() if text != before[path]}
+    texts = applied(graph, [proposal.candidate for _, _, proposal in chosen], before, read)
+    files = {path: text.encode() for path, text in texts.items() if text != before[path]}
+    other = compile_(files) if files else graph
+    for drifted, proposed, proposal in chosen:
+        trial = Trial(graph, drifted, sites.site(graph, drifted.resource), proposed.changes, (), compile_, read)
+        if other is None or not set(proposal.covers) <= set(trial.covered(other)):
+            raise NotEditable(
+                f"together with others the proposal for {drifted.resource} does not come to what was found"
+            )
+    return files
 
 
 def _none(trial: Trial) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.documents.edit import NotEditable, append_copy, remove_item, set_value
 from reconciler.drifts.inverses import Value
-from reconciler.drifts.places import NEW_BLOCK, REMOVED, Values, Write
+from reconciler.drifts.places import NEW_BLOCK, REMOVED, Values, Write, of_block
 from reconciler.drifts.saying import NOTHING, Facts, Said, Speaker, has, linked_of, written_in
 from reconciler.drifts.sites import Site
 from reconciler.drifts.solving import matches
@@ -137,8 +137,7 @@ class Trial:
             self._refuse(candidate, "would not be a valid config")
             return None
         hosts = self._drifted.hosts
-        self._heard, self._here = {}, {}
-        covers = tuple(host for host in hosts if self._is_so(other, host))
+        covers = self.covered(other)
         if not covers:
             self._refuse(candidate, "does not come to what was found: something stronger says otherwise")
             return None
@@ -177,6 +176,11 @@ class Trial:
             exact=not wrong,
             candidate=candidate,
         )
+
+    def covered(self, other: Graph) -> tuple[str, ...]:
+        """Of the hosts that drifted, those for which a graph desires what was found."""
+        self._heard, self._here = {}, {}
+        return tuple(host for host in self._drifted.hosts if self._is_so(other, host))
 
     def _refuse(self, candidate: Candidate, why: str) -> None:
         self.refused.setdefault(f"{candidate.summary} {why}")
@@ -276,19 +280,41 @@ def applied(graph: Graph, candidates: Sequence[Candidate], before: dict[str, str
             before[path] = texts[path] = read(path).decode() if path in entries else ""
         return texts[path]
 
+    written: list[Write] = []
+    made: dict[tuple[str, int, str], dict[Sequence[str], Any]] = {}
     for candidate in candidates:
         for write in candidate.writes:
-            text = text_of(write.file)
-            if write.value is REMOVED:
-                texts[write.file] = remove_item(text, write.at)
-            else:
-                texts[write.file] = set_value(text, write.at, write.value) if write.at else str(write.value)
+            if any(_at_odds(write, other) for other in written):
+                raise NotEditable(f"two proposals write otherwise about one place of {write.file}: take one at a time")
+            if write not in written:
+                written.append(write)
         for profile, host in candidate.blocks:
-            more: dict[Sequence[str], Any] = {("match",): host}
-            more |= {("vars", *keys): edit.value for keys, edit in candidate.values.items()}
-            path = profile.document.path
-            texts[path] = append_copy(text_of(path), ("envoys", profile.index), more)
+            more = made.setdefault((profile.document.path, profile.index, host), {("match",): host})
+            values = of_block(profile, candidate.values)
+            if any(more.get(keys, value) != value for keys, value in values.items()):
+                raise NotEditable(f"two proposals give {host} one var in two ways: take one at a time")
+            more |= values
+    for write in written:
+        text = text_of(write.file)
+        if write.value is REMOVED:
+            texts[write.file] = remove_item(text, write.at)
+        else:
+            texts[write.file] = set_value(text, write.at, write.value) if write.at else str(write.value)
+    for (path, index, _), more in made.items():
+        texts[path] = append_copy(text_of(path), ("envoys", index), more)
     return texts
+
+
+def _at_odds(one: Write, other: Write) -> bool:
+    """Whether two writes cannot both be made: one holds the place of the other, or moves it."""
+    if one.file != other.file or one == other:
+        return False
+    size = min(len(one.at), len(other.at))
+    moves = any(
+        this.value is REMOVED and that.at[: len(this.at) - 1] == this.at[:-1]
+        for this, that in ((one, other), (other, one))
+    )
+    return one.at[:size] == other.at[:size] or moves
 
 
 def few(names: Iterable[str]) -> str:

@@ -165,6 +165,16 @@ def test_what_is_found_otherwise_on_each_is_a_group_of_its_own(site: Site) -> No
     ]
 
 
+def test_what_does_not_fit_together_is_not_written_together(site: Site) -> None:
+    site.drift("web01", found="60")
+    site.drift("web02", found="70")
+    (group, _) = site.propose("web01", "web02").json()["groups"]
+    rank = [each["level"] for each in group["proposals"]].index("environment") + 1
+    answer = site.propose("web01", "web02", write=True, rank=rank)
+    assert (answer.status_code, answer.json()["fault"]) == (409, "drifts.at_odds")
+    assert site.branches() == []
+
+
 def test_where_there_is_nothing_to_propose_it_says_so(site: Site) -> None:
     assert site.propose("web01").json()["fault"] == "drifts.nothing_found"
     assert site.propose("nobody").json()["fault"] == "envoys.not_found"

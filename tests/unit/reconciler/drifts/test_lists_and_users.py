@@ -8,8 +8,10 @@ import pytest
 
 from reconciler import graph
 from reconciler.authoring.trees import Overlaid
-from reconciler.drifts import Facts, Proposed
+from reconciler.documents.edit import NotEditable
+from reconciler.drifts import Drifted, Facts, Proposed, merged, propose
 from schema.drifts import Level
+from schema.protocol.reports import ObservedAttribute
 from tests.factories.drifts import Site
 
 CONFIG = {
@@ -213,3 +215,44 @@ def test_what_else_reads_the_same_is_told(site: Site) -> None:
     assert asked(site, "web/sites[0]", "file", PROD, found).proposals[0].also == ()
     named = asked(site, "ntp/ops", "group", PROD, ("members", "", "ada"))
     assert named.proposals[0].summary == "vars.admins without ada in environments.vgo:production"
+
+
+# Several at once.
+
+
+def drifted(resource: str, type_: str, hosts: tuple[str, ...], name: str, found: str, desired: str) -> Drifted:
+    return Drifted(
+        resource, type_, hosts, (ObservedAttribute(name=name, found=found, desired=desired),),
+        facts=Facts(dict.fromkeys(HOSTS, TRAITS)),
+    )  # fmt: skip
+
+
+def together(site: Site, *groups: Drifted) -> dict[str, str]:
+    chosen = []
+    for group in groups:
+        proposed = propose(site.graph, group, HOSTS, site.compile, site.read)
+        chosen.append((group, proposed, proposed.proposals[0]))
+    files = merged(site.graph, chosen, site.compile, site.read)
+    return {path: data.decode() for path, data in files.items()}
+
+
+def test_two_proposals_for_one_host_share_a_block_and_two_for_one_list_both_stand(site: Site) -> None:
+    ops = drifted("ntp/ops", "group", ("web2.prod",), "members", "ada,zoe", "ada")
+    tls = drifted("ntp/conf", "file", ("web2.prod",), "content", NTP.replace("nts\n", ""), NTP)
+    files = together(site, ops, tls)
+    assert files["hosts.vgo"].count('match: "web2.prod"') == 1
+    assert "admins+:\n        - zoe\n" in files["hosts.vgo"]
+    assert "tls: false" in files["hosts.vgo"]
+    ports = [
+        drifted(f"web/sites[{n}]", "file", PROD, "content", f"listen {9 + n};\n", f"listen {80 + n};\n") for n in (0, 1)
+    ]
+    text = together(site, *ports)["common.vgo"]
+    assert "{name: shop, port: 9}  # the shop" in text
+    assert "{name: blog, port: 10}" in text
+
+
+def test_proposals_that_do_not_fit_together_are_not_written(site: Site) -> None:
+    ada = drifted("ntp/ops", "group", PROD, "members", "", "ada")
+    zoe = drifted("ntp/ops", "group", PROD, "members", "zoe", "ada")
+    with pytest.raises(NotEditable):
+        together(site, ada, zoe)
