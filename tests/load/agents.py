@@ -218,7 +218,7 @@ class Agent:
             PATH,
             opened=lambda: self.tell(fx.Connected()),
             frame=self._frame,
-            ponged=lambda: self.tell(fx.Ponged()),
+            ponged=self._checked_in,
             lost=lambda reason: self._lost(socket, reason),
         )
         self._socket = socket
@@ -241,6 +241,10 @@ class Agent:
         self._tally.counts["frames"] += 1
         self._reporting.later()
         self.tell(fx.Frame(data))
+
+    def _checked_in(self) -> None:
+        self._tally.counts["check_ins"] += 1
+        self.tell(fx.Ponged())
 
     def _lost(self, socket: WebSocket, reason: str) -> None:
         if self._socket is socket:
