@@ -132,7 +132,7 @@ def be_small() -> None:
     """
     mallopt = getattr(_libc(), "mallopt", None)  # not in musl, which does both by itself
     if mallopt is not None:
-        mallopt(_ARENA_MAX, 2)
+        mallopt(_ARENA_MAX, 1)
         mallopt(_MMAP_THRESHOLD, 128 * 1024)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from agent.sparing import Given
 from schema import canonical
 from schema.ids import sha256
 from schema.protocol.desired import Assignment, Catalog, CrateObject, CrateRef, UsercrateObject
@@ -80,6 +81,9 @@ def _object(model: type[C], ref: CrateRef, load: Load, what: str) -> C:
     if sha256(data) != ref.sha256:
         raise DesiredUnreadable(f"the object of {what} {ref.name} is not the one that the catalog names")
     crate = _parse(model, data, f"{what} {ref.name}")
+    given = Given()
+    for resource in crate.resources:
+        given.share(resource)
     if crate.name != ref.name:
         raise DesiredUnreadable(f"the object of {what} {ref.name} is that of {crate.name}")
     return crate

@@ -28,6 +28,7 @@ from agent.journal import Entry, Journal
 from agent.masking import Mask
 from agent.resources import TYPES
 from agent.resources.types import Content, ResourceFailed, ResourceType
+from agent.sparing import Given
 from agent.usercrates import Usercrates
 from agent.users import User
 from agent.uses import ANYTHING, Uses
@@ -141,6 +142,7 @@ class Plan:
         """See `agent.reporting`."""
         self.glance: Final = Glance()
         self._desired: Final = desired
+        self._given: Final = Given()
         self._binding: Final = Binding(desired.secrets)
         self._own: Final = () if host.confined else (*journal.places, str(Path(__file__).parent))
         """Where this agent lies, whatever it is called there."""
@@ -235,13 +237,13 @@ class Plan:
         """Where a change of what a step stands for shows on this host, beyond its paths."""
         kind = step.kind
         if kind is None or kind.shows_in is None or kind.skipped(step.host) is not None:
-            return frozenset()
+            return _NONE
         found: set[str] = set()
         for instance in step.instances or ():
             if not instance.error:
                 with suppress(ResourceFailed, HostFault, OSError):  # the full check sees it
                     found.update(kind.shows_in(step.host, instance.prepared))
-        return frozenset(found)
+        return frozenset(found) or _NONE
 
     def prepared(self, kind: ResourceType[Any, Any]) -> list[Any]:
         """All of one type that is known already: what a type may read at once."""
@@ -296,6 +298,7 @@ class Plan:
             if old is not None and old.attributes == attributes and not old.error and not _renders(attributes):
                 return old
             spec = self._validated(step, attributes, scope)
+            self._given.share(spec)
             if why := guardrails.objection(attributes, own=self._own):
                 return Instance(name, error=self.mask(f"guardrail: {why}"))
             prepared = step.kind.prepare(spec, sources)

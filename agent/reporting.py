@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.masking import Mask
 from agent.resources.types import Converged
+from agent.sparing import Given
 from agent.tools import difference
 from schema.protocol.desired import CompiledResource
 from schema.protocol.messages import MAX_FRAME_BYTES
@@ -32,6 +33,8 @@ _LEFT_CHARS: Final = 120
 """Of each, once that is used up."""
 _ROUNDED_US: Final = 50
 _CUT: Final = " [...]"
+_GIVEN: Final = Given()
+"""Of reports of what was found unchanged: they are kept."""
 
 
 class Reporting:
@@ -72,6 +75,7 @@ class Reporting:
                 file=resource.file,
                 line=resource.line,
             )
+            _GIVEN.share(report)
         self.resources.append(report)
 
     def add(

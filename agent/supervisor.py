@@ -50,10 +50,26 @@ def run(ids: Ids, be_executor: BeExecutor) -> int:
 def _load() -> None:
     for name in SHARED:
         import_module(name)
+    _build()
     gc.collect()
     gc.freeze()  # no collection writes to what is shared
     confinement.be_small()
     confinement.give_back()
+
+
+def _build() -> None:
+    """What reads and writes all that crosses between agent and server, and between the halves: it lies outside of
+    Python's heap, where nobody counts references, and so stays shared."""
+    from schema.protocol import messages
+    from schema.protocol.desired import SignedShape
+    from schema.protocol.reports import Wire
+
+    models = [*Wire.__subclasses__(), *SignedShape.__subclasses__()]
+    for model in models:
+        models += model.__subclasses__()
+        model.model_rebuild()
+    for adapter in (messages.SERVER_MESSAGE, messages.AGENT_MESSAGE):
+        adapter.rebuild()
 
 
 class _Supervisor:

@@ -1,7 +1,8 @@
 """The watchdog of one process: looks at its memory and processor time, says what is too much, ends it if need be.
 
-What is free is given back to the kernel at each look. Memory that is above the soft limit after some looks ends the
-process in a quiet moment, so that another begins small, at most once an hour. The hard limits are the kernel's
+What is free is given back to the kernel at each look, and garbage is looked for when something was done since the last:
+a run leaves some, and no further one may come for half an hour. Memory that is above the soft limit after some looks
+ends the process in a quiet moment, so that another begins small, at most once an hour. The hard limits are the kernel's
 (`agent.halves`, and `MemoryMax` of the service). A process that computes without a pause is said, and left to work.
 """
 
@@ -23,6 +24,8 @@ FIRST_S: Final = 10.0
 PATIENCE: Final = 3
 """Looks in a row above the soft limit, before it is enough."""
 MIN_LIFE_S: Final = 3_600.0
+WORKED_S: Final = 0.1
+"""Of the processor, between two looks: a run, or all traits; at rest there is no garbage worth a look."""
 BUSY: Final = 0.8
 """Of one processor, over `BUSY_LOOKS` looks."""
 BUSY_LOOKS: Final = 10
@@ -70,8 +73,7 @@ class Watchdog:
 
     def look(self) -> None:
         """Look once, and do what is to be done."""
-        self._look_at_processor()
-        if self._memory() > self._soft_bytes:
+        if self._look_at_processor() >= WORKED_S or self._memory() > self._soft_bytes:
             gc.collect()
         confinement.give_back()
         held = self._memory()
@@ -85,16 +87,18 @@ class Watchdog:
             _log.warning("%s ends, to begin anew with less memory than %d MiB", self._name, held >> 20)
             self._ended()
 
-    def _look_at_processor(self) -> None:
+    def _look_at_processor(self) -> float:
+        """Seconds of it that were taken since the last look."""
         now, used = self._clock(), self._processor()
         before, used_before = self._last
         self._last = (now, used)
         if now <= before or (used - used_before) / (now - before) < BUSY:
             self._busy = 0
-            return
+            return used - used_before
         self._busy += 1
         if self._busy == BUSY_LOOKS:
             _log.warning("%s has computed without a pause for %.0f minutes", self._name, BUSY_LOOKS * EVERY_S / 60)
+        return used - used_before
 
     def _watch(self) -> None:
         sleep(FIRST_S)

@@ -54,8 +54,10 @@ def prepare(spec: FileSpec, sources: Sources) -> ManagedFile:
     if spec.source is not None:
         content = sources(spec.source)
     elif spec.content is not None:
-        data = spec.content.encode("utf-8", "surrogateescape")
-        content = Content(sha256(data), len(data), lambda: data)
+        text = spec.content
+        data = text.encode("utf-8", "surrogateescape")
+        # As bytes again when it is written: it is held once already.
+        content = Content(sha256(data), len(data), lambda: text.encode("utf-8", "surrogateescape"))
     return ManagedFile(
         spec=spec,
         path=spec.path,

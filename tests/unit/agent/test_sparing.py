@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from agent import sparing
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -40,6 +44,36 @@ supervisor._load()
 print(*[name for name in ("asyncio", "ssl", "websockets", "cryptography", "agent.state") if name in sys.modules])
 """
     assert told(script) == []
+
+
+def test_a_supervisor_has_built_what_both_halves_read_and_write() -> None:
+    script = """
+import sys
+from agent import sparing
+sparing.begin()
+from agent import supervisor
+supervisor._load()
+from agent import boundary
+from schema.protocol import messages
+from schema.protocol.desired import Catalog
+built = (boundary.Verdict, boundary.Spooled, messages.Target, messages.Welcome, messages.Report, Catalog)
+print(*(model.__name__ for model in built if not model.__pydantic_complete__))
+print(messages.SERVER_MESSAGE.pydantic_complete, messages.AGENT_MESSAGE.pydantic_complete)
+"""
+    assert told(script) == ["True", "True"]
+
+
+def test_what_was_given_stays_known_and_is_held_once() -> None:
+    class Thing(BaseModel, frozen=True):
+        a: int = 0
+        b: int = 0
+
+    given = sparing.Given()
+    things = [Thing(a=1), Thing(b=1), Thing(a=2), Thing()]
+    for thing in things:
+        given.share(thing)
+    assert [thing.model_fields_set for thing in things] == [{"a"}, {"b"}, {"a"}, set()]
+    assert things[0].model_fields_set is things[2].model_fields_set
 
 
 def test_who_asks_for_metadata_gets_it() -> None:

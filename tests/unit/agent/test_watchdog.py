@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 
 import pytest
 
-from agent.watchdog import BUSY_LOOKS, EVERY_S, MIN_LIFE_S, PATIENCE, Watchdog
+from agent.watchdog import BUSY_LOOKS, EVERY_S, MIN_LIFE_S, PATIENCE, WORKED_S, Watchdog
 
 SOFT = 100 << 20
 
@@ -89,3 +91,19 @@ def test_it_measures_this_process() -> None:
     watchdog.look()
     assert 1 << 20 < watchdog._memory() < 8 << 30
     assert watchdog._processor() > 0
+
+
+def test_garbage_is_looked_for_only_when_something_was_done() -> None:
+    process = Process()
+    made = Process.__new__(Process)
+    made.itself = made  # type: ignore[attr-defined]
+    gone = weakref.ref(made)
+    gc.disable()
+    try:
+        del made
+        process.looks(3)
+        assert gone() is not None
+        process.looks(1, busy=WORKED_S / EVERY_S)
+        assert gone() is None
+    finally:
+        gc.enable()
