@@ -7,7 +7,6 @@ a secret stands in a copy of a file, in a backup that leaves keys out, or in the
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -44,7 +43,7 @@ class Keeping:
         Raises:
             OSError: there is no key, and none can be written.
         """
-        return hmac.new(self._key, content, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, content, "sha256").hex()
 
     def keep(self, content: bytes, folder: Path, *, synced: bool = True) -> str:
         """Keep it in this folder; the name it is kept under.

@@ -127,7 +127,9 @@ class Reporting:
     def _text(self, text: str, limit: int) -> str:
         if not text:
             return ""
-        text = self._mask(text).encode("utf-8", "replace").decode("utf-8")
+        text = self._mask(text)
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode("utf-8")
         limit = min(limit, max(self._room, _LEFT_CHARS)) - len(_CUT)
         if len(text) > limit:
             text = text[:limit] + _CUT

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from agent import durable, origins
+from agent import durable, origins, records
 from agent.hosts import Account, Host, HostFault, Kind
+from agent.hosts.host import ANY
 from agent.keeping import Keeping
 from agent.origins import ABSENT, KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
@@ -41,7 +42,6 @@ _TWO_NAMES: Final = frozenset({"rename", "exchange"})
 WRITING: Final = _PATHS | _TWO_NAMES | {"poke", "set_attribute"}
 """Methods of a host that change what stands at their first argument; with two names, also at the other one."""
 
-_ENCODED: Final = json.JSONEncoder(separators=(",", ":")).encode
 _log: Final = logging.getLogger("vigo.undo")
 
 
@@ -305,9 +305,8 @@ class Recorder:
     def _append(self, lines: Sequence[dict[str, Any]]) -> None:
         self._begin()
         assert self._file is not None
-        text = "".join(_ENCODED(line) + "\n" for line in (*self._ahead, *lines))
+        view = memoryview(b"".join(records.line(**line) for line in (*self._ahead, *lines)))
         self._ahead.clear()
-        view = memoryview(text.encode())
         while view:
             view = view[os.write(self._file, view) :]
         if self._risky:
@@ -409,13 +408,13 @@ def _objection(replaced: Replaced, left: tuple[Any, ...] | None, now: tuple[Any,
 
 def _fingerprint(host: Host, path: str, kept: Keeping) -> tuple[Any, ...] | None:
     try:
-        stat = host.lstat(path)
-        if stat is None:
+        found = host.fingerprint(path, ANY)
+        if found is None:
             return ("absent",)
+        stat, digest = found
         whose = (stat.kind.value, stat.mode, stat.uid, stat.gid)
         if stat.kind is Kind.FILE:
-            found = host.fingerprint(path, stat.size)
-            return (*whose, kept.name(found[1].encode()) if found is not None and found[1] is not None else None)
+            return (*whose, None if digest is None else kept.name(digest.encode()))
         return (*whose, host.readlink(path)) if stat.kind is Kind.SYMLINK else whose
     except (HostFault, OSError):
         return None

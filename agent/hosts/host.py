@@ -23,6 +23,10 @@ MANAGED: Final = "managed"
 """Another one: a function that gives all paths that resources of this run manage; see `agent.tools.purging`."""
 
 
+ANY: Final = -1
+"""Instead of a size."""
+
+
 class HostFault(Exception):
     """The host layer refuses: an unsafe path, a wrong kind of file, too much of something. The message says why."""
 
@@ -138,7 +142,11 @@ class Host(Protocol):
         ...
 
     def fingerprint(self, path: str, size: int | None) -> tuple[Stat, str | None] | None:
-        """Like `lstat`, with the SHA-256 of a regular file's bytes when its size is `size`; None for any other."""
+        """Like `lstat`, with the SHA-256 of a regular file's bytes when its size is `size`; None for any other.
+
+        Args:
+            size: `ANY`: whatever its size.
+        """
         ...
 
     def read(self, path: str, *, limit: int = MAX_READ_BYTES) -> bytes:

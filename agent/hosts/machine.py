@@ -19,7 +19,7 @@ from agent.hosts import reach
 from agent.hosts.accounts import Accounts, FileAccounts, SystemAccounts
 from agent.hosts.beneath import Way, candidate_of
 from agent.hosts.files import CHUNK, Files, content_digest, keep_attributes
-from agent.hosts.host import MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
+from agent.hosts.host import ANY, MAX_READ_BYTES, Account, Host, HostFault, Kind, Ran, Stat
 
 if TYPE_CHECKING:
     from agent.errands import Errands
@@ -92,14 +92,14 @@ class Machine(Files, ABC):
             if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EACCES):
                 raise
             found = self.lstat(path)
-            if found is not None and found.kind is Kind.FILE and found.size == size:
+            if found is not None and found.kind is Kind.FILE and size in (found.size, ANY):
                 raise
             return None if found is None else (found, None)
         try:
             found = _stat(self._looked_at(path, fd))
-            if found.kind is not Kind.FILE or found.size != size:
+            if found.kind is not Kind.FILE or size not in (found.size, ANY):
                 return found, None
-            return found, content_digest(fd, size).hex()
+            return found, content_digest(fd, found.size).hex()
         finally:
             os.close(fd)
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 from agent.hosts import posix_acl
 from agent.hosts.accounts import FileAccounts
-from agent.hosts.host import MAX_READ_BYTES, Account, Exact, HostFault, Kind, Ran, Signature, Stat, components
+from agent.hosts.host import ANY, MAX_READ_BYTES, Account, Exact, HostFault, Kind, Ran, Signature, Stat, components
 
 Program = Callable[["MemoryHost", Sequence[str], bytes], Ran]
 """A program of a memory machine: gets the machine, its arguments and its standard input; writes to the machine."""
@@ -122,7 +122,7 @@ class MemoryHost:
         found = self.lstat(path)
         if found is None:
             return None
-        if found.kind is not Kind.FILE or found.size != size:
+        if found.kind is not Kind.FILE or size not in (found.size, ANY):
             return found, None
         return found, hashlib.sha256(self.nodes[self._place(path)].data).hexdigest()
 

@@ -41,7 +41,8 @@ class Change(NamedTuple):
 def describe(changes: Sequence[Change], *, tainted: bool = False) -> str:
     """All changes as text. With `tainted`, what was there before is not shown: it may hold a secret of yesterday."""
     text = "\n".join(_one(change, tainted=tainted) for change in changes)
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= MAX_DIFF_CHARS else text[:MAX_DIFF_CHARS] + _CUT
 
 
