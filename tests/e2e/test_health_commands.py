@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.site import Process, Site, until
-from tests.e2e.test_rollouts import is_at, rollout
+from tests.e2e.test_approved_plans import approve
+from tests.e2e.test_rollouts import is_at, person, rollout
 from tests.e2e.test_two_processes import whole_machine
 
-FIRST, SECOND, THIRD, FOURTH = (f"web0{number}.example.com" for number in (1, 2, 3, 4))
+FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"web0{number}.example.com" for number in range(1, 6))
 
 
 @pytest.fixture
@@ -127,3 +128,23 @@ def test_one_that_hangs_is_ended_and_a_killed_agent_runs_none_twice(shared_site:
     assert (place / "begun").read_text() == "begun\n" * 3, "twice on the first host, once on the second"
     assert motd(place, FOURTH) == "good\n"
     assert not (place / "outlived").exists()
+
+
+@pytest.mark.slow
+def test_a_pinned_host_runs_the_command_of_a_plan_that_was_approved(shared_site: Site, place: Path) -> None:
+    site = shared_site
+    begun(site)
+    agent = site.agent(FIFTH)
+    agent.root = Path("/")
+    done = agent.enrol(options=("--require-approval",))
+    assert done.returncode == 0, done.stderr
+    log = site.path / "logs" / "pinned.log"
+    site.processes.append(Process(FIFTH, ["-m", "agent", "run", "--state", str(agent.state)], log))
+    (place / "check").write_text(f"echo asked >> {place}/asked\n")
+    files = tree(place, "new", hosts=(FIFTH, FIRST), check="timeout: 20s, attempts: 1")
+    files["rollout.vgo"] += "require_approval: true\n"
+    commit = site.commit(files, "in need of approval")
+    approve(site, commit, person(site, "approver"))
+    until("the first wave is through", lambda: rollout(site, commit)["progress"]["waves"][0]["state"] == "done")
+    assert motd(place, FIFTH) == "new\n"
+    assert (place / "asked").read_text() == "asked\n"
