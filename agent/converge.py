@@ -447,7 +447,8 @@ class _Run:
         change = Changed(instance.id, step.resource.type, instance.digest, risky, tuple(acts))
         whose = None if step.crate.user is None else step.crate.user.account
         touches = step.kind.touches(step.host, instance.prepared)
-        return self._recorder.through(step.host, change, whose, touches=touches)
+        things = () if step.kind.kept is None else step.kind.kept.names(instance.prepared)
+        return self._recorder.through(step.host, change, whose, touches=touches, things=things)
 
     def _cancel_debts(self) -> None:
         """What failed still differs: it will notify when it has changed."""

@@ -2,8 +2,8 @@
 
 An origin is a small map that can be written as JSON: `kind` (of `agent.hosts.Kind`, `absent`, or `unknown` where it
 could not be kept), `mode`, `uid`, `gid`, for a link `target`, for a file `sha256`: what the content is kept under,
-apart. Of one extended attribute it is `attribute` with its `name`, of a file of the kernel's `kernel`: both have no
-more than a content.
+apart. Of one extended attribute it is `attribute` with its `name` and the `mode` of the file, of a file of the kernel's
+`kernel`: both have no more than a content beside that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def take(host: Host, path: str, *, limit: int, attribute: str = "") -> tuple[Ori
     if attribute == KERNEL:
         return {"kind": KERNEL}, host.read(path, limit=limit)
     if attribute:
-        return {"kind": ATTRIBUTE, "name": attribute}, host.attribute(path, attribute)
+        found = host.lstat(path)
+        return {"kind": ATTRIBUTE, "name": attribute, "mode": found and found.mode}, host.attribute(path, attribute)
     stat = host.lstat(path)
     if stat is None:
         return {"kind": ABSENT}, None
@@ -92,6 +93,10 @@ def _tell(host: Host, path: str, origin: Origin, load: Callable[[str], bytes | N
         raise ResourceFailed(f"what was in {path} before is no longer kept")
     if origin["kind"] == ATTRIBUTE:
         host.set_attribute(path, str(origin["name"]), value)
+        # An access control list that goes leaves in the mode what it had put there.
+        found, mode = host.lstat(path), origin.get("mode")
+        if found is not None and isinstance(mode, int) and found.mode != mode:
+            host.chmod(path, mode)
     else:
         host.poke(path, value or b"")
 

@@ -26,6 +26,7 @@ _BEFORE: Final = {
     "unknown": "something that was not kept",
     "kernel": "what the kernel had",
     "attribute": "what the attribute was",
+    "state": "as it was",
 }
 
 

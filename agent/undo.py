@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from agent import durable, origins, records
+from agent import durable, origins, records, states
 from agent.hosts import Account, Host, HostFault, Kind
 from agent.hosts.host import ANY
 from agent.keeping import Keeping
 from agent.origins import ABSENT, KERNEL, UNKNOWN, Origin
 from agent.resources.types import ResourceFailed
+from agent.states import STATE
 from agent.tools import unfinished
 
 DIRECTORY: Final = "undo"
@@ -118,9 +119,9 @@ class Undo:
             return None
         return self._kept.load(digest, self._directory / run)
 
-    def fingerprint(self, host: Host, path: str) -> tuple[Any, ...] | None:
-        """What is at a path, comparable with what a record says; None where that cannot be said."""
-        return None if self._kept is None else _fingerprint(host, path, self._kept)
+    def fingerprint(self, host: Host, replaced: Replaced) -> tuple[Any, ...] | None:
+        """What is there now, comparable with what a record says; None where that cannot be said."""
+        return None if self._kept is None else _fingerprint(host, replaced, self._kept)
 
     def unconfirmed(self) -> list[str]:
         """Runs after which nobody has reached the server yet, the newest first."""
@@ -182,11 +183,20 @@ class Recorder:
         self._resource = ""
         self._risky = False
 
-    def through(self, host: Host, change: Changed, user: Account | None, *, touches: Sequence[str] = ()) -> Host:
+    def through(
+        self,
+        host: Host,
+        change: Changed,
+        user: Account | None,
+        *,
+        touches: Sequence[str] = (),
+        things: Sequence[str] = (),
+    ) -> Host:
         """The host, on which all that is done for this resource is taken down first.
 
         Args:
             touches: paths that programs are going to change.
+            things: what is no path and is going to be changed, by name: see `agent.states`.
 
         Raises:
             OSError: it cannot be taken down, and could cut the host off: it must not be done.
@@ -208,6 +218,8 @@ class Recorder:
             return host
         for path in touches:
             self._down(host, Key(path), user)
+        for name in things:
+            self._thing_down(host, change.type, name)
         recorded: Any = _Through(host, lambda method, *args: self._about_to(host, user, method, *args))
         return recorded  # type: ignore[no-any-return]  # it is the host in all else
 
@@ -235,7 +247,7 @@ class Recorder:
             lines = []
             for each in self._record.replaced:
                 whose = host if each.user is None else host.as_user(each.user)
-                if self._kept is not None and (left := _fingerprint(whose, each.path, self._kept)) is not None:
+                if self._kept is not None and (left := _fingerprint(whose, each, self._kept)) is not None:
                     lines.append({"a": each.path, "s": left})
             self._append(lines)
         except OSError as error:
@@ -251,6 +263,10 @@ class Recorder:
         """Whether nothing stands where something was about to be made; of more than that nothing is told."""
         for each in self._record.replaced:
             whose = host if each.user is None else host.as_user(each.user)
+            if each.origin["kind"] == STATE and self._kept is not None:
+                if _fingerprint(host, each, self._kept) != (STATE, each.origin["sha256"]):
+                    return False
+                continue
             if each.origin["kind"] != ABSENT or whose.lstat(each.path) is not None:
                 return False
         return True
@@ -292,6 +308,18 @@ class Recorder:
                 raise
             return
         self._record.replaced.append(Replaced(path, self._resource, origin, user))
+
+    def _thing_down(self, host: Host, kind: str, name: str) -> None:
+        path = states.shown(kind, name)
+        if Key(path) in self._seen or len(self._seen) >= MAX_PATHS:
+            return
+        self._seen.add(Key(path))
+        origin: Origin = {"kind": UNKNOWN}
+        with suppress(HostFault, ResourceFailed, OSError):
+            origin = {"kind": STATE, "type": kind, "name": name, "sha256": self._keep(states.take(host, kind, name))}
+        with suppress(OSError):
+            self._append([{"p": path, "w": self._resource, "b": origin, "u": None}])
+            self._record.replaced.append(Replaced(path, self._resource, origin))
 
     def _begin(self) -> None:
         assert self._directory is not None
@@ -375,19 +403,26 @@ def restore(
         only: which resources' paths, by id.
         force: also a path that has changed since the run.
     """
-    done = []
-    for each in reversed(record.replaced):
-        if not only(each.resource):
-            continue
+
+    def one(each: Replaced) -> Restored:
         try:
             whose = host if each.user is None else host.as_user(each.user)
-            now = undo.fingerprint(whose, each.path)
+            now = undo.fingerprint(whose, each)
             error = _objection(each, None if force else record.left.get(each.path), now)
             if not error and not dry_run:
-                origins.put_back(whose, each.path, each.origin, lambda digest: undo.content(record.run, digest))
+                error = _put_back(whose, each, lambda digest: undo.content(record.run, digest))
         except (ResourceFailed, HostFault, OSError) as fault:
+            refused.add(each.path)
             error = str(fault)
-        done.append(Restored(each.path, error))
+        return Restored(each.path, error)
+
+    refused: set[str] = set()
+    wanted = [each for each in reversed(record.replaced) if only(each.resource)]
+    done = [one(each) for each in wanted]
+    # What one resource changed at once depends on each other in an order that nobody took down (a package, a group).
+    for number, each in enumerate(wanted):
+        if each.path in refused and each.origin["kind"] == STATE:
+            done[number] = one(each)
     return done
 
 
@@ -395,6 +430,13 @@ def _remove(directory: Path) -> None:
     import shutil  # and bz2 and lzma with it: seldom
 
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _put_back(host: Host, replaced: Replaced, load: Callable[[str], bytes | None]) -> str:
+    if replaced.origin["kind"] == STATE:
+        return states.put_back(host, replaced.origin, load)
+    origins.put_back(host, replaced.path, replaced.origin, load)
+    return ""
 
 
 def _objection(replaced: Replaced, left: tuple[Any, ...] | None, now: tuple[Any, ...] | None) -> str:
@@ -406,8 +448,11 @@ def _objection(replaced: Replaced, left: tuple[Any, ...] | None, now: tuple[Any,
     return ""
 
 
-def _fingerprint(host: Host, path: str, kept: Keeping) -> tuple[Any, ...] | None:
+def _fingerprint(host: Host, replaced: Replaced, kept: Keeping) -> tuple[Any, ...] | None:
+    path, origin = replaced.path, replaced.origin
     try:
+        if origin["kind"] == STATE:
+            return (STATE, kept.name(states.take(host, str(origin["type"]), str(origin["name"]))))
         found = host.fingerprint(path, ANY)
         if found is None:
             return ("absent",)
@@ -416,7 +461,7 @@ def _fingerprint(host: Host, path: str, kept: Keeping) -> tuple[Any, ...] | None
         if stat.kind is Kind.FILE:
             return (*whose, None if digest is None else kept.name(digest.encode()))
         return (*whose, host.readlink(path)) if stat.kind is Kind.SYMLINK else whose
-    except (HostFault, OSError):
+    except (HostFault, ResourceFailed, OSError):
         return None
 
 

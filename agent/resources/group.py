@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from agent.hosts import Host
 from agent.hosts.host import forget
-from agent.resources.types import Change, ResourceType
-from agent.tools import accounts, shadow, unfinished
+from agent.resources.types import Change, Kept, ResourceType
+from agent.tools import accounts, former, shadow, unfinished
 from agent.tools.accounts import Group
 from agent.tools.unfinished import Unfinished
 from schema.resources.group import GroupSpec
@@ -90,4 +90,5 @@ GROUP: Final = ResourceType(
     unsupported=shadow.lacking,
     of_machine=True,
     shows_in=shows_in,
+    kept=Kept(lambda spec: (spec.group,), former.group_state, former.put_group_back),
 )

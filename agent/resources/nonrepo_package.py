@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.hosts import Host, Kind
-from agent.resources.types import Change, ResourceFailed, ResourceType
+from agent.resources.types import Change, Kept, ResourceFailed, ResourceType
 from agent.tools import packages
 from agent.tools.packages import Package
 from schema.resources.nonrepo_package import NonrepoPackageSpec
@@ -85,6 +85,7 @@ NONREPO_PACKAGE: Final = ResourceType(
     of_machine=True,
     needs_network=True,
     shows_in=shows_in,
+    kept=Kept(lambda spec: (spec.package,), packages.state, packages.put_back),
 )
 
 

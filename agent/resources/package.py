@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.hosts import Host, HostFault
 from agent.hosts.host import ALONG, forget
-from agent.resources.types import Change, ResourceType
+from agent.resources.types import Change, Kept, ResourceType
 from agent.tools import packages
 from agent.tools.packages import Backend, Package
 from schema.resources.package import PackageSpec
@@ -126,6 +126,7 @@ PACKAGE: Final = ResourceType(
     needs_network=True,
     shows_in=shows_in,
     unseen="that there is a newer version",
+    kept=Kept(lambda spec: spec.package, packages.state, packages.put_back),
 )
 
 

@@ -7,7 +7,7 @@ conditions or notifications: that is `agent.converge`.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -59,6 +59,17 @@ class Converged(NamedTuple):
 
 
 UNCHANGED: Final = Converged(Outcome.UNCHANGED)
+
+class Kept(NamedTuple):
+    """How what is no path is taken down before it is changed, and put back by an undo: see `agent.states`."""
+
+    names: Callable[[Any], Sequence[str]]
+    """Of what is about to be changed, by the spec."""
+    state: Callable[[Host, str], Mapping[str, Any]]
+    """What one of them is now, to be written as JSON; empty where it is not there."""
+    put_back: Callable[[Host, str, Mapping[str, Any], Mapping[str, Any]], str]
+    """Make one what it was before, from what it is now. Returns what of it could not be. Raises as `apply` does."""
+
 
 P = TypeVar("P")
 T = TypeVar("T", bound=Observed)
@@ -132,6 +143,8 @@ class ResourceType(Generic[P, T]):
     """Whether what it changes could cut the host off from its server: firewall, addresses, name resolution."""
     touches: Callable[[Host, P], Sequence[str]] = _none_of
     """Paths that its programs change, beside what it changes itself: kept before, so that they can be put back."""
+    kept: Kept | None = None
+    """What of it an undo puts back that is no path; None where there is nothing, or nothing can be."""
     reread: Callable[[Host, P], None] | None = None
     """Makes what runs follow the files that an undo has put back; None where nothing has to."""
 

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from agent.hosts import Host
 from agent.hosts.host import forget
-from agent.resources.types import Change, ResourceFailed, ResourceType
-from agent.tools import accounts, homes, shadow, unfinished
+from agent.resources.types import Change, Kept, ResourceFailed, ResourceType
+from agent.tools import accounts, former, homes, shadow, unfinished
 from agent.tools.accounts import Shadow, User
 from agent.tools.unfinished import Unfinished
 from schema.resources.user import UserSpec
@@ -167,6 +167,7 @@ USER: Final = ResourceType(
     unsupported=shadow.lacking,
     of_machine=True,
     shows_in=shows_in,
+    kept=Kept(lambda spec: (spec.user,), former.user_state, former.put_user_back),
 )
 
 _YES: Final = {True: "yes", False: "no"}

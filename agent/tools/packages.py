@@ -11,10 +11,10 @@ import posixpath
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
-from agent.hosts import Host, Kind, Ran
-from agent.hosts.host import ONCE
+from agent.hosts import Host, HostFault, Kind, Ran
+from agent.hosts.host import ALONG, ONCE, forget
 
 LOCK_WAIT_S: Final = 120
 """How long another process that works on packages is waited for."""
@@ -142,6 +142,51 @@ def named(host: Host) -> str | None:
 def shown_in(host: Host) -> Sequence[str]:
     """Where it shows that other packages are installed or held: `agent.places`."""
     return _SHOWN_IN.get(named(host) or "", ())
+
+
+def state(host: Host, name: str) -> Mapping[str, Any]:
+    """A package as an undo knows it: `version` and `held`; empty where it is not installed."""
+    along = host.memo.get(ALONG)
+    needed(host).load(host, [name])
+    # Installed along with another a moment ago: it is its turn that tells what it was before.
+    package = along.done.get(name) if along is not None else None
+    package = package or needed(host).package(host, name)
+    return {"version": package.version, "held": package.held} if package.installed else {}
+
+
+def put_back(host: Host, name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Make a package what it was. Returns what of it could not be; raises `HostFault`."""
+    found = needed(host)
+    if not before:
+        if others := dependents(host, name):
+            raise HostFault(f"it is needed by {', '.join(others)}, which would go with it")
+        found.remove(host, [name], purge=False)
+        return ""
+    if now.get("version") != before["version"]:
+        if now.get("held"):
+            found.hold(host, [name], held=False)
+        try:
+            found.install(host, {name: before["version"]})
+        except HostFault as error:
+            raise HostFault(f"version {before['version']} is not to be had any more: {error}") from error
+        forget(host)
+    if found.package(host, name).held != before["held"]:
+        found.hold(host, [name], held=before["held"])
+    return ""
+
+
+def dependents(host: Host, name: str) -> list[str]:
+    """Other installed packages that would be removed with one, as far as its tool tells; dnf, apk and pacman would
+    not remove them, or have no word for it."""
+    if named(host) == "apt":
+        ran = host.run(["apt-get", "--simulate", "remove", "--", name], timeout_s=UPDATE_TIMEOUT_S)
+        gone = [line.split()[1] for line in ran.text.splitlines() if line.startswith(("Remv ", "Purg "))]
+        return [each for each in gone if each != name.partition(":")[0]]
+    if named(host) in ("dnf", "zypper"):
+        ran = host.run(["rpm", "--erase", "--test", "--", name])
+        needs = [line.rpartition("(installed) ")[2] for line in ran.stderr.decode("utf-8", "replace").splitlines()]
+        return sorted({each for each in needs if each} - {name}) if ran.code != 0 else []
+    return []
 
 
 def once(host: Host) -> bool:

@@ -228,8 +228,7 @@ def machine(root: Path) -> None:
 
 
 def of_a_machine() -> list[dict[str, Any]]:
-    """Resources that programs and the kernel have a part in. The home is ours: what useradd(8) leaves of one when it is
-    killed itself is its own, see docs/hostile-input.md."""
+    """Resources that programs and the kernel have a part in. The programs end: see docs/hostile-input.md."""
     return [
         {"name": "team", "type": "group", "group": "team", "gid": 1700},
         {"name": "jane", "type": "user", "user": "jane", "uid": 1701, "group": "team", "groups": ["adm"],

@@ -103,6 +103,60 @@ def test_a_removed_tree_comes_back(tmp_path: Path) -> None:
     assert fleet.host.nodes == before
 
 
+def test_what_a_purge_removed_comes_back_as_far_as_it_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = {
+        "/srv/d/a": "1",
+        "/srv/d/sub/b": {"content": "2", "mode": "0600", "uid": 990},
+        "/srv/d/sub/l": {"link": "a"},
+        "/srv/d/k": "k",
+    }
+    names = numbered()
+    fleet = Fleet(machines.machine(paths, programs.ALL), undo=Undo(tmp_path), ids=lambda: next(names))
+    before = dict(fleet.host.nodes)
+    swept = state(
+        crate(
+            "web", [{"name": "d", "type": "directory", "path": "/srv/d", "purge": True}, file("srv/d/k", content="k")]
+        )
+    )
+    fleet.run(swept)
+    assert [path for path in fleet.host.nodes if path.startswith("/srv/d/")] == ["/srv/d/k"]
+    (record,) = fleet.undo.runs()
+    assert [each for each in restore(fleet.undo, record, fleet.host) if each.error] == []
+    assert fleet.host.nodes == before
+
+    monkeypatch.setattr(module, "MAX_BYTES", 1)
+    fleet.run(swept)
+    said = {each.path: each.error for each in restore(fleet.undo, fleet.undo.runs()[0], fleet.host)}
+    assert sorted(path for path, error in said.items() if "was not kept: it was too large" in error) == ["/srv/d/sub/b"]
+    assert machines.describe(fleet.host, "/srv/d/a")["content"] == "1"
+
+
+def test_accounts_and_packages_are_put_back_the_last_first(fleet: Fleet) -> None:
+    before = fleet.host.read("/etc/passwd"), fleet.host.read("/etc/group")
+    resources = [
+        {"name": "g", "type": "group", "group": "ops"},
+        {
+            "name": "u",
+            "type": "user",
+            "user": "jane",
+            "group": "ops",
+            "create_home": False,
+            "password_hash": "$6$hidden",
+        },
+        file("theirs", owner="jane"),
+    ]
+    fleet.run(state(crate("web", resources)))
+    (record,) = fleet.undo.runs()
+    assert [each.path for each in record.replaced] == ["group ops", "user jane", "/theirs"]
+    assert [each for each in restore(fleet.undo, record, fleet.host) if each.error] == []
+    assert (fleet.host.read("/etc/passwd"), fleet.host.read("/etc/group")) == before
+
+
+def test_what_could_not_even_be_made_leaves_no_record(fleet: Fleet) -> None:
+    fleet.run(state(crate("web", [{"name": "u", "type": "user", "user": "jane", "group": "ghosts"}])))
+    assert fleet.undo.runs() == []
+
+
 def test_what_is_too_large_is_said_and_not_kept(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 3)
     assert outcomes(fleet.run(state(crate("web", [file("old")])))) == {"web/old": "changed"}

@@ -16,6 +16,7 @@ from agent.resources import TYPES
 from agent.tools import unfinished
 from schema.protocol.reports import Outcome
 from tests.effort import SOAK
+from tests.factories.undoing import undone
 from tests.roots import Rooted, debian, lacking, needs_debian
 
 pytestmark = [needs_debian, lacking("strace")]
@@ -138,4 +139,19 @@ def test_a_lock_of_one_that_is_gone_is_no_lock(given: Path) -> None:
     (given / "etc/group.lock").write_bytes(b"")
     assert converge(host, "group", {"group": "locked"}) == Outcome.CHANGED
     assert converge(host, "user", {"user": "locked", "create_home": False}) == Outcome.CHANGED
+    host.close()
+
+
+def test_an_account_that_a_run_removed_has_its_own_group_again(
+    given: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    host = Killing(given)
+    converge(host, "user", {"user": "joe", "groups": ["adm"], "uid": 4500})
+    before = told(host)
+    gone = {"user": "joe", "state": "absent"}
+    assert undone(host, "user", gone, tmp_path_factory.mktemp("state")) == {"user joe": ""}
+    after = told(host)
+    assert {name: after[name] for name in ("passwd", "group")} == {name: before[name] for name in ("passwd", "group")}
+    said = undone(host, "user", {**gone, "remove_home": True}, tmp_path_factory.mktemp("state"))
+    assert said == {"user joe": "the account is back; /home/joe went with it, and was not kept"}
     host.close()

@@ -12,6 +12,7 @@ import pytest
 from agent.hosts import RealHost
 from agent.resources import TYPES
 from schema.protocol.reports import Outcome
+from tests.factories.undoing import undone
 from tests.strategies.machines import ACCOUNTS
 
 pytestmark = [
@@ -134,3 +135,74 @@ def test_what_the_program_said_is_the_error(host: Prefixed) -> None:
     result = kind.converge(host, kind.spec.model_validate({"group": "ops", "gid": 4}), dry_run=False)
     assert result.outcome is Outcome.FAILED
     assert result.error == "groupadd: exit 4: groupadd: GID '4' already exists"
+
+
+def test_an_account_that_a_run_made_is_undone(host: Prefixed, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shutil.copytree("/etc/skel", host.root / "etc/skel")  # `--prefix` takes that of the machine
+    spec = {"user": "jane", "uid": 2000, "group": "web", "home": "/home/jane"}
+    (host.root / "home").mkdir()
+    said = undone(host, "user", spec, tmp_path_factory.mktemp("state"))
+    assert said == {"user jane": ""}
+    assert line(host, "/etc/passwd", "jane") is None
+    assert line(host, "/etc/shadow", "jane") is None
+    assert host.lstat("/home/jane") is None
+
+    def used() -> None:
+        (host.root / "home/jane/work").write_text("x")
+
+    said = undone(host, "user", spec, tmp_path_factory.mktemp("state"), then=used)
+    assert said == {"user jane": "locked and expired, not removed: /home/jane holds /home/jane/work"}
+    assert str(line(host, "/etc/shadow", "jane")).split(":")[1][0] == "!"
+    assert (host.root / "home/jane/work").exists()
+
+
+def test_an_account_that_a_run_changed_or_removed_is_as_it_was(
+    host: Prefixed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    spec = {
+        "user": "jane",
+        "uid": 2000,
+        "group": "adm",
+        "groups": ["web"],
+        "comment": "Jane",
+        "home": "/home/jane",
+        "shell": "/bin/sh",
+    }
+    converge(host, "user", **spec, password_hash="$6$salt$hash", expires="2027-01-31")
+    files = ("/etc/passwd", "/etc/group")
+    before = [sorted(host.read(path).splitlines()) for path in files]
+    secret = str(line(host, "/etc/shadow", "jane"))
+    other = {"user": "jane", "uid": 2001, "group": "root", "groups": [], "comment": "", "shell": "/bin/bash"}
+    more = {"password_hash": "$6$other$hash", "locked": True, "expires": "never", "home": "/srv/jane"}
+    for change in ({**other, **more}, {"user": "jane", "state": "absent"}):
+        state = tmp_path_factory.mktemp("state")
+        assert undone(host, "user", change, state) == {"user jane": ""}
+        assert [sorted(host.read(path).splitlines()) for path in files] == before
+        assert str(line(host, "/etc/shadow", "jane")).split(":")[1::6] == secret.split(":")[1::6]
+        assert not any(b"$6$salt" in path.read_bytes() for path in state.rglob("*") if path.is_file())
+    gone = undone(
+        host, "user", {"user": "jane", "state": "absent", "remove_home": True}, tmp_path_factory.mktemp("state")
+    )
+    assert gone == {"user jane": ""} if host.lstat("/home/jane") else "was not kept" in gone["user jane"]
+
+
+def test_a_group_that_a_run_made_changed_or_removed_is_as_it_was(
+    host: Prefixed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = host.read("/etc/group")
+    assert undone(host, "group", {"group": "ops"}, tmp_path_factory.mktemp("state")) == {"group ops": ""}
+    assert host.read("/etc/group") == before
+    converge(host, "group", group="ops", gid=4000, members=["web"])
+    for change in ({"gid": 4001, "members": ["root"]}, {"state": "absent"}):
+        said = undone(host, "group", {"group": "ops", **change}, tmp_path_factory.mktemp("state"))
+        assert said == {"group ops": ""}
+        assert line(host, "/etc/group", "ops") == "ops:x:4000:web"
+
+
+def test_what_somebody_has_changed_since_is_kept(host: Prefixed, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def regrouped() -> None:
+        converge(host, "group", group="ops", members=["web"])
+
+    said = undone(host, "group", {"group": "ops"}, tmp_path_factory.mktemp("state"), then=regrouped)
+    assert "has changed since" in said["group ops"]
+    assert line(host, "/etc/group", "ops") is not None

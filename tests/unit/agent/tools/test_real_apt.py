@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from agent.hosts import RealHost
 from agent.resources import TYPES
 from agent.resources.types import Converged
+from agent.tools import packages
 from schema.protocol.reports import Outcome
 from schema.resources.package import PackageSpec
+from tests.factories.undoing import undone
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: dpkg installs for root alone"),
@@ -59,8 +61,25 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index.append(
             f"{control}Filename: ./{deb.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
         )
+    index.append(_needing(where))
     (where / "Packages").write_text("\n".join(index))
     return where
+
+
+def _needing(where: Path) -> str:
+    """A package that needs the tiny one; what the index says of it."""
+    control = (
+        "Package: vigo-needing\nVersion: 1\nArchitecture: all\nDepends: vigo-tiny\nMaintainer: x <x@example.com>\n"
+        "Description: x\n"
+    )
+    (where / "needing/DEBIAN").mkdir(parents=True)
+    (where / "needing/DEBIAN/control").write_text(control)
+    deb = where / "needing.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "--build", str(where / "needing"), str(deb)], check=True, capture_output=True
+    )
+    data = deb.read_bytes()
+    return f"{control}Filename: ./{deb.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
 
 
 @pytest.fixture
@@ -136,3 +155,58 @@ def test_an_interrupted_dpkg_is_finished(host: OwnApt) -> None:
     status.write_text(status.read_text().replace("install ok installed", "install ok unpacked"))
     result = converge(host, package="vigo-tiny")
     assert (result.outcome, result.diff) == (Outcome.CHANGED, "state: unpacked → present")
+
+
+def version(host: OwnApt) -> str | None:
+    host.memo.clear()
+    found = packages.needed(host).package(host, "vigo-tiny")
+    return found.version if found.installed else None
+
+
+def test_what_a_run_did_to_a_package_is_undone(host: OwnApt, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def undo(**spec: Any) -> dict[str, str]:
+        return undone(host, "package", {"package": "vigo-tiny", **spec}, tmp_path_factory.mktemp("state"))
+
+    assert undo(version="1.0") == {"package vigo-tiny": ""}
+    assert version(host) is None
+    converge(host, package="vigo-tiny", version="1.0", hold=True)
+    assert undo(version="2.0", hold=True) == {"package vigo-tiny": ""}
+    assert version(host) == "1.0"
+    assert packages.state(host, "vigo-tiny")["held"]
+    converge(host, package="vigo-tiny", hold=False)
+    assert undo(state="purged") == {"package vigo-tiny": ""}
+    assert version(host) == "1.0"
+
+
+def test_what_is_needed_by_now_or_cannot_be_had_any_more_is_said(
+    host: OwnApt, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def needed() -> None:
+        converge(host, package="vigo-needing")
+
+    said = undone(host, "package", {"package": "vigo-tiny"}, tmp_path_factory.mktemp("state"), then=needed)
+    assert said == {"package vigo-tiny": "it is needed by vigo-needing, which would go with it"}
+    assert version(host) == "2.0"
+
+    both = {"package": ["vigo-needing", "vigo-tiny"]}
+    converge(host, **both, state="purged")
+    said = undone(host, "package", both, tmp_path_factory.mktemp("state"))
+    assert set(said.values()) == {""}
+    assert version(host) is None
+
+    converge(host, package="vigo-tiny", version="1.0")
+    index = repository / "Packages"
+    kept = index.read_text()
+    try:
+
+        def gone() -> None:
+            index.write_text("\n".join(kept.split("\n\n")[1:]))
+            host.run(["apt-get", "update"])
+
+        said = undone(
+            host, "package", {"package": "vigo-tiny", "version": "2.0"}, tmp_path_factory.mktemp("s"), then=gone
+        )
+    finally:
+        index.write_text(kept)
+    assert said["package vigo-tiny"].startswith("version 1.0 is not to be had any more: ")
+    assert version(host) == "2.0"
