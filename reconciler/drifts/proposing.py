@@ -22,7 +22,7 @@ from reconciler.drifts.solving import Edit, Path, Unsolved
 from reconciler.drifts.trying import Candidate, Compile, Drifted, Proposal, Read, Trial, applied, few
 from reconciler.graph import Graph, Profile
 from schema.drifts import Level
-from schema.expressions import ExpressionError
+from schema.expressions import Allowance, ExpressionError
 from schema.secrets import find
 
 MAX_CANDIDATES: Final = 16
@@ -139,13 +139,14 @@ def _edits(site: Site, inverse: Inverse, profiles: Mapping[str, Profile], drifte
             literals[name] = value
     found: _Edits | None = None
     solved: set[int] = set()
+    work = Allowance(solving.MAX_STEPS)
     for host, profile in profiles.items():
         if id(profile) in solved:
             continue
         solved.add(id(profile))
         if len(solved) > MAX_PROFILES:
             raise Unsolved(f"the hosts have more than {MAX_PROFILES} match blocks: name fewer of them")
-        edits = _of_profile(site, inverse, profile, drifted, host, templated, literals)
+        edits = _of_profile(site, inverse, profile, drifted, host, templated, literals, work)
         if found is not None and _values(edits) != _values(found):
             raise Unsolved(_differing(edits, found))
         found = found or edits
@@ -161,6 +162,7 @@ def _of_profile(
     host: str,
     templated: Sequence[str],
     literals: Mapping[str, Value],
+    work: Allowance,
 ) -> _Edits:
     speaker = sites.speaker(site, profile, drifted.facts, host)
     inputs = speaker.inputs
@@ -178,7 +180,7 @@ def _of_profile(
         if present and not sites.is_as_told(said, name, inverse.spelt.get(name), value):
             raise Unsolved(f"what the agent tells of {name} is not as the config writes it")
         if name in templated and not solving.matches(name, said[name], value):
-            solution = solving.solve(speaker, inputs, name, site.name.mark, value)
+            solution = solving.solve(speaker, inputs, name, site.name.mark, value, work)
             inputs = solution.inputs
             if solution.root == "foreach":
                 written["foreach"] = inputs.foreach

@@ -24,8 +24,8 @@ MAX_PLACES: Final = 400
 """Values of vars, and lists, that are tried for one attribute."""
 MAX_ITEMS: Final = 100
 """Of a list in which something is tried for each."""
-MAX_STEPS: Final = 5_000_000
-"""Of all renderings for one attribute: a few seconds on a slow core."""
+MAX_STEPS: Final = 3_000_000
+"""Of all renderings for one resource: a few seconds on a slow core."""
 _MARK: Final = "\ue000 zQ'\"&<\\ \ue001"
 """Of what a filter changes: both cases, quotes, what HTML and JSON write otherwise."""
 _NUMBER: Final = 7_305_168_402_913
@@ -86,13 +86,13 @@ def matches(name: str, said: Any, value: Value) -> bool:
     return str(said) == value or (name == "mode" and str(said).lstrip("0") == value.lstrip("0"))
 
 
-def solve(speaker: Speaker, inputs: Inputs, name: str, mark: str, value: Value) -> Solution:
+def solve(speaker: Speaker, inputs: Inputs, name: str, mark: str, value: Value, work: Allowance) -> Solution:
     """The one edit of a var, or of an item of a literal `foreach`, with which an attribute is what was found.
 
     Raises:
         Unsolved
     """
-    search = _Search(speaker, inputs, name, mark, value)
+    search = _Search(speaker.within(work), inputs, name, mark, value, work)
     found: dict[tuple[str, Path, str], Solution] = {}
     for each in search.solutions():
         found.setdefault((each.root, each.path, repr(each.edit.value)), each)
@@ -115,9 +115,9 @@ def solve(speaker: Speaker, inputs: Inputs, name: str, mark: str, value: Value) 
 
 
 class _Search:
-    def __init__(self, speaker: Speaker, inputs: Inputs, name: str, mark: str, value: Value) -> None:
-        self._allowance = Allowance(MAX_STEPS)
-        self._speaker = speaker.within(self._allowance)
+    def __init__(self, speaker: Speaker, inputs: Inputs, name: str, mark: str, value: Value, work: Allowance) -> None:
+        self._work = work
+        self._speaker = speaker
         self._inputs = inputs
         self._count = speaker.count(inputs)
         self._name = name
@@ -183,7 +183,7 @@ class _Search:
         return self._inputs._replace(**{root: whole})
 
     def _said(self, inputs: Inputs) -> Any:
-        if self._allowance.left < 0:
+        if self._work.left < 0:
             raise Unsolved(f"to find out which var makes {self._name} what was found takes too long")
         try:
             if self._speaker.count(inputs) != self._count:

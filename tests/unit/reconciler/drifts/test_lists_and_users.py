@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from reconciler import graph
 from reconciler.authoring.trees import Overlaid
 from reconciler.documents.edit import NotEditable
 from reconciler.drifts import Drifted, Facts, Proposed, merged, propose
+from reconciler.drifts.saying import Said, Speaker, linked_of
+from reconciler.graph import Graph
+from reconciler.previews.pairs import Pairs
 from schema.drifts import Level
 from schema.protocol.reports import ObservedAttribute
 from tests.factories.drifts import Site
@@ -256,3 +260,60 @@ def test_proposals_that_do_not_fit_together_are_not_written(site: Site) -> None:
     zoe = drifted("ntp/ops", "group", PROD, "members", "zoe", "ada")
     with pytest.raises(NotEditable):
         together(site, ada, zoe)
+
+
+# Laws.
+
+
+def all_said(of: Graph, host: str) -> dict[str, Said]:
+    """All that a graph desires of a host and of its users, looked at one by one."""
+    profile = of.match(host)
+    assert profile is not None
+    named = [(each, False) for each in profile.resolution.crates] + [
+        (each, True) for each in profile.resolution.usercrates
+    ]
+    found: dict[str, Said] = {}
+    for name, is_users in named:
+        crate = f"usercrate:{name}" if is_users else name
+        linked = linked_of(of, crate)
+        assert linked is not None
+        for pair in Pairs(of, of).of(crate, linked, linked).resources:
+            assert pair.base is not None
+            for user in ("ada", "ben") if is_users else ("",):
+                said = Speaker(pair.base, linked, profile, Facts({host: TRAITS}), host, user).said()
+                found |= {f"{pair.id} {user}{mark}": {mark: each} for mark, each in said.items()}
+    return found
+
+
+def test_what_a_proposal_changes_is_what_it_says_and_nothing_else_on_any_host(site: Site) -> None:
+    users = dict.fromkeys(HOSTS, frozenset({"ada", "ben"}))
+    added = NTP.replace("nts\n", "server z.ntp\nnts\n")
+    asks = [
+        drifted("ntp/conf", "file", PROD, "content", added, NTP),
+        drifted("ntp/conf", "file", ("web1.prod",), "content", NTP.replace("nts\n", ""), NTP),
+        drifted("ntp/ops", "group", ("db1.prod",), "members", "ada,zoe", "ada"),
+        drifted("ntp/fixed", "group", PROD, "members", "ada", "ada,ben"),
+        drifted("web/sites[0]", "file", PROD, "content", "listen 8888;\n", "listen 80;\n"),
+        drifted("web/sites[0]", "file", ("web1.prod",), "content", "listen 8888;\n", "listen 80;\n"),
+        drifted("web/sites[0]", "file", STAGE, "content", "listen 1;\n", "listen 8080;\n"),
+    ]
+    before = {host: all_said(site.graph, host) for host in HOSTS}
+    looked_at = 0
+    for ask in asks:
+        ask = replace(ask, facts=ask.facts._replace(users=users))
+        for each in propose(site.graph, ask, HOSTS, site.compile, site.read).proposals:
+            other = site.compile(each.files)
+            assert other is not None
+            after = {host: all_said(other, host) for host in HOSTS}
+            assert {host for host in HOSTS if before[host] != after[host]} == set(each.moved)
+            assert set(each.moved) <= {*ask.hosts, *each.others}
+            for host in each.covers:
+                differing = {
+                    key for key in {*before[host], *after[host]} if before[host].get(key) != after[host].get(key)
+                }
+                resource, _, mark = ask.resource.partition("[")
+                mine = f"{resource} {f'[{mark}' if mark else ''}"
+                assert mine in differing
+                assert {key.partition(" ")[0] for key in differing - {mine}} <= set(each.also)
+            looked_at += 1
+    assert looked_at > 12

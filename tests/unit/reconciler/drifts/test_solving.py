@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reconciler import graph, repository
 from reconciler.authoring.trees import Overlaid
 from reconciler.drifts.saying import Facts, Speaker, linked_of, written_in
-from reconciler.drifts.solving import Solution, Unsolved, matches, solve
+from reconciler.drifts.solving import MAX_STEPS, Solution, Unsolved, matches, solve
+from schema.expressions import Allowance
 
 VARS: Mapping[str, Any] = {
     "port": 80,
@@ -61,9 +62,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("config"))
 
 
+def solved_by(speaker: Speaker, found: str, mark: str = "") -> Solution:
+    return solve(speaker, speaker.inputs, "content", mark, found, Allowance(MAX_STEPS))
+
+
 def solved(bench: Bench, text: str, found: str, vars_: Mapping[str, Any] = VARS) -> Solution:
     speaker = bench.speaker(vars_, content=text)
-    return solve(speaker, speaker.inputs, "content", "", found)
+    return solved_by(speaker, found)
 
 
 LOOP = "{% for one in vars.servers %}server {{ one }}\n{% endfor %}"
@@ -143,10 +148,10 @@ def test_of_one_list_too_neither_of_two_is_guessed(bench: Bench) -> None:
 
 def test_of_a_foreach_the_item_is_changed_and_no_other(bench: Bench) -> None:
     speaker = bench.speaker(VARS, foreach="vars.hosts", path="/etc/{{ item.name }}", content="port {{ item.port }}\n")
-    solution = solve(speaker, speaker.inputs, "content", "[1]", "port 7\n")
+    solution = solved_by(speaker, "port 7\n", "[1]")
     assert (solution.path, solution.edit.value) == (("hosts",), [VARS["hosts"][0], {"name": "two", "port": 7}])
     literal = bench.speaker({}, foreach=["a", "b"], path="/etc/{{ item }}", content="{{ item }}!\n")
-    solution = solve(literal, literal.inputs, "content", "[0]", "c!\n")
+    solution = solved_by(literal, "c!\n", "[0]")
     assert (solution.root, solution.inputs.foreach) == ("foreach", ["c", "b"])
 
 
@@ -171,7 +176,7 @@ def test_what_is_rendered_matches_what_was_found_by_its_kind() -> None:
     assert not matches("value", ["a"], "a")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.text("ab%\n", max_size=4), st.sampled_from(["x", "y", "z"])), min_size=1, max_size=5),
     st.text("ab \n", max_size=4),
@@ -189,7 +194,7 @@ def test_a_solution_is_never_a_wrong_one(
     if found == now:
         return
     try:
-        solution = solve(before, before.inputs, "content", "", found)
+        solution = solved_by(before, found)
     except Unsolved:
         assert type(value) is not type(vars_[name]) or len({var for _, var in pieces}) > 1
         return
