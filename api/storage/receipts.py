@@ -53,10 +53,7 @@ _KNOWN: Final = (
 _COLUMNS: Final = (
     "project_id", "envoy_id", "place", "number", "sha256", "standing", "received_at", "body", "key_id", "signature",
 )  # fmt: skip
-_FORGET: Final = (
-    "DELETE FROM receipts WHERE (envoy_id, place) IN (SELECT r.envoy_id, r.place FROM asked CROSS JOIN receipts r "
-    "WHERE r.envoy_id = asked.a AND r.place <= asked.b)"
-)
+_FORGET: Final = "DELETE FROM receipts WHERE (envoy_id, place) IN (SELECT a, b FROM asked)"
 
 
 class Fresh(NamedTuple):

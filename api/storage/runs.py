@@ -102,19 +102,19 @@ class Fresh(NamedTuple):
 
 
 _COLUMNS: Final = ("project_id", "sequence", *Fresh._fields)
-_CAME: Final = "SELECT envoy_id, MAX(sequence) AS sequence FROM runs WHERE sequence BETWEEN ? AND ?"
 _RAN: Final = (
-    "UPDATE envoys SET run_id = r.id, run_started_at = r.started_at, run_status = r.status, "  # noqa: S608 - our own
+    "UPDATE envoys SET run_id = r.id, run_started_at = r.started_at, run_status = r.status, "
     "run_catalog_sha256 = r.catalog_sha256, run_stale = r.stale, run_unchanged = r.unchanged, run_changed = r.changed, "
     "run_failed = r.failed, run_corrective = r.corrective, last_seen_at = r.received_at, "
     "refusal = CASE r.status WHEN 'refused' THEN r.error ELSE '' END "
-    f"FROM ({_CAME} AND NOT dry_run GROUP BY envoy_id) AS came JOIN runs r ON r.sequence = came.sequence "
-    "WHERE envoys.id = came.envoy_id"
+    "FROM (SELECT envoy_id, MAX(sequence) AS sequence FROM runs WHERE sequence BETWEEN ? AND ? AND NOT dry_run "
+    "GROUP BY envoy_id) AS came JOIN runs r ON r.sequence = came.sequence WHERE envoys.id = came.envoy_id"
 )
+# Each run that came makes one of its envoy too many. Asked for in this way, PostgreSQL goes by its indexes alone.
 _FORGET: Final = (
-    f"DELETE FROM runs WHERE sequence IN (SELECT o.sequence FROM ({_CAME} GROUP BY envoy_id) AS came "  # noqa: S608
-    "CROSS JOIN runs o WHERE o.envoy_id = came.envoy_id AND o.sequence <= (SELECT k.sequence FROM runs k "
-    "WHERE k.envoy_id = came.envoy_id ORDER BY k.sequence DESC LIMIT 1 OFFSET ?))"
+    "DELETE FROM runs WHERE sequence IN (SELECT (SELECT k.sequence FROM runs k WHERE k.envoy_id = came.envoy_id "
+    "AND k.sequence < came.sequence ORDER BY k.sequence DESC LIMIT 1 OFFSET ?) "
+    "FROM runs came WHERE came.sequence BETWEEN ? AND ?)"
 )
 _KNOWN: Final = (
     "SELECT r.envoy_id, r.report_id FROM asked CROSS JOIN runs r WHERE r.envoy_id = asked.a AND r.report_id = asked.b"
@@ -138,7 +138,7 @@ def add(session: Session, project_id: str, runs: Sequence[Fresh]) -> None:
     bulk.insert(session, RunRow.__table__, _COLUMNS, rows)  # type: ignore[attr-defined]
     last = first + len(runs) - 1
     bulk.execute(session, _RAN, [(first, last)])
-    bulk.execute(session, _FORGET, [(first, last, KEEP)])
+    bulk.execute(session, _FORGET, [(KEEP - 1, first, last)])
 
 
 def known(session: Session, reports: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
