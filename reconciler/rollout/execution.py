@@ -74,8 +74,6 @@ class Execution(Judging):
             self._end(RolloutState.BLOCKED, f"an invariant would not hold: {first}", now)
         else:
             self.version += 1
-        for wave in self._waves:
-            wave.places = self._places(wave)
 
     # what is asked of it
 
@@ -247,7 +245,8 @@ class Execution(Judging):
             return []
         found: list[Step] = []
         promoted = wave.planned.index in self._asked.promoted
-        while wave.queue and (promoted or wave.taken < wave.places):
+        places = self._places(wave)
+        while wave.queue and (promoted or wave.taken < places):
             hostname = next(iter(wave.queue))
             del wave.queue[hostname]
             host = self._hosts[hostname]

@@ -68,8 +68,8 @@ class Wave:
     counts: dict[HostState, int] = field(default_factory=lambda: dict.fromkeys(HostState, 0))
     queue: dict[str, None] = field(default_factory=dict)
     """Hosts that wait for a place; a dictionary as an ordered set."""
-    places: int = 0
-    """How many may be at it at once, now."""
+    opened: int = 0
+    """Places that answers have opened."""
     taken: int = 0
     placed: deque[tuple[float, str]] = field(default_factory=deque)
     """When each that was released was, in order."""

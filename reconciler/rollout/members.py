@@ -79,7 +79,6 @@ class Members:
             wave.counts[HostState.ABSENT] += 1
             if hostname not in self._wave_of:
                 wave.size += 1
-                wave.places = max(wave.places, self._places(wave))
         host.envoy_id, host.connected = envoy_id, True
         released = host.state in {HostState.LOST, HostState.RELEASED}
         if released or (host.state is HostState.ABSENT and held is not None):
@@ -172,12 +171,12 @@ class Members:
     def _places(self, wave: Wave) -> int:
         if wave.planned.max_in_flight is not None:
             return wave.planned.max_in_flight
-        return max(self._patience.ramp_least, -(-wave.size // self._patience.ramp_share))
+        return max(self._patience.ramp_least, -(-wave.size // self._patience.ramp_share)) + wave.opened
 
     def _widen(self, wave: Wave, more: int) -> None:
         """An answer speaks for so many places more in its wave, or fewer; never fewer than at first."""
         if wave.planned.max_in_flight is None:
-            wave.places = max(self._places(wave), wave.places + more)
+            wave.opened = max(0, wave.opened + more)
 
     def _trim(self, wave: Wave) -> None:
         """Drop from the head of what is timed those that have answered."""
