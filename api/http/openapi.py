@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import orjson
 from pydantic import BaseModel, TypeAdapter
@@ -133,12 +133,13 @@ def _operation(endpoint: Endpoint, binding: Binding, schemas: dict[str, Any]) ->
         described["parameters"] = parameters
     if schemas["body"] is not None:
         described["requestBody"] = {
+            "description": _what(binding.body),
             "required": binding.body_required,
             "content": {"application/json": {"schema": schemas["body"]}},
         }
     good: dict[str, Any] = {}
     for status in (endpoint.status, *endpoint.also):
-        good[str(status)] = {"description": f"{HTTPStatus(status).phrase}. {_what(binding)}".strip()}
+        good[str(status)] = {"description": f"{HTTPStatus(status).phrase}. {_what(binding.answer)}".strip()}
         if schemas["answer"] is not None:
             good[str(status)]["content"] = {"application/json": {"schema": schemas["answer"]}}
         elif status != 204 and endpoint.content_type != "application/json":
@@ -186,11 +187,11 @@ def _sentence(fault: type[Fault]) -> str:
     return " ".join((fault.__doc__ or "").split("\n\n")[0].split())
 
 
-def _what(binding: Binding) -> str:
-    """What an answer is, where it is of a model that says so."""
-    answer = binding.answer
-    model = getattr(answer, "_type", None) if answer is not None else None
-    said = model.__doc__ if isinstance(model, type) and issubclass(model, BaseModel) else None
+def _what(content: TypeAdapter[Any] | None) -> str:
+    """What a body or an answer is, where it is of a model that says so."""
+    hint = getattr(content, "_type", None)
+    models = [each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, BaseModel)]
+    said = models[0].__doc__ if len(models) == 1 else None
     return " ".join((said or "").split("\n\n")[0].split())
 
 

@@ -353,6 +353,9 @@ def test_every_operation_and_every_parameter_says_what_it_is() -> None:
         for parameter in operation.get("parameters", ()):
             assert parameter["description"][0].isupper() or parameter["description"][0] in "`", parameter
             assert parameter["description"].endswith("."), (operation["operationId"], parameter)
+        assert operation.get("requestBody", {"description": "."})["description"].endswith("."), operation["operationId"]
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert schema["description"].endswith("."), name
 
 
 def test_what_an_endpoint_says_of_arguments_is_of_arguments_that_it_has() -> None:
