@@ -39,7 +39,7 @@ from agent.objects import ObjectMissing, ObjectStore
 from agent.probes import Probes
 from agent.receipts import Receipts
 from agent.replacing import Replacing
-from agent.reporting import fitting, gist, notable
+from agent.reporting import as_sent, fitting, gist, notable
 from agent.spool import Spool, place_of
 from agent.standing import LastRun
 from agent.state import State
@@ -328,7 +328,7 @@ class LocalExecutor:
 
     def keep(self, report: Report) -> None:
         """Put a report into the spool with its receipt, and what `status` shows of it into the state."""
-        self.spool.put(report.id, self._receipts.vouch(fitting(report)).model_dump_json().encode())
+        self.spool.put(report.id, as_sent(self._receipts.vouch(fitting(report))).encode())
         try:
             self._state.write_model("last-run.json", LastRun.of(report), synced=False)
         except OSError as error:

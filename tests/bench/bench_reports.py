@@ -13,6 +13,7 @@ from typing import Any
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.reporting import as_sent
 from api.gateway.inbox import Inbox
 from api.services import lines
 from api.services.container import Services
@@ -99,8 +100,8 @@ def _reports(hosts: list[str]) -> Iterator[tuple[str, bytes]]:
             )  # fmt: skip
             signed = signer.sign(Domain.RECEIPT, canonical.dumps(receipt.model_dump(mode="json")))
             previous[envoy_id] = signed.sha256
-            whole = ReportMessage(report=report.model_copy(update={"receipt": signed}))
-            yield envoy_id, whole.model_dump_json().encode()
+            text = as_sent(report.model_copy(update={"receipt": signed}))
+            yield envoy_id, f'{{"type":"report","report":{text}}}'.encode()
 
 
 def _fill(session: Any, hosts: list[str]) -> None:

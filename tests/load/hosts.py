@@ -22,6 +22,7 @@ from agent.acceptance import Acceptance, Refusal, RefusalCode, Trust, along, dig
 from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
 from agent.hosts.memory import MemoryHost
 from agent.receipts import Receipts
+from agent.reporting import as_sent
 from api.services.vouching import signed_body
 from schema import canonical
 from schema.ids import new_id, sha256
@@ -162,7 +163,7 @@ class Executor:
             **named.model_dump(),
         )
         self._sequence += 1
-        text = self._receipts.vouch(report).model_dump_json()
+        text = as_sent(self._receipts.vouch(report))
         self._spool[self._sequence] = SpooledReport(sequence=self._sequence, id=report.id, report=text)
         changed = sum(each.changed for each in found)
         return Ran(status=report.status, reported=True, changed=changed, failed=failed)
