@@ -280,7 +280,7 @@ def test_the_pinned_settings_are_in_force_on_every_connection(database: Database
 
     assert database.write_now(settings) == PRAGMAS
     assert database.read_now(settings) == PRAGMAS
-    assert database.write_now(lambda s: s.execute(text("PRAGMA wal_autocheckpoint")).scalar_one()) == 1000
+    assert database.write_now(lambda s: s.execute(text("PRAGMA wal_autocheckpoint")).scalar_one()) == 4000
     assert database.read_now(lambda s: s.execute(text("PRAGMA query_only")).scalar_one()) == 1
 
 
