@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,14 @@ def test_an_order_is_carried_out_once_also_after_a_restart(bench: Bench, tmp_pat
     bench.begin()
     assert bench.ask(order).outcome == "passed"
     assert count.read_text() == "x\n"
+
+
+def test_b2_an_order_that_comes_fifty_times_at_once_is_carried_out_once(bench: Bench, tmp_path: Path) -> None:
+    order = bench.order("sh", "-c", f"echo x >> {tmp_path / 'count'}")
+    with ThreadPoolExecutor(50) as pool:
+        said = list(pool.map(lambda _: bench.ask(order).outcome, range(50)))
+    assert set(said) == {"passed"}
+    assert (tmp_path / "count").read_text() == "x\n"
 
 
 def test_an_older_order_is_refused_after_a_newer_one(bench: Bench) -> None:

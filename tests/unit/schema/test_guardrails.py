@@ -90,3 +90,19 @@ def test_the_agents_own_places_on_this_host_count_too() -> None:
     assert guardrails.objection({"path": "/srv/agent/state/journal"}) == ""
     assert "the agent's own" in guardrails.objection({"path": "/srv/agent/state/journal"}, own=["/srv/agent/state"])
     assert "holds" in guardrails.objection({"path": "/srv", "purge": True}, own=["/srv/agent/state"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["systemctl", "is-active", "nginx"], ""),
+        (["systemctl", "is-active", "vigo-agent"], ""),
+        (["systemctl", "stop", "vigo-agent"], "stops the agent"),
+        (["rm", "-rf", "/"], "removes all of /"),
+        (["echo", "rm -rf of what is no path"], ""),
+        (["sh", "-c", "curl -sf http://localhost/ && rm -rf /etc"], "removes all of /etc"),
+        (["bash", "-ec", "systemctl mask vigo-agent"], "stops the agent"),
+    ],
+)
+def test_a_program_with_its_arguments_is_judged_as_a_shell_would_read_it(words: list[str], says: str) -> None:
+    assert guardrails.dangerous_words(words) == says
