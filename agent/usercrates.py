@@ -98,4 +98,5 @@ class Usercrates:
             requires=tuple(step_at[other] for other in step.requires),
             notifies=tuple(step_at[other] for other in step.notifies),
             waits=bool(step.requires or crate.requires),
+            restful=False,  # what is in a home is only looked at on behalf of its user
         )

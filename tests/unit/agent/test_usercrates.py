@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from agent import managed, users
 from agent.hosts import HostFault, Kind, MemoryHost, Ran, RealHost
+from agent.hosts.host import Exact
 from agent.hosts.memory import Node
 from agent.journal import Journal
 from agent.usercrates import MAX_STEPS
@@ -88,6 +90,23 @@ def test_a_usercrate_stands_once_for_each_user_who_may_log_in(fleet: Fleet) -> N
         "gid": 1001,
     }
     assert at(fleet, "/root/.bashrc") is None
+
+
+def test_what_is_in_a_home_is_never_looked_at_together_with_the_machine_s_own_files(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def matching(_: MemoryHost, folder: str, files: Sequence[Exact]) -> Sequence[bool]:
+        looked_at.extend(f"{folder}/{file.name}" for file in files)
+        return [True] * len(files)
+
+    monkeypatch.setattr(MemoryHost, "matching", matching)
+    wanted = state(crate("web", [{"name": "a", "type": "file", "path": "/a", "content": ""}]), shell())
+    for _ in range(3):
+        report = fleet.run(wanted)
+    assert set(looked_at) == {"/a"}
+    assert outcomes(report)["usercrate:shell@alice/bashrc"] == "unchanged"
 
 
 def test_a_second_run_changes_nothing_and_a_dry_run_writes_nothing(fleet: Fleet) -> None:
