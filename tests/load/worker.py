@@ -77,6 +77,7 @@ class Worker:
         """Obey until standard input ends."""
         gc.freeze()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_passing_over)
         reader = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         self._say({"agents": len(self._agents)})
@@ -119,6 +120,12 @@ class Worker:
     def _say(self, told: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def _passing_over(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """uvloop tells of handshakes that ended after somebody had stopped waiting for them; the tally counts those."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,9 @@ class Pki:
         context.verify_mode = ssl.CERT_REQUIRED
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         context.load_verify_locations(cadata=self.ca_pem)
+        # No agent resumes a session, and to seal its certificate into two tickets is a third of a handshake.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
         return context
 
     def api_context(self, certificate: ServerCertificate) -> ssl.SSLContext:
