@@ -16,7 +16,7 @@ from reconciler.graph.linking import Linked
 from reconciler.previews.moves import USERCRATE
 from reconciler.previews.pairs import Pairs, Written
 from reconciler.previews.reading import ALL
-from schema.expressions import Allowance, ExpressionError, Kind, Renderer
+from schema.expressions import Allowance, ExpressionError, Kind, Renderer, has_tags
 from schema.merging import effective
 
 CONTENT: Final = "content"
@@ -115,6 +115,15 @@ def traits_read(graph: Graph, resource: str) -> frozenset[str] | None:
     return frozenset(of_user.union(path[1] for path in written.reads.traits))
 
 
+def is_template(raw: Any) -> bool:
+    """Whether something in a value as it is written is rendered."""
+    if isinstance(raw, list):
+        return any(is_template(each) for each in raw)
+    if isinstance(raw, dict):
+        return any(is_template(each) for each in raw.values())
+    return isinstance(raw, str) and has_tags(raw)
+
+
 class Speaker:
     """What one resource comes to on one host, or on all of a profile as far as they are alike.
 
@@ -149,7 +158,7 @@ class Speaker:
         written = self.written
         doubt: dict[str, Any] = {}
         try:
-            if not all(self.renderer.holds(each, scope) for each in written.when):
+            if not self._applies(scope):
                 return {}
         except ExpressionError:
             doubt = {"when": self._unsaid(written.when, inputs, None)}
@@ -181,7 +190,7 @@ class Speaker:
             ExpressionError: it has no value, or only the host can tell it; LookupError: there is no such instance.
         """
         scope = {**self._scope, "vars": inputs.vars}
-        if not all(self.renderer.holds(each, scope) for each in self.written.when):
+        if not self._applies(scope):
             raise LookupError(name)
         if self.written.foreach is not None:
             scope["item"] = self._items(inputs, scope)[int(mark[1:-1])]
@@ -210,7 +219,20 @@ class Speaker:
         """Whether that file is delivered as it is."""
         return bool(self.source) and not self.source.endswith(TEMPLATE)
 
+    def _ask(self, text: Any) -> None:
+        """Nothing is asked of traits that are not known: some questions have an answer without them."""
+        if self._silent and is_template(text):
+            raise ExpressionError("this host has not said what it is", Kind.UNKNOWN)
+
+    def _applies(self, scope: Mapping[str, Any]) -> bool:
+        if self._silent and self.written.when:
+            raise ExpressionError("this host has not said what it is", Kind.UNKNOWN)
+        return all(self.renderer.holds(each, scope) for each in self.written.when)
+
     def _items(self, inputs: Inputs, scope: Mapping[str, Any]) -> Sequence[Any]:
+        if self._silent and isinstance(self.written.foreach, str):
+            raise ExpressionError("this host has not said what it is", Kind.UNKNOWN)
+        self._ask(inputs.foreach)
         if isinstance(self.written.foreach, str):
             items = self.renderer.evaluate(self.written.foreach, scope)
         else:
@@ -230,9 +252,9 @@ class Speaker:
         return found
 
     def _attribute(self, name: str, scope: Mapping[str, Any]) -> Any:
-        if self._silent:
-            raise ExpressionError("this host has not said what it is", Kind.UNKNOWN)
         raw = self.raw(name)
+        if not (name == CONTENT and self.verbatim):
+            self._ask(raw)
         if name == CONTENT and self.source:
             file = self.written.files[self.source]
             if raw is None or self.verbatim:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from reconciler.drifts.inverses import Value
 from reconciler.drifts.saying import CONTENT, Facts, Name, Speaker, has, linked_of, parsed, written_in
+from reconciler.drifts.saying import is_template as is_template
 from reconciler.drifts.solving import Unsolved, matches
 from reconciler.graph import Graph, Profile
 from reconciler.graph.linking import Linked
 from reconciler.previews.pairs import Written
 from schema.documents.configcrates import Configcrate
-from schema.expressions import has_tags
 
 
 class Site(NamedTuple):
@@ -43,6 +43,9 @@ def site(graph: Graph, resource: str) -> Site:
         kind, _, crate = resource.partition("/")[0].rpartition(":")
         raise Unsolved(f"there is no {kind or 'configcrate'} {crate.partition('@')[0]} in what is in force")
     written = written_in(graph, name.crate, name.resource)
+    if written is None and name.mark:  # brackets that are part of its name
+        name = name._replace(resource=name.resource + name.mark, mark="")
+        written = written_in(graph, name.crate, name.resource)
     if written is None or (written.foreach is not None) != bool(name.mark):
         raise Unsolved(f"{name.crate} has no such resource in what is in force")
     document = linked.crate.document
@@ -71,15 +74,6 @@ def profiles(graph: Graph, site: Site, hosts: tuple[str, ...]) -> dict[str, Prof
 def speaker(site: Site, profile: Profile, facts: Facts, host: str) -> Speaker:
     """What the resource comes to on a host."""
     return Speaker(site.written, site.linked, profile, facts, host, site.name.user)
-
-
-def is_template(raw: Any) -> bool:
-    """Whether something in a value as it is written is rendered."""
-    if isinstance(raw, list):
-        return any(is_template(each) for each in raw)
-    if isinstance(raw, dict):
-        return any(is_template(each) for each in raw.values())
-    return isinstance(raw, str) and has_tags(raw)
 
 
 def is_as_told(said: Mapping[str, Any], name: str, told: str | None, value: Value) -> bool:

@@ -40,6 +40,7 @@ CONFIG = {
         "    path: /etc/web/{{ item.name }}\n    content: |\n      listen {{ item.port }};\n    mode: \"0644\"\n"
         "  - name: links\n    type: symlink\n    foreach: vars.vhosts\n    path: /etc/on/{{ item.name }}\n"
         "    target: /etc/web/{{ item.name }}\n"
+        "  - {type: file, path: '/etc/odd[0]', content: odd, mode: '0644'}\n"
         "  - name: words\n    type: file\n    foreach: [x, y]  # two\n    path: /etc/words-{{ loop_name | default('') }}{{ item[0] }}\n"
         "    content: \"{{ item }}\\n\"\n"
     ).replace("{{ loop_name | default('') }}{{ item[0] }}", "{{ item }}"),
@@ -114,6 +115,8 @@ def test_an_element_that_an_environment_appends_is_changed_there(site: Site) -> 
 def test_a_condition_is_turned_where_a_var_decides_it(site: Site) -> None:
     proposed = asked(site, "ntp/conf", "file", PROD, ("content", NTP.replace("nts\n", ""), NTP))
     assert proposed.proposals[0].summary == "vars.tls = false in environments.vgo:production"
+    literal = asked(site, "ntp/conf", "file", HOSTS, ("mode", "0600", None), traits=False)
+    assert literal.proposals[0].summary == "mode: 0600 in configcrates/ntp.vgo"
     silent = asked(site, "ntp/conf", "file", PROD, ("content", NTP.replace("nts\n", ""), NTP), traits=False)
     assert "not known here: this host has not said what it is" in silent.why
 
@@ -168,6 +171,11 @@ def test_of_an_item_what_would_change_others_is_refused_and_says_whom(site: Site
 def test_an_item_of_a_list_in_the_crate_is_not_changed_where_it_is_the_path_too(site: Site) -> None:
     proposed = asked(site, "web/words[1]", "file", HOSTS, ("content", "z\n", "y\n"))
     assert not proposed.proposals
+
+
+def test_brackets_in_a_name_are_no_item(site: Site) -> None:
+    best = asked(site, "web//etc/odd[0]", "file", HOSTS, ("mode", "0600", "0644")).proposals[0]
+    assert (best.level, best.moved) == (Level.CRATE, tuple(sorted(HOSTS)))
 
 
 # Usercrates.
