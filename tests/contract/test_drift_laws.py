@@ -19,6 +19,7 @@ from agent.places import file_of
 from agent.resources import TYPES
 from agent.resources.types import ResourceFailed
 from schema.protocol.reports import Outcome
+from tests.effort import tries
 from tests.strategies import machines, programs
 
 SCENES = {name: import_module(f"tests.strategies.{name}").scenes() for name in TYPES}
@@ -35,7 +36,7 @@ def test_a_type_says_where_it_shows_or_why_it_does_not(name: str) -> None:
 
 
 @EVERY_TYPE
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+@settings(max_examples=tries(2), deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(data=st.data())
 def test_what_makes_it_otherwise_shows_at_one_of_its_places(name: str, data: st.DataObject) -> None:
     kind = TYPES[name]

@@ -178,6 +178,7 @@ def test_what_a_run_did_to_a_package_is_undone(host: OwnApt, tmp_path_factory: p
     assert version(host) == "1.0"
 
 
+@pytest.mark.slow
 def test_what_is_needed_by_now_or_cannot_be_had_any_more_is_said(
     host: OwnApt, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
