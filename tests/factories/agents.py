@@ -58,7 +58,7 @@ class Agent:
         self.host = WatchedHost(root)
         self.watch = Watch(self.host, self._drifted)
         self.executor = LocalExecutor(
-            state, self.host, RealHost(root), clock=clock or SystemClock(), followed=self.watch.follow
+            state, self.host, RealHost(root), clock=clock or SystemClock(), watching=self.watch
         )
         self.core = Core(random=lambda: random.random() / 100, version=VERSION)
         self.link = Link(self.core, self.executor, clock=SystemClock())

@@ -156,6 +156,31 @@ def test_drift_is_repaired_and_reported_as_corrective(
     assert len(gateway.reports) == 4
 
 
+def test_what_comes_into_a_swept_directory_is_drift_of_it(
+    gateway: Gateway, signer: Signer, start: Start, root: Path
+) -> None:
+    resources = [
+        {"name": "d", "type": "directory", "path": "/srv/d", "purge": True},
+        {"name": "f", "type": "file", "path": "/srv/d/f", "content": "ours"},
+    ]
+    gateway.target = signer.target([signer.crate("base", resources)], expires=FOREVER)
+    start()
+    gateway.until(lambda: gateway.reports)
+    time.sleep(0.2)
+    assert len(gateway.reports) == 1  # its own file was no drift
+    (root / "srv/d/evil").write_text("x")
+    gateway.until(lambda: len(gateway.reports) > 1)
+    assert [each.name for each in (root / "srv/d").iterdir()] == ["f"]
+    report = gateway.reports[1]
+    assert report.trigger is Trigger.DRIFT
+    assert [(each.outcome, each.corrective) for each in report.resources] == [
+        (Outcome.CHANGED, True),
+        (Outcome.UNCHANGED, False),
+    ]
+    time.sleep(0.2)
+    assert len(gateway.reports) == 2  # nor was its own removal
+
+
 def test_a_touch_that_changes_nothing_is_not_reported(
     gateway: Gateway, signer: Signer, start: Start, root: Path
 ) -> None:
