@@ -20,6 +20,8 @@ from tests.load.swarm import Swarm, Told
 ASK_EVERY_S: Final = 0.05
 ASKED: Final = "/api/v1/config/status"
 PATIENCE_S: Final = 300.0
+LOOK_S: Final = 1.0
+"""How often the hosts are asked, who have written down when they were what the commit says: to ask takes of their time."""
 
 
 def share(times: Sequence[float], part: float) -> float:
@@ -114,7 +116,10 @@ def reach(
     began = time.monotonic()
     commit = site.change(text)
     told = swarm.until(
-        "the commit is applied", lambda told: len(told.applied.get(commit, ())) >= wanted, patience_s=patience_s
+        "the commit is applied",
+        lambda told: len(told.applied.get(commit, ())) >= wanted,
+        patience_s=patience_s,
+        every_s=LOOK_S,
     )
     times = sorted(at - began for at in told.applied[commit])
     return Reached(share(times, 0.5), share(times, 0.99), times[-1], told, times)
