@@ -20,8 +20,6 @@ PROFILES = 200
 COMMITS = 3
 IDLE_S = 30.0
 HEARTBEAT_S = 60.0
-CONNECTS_PER_S = 125
-"""How fast agents begin: half of what two idle cores bear, generator and all, so that a busy machine bears it too."""
 BACK_S = 45.0
 API_P99_MS = 250.0
 
@@ -46,7 +44,7 @@ def _steady(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
     assert site.server is not None
     pid, count = site.server.pid, swarm.count
     base = memory(pid)
-    scenarios.connect(swarm, over_s=count / CONNECTS_PER_S)
+    scenarios.connect(swarm, over_s=count / scenarios.CONNECTS_PER_S)
     yield Figure(
         name=f"server memory for each of {count:,} agents", value=(memory(pid) - base) / count / 1024, unit="KiB",
         target=64.0, note="above its base, with the first report of each",
@@ -101,7 +99,7 @@ def _failed(returned: scenarios.Returned) -> int:
 
 def _without_jitter(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
     """The control: what the jitter of the agents is for. It has to fail, or the figures above say nothing."""
-    swarm.say(f"start {swarm.count / CONNECTS_PER_S}")
+    swarm.say(f"start {swarm.count / scenarios.CONNECTS_PER_S}")
     swarm.until("all are connected", lambda told: told.open == swarm.count, patience_s=300)
     missed = 1.0
     try:

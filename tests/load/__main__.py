@@ -64,7 +64,7 @@ def _own(arguments: argparse.Namespace) -> int:
 def _measure(site: LoadSite, swarm: Swarm, arguments: argparse.Namespace) -> None:
     assert site.server is not None
     base, began = memory(site.server.pid), time.monotonic()
-    scenarios.connect(swarm, over_s=swarm.count / 250)
+    scenarios.connect(swarm, over_s=swarm.count / scenarios.CONNECTS_PER_S)
     each = (memory(site.server.pid) - base) / swarm.count / 1024
     _say(
         f"all are connected and have reported after {time.monotonic() - began:.0f} s; {each:.0f} KiB of the server each"
@@ -100,7 +100,7 @@ def _other(arguments: argparse.Namespace) -> int:
             jitter=not arguments.no_jitter,
         )
         with swarm, contextlib.suppress(KeyboardInterrupt):
-            swarm.say(f"start {arguments.agents / 250}")
+            swarm.say(f"start {arguments.agents / scenarios.CONNECTS_PER_S}")
             while True:
                 time.sleep(5)
                 told = swarm.told()

@@ -19,6 +19,8 @@ from tests.load.swarm import Swarm, Told
 
 ASK_EVERY_S: Final = 0.05
 ASKED: Final = "/api/v1/config/status"
+CONNECTS_PER_S: Final = 125
+"""How fast agents begin: half of what two idle cores bear, generator and all, so that a busy machine bears it too."""
 PATIENCE_S: Final = 300.0
 LOOK_S: Final = 1.0
 """How often the hosts are asked, who have written down when they were what the commit says: to ask takes of their time."""
