@@ -23,7 +23,7 @@ from agent.glance import RIGHT
 from agent.hosts import Host, HostFault, reach
 from agent.hosts.host import ALONG, MANAGED, forget
 from agent.journal import Journal, JournalFull
-from agent.managed import Managed
+from agent.managed import Managed, places_of
 from agent.plan import CratePlan, Instance, Plan, Step, unaskable
 from agent.reporting import Reporting, found
 from agent.resources.types import UNCHANGED, Converged, ResourceFailed
@@ -263,7 +263,7 @@ class _Run:
                 fate = _Fate.FAILED
                 self._cancel_debts()
         step.calm = calm
-        step.places = self._plan.places(step)
+        step.places = places_of(step)
         if changed:
             self._notified.update(step.notifies)
             self._moved.add(index)
@@ -434,7 +434,7 @@ class _Run:
 
     def _before(self, step: Step, instance: Instance, meanwhile: ExitStack) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
-        if self._ours is not None and (places := step.places or self._plan.places(step)):
+        if self._ours is not None and (places := step.places or places_of(step)):
             meanwhile.callback(self._ours(places))
         if instance.path and instance.id not in self._journal.entries:
             removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)

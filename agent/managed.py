@@ -7,6 +7,7 @@ every step is rendered at once, in what it would be now; while one cannot be, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final, Protocol
 
 from agent import users
@@ -102,6 +103,19 @@ class Managed:
         for known, entry in self._journal.entries.items():
             if entry.path and (known == name or known.startswith(f"{name}[")):
                 yield entry.path
+
+
+def places_of(step: Step) -> frozenset[str]:
+    """Where a change of what a step stands for shows on this host, beyond its paths."""
+    kind = step.kind
+    if kind is None or kind.shows_in is None or kind.skipped(step.host) is not None:
+        return frozenset()
+    found: set[str] = set()
+    for instance in step.instances or ():
+        if not instance.error:
+            with suppress(ResourceFailed, HostFault, OSError):  # the full check sees it
+                found.update(kind.shows_in(step.host, instance.prepared))
+    return frozenset(found)
 
 
 def followed(desired: Desired) -> tuple[frozenset[str], frozenset[str]]:

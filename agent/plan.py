@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -232,18 +231,6 @@ class Plan:
         # What asks the host may get another answer a moment later; what failed may have what it lacked by then.
         step.fresh = not step.used.functions and not any(instance.error for instance in made)
         return made
-
-    def places(self, step: Step) -> frozenset[str]:
-        """Where a change of what a step stands for shows on this host, beyond its paths."""
-        kind = step.kind
-        if kind is None or kind.shows_in is None or kind.skipped(step.host) is not None:
-            return _NONE
-        found: set[str] = set()
-        for instance in step.instances or ():
-            if not instance.error:
-                with suppress(ResourceFailed, HostFault, OSError):  # the full check sees it
-                    found.update(kind.shows_in(step.host, instance.prepared))
-        return frozenset(found) or _NONE
 
     def prepared(self, kind: ResourceType[Any, Any]) -> list[Any]:
         """All of one type that is known already: what a type may read at once."""

@@ -60,6 +60,7 @@ class Converged(NamedTuple):
 
 UNCHANGED: Final = Converged(Outcome.UNCHANGED)
 
+
 class Kept(NamedTuple):
     """How what is no path is taken down before it is changed, and put back by an undo: see `agent.states`."""
 
