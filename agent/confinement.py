@@ -16,6 +16,7 @@ import platform
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,9 @@ _X32: Final = 0x40000000
 """From here on the numbers of the x32 calls of x86-64: the same calls by another name, refused whole."""
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 _IO_PROCESS, _IO_BEST_EFFORT = 1, 2
+_LOADED, _CODE = 1, 5
+_ELF64_POINTER: Final = 8
+_DONTNEED: Final = 4
 
 NICE: Final = 5
 LOCAL: Final = (socket.AF_UNIX, socket.AF_NETLINK)
@@ -69,6 +73,33 @@ class _Instruction(ctypes.Structure):
 
 class _Program(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.POINTER(_Instruction)))
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("offset", ctypes.c_uint64),
+        ("address", ctypes.c_uint64),
+        ("physical", ctypes.c_uint64),
+        ("file", ctypes.c_uint64),
+        ("memory", ctypes.c_uint64),
+        ("align", ctypes.c_uint64),
+    )
+
+
+class _Library(ctypes.Structure):
+    """As much of `struct dl_phdr_info` (link.h) as there always is."""
+
+    _fields_ = (
+        ("base", ctypes.c_uint64),
+        ("name", ctypes.c_char_p),
+        ("headers", ctypes.POINTER(_Segment)),
+        ("count", ctypes.c_uint16),
+    )
+
+
+_VISIT: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p)
 
 
 def refuse_sockets(families: Sequence[int] = LOCAL, *, acts: bool = False) -> str:
@@ -141,6 +172,38 @@ def give_back() -> None:
     trim = getattr(_libc(), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+class Code:
+    """Where the code of the libraries lies that are loaded now. To be made before there are threads (else it is empty):
+    the loader is locked meanwhile, and a thread that loads a module holds Python's lock and waits for it.
+
+    As the loader says (`dl_iterate_phdr`; Elf64_Phdr in elf.h), and none of what can be written to, or was relocated.
+    """
+
+    def __init__(self) -> None:
+        self._segments: Final[list[tuple[int, int]]] = []
+        libc = _libc()
+        if threading.active_count() == 1 and ctypes.sizeof(ctypes.c_void_p) == _ELF64_POINTER:
+            with suppress(AttributeError):  # a libc without it
+                libc.dl_iterate_phdr(_VISIT(self._visit), None)
+
+    def _visit(self, info: Any, _size: int, _data: int | None) -> int:
+        library, page = info.contents, resource.getpagesize()
+        for header in library.headers[: library.count]:
+            if header.kind == _LOADED and header.flags == _CODE:
+                begin = (library.base + header.address) // page * page
+                self._segments.append((begin, -(-(library.base + header.address + header.memory) // page) * page))
+        return 0
+
+    def let_go(self) -> None:
+        """Have it mapped anew where it is needed: a start, or a first run, touches much that nothing touches again.
+
+        What the kernel drops is as it is in the file, and comes back from the page cache. No library is ever unloaded.
+        """
+        libc = _libc()
+        for begin, end in self._segments:
+            libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _DONTNEED)
 
 
 def limit(what: int, most: int) -> None:

@@ -73,6 +73,7 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     from agent.standing import Processes
     from agent.watch import Watch, WatchedHost
 
+    code = confinement.Code()
     notes = [f"programs and the executor itself can reach the network: {unfiltered}"] if unfiltered else []
     for note in notes:
         _log.warning("%s", note)
@@ -102,7 +103,7 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
     processes = Processes(executor=os.getpid(), supervisor=parent, link_user=link, notes=notes)
     state.write_model("processes.json", processes, synced=False)
     _log.info("vigo-agent %s, %s: executor %d, link as %s", VERSION, local.identity.hostname, os.getpid(), link)
-    Watchdog("the executor", soft_bytes=EXECUTOR_SOFT_BYTES, idle=lambda: near.idle, ended=_restart).start()
+    Watchdog("the executor", soft_bytes=EXECUTOR_SOFT_BYTES, idle=lambda: near.idle, ended=_restart, code=code).start()
     gc.collect()
     gc.freeze()  # what is loaded now stays: no need to look at it in every collection
     try:
@@ -125,6 +126,7 @@ def link(end: socket.socket, ids: Ids, *, parent: int) -> int:
     from agent.crossing import Cut, Far
     from agent.link import link_to, until_stopped
 
+    code = confinement.Code()
     _give_up(ids, parent)
     found: list[Link] = []
 
@@ -139,7 +141,7 @@ def link(end: socket.socket, ids: Ids, *, parent: int) -> int:
     except (Cut, OSError, ValueError) as error:
         _log.error("there is nothing to show to a server: %s", error)
         return LOST
-    Watchdog("the link", soft_bytes=LINK_SOFT_BYTES, idle=lambda: True, ended=found[0].stop).start()
+    Watchdog("the link", soft_bytes=LINK_SOFT_BYTES, idle=lambda: True, ended=found[0].stop, code=code).start()
     asyncio.run(until_stopped(found[0]))
     return 0
 

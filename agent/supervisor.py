@@ -152,6 +152,7 @@ class _Supervisor:
         self._link = self._fork(lambda: self._be_link(theirs))
         ours.close()
         theirs.close()
+        confinement.Code().let_go()  # of all that was loaded for the other two
 
     def _link_ended(self, code: int) -> None:
         self._link = 0

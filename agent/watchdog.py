@@ -40,6 +40,7 @@ class Watchdog:
         soft_bytes: of memory that is its own.
         idle: whether this is a quiet moment.
         ended: ends the process.
+        code: let go of with the garbage.
         clock: monotonic seconds.
         memory: bytes of the process now.
     """
@@ -52,6 +53,7 @@ class Watchdog:
         idle: Callable[[], bool],
         ended: Callable[[], None],
         clock: Callable[[], float] = monotonic,
+        code: confinement.Code | None = None,
         memory: Callable[[], int] | None = None,
         processor: Callable[[], float] | None = None,
     ) -> None:
@@ -59,13 +61,14 @@ class Watchdog:
         self._soft_bytes: Final = soft_bytes
         self._idle: Final = idle
         self._ended: Final = ended
+        self._code: Final = code
         self._clock: Final = clock
         self._memory: Final = memory or _own_bytes
         self._processor: Final = processor or _own_seconds
         self._begun: Final = clock()
         self._above = 0
         self._busy = 0
-        self._last = (clock(), self._processor())
+        self._last = (clock(), 0.0)  # so that the first look is after work: the start
 
     def start(self) -> None:
         """Look every minute, in a thread of its own."""
@@ -75,6 +78,8 @@ class Watchdog:
         """Look once, and do what is to be done."""
         if self._look_at_processor() >= WORKED_S or self._memory() > self._soft_bytes:
             gc.collect()
+            if self._code is not None:
+                self._code.let_go()
         confinement.give_back()
         held = self._memory()
         if held <= self._soft_bytes:

@@ -118,3 +118,34 @@ def test_two_processes_are_for_root_and_a_whole_machine(tmp_path: Path) -> None:
     ):
         (tmp_path / "identity.json").write_text(text)
         assert separation.whole(tmp_path) is whole
+
+
+def test_code_that_was_let_go_of_comes_back_as_it_was() -> None:
+    script = """
+import sys, threading
+from importlib import import_module
+import pydantic
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from agent import confinement
+
+def mapped():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssFile"))
+
+key, code, before = Ed25519PrivateKey.generate(), confinement.Code(), mapped()
+loading = threading.Thread(target=lambda: [import_module(name) for name in ("ssl", "sqlite3", "xml.etree.ElementTree")])
+loading.start()
+for _ in range(200):
+    code.let_go()
+loading.join()
+code.let_go()
+after = mapped()
+key.public_key().verify(key.sign(b"x"), b"x")
+Thing = pydantic.create_model("Thing", a=(int, ...))
+assert Thing.model_validate_json('{"a": 1}').a == 1
+print(before - after > 1024)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
