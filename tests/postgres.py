@@ -52,8 +52,12 @@ class Postgres:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """A server of this test session's own."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server of this test session's own.
+
+    Args:
+        durable: what is committed is on the disk, as it is where nobody is in a hurry.
+    """
     folder = Path(tempfile.mkdtemp(prefix="vigo-pg-", dir="/tmp"))
     user: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -70,7 +74,8 @@ def running() -> Iterator[Postgres]:
             env=environment, cwd=folder, check=True, capture_output=True, timeout=60, **user,
         )  # fmt: skip
         settings = {
-            "listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off", "full_page_writes": "off",
+            "listen_addresses": "", "unix_socket_directories": str(folder),
+            "fsync": "on" if durable else "off", "full_page_writes": "on" if durable else "off",
             "shared_buffers": "32MB", "max_connections": "60", "max_wal_size": "256MB", "autovacuum": "off",
         }  # fmt: skip
         arguments = [f"--{name}={value}" for name, value in settings.items()]
