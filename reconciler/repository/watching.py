@@ -23,7 +23,8 @@ from reconciler.repository.faults import RefGone
 from schema.errors import Fault
 
 STEP_MS: Final = 10
-"""How often the watcher's thread looks for events: a commit is noticed in 17 ms (median), for 0.3 % of one core; 25 here: 38 ms, 0.2 %."""
+"""How often the watcher's thread looks for events: a commit is noticed in 17 ms (median), for 0.3 % of one core; 25
+here: 38 ms, 0.2 %."""
 DEBOUNCE_MS: Final = 40
 POLL_S: Final = 5.0
 
