@@ -1,7 +1,9 @@
 """The channel: the phases of the one connection, its back-off and its heartbeat.
 
 Pure. A connection that fails or ends is tried again after `min(cap, base · 2ⁿ) · U(0, 1)` seconds: full jitter, so
-that a fleet that lost its server together does not come back together.
+that a fleet that lost its server together does not come back together. How long a fleet takes to come back, only the
+server knows: it says so in its welcome, and who is hung up on spreads each attempt over at least that time, until it is
+welcomed again. So few come before it is their turn, and nobody waits when the server has none left to take.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from agent.effects import Close, Connect, Effect, Level, Log, Ping
 BACKOFF_BASE_S: Final = 1.0
 BACKOFF_CAP_S: Final = 60.0
 MAX_RETRY_AFTER_S: Final = 600.0
+MAX_RETURN_S: Final = 300.0
+"""Longest time over which a server may have its agents spread their return."""
 SETTLED_S: Final = 10.0
 """A connection that was open this long was a good one: the next back-off begins from the base again."""
 GREETING_S: Final = 30.0
@@ -53,6 +57,9 @@ class Channel:
         self._heard = 0.0
         self._ping_at = math.inf
         self._heartbeat_s = DEFAULT_HEARTBEAT_S
+        self._return_s = 0.0
+        self._spread_s = 0.0
+        """`_return_s` while the way back from a loss lasts."""
 
     def start(self, now: float) -> None:
         """Connect at once."""
@@ -66,9 +73,13 @@ class Channel:
         """How often the server is to be heard; out of bounds it is brought into them."""
         self._heartbeat_s = min(max(heartbeat_s, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
 
+    def set_return(self, return_s: float) -> None:
+        """Over how many seconds the return is spread when the server hangs up; brought into its bounds."""
+        self._return_s = min(max(return_s, 0.0), MAX_RETURN_S)
+
     def welcomed(self, now: float) -> None:
         """The server has greeted us."""
-        self.phase, self._since = Phase.OPEN, now
+        self.phase, self._since, self._spread_s = Phase.OPEN, now, 0.0
         self.heard(now)
 
     def heard(self, now: float) -> None:
@@ -93,10 +104,13 @@ class Channel:
 
     def disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
         """The connection is gone, or was never made: wait, then try again."""
-        if self.phase is Phase.OPEN and now - self._since >= SETTLED_S:
-            self._attempts = 0
+        if self.phase is Phase.OPEN:
+            # All may have been hung up on. What this agent ends itself, or finds silent, concerns it alone.
+            self._spread_s = self._return_s
+            if now - self._since >= SETTLED_S:
+                self._attempts = 0
         self.phase = Phase.DOWN
-        delay = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**self._attempts) * self._random()
+        delay = max(self._spread_s, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**self._attempts)) * self._random()
         if retry_after_s > 0:
             delay = min(retry_after_s, MAX_RETRY_AFTER_S) * (1 + self._random())
         self._attempts = min(self._attempts + 1, 16)

@@ -251,6 +251,8 @@ class Core:
         if math.isfinite(message.heartbeat_s) and math.isfinite(message.interval_s):
             self._channel.set_heartbeat(message.heartbeat_s)
             self._schedule.set_interval(message.interval_s, now)
+        if math.isfinite(message.return_s):
+            self._channel.set_return(message.return_s)
         if self._probation.doubtful:
             return self._channel.again(DOUBT)
         self._channel.welcomed(now)

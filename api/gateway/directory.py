@@ -70,6 +70,10 @@ class Directory:
         """Whose live certificate this is."""
         return self._live.get(fingerprint)
 
+    def size(self) -> int:
+        """How many certificates are live."""
+        return len(self._live)
+
     async def refresh(self) -> int:
         """Bring the table of live certificates up to date; costs one small query while nothing has changed."""
         if await self._services.read(SYSTEM, envoys.fingerprint) == self._as_of:

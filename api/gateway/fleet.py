@@ -43,6 +43,10 @@ class Fleet(Protocol):
         """Whose live certificate this is. In memory: asked on every connection."""
         ...
 
+    def size(self) -> int:
+        """How many certificates are live. In memory: asked at every welcome."""
+        ...
+
     async def refresh(self) -> int:
         """Bring the table of live certificates up to date with the database; a number that is another one whenever
         those that count may be others than before."""

@@ -194,6 +194,7 @@ def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol
         time=gateway.clock.now(),
         interval_s=gateway.interval_s,
         heartbeat_s=gateway.heartbeat_s,
+        return_s=round(min(gateway.fleet.size() / limits.RETURNS_PER_S, limits.MAX_RETURN_S), 1),
         capabilities=[RENEW, TRAITS_DELTA],
     )
     connection.welcomed()

@@ -196,6 +196,9 @@ class Welcome(Wire):
     interval_s: float = 1800.0
     """How often the agent makes a full check, before jitter."""
     heartbeat_s: float = 60.0
+    return_s: float = 0.0
+    """When the server hangs up, come back at a moment in so many seconds that the agent chooses: what the server takes
+    to let its whole fleet in. 0: as after any failure."""
     capabilities: list[str] = Field(default=[], max_length=64)
     target: Target | None = None
 

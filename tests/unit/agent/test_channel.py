@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.channel import BACKOFF_BASE_S, Channel
+import pytest
+
+from agent.channel import BACKOFF_BASE_S, BACKOFF_CAP_S, MAX_RETURN_S, SILENCE_BEATS, Channel
 
 
 def _waits(channel: Channel, times: int, *, doubting: bool) -> list[float]:
@@ -26,3 +28,53 @@ def test_a_fresh_connection_that_the_agent_wants_is_there_soon_however_often_it_
 
 def test_connections_that_do_not_last_are_waited_for_longer_and_longer() -> None:
     assert _waits(Channel(lambda: 1.0), 4, doubting=False) == [1.0, 2.0, 4.0, 8.0]
+
+
+def _open(random: float, return_s: float) -> Channel:
+    channel = Channel(lambda: random)
+    channel.start(0.0)
+    channel.wake(0.0)
+    channel.connected(0.0)
+    channel.set_return(return_s)
+    channel.welcomed(0.0)
+    return channel
+
+
+def _fail(channel: Channel, now: float, times: int) -> list[float]:
+    """Attempts that come to nothing, from a loss on; how long each is waited for."""
+    waits = []
+    for _ in range(times):
+        channel.disconnected("refused", 0.0, now)
+        waits.append(channel.due() - now)
+        now = channel.due()
+        channel.wake(now)
+    return waits
+
+
+@pytest.mark.parametrize("random", [0.0, 0.25, 1.0])
+def test_a_fleet_that_is_hung_up_on_spreads_each_attempt_over_the_time_that_the_server_named(random: float) -> None:
+    waits = _fail(_open(random, 33.0), 20.0, 8)
+    assert waits == pytest.approx([33.0 * random] * 6 + [BACKOFF_CAP_S * random] * 2)
+
+
+def test_once_it_is_welcomed_again_the_loss_is_over() -> None:
+    channel = _open(1.0, 33.0)
+    assert _fail(channel, 20.0, 1) == [33.0]
+    channel.connected(60.0)
+    channel.set_return(0.0)
+    channel.welcomed(60.0)
+    assert _fail(channel, 80.0, 3) == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(("named", "spread"), [(-5.0, 1.0), (0.0, 1.0), (0.3, 1.0), (1e9, MAX_RETURN_S)])
+def test_no_server_keeps_agents_away_for_long_or_calls_them_back_at_once(named: float, spread: float) -> None:
+    assert _fail(_open(1.0, named), 20.0, 1) == [spread]
+
+
+def test_a_connection_that_the_agent_ends_itself_is_not_waited_for_as_the_fleet_is() -> None:
+    channel = _open(1.0, 33.0)
+    channel.again("to show the new certificate")
+    assert _fail(channel, 20.0, 1) == [BACKOFF_BASE_S]
+    channel = _open(1.0, 33.0)
+    channel.wake(60.0 * SILENCE_BEATS)
+    assert _fail(channel, 60.0 * SILENCE_BEATS, 2) == [1.0, 2.0]

@@ -121,6 +121,16 @@ def test_a_connection_that_lasted_forgets_the_failures_before_it() -> None:
     assert driver.core.due() - driver.now == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("told", "spread"), [("20.0", 20.0), ("1e999", 1.0), ("-1", 1.0)])
+def test_who_is_hung_up_on_comes_back_in_the_time_that_the_server_named(told: str, spread: float) -> None:
+    driver = Driver()
+    driver.wait()
+    driver.do(fx.Connected())
+    driver.do(fx.Frame(f'{{"type":"welcome","protocol":1,"time":"2026-01-01T00:00:00Z","return_s":{told}}}'))
+    driver.do(fx.Disconnected("the server stops"), after=11)
+    assert driver.core.due() - driver.now == pytest.approx(spread * 0.5)
+
+
 def test_a_server_that_greets_and_hangs_up_is_not_hammered() -> None:
     driver = Driver()
     delays = []

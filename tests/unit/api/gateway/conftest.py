@@ -84,6 +84,9 @@ class MemoryFleet:
     def identify(self, fingerprint: str) -> Peer | None:
         return self.live.get(fingerprint)
 
+    def size(self) -> int:
+        return len(self.live)
+
     async def refresh(self) -> int:
         self.looks += 1
         return self.looks

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import websockets
 
+from api.gateway import limits
 from schema.errors import Conflict, Unavailable
 from schema.ids import sha256
 from schema.protocol.messages import (
@@ -40,6 +41,23 @@ def report(report_id: str = "r1", **changes: Any) -> Report:
     digests = {"assignment_sha256": "a" * 64, "catalog_sha256": "b" * 64, "commit": "c" * 40}
     fields = {"epoch": 1, "generation": 1, "trigger": Trigger.APPLY, "started": 1, "finished": 2}
     return Report(**{"id": report_id, "status": RunStatus.CONVERGED, **digests, **fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "told_s"),
+    [(1, 0.0), (3_000, 3_000 / limits.RETURNS_PER_S), (10**6, limits.MAX_RETURN_S)],
+)
+def test_an_agent_is_told_how_long_the_fleet_takes_to_come_back(
+    run_with_gateway: Run, monkeypatch: pytest.MonkeyPatch, enrolled: int, told_s: float
+) -> None:
+    async def story(site: Site) -> None:
+        web = site.enrol()
+        monkeypatch.setattr(site.fleet, "size", lambda: enrolled)
+        async with site.connect(web) as socket:
+            await socket.send(Hello(protocols=[1], agent_version="1.2.3").model_dump_json())
+            assert (await told(socket))["return_s"] == told_s
+
+    run_with_gateway(story)
 
 
 def test_an_agent_is_welcomed_with_its_target(run_with_gateway: Run) -> None:
