@@ -21,6 +21,7 @@ TIMEOUT_S: Final = 120.0
 LOCK_WAIT_S: Final = 10.0
 _POLL_S: Final = 0.25
 _LOCKED: Final = b"; try again later"
+_MAX_LOCK_BYTES: Final = 64
 _LOCKS: Final = tuple(f"/etc/{name}.lock" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"))
 _SUITE: Final = frozenset(
     (
@@ -29,6 +30,8 @@ _SUITE: Final = frozenset(
         "chgpasswd",
         "chpasswd",
         "chsh",
+        "cpgr",
+        "cppw",
         "gpasswd",
         "groupadd",
         "groupdel",
@@ -165,31 +168,35 @@ def _run(host: Host, argv: list[str], stdin: bytes = b"") -> None:
 
 def _ran(host: Host, argv: list[str], stdin: bytes = b"") -> Ran:
     """Run it; who else changes accounts is waited for, and who no longer does is not."""
-    until = time.monotonic() + LOCK_WAIT_S
+    until, unlocked = time.monotonic() + LOCK_WAIT_S, False
     while True:
         ran = host.run(argv, input=stdin, timeout_s=TIMEOUT_S)
         if ran.code == 0 or _LOCKED not in ran.stderr or time.monotonic() >= until:
             return ran
-        if _is_anybody_at_work(host):
-            time.sleep(_POLL_S)
-            continue
-        # Of one that was killed. The suite asks only whether there is a process of that number: after a boot there is.
-        left = [path for path in _LOCKS if host.lstat(path) is not None]
+        there = [path for path in _LOCKS if host.lstat(path) is not None]
+        left = [path for path in there if _is_left(host, path)]
         for path in left:
             host.remove(path)
-        if not left:
-            return ran
+        if not there and unlocked:
+            return ran  # twice it was refused though nobody has a lock: for another reason
+        unlocked = not there
+        if there and not left:
+            time.sleep(_POLL_S)
 
 
-def _is_anybody_at_work(host: Host) -> bool:
-    if host.lstat("/proc") is None:
+def _is_left(host: Host, path: str) -> bool:
+    """Whether a lock is of one that was killed, and the suite would respect it for ever: it has no process's number, or
+    that of one that is something else by now (after a boot there is one of any number). A lock gets its name with the
+    number in it. One whose process is gone the suite takes over by itself: it may be somebody's any moment.
+    """
+    try:
+        number = host.read(path, limit=_MAX_LOCK_BYTES).rstrip(b"\0\n")
+        if not number.isdigit() or host.lstat("/proc/self") is None:
+            return True
+        name = host.read(f"/proc/{number.decode()}/comm", limit=4096).decode("utf-8", "replace").strip()
+    except (OSError, HostFault):
         return False
-    for name in host.listdir("/proc"):
-        if name.isdigit():
-            with suppress(OSError, HostFault):  # it has ended
-                if host.read(f"/proc/{name}/comm", limit=4096).decode("utf-8", "replace").strip() in _SUITE:
-                    return True
-    return False
+    return name not in _SUITE
 
 
 def _succeeded(program: str, ran: Ran) -> None:
