@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from agent import cli
+from agent import cli, sparing
 from agent.hosts.machine import Machine
 
 
@@ -64,5 +64,5 @@ def once(state: Path) -> int:
 
 if __name__ == "__main__":
     if sys.argv[2:] == ["once"]:
-        sys.exit(once(Path(sys.argv[1])))
+        sparing.end(once(Path(sys.argv[1])))
     main(Path(sys.argv[1]))
