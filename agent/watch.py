@@ -11,15 +11,16 @@ too many, a change made on another machine of a shared file system) is left to t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import math
 import os
 import select
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock, Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, thread_time
 from typing import Any, Final
 
 from inotify_simple import INotify, flags
@@ -31,9 +32,15 @@ from agent.patience import Patience
 from agent.soundings import Soundings
 
 DEBOUNCE_S: Final = 0.02
+PATIENCE: Final = 9
+"""So much longer than what was done about the last events the next ones wait: whoever can make many, in a home or a
+shared directory, has a tenth of a processor of ours at most."""
+MAX_DEBOUNCE_S: Final = 0.5
 MAX_DIRECTORIES: Final = 8_192
 MAX_BELOW: Final = 2_048
 """Directories of one tree, all of which is watched."""
+MAX_BELOW_ALL: Final = 4_096
+"""Of all such trees: whoever may make directories there must not take what managed paths need."""
 _ROUNDS: Final = 10
 _PIECE: Final = 16 * 1024
 _OURS: Final = ".vigo-"
@@ -141,18 +148,18 @@ class Watch:
 
     Args:
         notify: called in the watch's own thread, once for each burst of changes that are not the agent's, with the
-            managed paths that changed; None where nobody knows which.
+            managed paths that changed.
 
     Raises:
         OSError: the kernel gives no inotify instance.
     """
 
-    def __init__(self, host: WatchedHost, notify: Callable[[frozenset[str] | None], None]) -> None:
+    def __init__(self, host: WatchedHost, notify: Callable[[frozenset[str]], None]) -> None:
         self._host: Final = host
         self._notify: Final = notify
         self._beneath: Final = Beneath(str(host.root))
         self._inotify: Final = INotify(nonblocking=True)
-        self._wanted: dict[str, dict[str, set[str]]] = {}
+        self._wanted: dict[str, dict[str, list[str]]] = {}
         """Directory → name in it → the managed paths that end there, or lie below it."""
         self._shared: frozenset[str] = frozenset()
         """Places at which much happens that is nobody's drift."""
@@ -179,11 +186,11 @@ class Watch:
         trees = {at.file_of(place): place for place in sorted(places) if _is_tree(place)}
         files = {place for place in places - kernels if not _is_tree(place)}
         followed = {path for path in (*paths, *files, *trees) if path.startswith("/") and path != "/"}
-        wanted: dict[str, dict[str, set[str]]] = {}
+        wanted: dict[str, dict[str, list[str]]] = {}
         for path in followed:
             parts = path.strip("/").split("/")
             for depth, part in enumerate(parts):
-                wanted.setdefault("/" + "/".join(parts[:depth]), {}).setdefault(part, set()).add(path)
+                wanted.setdefault("/" + "/".join(parts[:depth]), {}).setdefault(part, []).append(path)
         for directory in trees:
             wanted.setdefault(directory, {})
         with self._lock:
@@ -220,8 +227,8 @@ class Watch:
                     known.note(place)
             with self._lock:
                 self._ours -= places
-            if others is None or others | before:
-                self._notify(None if others is None else others | before)
+            if others | before:
+                self._notify(others | before)
 
         return no_longer
 
@@ -235,6 +242,7 @@ class Watch:
         os.close(self._wake)
 
     def _watch(self) -> None:
+        took_s = 0.0
         while True:
             poll = select.poll()
             poll.register(self._inotify.fd, select.POLLIN)
@@ -248,26 +256,21 @@ class Watch:
                 return
             told: set[str] = set()
             if self._inotify.fd in ready:
-                sleep(DEBOUNCE_S)
-                changed = self._settled()
-                if changed is None:
-                    self._notify(None)
-                    continue
-                told |= changed
+                sleep(min(max(DEBOUNCE_S, took_s * PATIENCE), MAX_DEBOUNCE_S))
+                begun = thread_time()
+                told |= self._settled()
+                took_s = thread_time() - begun
             with self._lock:
                 told |= self._soundings.changed(ready, monotonic()) - self._ours
             if told := self._due(told, monotonic()):
                 self._notify(frozenset(told))
 
-    def _settled(self) -> frozenset[str] | None:
+    def _settled(self) -> frozenset[str]:
         """What has changed; a place that several files make up (accounts) once the last of them is written."""
         found: frozenset[str] = frozenset()
         for _ in range(_ROUNDS):
             events = self._inotify.read(timeout=0)
-            changed = self._foreign(events)
-            if changed is None:
-                return None
-            found |= changed
+            found |= self._foreign(events)
             if not events or found.isdisjoint(self._shared):
                 break
             sleep(DEBOUNCE_S)
@@ -284,44 +287,65 @@ class Watch:
                 del self._later[place]
             return (changed - shared) | (due & self._shared)
 
-    def _foreign(self, events: Iterable[Any]) -> frozenset[str] | None:
-        """The managed paths that these events changed, not by our own hand; None where there were too many events."""
-        touched: set[str] = set()
-        trees: set[str] = set()
-        moved = overflow = False
+    def _foreign(self, events: Sequence[Any]) -> frozenset[str]:
+        """The managed paths that these events changed, not by our own hand. Where there were too many events, all are
+        looked at, and each tree may have changed."""
         with self._lock:
-            for event in events:
-                if event.mask & flags.Q_OVERFLOW:
-                    overflow = True
-                for directory in tuple(self._directories.get(event.wd, ())):
-                    names = self._wanted.get(directory, {})
-                    if event.mask & (flags.DELETE_SELF | flags.MOVE_SELF | flags.IGNORED):
-                        self._unwatch(directory)
-                        self._below.discard(directory)
-                        touched.update(*names.values())
-                        moved = True
-                    elif event.name in names:
-                        path = f"{directory.rstrip('/')}/{event.name}"
-                        below = names[event.name] - {path}
-                        if path in names[event.name]:
-                            touched.add(path)
-                        if below and event.mask & _STRUCTURE:
-                            touched |= below
-                            moved = True
-                    elif event.name and not event.name.startswith(_OURS):
-                        path = f"{directory.rstrip('/')}/{event.name}"
-                        found = self._trees_of(directory, event.mask)
-                        if found and self._host.known.differs(path):
-                            trees |= found
-                            moved = moved or bool(event.mask & flags.ISDIR and event.mask & _STRUCTURE)
-            if moved or overflow:
-                self._below.update(self._directories_below())
-                self._watch_missing()
+            lost = any(event.mask & flags.Q_OVERFLOW for event in events)
+            touched, trees = self._anew() if lost else self._told_by(events)
             ours = frozenset(self._ours)
         known = self._host.known
         changed = frozenset(path for path in touched if path not in ours and known.note(path))
         tops = {self._trees[path] for path in changed & self._trees.keys()}
-        return None if overflow else changed | (trees - ours) | tops
+        return changed | (trees - ours) | tops
+
+    def _told_by(self, events: Iterable[Any]) -> tuple[set[str], set[str]]:
+        """The managed paths that these events are of, and the trees."""
+        touched: set[str] = set()
+        trees: set[str] = set()
+        moved = False
+        for event in events:
+            for directory in tuple(self._directories.get(event.wd, ())):
+                names = self._wanted.get(directory, {})
+                if event.mask & (flags.DELETE_SELF | flags.MOVE_SELF | flags.IGNORED):
+                    self._unwatch(directory)
+                    self._below.discard(directory)
+                    touched.update(*names.values())
+                    moved = True
+                elif event.name in names:
+                    path = f"{directory.rstrip('/')}/{event.name}"
+                    below = [each for each in names[event.name] if each != path]
+                    if path in names[event.name]:
+                        touched.add(path)
+                    if below and event.mask & _STRUCTURE:
+                        touched.update(below)
+                        moved = True
+                elif event.name and not event.name.startswith(_OURS):
+                    path = f"{directory.rstrip('/')}/{event.name}"
+                    found = self._trees_of(directory, event.mask)
+                    if found and self._host.known.differs(path):
+                        trees |= found
+                        moved = moved or bool(event.mask & flags.ISDIR and event.mask & _STRUCTURE)
+        if moved:
+            self._look_below()
+            self._watch_missing()
+        return touched, trees
+
+    def _anew(self) -> tuple[set[str], set[str]]:
+        """All managed paths and trees: nobody knows what has become of them, nor of the directories that are watched,
+        which are from now on those that have their names."""
+        before = list(self._directories)
+        self._descriptors.clear()
+        self._directories.clear()
+        self._look_below()
+        self._watch_missing()
+        for number in before:
+            if number not in self._directories:
+                with contextlib.suppress(OSError):  # the kernel has dropped it itself
+                    self._inotify.rm_watch(number)
+        return {path for names in self._wanted.values() for paths in names.values() for path in paths}, {
+            *self._trees.values()
+        }
 
     def _trees_of(self, directory: str, mask: int) -> set[str]:
         """The places of which an event in a directory tells, about a name that nobody manages."""
@@ -336,20 +360,25 @@ class Watch:
                     found.add(place)
         return found
 
+    def _look_below(self) -> None:
+        self._below.intersection_update(self._descriptors)
+        self._below.update(self._directories_below())
+
     def _directories_below(self) -> Iterator[str]:
         """The directories of all trees that are watched whole."""
+        left = MAX_BELOW_ALL
         for top, place in self._trees.items():
             if not place.endswith("//"):
                 continue
-            todo, count = [top], 0
+            todo, room = [top], min(MAX_BELOW, left)
             while todo:
                 here = todo.pop()
                 for name in self._directories_in(here):
-                    count += 1
-                    if count > MAX_BELOW:
-                        self._complain(f"more than {MAX_BELOW} directories below {top}")
+                    if room == 0:
+                        self._complain(f"more than {MAX_BELOW} directories below {top}, or {MAX_BELOW_ALL} in all")
                         todo.clear()
                         break
+                    room, left = room - 1, left - 1
                     todo.append(f"{here}/{name}")
                     yield todo[-1]
 
@@ -368,7 +397,11 @@ class Watch:
 
     def _watch_missing(self) -> None:
         """Watch each wanted directory that is there and is not watched yet."""
-        for directory in (self._wanted.keys() | self._below) - self._descriptors.keys():
+        missing = [*(self._wanted.keys() - self._descriptors.keys())]
+        below = self._below - self._wanted.keys()
+        room = MAX_BELOW_ALL - len(below & self._descriptors.keys())
+        missing += list(below - self._descriptors.keys())[: max(0, room)]
+        for directory in missing:
             if len(self._descriptors) >= MAX_DIRECTORIES:
                 self._complain(f"more than {MAX_DIRECTORIES} directories")
                 return
@@ -381,7 +414,8 @@ class Watch:
                 # By descriptor: the directory that was opened beneath the root, whoever moves what meanwhile.
                 number = self._inotify.add_watch(f"/proc/self/fd/{opened}", _ALL)
             except OSError as error:
-                self._complain(error.strerror or str(error))
+                more = error.errno == errno.ENOSPC  # inotify_add_watch(2): the limit of the user's watches, not a disk
+                self._complain("fs.inotify.max_user_watches is used up" if more else error.strerror or str(error))
                 return
             finally:
                 os.close(opened)

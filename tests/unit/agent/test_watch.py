@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -298,3 +299,43 @@ def test_more_directories_than_are_watched_below_one_are_said(
     placed.watch.follow([], frozenset({"/srv/tree//"}))
     placed.watch.follow([], PLACES)
     assert "the full check sees the rest" in caplog.text
+
+
+def test_more_events_than_the_kernel_keeps_hide_nothing_and_accuse_nobody(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if most > 100_000:
+        pytest.skip("this kernel keeps very many")
+    monkeypatch.setattr("agent.watch.DEBOUNCE_S", 1.0)  # so long, they queue up
+    monkeypatch.setattr("agent.watch.MAX_DEBOUNCE_S", 1.0)
+    first, second = (os.open(watched.root / f"etc/{name}", os.O_CREAT | os.O_WRONLY) for name in "ab")
+    for _ in range(most // 2 + 10):  # of somebody else's files; two in turn, since the kernel makes equal ones one
+        os.pwrite(first, b"x", 0)
+        os.pwrite(second, b"x", 0)
+    os.close(first)
+    os.close(second)
+    shutil.rmtree(watched.root / "etc/app")
+    (watched.root / "etc/app").mkdir(mode=0o700)
+    (watched.root / "etc/app/conf").write_text("bad")
+    assert watched.noticed()
+    assert watched.changed == {"/etc/app", "/etc/app/conf"}
+    # The directory that was made meanwhile is watched.
+    monkeypatch.setattr("agent.watch.DEBOUNCE_S", DEBOUNCE_S)
+    watched.notices = 0
+    (watched.root / "etc/app/conf").write_text("worse")
+    assert watched.noticed()
+
+
+def test_whoever_makes_directories_below_a_tree_takes_none_from_managed_paths(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.watch.MAX_BELOW_ALL", 3)
+    monkeypatch.setattr("agent.watch.MAX_DIRECTORIES", 12)
+    for number in range(30):
+        (watched.root / f"srv/tree/d{number}").mkdir(parents=True)
+    watched.watch.follow(["/etc/motd"], frozenset({"/srv/tree//"}))
+    watched.watch.follow(["/etc/motd", "/etc/app/conf"], frozenset({"/srv/tree//"}))
+    (watched.root / "etc/app/conf").write_text("bad")
+    assert watched.noticed()
+    assert "/etc/app/conf" in watched.changed
