@@ -91,6 +91,8 @@ class Admission:
         watching = asyncio.ensure_future(self._watch(bucket))
         try:
             while True:
+                while (full_s := self._full_for()) > 0:  # noqa: ASYNC110 - a second at most
+                    await asyncio.sleep(min(full_s, limits.FULL_LOOK_S))
                 try:
                     peer, address = await loop.sock_accept(self._listener)
                 except OSError:
@@ -128,6 +130,14 @@ class Admission:
                 asleep = self._monotonic()
                 await asyncio.sleep(limits.PACE_S)
                 bucket.rate = self._pace.observe(self._monotonic() - asleep - limits.PACE_S)
+
+    def _full_for(self) -> float:
+        """How long nobody need be taken, since there is no room and nobody who would have to give way: whoever waits in
+        the kernel's queue has lost nothing, and who is turned away comes again."""
+        if len(self._half_open) < limits.HALF_OPEN:
+            return 0.0
+        _, since = next(iter(self._half_open.values()))
+        return max(0.0, since + limits.HALF_OPEN_GRACE_S - self._monotonic())
 
     def _admit(self, peer: socket.socket, address: str) -> None:
         full_address = self._per_address[address] >= limits.HALF_OPEN_PER_ADDRESS

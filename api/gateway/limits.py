@@ -16,6 +16,8 @@ HALF_OPEN: Final = 1_024
 HALF_OPEN_PER_ADDRESS: Final = 128
 HALF_OPEN_GRACE_S: Final = 1.0
 """A handshake younger than this is not given up for a newer one: an honest agent needs milliseconds."""
+FULL_LOOK_S: Final = 0.02
+"""How often it is looked whether there is room again."""
 MIN_ACCEPTS_PER_S: Final = 100.0
 """Connections are taken from the listening socket at least this fast, however busy the server is."""
 FIRST_ACCEPTS_PER_S: Final = 200.0

@@ -102,6 +102,39 @@ def test_who_says_nothing_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.M
     assert door.counted["half_open_evicted"] + door.counted["half_open_refused"] > 0
 
 
+def test_when_all_places_are_taken_by_the_young_the_next_wait_and_nobody_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HALF_OPEN", 4)
+    monkeypatch.setattr(limits, "HALF_OPEN_GRACE_S", 60.0)
+
+    async def main() -> Door:
+        door = Door(tmp_path)
+        running = asyncio.ensure_future(door.admission.run())
+        try:
+            waiting = [await door.dawdle("127.0.0.2") for _ in range(6)]
+            async with asyncio.timeout(20):
+                while door.admission.half_open < 4:  # noqa: ASYNC110 - of another's making
+                    await asyncio.sleep(0.01)
+                honest = asyncio.ensure_future(door.shake("127.0.0.3"))
+                await asyncio.sleep(0.1)
+                assert (door.admission.half_open, honest.done()) == (4, False)
+                for writer in waiting[:4]:
+                    writer.transport.abort()
+                await honest
+            for writer in waiting:
+                writer.transport.abort()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            door.listener.close()
+        return door
+
+    door = asyncio.run(main())
+    assert door.opened["127.0.0.3"] == 1
+    assert door.counted["half_open_refused"] + door.counted["half_open_evicted"] == 0
+
+
 def test_who_gave_up_while_waiting_costs_no_handshake(tmp_path: Path) -> None:
     async def main() -> Door:
         door = Door(tmp_path)
