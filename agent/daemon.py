@@ -41,7 +41,7 @@ def run(state: State, root: Path, *, together: str) -> int:
     host = WatchedHost(root)
     links: list[Link] = []
 
-    def drifted(paths: frozenset[str] | None) -> None:
+    def drifted(paths: frozenset[str]) -> None:
         executor.touch(paths)
         for link in links:  # none before there is a connection to keep
             link.drifted()

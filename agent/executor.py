@@ -104,8 +104,8 @@ class LocalExecutor:
             own={"host_self": lambda: itself.host_self(self.identity, pinned=self._pinned), "agent_self": self._itself},
         )
         self._lock: Final = Lock()
-        self._touched: set[str] | None = set()
-        """Managed paths that changed since the last run; None: nobody knows which."""
+        self._touched: set[str] = set()
+        """Managed paths that changed since the last run."""
         self._wanted: dict[str, int] = {}
         self._absent: set[str] = set()
         self._belief: Final = Belief(clock.monotonic)
@@ -353,10 +353,10 @@ class LocalExecutor:
             ours=self._watching.ours if self._watching is not None else None,
         )
 
-    def touch(self, paths: frozenset[str] | None) -> None:
-        """These managed paths have changed, by another hand than ours; None: some have, nobody knows which."""
+    def touch(self, paths: frozenset[str]) -> None:
+        """These managed paths have changed, by another hand than ours."""
         with self._lock:
-            self._touched = None if paths is None or self._touched is None else self._touched | paths
+            self._touched |= paths
 
     def undo(self, run: str, *, force: bool = False) -> list[Restored]:
         """Put back what a run replaced, and hold it. Converge and `reread` afterwards, so that what runs follows.

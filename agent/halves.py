@@ -79,7 +79,7 @@ def _execute(end: socket.socket, state: State, root: Path, *, parent: int, link:
         _log.warning("%s", note)
     host, traits_host = WatchedHost(root), RealHost(root)
 
-    def drifted(paths: frozenset[str] | None) -> None:
+    def drifted(paths: frozenset[str]) -> None:
         local.touch(paths)
         near.tell(Notice.DRIFTED)
 
