@@ -150,7 +150,7 @@ class Probed(Wire):
     type: Literal["probed"] = "probed"
     id: str = Field(max_length=MAX_PROBE_ID_CHARS)
     outcome: ProbeOutcome
-    code: int | None = None
+    code: int | None = Field(default=None, ge=-255, le=255)
     """The exit code, where it ended by itself; negative for a signal."""
     output: str = Field(default="", max_length=MAX_OUTPUT_CHARS)
     """The last lines of what it said, secrets masked; why, where it was not run."""

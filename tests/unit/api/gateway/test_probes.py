@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from schema.protocol.messages import APPROVAL, PROBE, Need, Probe, Probed
+import pytest
+from pydantic import ValidationError
+
+from schema.protocol.messages import AGENT_MESSAGE, APPROVAL, PROBE, Need, Probe, Probed
 from schema.protocol.signed import Signed
 
 from .conftest import Site
@@ -30,3 +33,10 @@ def test_a_probe_reaches_who_is_connected_and_knows_it(run_with_gateway: Run) ->
             assert site.fleet.answers == [(able.peer.envoy_id, said)]
 
     run_with_gateway(story)
+
+
+@pytest.mark.parametrize("code", [256, -(2**31) - 1, 10**40])
+def test_an_exit_code_that_no_program_has_is_no_answer(code: int) -> None:
+    # It would be on record with the rollout, where 32 bits are all that GraphQL can say.
+    with pytest.raises(ValidationError):
+        AGENT_MESSAGE.validate_json(f'{{"type": "probed", "id": "1", "outcome": "failed", "code": {code}}}')
