@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     """Owner and name of the repository as a forge has them in its webhooks; what `repo` says when empty."""
 
     database_url: SecretStr = SecretStr("")
-    """`postgresql://…`, of this server alone; empty means SQLite in the data directory."""
+    """`postgresql://…`, of this server alone; a pooler between them gives out whole sessions (PgBouncer:
+    `pool_mode=session`). Empty means SQLite in the data directory."""
     readers: int = Field(default=4, ge=1, le=64)
     """Connections that read at the same time."""
     write_queue: int = Field(default=1_000, ge=1)
