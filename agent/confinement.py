@@ -30,7 +30,7 @@ _X32: Final = 0x40000000
 """From here on the numbers of the x32 calls of x86-64: the same calls by another name, refused whole."""
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 _IO_PROCESS, _IO_BEST_EFFORT = 1, 2
-_LOADED, _CODE = 1, 5
+_LOADED, _WRITABLE = 1, 2
 _ELF64_POINTER: Final = 8
 _DONTNEED: Final = 4
 
@@ -175,14 +175,15 @@ def give_back() -> None:
 
 
 class Code:
-    """Where the code of the libraries lies that are loaded now. To be made before there are threads (else it is empty):
-    the loader is locked meanwhile, and a thread that loads a module holds Python's lock and waits for it.
+    """Where code and constants of the libraries lie that are loaded now. To be made before there are threads (else it
+    is empty): the loader is locked meanwhile, and a thread that loads a module holds Python's lock and waits for it.
 
     As the loader says (`dl_iterate_phdr`; Elf64_Phdr in elf.h), and none of what can be written to, or was relocated.
     """
 
     def __init__(self) -> None:
-        self._segments: Final[list[tuple[int, int]]] = []
+        self.segments: Final[list[tuple[int, int]]] = []
+        """Of each the first address and the one behind the last, whole pages."""
         libc = _libc()
         if threading.active_count() == 1 and ctypes.sizeof(ctypes.c_void_p) == _ELF64_POINTER:
             with suppress(AttributeError):  # a libc without it
@@ -191,9 +192,9 @@ class Code:
     def _visit(self, info: Any, _size: int, _data: int | None) -> int:
         library, page = info.contents, resource.getpagesize()
         for header in library.headers[: library.count]:
-            if header.kind == _LOADED and header.flags == _CODE:
+            if header.kind == _LOADED and not header.flags & _WRITABLE:
                 begin = (library.base + header.address) // page * page
-                self._segments.append((begin, -(-(library.base + header.address + header.memory) // page) * page))
+                self.segments.append((begin, -(-(library.base + header.address + header.memory) // page) * page))
         return 0
 
     def let_go(self) -> None:
@@ -202,7 +203,7 @@ class Code:
         What the kernel drops is as it is in the file, and comes back from the page cache. No library is ever unloaded.
         """
         libc = _libc()
-        for begin, end in self._segments:
+        for begin, end in self.segments:
             libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _DONTNEED)
 
 

@@ -20,6 +20,8 @@ from agent.resources.types import ResourceFailed
 from schema.expressions import ExpressionError
 from schema.secrets import UnknownSecret
 
+_NOWHERE: Final[frozenset[str]] = frozenset()
+
 
 class Watching(Protocol):
     """What sees that something has changed: see `agent.watch`."""
@@ -109,7 +111,7 @@ def places_of(step: Step) -> frozenset[str]:
     """Where a change of what a step stands for shows on this host, beyond its paths."""
     kind = step.kind
     if kind is None or kind.shows_in is None or kind.skipped(step.host) is not None:
-        return frozenset()
+        return _NOWHERE
     found: set[str] = set()
     for instance in step.instances or ():
         if not instance.error:

@@ -26,14 +26,19 @@ DEFAULT_MODE: Final = 0o644
 
 @dataclass(frozen=True, slots=True)
 class ManagedFile:
-    """A spec, and what was worked out of it once."""
+    """What was worked out of a spec once. It is kept for each file, and the spec, of six times its size, is not."""
 
-    spec: FileSpec
     path: str
+    absent: bool
     content: Content | None
     size: int | None
     mode: int | None
+    owner: str | None
+    group: str | None
     owned: bool
+    validate: str | None
+    backup: bool
+    sensitive: bool
 
 
 class FileState(NamedTuple):
@@ -59,27 +64,32 @@ def prepare(spec: FileSpec, sources: Sources) -> ManagedFile:
         # As bytes again when it is written: it is held once already.
         content = Content(sha256(data), len(data), lambda: text.encode("utf-8", "surrogateescape"))
     return ManagedFile(
-        spec=spec,
         path=spec.path,
+        absent=spec.state == "absent",
         content=content,
         size=None if content is None else content.size,
         mode=None if spec.mode is None else int(spec.mode, 8),
+        owner=spec.owner,
+        group=spec.group,
         owned=spec.owner is not None or spec.group is not None,
+        validate=spec.validate_,
+        backup=spec.backup,
+        sensitive=spec.sensitive,
     )
 
 
 def check(host: Host, file: ManagedFile) -> FileState:
     """One open, one fstat, one read."""
     found = host.fingerprint(file.path, file.size)
-    desired = ownership.resolve(host, file.spec.owner, file.spec.group) if file.owned else ownership.UNMANAGED
+    desired = ownership.resolve(host, file.owner, file.group) if file.owned else ownership.UNMANAGED
     if found is None:
         return FileState(None, desired=desired, note=_note(host, file, desired, rewritten=True))
     stat, digest = found
-    if file.content is None or digest == file.content.sha256 or file.spec.state == "absent":
+    if file.content is None or digest == file.content.sha256 or file.absent:
         same = not file.owned or (desired.uid == stat.uid and desired.gid == stat.gid)
         names = ("", "") if same else ownership.names(host, desired, stat)
         return FileState(stat, digest, None, desired, names, desired.note)
-    shown = stat.kind is Kind.FILE and stat.size <= MAX_SHOWN_BYTES and not file.spec.sensitive
+    shown = stat.kind is Kind.FILE and stat.size <= MAX_SHOWN_BYTES and not file.sensitive
     return FileState(
         stat,
         digest,
@@ -93,7 +103,7 @@ def check(host: Host, file: ManagedFile) -> FileState:
 def diff(file: ManagedFile, state: FileState) -> Sequence[Change]:
     """See `ResourceType`."""
     stat = state.stat
-    if file.spec.state == "absent":
+    if file.absent:
         return () if stat is None else (Change("state", stat.kind, "absent"),)
     if stat is None:
         return (Change("state", "absent", Kind.FILE), *_content(file, state))
@@ -111,12 +121,12 @@ def diff(file: ManagedFile, state: FileState) -> Sequence[Change]:
 
 def apply(host: Host, file: ManagedFile, state: FileState) -> None:
     """See `ResourceType`."""
-    stat, spec = state.stat, file.spec
+    stat = state.stat
     replaceable = stat is None or stat.kind is Kind.FILE or (stat.kind is Kind.SYMLINK and file.content is not None)
-    if stat is not None and not (replaceable or (spec.state == "absent" and stat.kind is Kind.SYMLINK)):
+    if stat is not None and not (replaceable or (file.absent and stat.kind is Kind.SYMLINK)):
         raise ResourceFailed(f"{file.path} is a {stat.kind}: it is not replaced by a file")
-    if spec.state == "absent":
-        if spec.backup and stat is not None and stat.kind is Kind.FILE:
+    if file.absent:
+        if file.backup and stat is not None and stat.kind is Kind.FILE:
             validation.back_up(host, file.path, stat)
         host.remove(file.path)
         return
@@ -140,7 +150,7 @@ def apply(host: Host, file: ManagedFile, state: FileState) -> None:
 
 def action(file: ManagedFile, state: FileState) -> str:
     """See `ResourceType`."""
-    if file.spec.state == "absent":
+    if file.absent:
         return "remove"
     return "create" if state.stat is None else "update"
 
@@ -152,16 +162,16 @@ def paths(file: ManagedFile) -> Sequence[str]:
 
 def leaves(file: ManagedFile) -> Sequence[object]:
     """See `ResourceType`: a file elsewhere gives no account another id."""
-    names = (file.spec.owner, file.spec.group)
-    return () if file.path.startswith("/etc/") or file.spec.validate_ else ((Ownership, *names),)
+    names = (file.owner, file.group)
+    return () if file.path.startswith("/etc/") or file.validate else ((Ownership, *names),)
 
 
 def rests(file: ManagedFile) -> Rests | None:
     """See `ResourceType`."""
-    if file.spec.state == "absent":
+    if file.absent:
         return None
     digest = None if file.content is None else file.content.sha256
-    return Rests(file.path, S_IFREG, file.mode, file.size, digest, file.spec.owner, file.spec.group)
+    return Rests(file.path, S_IFREG, file.mode, file.size, digest, file.owner, file.group)
 
 
 FILE: Final = ResourceType(
@@ -187,16 +197,16 @@ def _rewrite(host: Host, file: ManagedFile, state: FileState, regular: Stat | No
     if regular is not None:
         uid = regular.uid if uid is None else uid
         gid = regular.gid if gid is None else gid
-        if file.spec.backup and keep:
+        if file.backup and keep:
             validation.back_up(host, file.path, regular)
-    check = validation.checker(host, file.spec.validate_)
+    check = validation.checker(host, file.validate)
     host.write(file.path, data, mode=mode, uid=uid, gid=gid, check=check)
 
 
 def _content(file: ManagedFile, state: FileState) -> Sequence[Change]:
     if file.content is None:
         return ()
-    if file.spec.sensitive:
+    if file.sensitive:
         return (Change("content", None, None, secret=True),)
     before = state.text
     if file.content.size > MAX_SHOWN_BYTES or (
@@ -208,6 +218,6 @@ def _content(file: ManagedFile, state: FileState) -> Sequence[Change]:
 
 
 def _note(host: Host, file: ManagedFile, desired: Ownership, *, rewritten: bool) -> str:
-    if rewritten and host.confined and file.spec.validate_ is not None and file.spec.state == "present":
+    if rewritten and host.confined and file.validate is not None and not file.absent:
         return f"{desired.note}; {validation.NOT_RUN}" if desired.note else validation.NOT_RUN
     return desired.note
