@@ -15,6 +15,7 @@ from agent.tools import accounts, homes, shadow, unfinished
 _SHUT: Final = "1"
 """A day that has passed: of 1970, as `usermod --expiredate` takes it."""
 _MAX_ENTRIES: Final = 100
+_MAIL: Final = ("/var/mail", "/var/spool/mail")
 
 State = Mapping[str, Any]
 
@@ -101,13 +102,24 @@ def put_group_back(host: Host, name: str, before: State, now: State) -> str:
 def _unmake(host: Host, name: str, now: State) -> str:
     home = str(now["home"])
     left = _left_in(host, home, int(now["uid"]))
+    if left == "":
+        left = _mail_of(host, name)
     if left is None:
         shadow.remove_user(host, name, home=False)
     elif not left:
         shadow.remove_user(host, name, home=True)
     else:
         shadow.change_user(host, name, ["--lock", f"--expiredate={_SHUT}"])
-        return f"locked and expired, not removed: {home} holds {left}"
+        return f"locked and expired, not removed: there is {left}"
+    return ""
+
+
+def _mail_of(host: Host, name: str) -> str:
+    """Where mail of an account lies, which userdel(8) would remove with its home; empty where there is none."""
+    for path in (f"{folder}/{name}" for folder in _MAIL):
+        stat = host.lstat(path)
+        if stat is not None and (stat.kind is not Kind.FILE or stat.size):
+            return path
     return ""
 
 

@@ -151,7 +151,7 @@ def test_an_account_that_a_run_made_is_undone(host: Prefixed, tmp_path_factory: 
         (host.root / "home/jane/work").write_text("x")
 
     said = undone(host, "user", spec, tmp_path_factory.mktemp("state"), then=used)
-    assert said == {"user jane": "locked and expired, not removed: /home/jane holds /home/jane/work"}
+    assert said == {"user jane": "locked and expired, not removed: there is /home/jane/work"}
     assert str(line(host, "/etc/shadow", "jane")).split(":")[1][0] == "!"
     assert (host.root / "home/jane/work").exists()
 
@@ -206,3 +206,19 @@ def test_what_somebody_has_changed_since_is_kept(host: Prefixed, tmp_path_factor
     said = undone(host, "group", {"group": "ops"}, tmp_path_factory.mktemp("state"), then=regrouped)
     assert "has changed since" in said["group ops"]
     assert line(host, "/etc/group", "ops") is not None
+
+
+def test_an_account_that_has_mail_by_now_is_not_undone_together_with_it(
+    host: Prefixed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shutil.copytree("/etc/skel", host.root / "etc/skel")
+    (host.root / "home").mkdir()
+    (host.root / "var/mail").mkdir(parents=True, exist_ok=True)
+    spec = {"user": "jane", "uid": 2000, "group": "web", "home": "/home/jane"}
+
+    def written_to() -> None:
+        (host.root / "var/mail/jane").write_text("From: bob\n")
+
+    said = undone(host, "user", spec, tmp_path_factory.mktemp("state"), then=written_to)
+    assert said == {"user jane": "locked and expired, not removed: there is /var/mail/jane"}
+    assert host.read("/var/mail/jane")
