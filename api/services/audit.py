@@ -58,7 +58,7 @@ def append(work: Work) -> None:
     """
     if not work.entries:
         return
-    size, last = rows.lock_head(work.session, work.project_id)
+    size, last = rows.head(work.session, work.project_id)
     linked: list[Entry] = []
     now = work.now
     for pending in work.entries:

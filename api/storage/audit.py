@@ -18,8 +18,6 @@ from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
 from schema.audit import GENESIS
 from schema.errors import Unavailable
 
-_CHAIN_LOCK = 0x61756469  # "audi"
-
 
 class AuditRow(ProjectRow, table=True):
     """One entry."""
@@ -119,7 +117,6 @@ _ALL: Final = Wanted()
 _COLUMNS: Final = ("project_id", *Entry._fields[:-1])
 _SQL: Final = {
     "head": "SELECT size, hash FROM audit_heads WHERE project_id = ?",
-    "lock": "SELECT pg_advisory_xact_lock(?, ?)",
     "entry": f"INSERT INTO audit_entries ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",  # noqa: S608
     "payload": "INSERT INTO audit_payloads (project_id, idx, body) VALUES (?, ?, ?)",
     "stretch": f"SELECT {', '.join('e.' + name for name in _COLUMNS[1:])}, p.body FROM audit_entries AS e "  # noqa: S608
@@ -142,17 +139,8 @@ def head(session: Session, project_id: str) -> Head:
     return Head(0, GENESIS) if row is None else Head(row[0], row[1])
 
 
-def lock_head(session: Session, project_id: str) -> Head:
-    """The end of the chain, and the right to extend it until the transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":
-        # Other processes write as well. Two keys: the chain, and which project's.
-        key = int.from_bytes(bytes.fromhex(project_id.replace("-", ""))[-4:], "big", signed=True)
-        _run(session, "lock", (_CHAIN_LOCK, key))
-    return head(session, project_id)
-
-
 def append(session: Session, project_id: str, entries: Sequence[Entry]) -> None:
-    """Add entries at the head; the caller has locked it and linked them.
+    """Add entries at the head; the caller has read it in this transaction and linked them.
 
     Raises:
         AuditUnavailable: they cannot be written, and so what they are about must not happen.

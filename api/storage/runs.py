@@ -21,7 +21,6 @@ from schema.runs import Run, RunDetail
 KEEP: Final = 50
 """Runs of one envoy that are kept. 50 runs of 50 resources are about 50 KB; 10,000 hosts stay under half a gigabyte."""
 
-_SEQUENCE_LOCK: Final = 0x72756E73  # "runs"
 _RESOURCES: Final = TypeAdapter(list[ResourceReport])
 
 
@@ -64,9 +63,7 @@ class RunRow(ProjectRow, table=True):
 
 
 def next_sequence(session: Session) -> int:
-    """The sequence of the run to be added, and the right to it until the transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": _SEQUENCE_LOCK})
+    """The sequence of the run to be added."""
     last = session.connection().execute(sql("SELECT MAX(sequence) FROM runs")).scalar()
     return int(last or 0) + 1
 

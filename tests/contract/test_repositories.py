@@ -16,7 +16,6 @@ from api.services import audit, revisions, tokens, users
 from api.services.audit import Walk
 from api.services.container import Services
 from api.services.work import Actor, Work
-from api.settings import Settings
 from api.storage import audit as audit_rows
 from api.storage import projects
 from api.storage import revisions as revision_rows
@@ -314,26 +313,6 @@ def test_many_threads_make_one_line(services: Services) -> None:
     assert sorted(index for _, index, _ in told) == list(range(200))
     for asked, index, _ in told:
         assert all(earlier < index for _, earlier, acknowledged in told if acknowledged < asked)
-
-
-def test_several_servers_on_one_postgresql_make_one_line(postgres: Postgres, tmp_path: Path) -> None:
-    with postgres.database() as url:
-        servers = [Services(Settings(data_dir=tmp_path), Database.open(url, readers=1)) for _ in range(3)]
-        threads = [
-            threading.Thread(target=write_entries, args=(server, f"s{number}-{n}", 20))
-            for number, server in enumerate(servers)
-            for n in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        for server in servers:
-            assert whole(server)
-        stored = servers[0].db.read_now(lambda s: audit_rows.stretch(s, DEFAULT_PROJECT, 0, 1_000))
-        assert [entry.idx for entry in stored] == list(range(120))
-        for server in servers:
-            server.db.close_now()
 
 
 def test_the_key_of_the_chain_refuses_a_fork(services: Services) -> None:

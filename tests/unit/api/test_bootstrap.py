@@ -19,6 +19,7 @@ from api.services import bootstrap
 from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs
+from api.services.probes import Probes
 from schema import canonical
 from schema.access import Role
 from schema.protocol.artifacts import AgentBuild, Kind
@@ -214,7 +215,7 @@ def test_agents_are_offered_builds_only_where_that_is_set(
             tell=lambda _: None,
             stalled=lambda _: "",
             awaited=lambda _: None,
-            approvals=Approvals(server.services),
+            probes=Probes(server.services, Approvals(server.services)),
         )
         agent = AgentBuild(
             kind=Kind.ZIPAPP, arch="x86_64", libc="glibc", libc_version="2.36", python="3.11", sequence=0
