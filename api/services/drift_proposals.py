@@ -338,7 +338,8 @@ def _revert(episodes: Sequence[Episode]) -> str:
     if not left:
         last = to_rfc3339(max(each.last_at for each in episodes))
         times = sum(each.times for each in episodes)
-        return f"nothing to do: the agents have changed it back, {times} times, the last at {last}"
+        often = "once" if times == 1 else f"{times} times, the last"
+        return f"nothing to do: the agents have changed it back, {often} at {last}"
     failed: Any = next((each.document["error"] for each in left if each.document["error"]), "")
     if failed:
         return f"the agents cannot change it back: {failed}"
