@@ -1,12 +1,16 @@
-"""What is `slow` runs in `just soak` alone."""
+"""What is `slow` runs in `just soak` alone. How long a generated case takes says nothing where others are at work."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.effort import SOAK
+
+settings.register_profile("vigo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vigo")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

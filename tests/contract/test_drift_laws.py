@@ -36,7 +36,7 @@ def test_a_type_says_where_it_shows_or_why_it_does_not(name: str) -> None:
 
 
 @EVERY_TYPE
-@settings(max_examples=tries(2), deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+@settings(max_examples=tries(2), suppress_health_check=[HealthCheck.data_too_large])
 @given(data=st.data())
 def test_what_makes_it_otherwise_shows_at_one_of_its_places(name: str, data: st.DataObject) -> None:
     kind = TYPES[name]

@@ -24,7 +24,7 @@ EVERY_TYPE = pytest.mark.parametrize("name", TYPES)
 USER = 990 if os.geteuid() == 0 else os.geteuid()
 HOME = Account("web", USER, 991 if os.geteuid() == 0 else os.getegid(), "/d")
 """Scenes stand below /d; of what stands there some is the user's, some root's, some of another."""
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 
 
 def drawn(data: st.DataObject, name: str) -> scenes.Scene:

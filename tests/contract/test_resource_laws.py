@@ -29,7 +29,7 @@ SCENES: dict[str, st.SearchStrategy[Scene]] = {name: module.scenes() for name, m
 CONTRASTS: dict[str, dict[str, Contrast]] = {name: module.CONTRASTS for name, module in STRATEGIES.items()}
 EVERY_TYPE = pytest.mark.parametrize("name", sorted(TYPES))
 CONFINABLE = sorted(name for name, kind in TYPES.items() if kind.confinable)
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
 
 
 def prepared(name: str, spec: dict[str, Any]) -> Any:

@@ -23,7 +23,6 @@ KEPT = sorted(name for name, kind in TYPES.items() if kind.kept is not None)
 BY_PATHS = sorted(name for name, kind in TYPES.items() if kind.confinable and not kind.needs_network)
 FEW = settings(
     max_examples=tries(3),
-    deadline=None,
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 

@@ -44,7 +44,7 @@ edits = st.lists(st.tuples(st.integers(0, LONGEST), st.integers(0, 20), st.sampl
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_seeds_with_pieces_put_in_and_taken_out_pass(target: str) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(st.sampled_from(seeds(target)), edits)
     @example(b"", [])
     def run(data: bytes, changes: list[tuple[int, int, bytes]]) -> None:

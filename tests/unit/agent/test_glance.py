@@ -146,7 +146,7 @@ GLANCED: Final = {each["path"] for each in FILES if "state" not in each} | {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     harm=st.lists(st.tuples(st.sampled_from(sorted(HARM)), st.sampled_from(PLACES)), max_size=4),
     believing=st.booleans(),

@@ -205,4 +205,4 @@ class SpoolModel(RuleBasedStateMachine):
 
 
 TestSpoolModel = SpoolModel.TestCase
-TestSpoolModel.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestSpoolModel.settings = settings(max_examples=25, stateful_step_count=25)

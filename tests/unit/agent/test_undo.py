@@ -210,7 +210,7 @@ def test_a_torn_record_is_read_as_far_as_it_goes(fleet: Fleet, tmp_path: Path) -
     assert again.left == {}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300))
 def test_whatever_is_in_a_record_it_is_read_or_left(data: bytes) -> None:
     module._parsed("run", data)

@@ -148,7 +148,7 @@ class Life(RuleBasedStateMachine):
             assert (self.home / "previous" / ".").is_dir()
 
 
-Life.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+Life.TestCase.settings = settings(max_examples=20, stateful_step_count=25)
 TestLife = Life.TestCase
 
 

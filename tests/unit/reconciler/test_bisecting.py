@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import bisecting, graph
@@ -15,7 +15,7 @@ from schema.bisects import Suspect
 from schema.revisions import Revision, RevisionState
 from tests.factories.trees import tree
 
-FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=30)
 """Time is no part of what is held here."""
 
 START = {

@@ -224,7 +224,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return repositories.init(tmp_path_factory.mktemp("trust") / "bare.git", bare=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 14))
 def test_what_comes_into_force_is_what_the_model_trusts(repository: Repository, seed: int, length: int) -> None:
     play(World(repository), Random(seed), length)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler import overlays
@@ -33,7 +33,6 @@ def assert_alike(made: Any, plain: dict[int, Any]) -> None:
                 made[key]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(keys, values), st.lists(steps), st.booleans())
 def test_a_sorted_mapping(plain: dict[int, Any], history: list[tuple[dict[int, Any], set[int]]], small: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -53,7 +52,6 @@ def test_a_sorted_mapping(plain: dict[int, Any], history: list[tuple[dict[int, A
     assert differences(made, plain) == set()
 
 
-@settings(deadline=None)
 @given(st.dictionaries(keys, values), st.lists(steps), st.booleans())
 def test_any_mapping_keeps_its_order(
     plain: dict[int, Any], history: list[tuple[dict[int, Any], set[int]]], small: bool
@@ -77,7 +75,6 @@ def test_keys_that_come_to_a_mapping_in_no_order_are_all_there() -> None:
 places = st.lists(st.integers(0, 12), max_size=6).map(sorted)
 
 
-@settings(deadline=None)
 @given(
     st.lists(values, max_size=12),
     st.lists(st.tuples(places, st.lists(st.lists(values, max_size=3), min_size=6, max_size=6))),

@@ -121,7 +121,7 @@ MAPS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
 @pytest.mark.parametrize("form", [JSON, YAML, TOML], ids=lambda form: form.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_it_holds_it_comes_out_as_it_should_or_not_at_all(form: Format, data: st.DataObject) -> None:
     before, over = data.draw(MAPS), data.draw(MAPS.filter(bool))

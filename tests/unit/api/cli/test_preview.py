@@ -235,7 +235,7 @@ def plain() -> dict[str, Any]:
     return preview(base, other).model_dump(mode="json")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hostile, hostile)
 def test_nothing_of_a_branch_acts_in_a_comment(one: str, two: str) -> None:
     found = copy.deepcopy(plain())

@@ -293,7 +293,7 @@ def test_the_untouched_chain_is_whole(chain: Database) -> None:
     assert result == AuditVerification(valid=True, entry_count=TOTAL, first_broken=None, error="")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutant=mutants())
 def test_every_mutant_is_found_and_named(chain: Database, mutant: tuple[str, Callable[[Session], int]]) -> None:
     expected, result = seen(chain, mutant[1])

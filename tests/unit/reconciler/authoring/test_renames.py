@@ -217,7 +217,7 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sites(), NAMES)
 def test_a_renamed_tree_means_the_same_up_to_the_name(site: tuple[dict[str, str], str], new: str) -> None:
     files, old = site
@@ -235,7 +235,7 @@ def test_a_renamed_tree_means_the_same_up_to_the_name(site: tuple[dict[str, str]
     assert after == plain(with_name(before, old, new))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sites(), NAMES)
 def test_renamed_and_renamed_back_every_byte_is_as_it_was(site: tuple[dict[str, str], str], new: str) -> None:
     files, old = site

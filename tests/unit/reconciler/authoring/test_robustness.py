@@ -52,7 +52,7 @@ def asked(snapshot: Snapshot, path: str, source: str, line: int, column: int) ->
     fixes.of(snapshot.diagnostics, text, text.whole)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_edit_stops_an_answer(snapshot: Snapshot, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(PATHS))

@@ -120,7 +120,7 @@ def documents(draw: Any) -> tuple[str, dict[str, Any]]:
     return "\n".join(lines(value, 0, draw)) + draw(st.sampled_from(["\n", "", "\n# end\n", "\n\n"])), value
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(documents(), st.data())
 def test_comments_and_all_other_lines_stay(document: tuple[str, dict[str, Any]], data: Any) -> None:
     text, value = document

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import explanations, repository
@@ -121,7 +121,7 @@ def state(whole: Graph, host: str) -> object:
     return profile.environment, profile.roles, settle(vars_), crates
 
 
-@settings(max_examples=tries(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(20))
 @given(configs(), st.sets(st.sampled_from(HOSTS), min_size=1), st.data())
 def test_what_matters_to_nobody_can_be_taken_away(files: dict[str, str], hosts: set[str], data: st.DataObject) -> None:
     whole = compiled(files)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.graph import encoding, plan
@@ -219,7 +219,6 @@ sets = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(sets, st.lists(sets, max_size=3))
 def test_the_plan_root_is_that_of_its_leaves_however_it_is_come_by(
     leaves: set[bytes], history: list[set[bytes]]

@@ -35,7 +35,7 @@ def told(found: Compilation) -> object:
 EXPECTED = told(graph.compile_tree(MemoryTree(FILES)))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.permutations(sorted(FILES)))
 def test_the_order_of_files_does_not_matter(order: list[str]) -> None:
     shuffled = MemoryTree({path: FILES[path] for path in order}, in_order=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph
@@ -25,7 +25,7 @@ def same(one: Compilation, other: Compilation) -> bool:
     return told(one) == told(other) and meaning(one) == meaning(other)
 
 
-@settings(max_examples=tries(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(15))
 @given(
     st.lists(edits, max_size=4),
     st.lists(st.tuples(st.booleans(), st.lists(edits, min_size=1, max_size=3)), min_size=1, max_size=6),

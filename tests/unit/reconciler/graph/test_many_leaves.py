@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph, overlays
@@ -107,7 +107,7 @@ def assert_as_cold(files: Mapping[str, str], cache: Cache) -> None:
         assert made.using.below(directory, made.leaves) == below
 
 
-@settings(max_examples=tries(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(12))
 @given(
     st.lists(st.integers(-1, len(BLOCKS) - 1), min_size=len(LEAVES), max_size=len(LEAVES)),
     st.lists(st.lists(edits, min_size=1, max_size=3), min_size=1, max_size=8),

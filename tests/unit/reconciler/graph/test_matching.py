@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.graph.matching import Matcher
@@ -127,7 +127,6 @@ def is_pattern(text: str) -> bool:
 some = st.lists(words.filter(is_pattern), max_size=5)
 
 
-@settings(deadline=None)
 @given(
     some,
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 4), some), min_size=1, max_size=5),

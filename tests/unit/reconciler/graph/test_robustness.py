@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph
@@ -55,7 +55,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(40))
 @given(st.sampled_from(TREES), changes)
 def test_a_tree_with_pieces_put_in_anywhere_is_judged(
     files: dict[str, bytes], changed: list[tuple[int, int, bytes]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.importing import fitting
@@ -60,7 +60,7 @@ LINES = st.lists(st.lists(WORDS, max_size=4).map(" ".join), max_size=12).map("\n
 TEXTS = st.one_of(st.binary(max_size=200), LINES.map(str.encode), st.text(max_size=200).map(str.encode))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(text=TEXTS, name=NAMES, vars_=TEXTS, vars_name=st.sampled_from(["all", "web.yml", "h1.json"]))
 def test_any_inventory_ends_in_a_proposal_or_a_refusal(text: bytes, name: str, vars_: bytes, vars_name: str) -> None:
     try:

@@ -82,7 +82,7 @@ def _printable(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(TEXTS.filter(bool), VALUES, min_size=1, max_size=4).filter(_printable))
 def test_any_vars_read_back_as_they_were(data: dict[str, Any]) -> None:
     written = writing.document(Kind.INHERITED, {"vars": data}, comment="One.\n\nTwo.")

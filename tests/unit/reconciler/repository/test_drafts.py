@@ -77,7 +77,7 @@ _PATHS = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/g/h"])
 _FILES = st.dictionaries(_PATHS, st.sampled_from([b"1", b"2"]), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_FILES, _FILES)
 def test_any_files_become_any_others(
     tmp_path_factory: pytest.TempPathFactory, now: dict[str, bytes], then: dict[str, bytes]

@@ -36,7 +36,7 @@ def put(target: Repository, made: Mapping[bytes, Any]) -> str:
     return str(target.git.odb.write(ObjectType.TREE, b"".join(row for _, row in sorted(rows))))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.lists(directories, min_size=2, max_size=4))
 def test_any_tree_after_any_other_is_what_it_is_alone(history: list[dict[bytes, Any]]) -> None:
     with tempfile.TemporaryDirectory(prefix="vigo-like-") as folder:

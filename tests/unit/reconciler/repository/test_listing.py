@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.repository import listing
@@ -49,7 +49,6 @@ def said(tree: ListedTree) -> object:
     return tree.id, list(tree.entries().items()), dict(tree.subtrees()), dict(tree.refused())
 
 
-@settings(deadline=None)
 @given(st.lists(directories, min_size=2, max_size=5))
 def test_a_tree_made_from_another_is_the_same_as_by_itself(history: list[dict[str, Any]]) -> None:
     store = Store()
@@ -64,7 +63,6 @@ def test_a_tree_made_from_another_is_the_same_as_by_itself(history: list[dict[st
         latest = adapted
 
 
-@settings(deadline=None)
 @given(directories, st.lists(names, min_size=1, max_size=3), content)
 def test_one_edit_is_followed(directory: dict[str, Any], path: list[str], item: bytes | None) -> None:
     store = Store()

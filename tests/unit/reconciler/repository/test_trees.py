@@ -341,7 +341,7 @@ _NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4) | st.samp
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         _NAMES.map(str.encode), st.sampled_from([0o100644, 0o100755, 0o120000, 0o160000, 0o40000]), max_size=6

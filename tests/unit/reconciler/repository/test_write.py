@@ -203,7 +203,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_STEPS)
 def test_any_sequence_of_changes_gives_the_files_that_a_dictionary_would(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[str, bytes | None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.rollout.mixes import Bound, Part, Standing, worst
@@ -19,7 +19,7 @@ bounds = st.one_of(
     st.builds(Bound, least=st.booleans(), percent=st.integers(0, 100)),
 )
 
-FEW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=200)
 """Time is no part of what is held here."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import graph
@@ -16,7 +16,7 @@ from schema.documents.rollout import Rollout
 from schema.rollouts import RolloutPlan
 from tests.factories.trees import tree
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=60)
 """Time is no part of what is held here."""
 
 BASE, TARGET = "a" * 40, "b" * 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.rollout import windows
@@ -11,7 +11,7 @@ from reconciler.zones import UnknownZoneError, zone, zones
 from schema.documents.rollout import DAYS, Window
 from schema.time import DAY, HOUR, MINUTE, from_rfc3339
 
-FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=100)
 """Time is no part of what is held here."""
 
 BERLIN = "Europe/Berlin"

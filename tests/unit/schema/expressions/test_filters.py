@@ -40,14 +40,14 @@ def _value(expression: str, value: Any) -> Any:
     return OURS.evaluate(expression, {"vars": {"x": value}})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PLAIN)
 def test_to_json_is_read_back_as_the_same_value(value: Any) -> None:
     assert json.loads(_value("vars.x|to_json", value)) == value
     assert json.loads(_value("vars.x|to_json(indent=2)", value)) == value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PLAIN, st.integers(1, 8))
 def test_to_yaml_is_read_back_as_the_same_value_by_readers_of_both_versions(value: Any, indent: int) -> None:
     text = OURS.evaluate(f"vars.x|to_yaml(indent={indent})", {"vars": {"x": value}})

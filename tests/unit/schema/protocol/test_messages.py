@@ -150,7 +150,7 @@ def test_outcomes_are_the_four_that_the_style_names() -> None:
     assert {model for model in vars(reports).values() if isinstance(model, type) and issubclass(model, BaseModel)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=60) | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5).map(json.dumps)
 )
