@@ -34,8 +34,9 @@ from agent.soundings import Soundings
 DEBOUNCE_S: Final = 0.02
 PATIENCE: Final = 9
 """So much longer than what was done about the last events the next ones wait: whoever can make many, in a home or a
-shared directory, has a tenth of a processor of ours at most."""
+shared directory, has about a tenth of a processor of ours."""
 MAX_DEBOUNCE_S: Final = 0.5
+"""So late drift may be seen: with thousands of trees' directories to look at again it is a third of a processor."""
 MAX_DIRECTORIES: Final = 8_192
 MAX_BELOW: Final = 2_048
 """Directories of one tree, all of which is watched."""
