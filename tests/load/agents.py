@@ -187,6 +187,7 @@ class Agent:
                 self._tally.counts["acknowledged"] += 1
                 executor.forget(sequence)
             case fx.Connect():
+                self._tally.counts["connects"] += 1
                 self._connecting = asyncio.ensure_future(self._connect())
             case fx.Close(reason):
                 if self._socket is not None:

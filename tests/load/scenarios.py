@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.load.sites import LoadSite
+from tests.load.sites import LoadSite, cpu_s
 from tests.load.swarm import Swarm, Told
 
 ASK_EVERY_S: Final = 0.05
@@ -79,6 +79,13 @@ class Returned:
     api_worst_s: float
     statuses: Counter[int]
     told: Told
+    cpu_s: float = 0.0
+    """Of the server, from its start."""
+
+    @property
+    def in_vain(self) -> int:
+        """Attempts that did not end in a welcome."""
+        return max(0, self.told.counts.get("connects", 0) - len(self.told.opened))
 
     @property
     def failures(self) -> int:
@@ -137,4 +144,7 @@ def come_back(site: LoadSite, swarm: Swarm, *, patience_s: float = PATIENCE_S) -
     with asking(site) as somebody:
         told = swarm.until("all are back", lambda told: told.open == swarm.count, patience_s=patience_s)
         took_s = time.monotonic() - began
-    return Returned(took_s, share(somebody.took, 0.99), max(somebody.took, default=0.0), somebody.statuses, told)
+    worst_s = max(somebody.took, default=0.0)
+    return Returned(
+        took_s, share(somebody.took, 0.99), worst_s, somebody.statuses, told, cpu_s=cpu_s(site.server.pid)
+    )
