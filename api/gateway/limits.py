@@ -39,8 +39,8 @@ MORE_PER_S: Final = 10.0
 FEWER: Final = 0.8
 
 RETURNS_PER_S: Final = 250.0
-"""How many agents of a fleet that lost its connections are to come back each second. With all that a return is, one core
-takes about 300; what is more waits in the queue, and when that is full it comes again, later than all others."""
+"""How many agents of a fleet that lost its connections are to come back each second. With all that a return is, one
+core takes about 300; what is more waits in the queue, and when that is full it comes again, later than all others."""
 MAX_RETURN_S: Final = 120.0
 """Over no more than this: a host that has lost its connection alone waits as long, and after two and a half heartbeats
 it is told to be offline."""
