@@ -101,7 +101,9 @@ def _return(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
 
 
 def _ends(returned: scenarios.Returned) -> str:
-    vain = {why: times for why, times in returned.told.closed.items() if not why.startswith("closed by the server: 1001")}
+    vain = {
+        why: times for why, times in returned.told.closed.items() if not why.startswith("closed by the server: 1001")
+    }
     return ", ".join(f"{times:,} × {why}" for why, times in sorted(vain.items(), key=lambda each: -each[1])[:3])
 
 

@@ -145,6 +145,4 @@ def come_back(site: LoadSite, swarm: Swarm, *, patience_s: float = PATIENCE_S) -
         told = swarm.until("all are back", lambda told: told.open == swarm.count, patience_s=patience_s)
         took_s = time.monotonic() - began
     worst_s = max(somebody.took, default=0.0)
-    return Returned(
-        took_s, share(somebody.took, 0.99), worst_s, somebody.statuses, told, cpu_s=cpu_s(site.server.pid)
-    )
+    return Returned(took_s, share(somebody.took, 0.99), worst_s, somebody.statuses, told, cpu_s=cpu_s(site.server.pid))
