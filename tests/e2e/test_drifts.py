@@ -20,6 +20,7 @@ CONFIG = {
         'envoys:\n  - match: "web*.example.com"\n    environment: production\n'
         '  - match: "db*.example.com"\n    environment: production\n'
         '  - match: "lab*.example.com"\n    environment: lab\n'
+        '  - match: "spare*.example.com"\n    environment: lab\n'
     ),
     "configcrates/kernel.vgo": (
         "name: kernel\nresources:\n  - name: swap\n    type: sysctl\n    key: vm.swappiness\n"
@@ -152,7 +153,7 @@ def test_a_check_that_is_asked_for_is_made_and_words_have_a_history(shared_site:
     site = shared_site
     commit = site.commit(CONFIG, "kernel settings again")
     site.in_force(commit)
-    web = site.agent("lab02.example.com").joined()
+    web = site.agent("spare01.example.com").joined()
     site.converged(web, commit)
     before = {run["id"] for run in site.runs(web.hostname)}
     answer = site.ask("POST", f"/api/v1/envoys/{web.hostname}/update")
