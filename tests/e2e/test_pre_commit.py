@@ -91,6 +91,7 @@ def test_the_starter_repositorys_own_hook_judges_what_is_staged_and_lets_a_good_
     assert run(fleet, environment, "git", "log", "--format=%s").stdout.split() == ["three", "start"]
 
 
+@pytest.mark.slow  # another installation; the hook itself is in the starter repository's story
 def test_the_hook_for_tests_refuses_a_commit_with_which_one_fails_and_says_where(
     fleet: Path, environment: dict[str, str]
 ) -> None:
