@@ -17,7 +17,7 @@ from typing import Final
 WAITED_FOR: Final = frozenset({"/proc/self/mountinfo", "/proc/swaps", "/proc/sys/kernel/hostname"})
 """The kernel says POLLPRI when these have changed: proc(5), fs/proc_namespace.c, mm/swapfile.c, proc_sysctl.c."""
 CGROUPS: Final = "/sys/fs/cgroup"
-_KERNELS: Final = ("/proc/", "/sys/")
+KERNELS: Final = ("/proc/", "/sys/")
 
 
 def within(path: str) -> str:
@@ -47,4 +47,4 @@ def file_of(place: str) -> str:
 
 def is_kernels(place: str) -> bool:
     """Whether it is a file of the kernel's, in which no event shows that it has changed."""
-    return place.startswith(_KERNELS) and not place.startswith(f"{CGROUPS}/")
+    return place.startswith(KERNELS) and not place.startswith(f"{CGROUPS}/")

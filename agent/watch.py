@@ -52,8 +52,6 @@ _ALL: Final = _STRUCTURE | flags.MODIFY | flags.CLOSE_WRITE | flags.ATTRIB | fla
 
 _log: Final = logging.getLogger("vigo.watch")
 
-_KERNELS: Final = ("/proc/", "/sys/")
-
 Signature = tuple[int, ...]
 
 
@@ -96,7 +94,7 @@ class Known:
     def _signature(self, path: str) -> Signature | None:
         """What changes with the path: of a directory not its entries; None where there is nothing."""
         file, _, word = path.partition("\n")
-        if word or file.startswith(_KERNELS):
+        if word or file.startswith(at.KERNELS):
             return self._content(file, word)
         try:
             descriptor = self._beneath.open(path, os.O_PATH)

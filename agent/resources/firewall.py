@@ -133,7 +133,7 @@ FIREWALL: Final = ResourceType(
     reread=reread,
     paths=paths,
     of_machine=True,
-    needs_network=True,  # ufw and firewalld call iptables, whose older form asks the kernel through a network socket,
+    needs_network=True,  # ufw and firewalld call iptables, whose older form asks the kernel through a network socket
     unseen="rules that the kernel has and the files do not, and the files of ufw and firewalld",
 )
 

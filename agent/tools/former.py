@@ -60,9 +60,8 @@ def put_user_back(host: Host, name: str, before: State, now: State) -> str:
             said = f"the account is back; {before['home']} went with it, and was not kept"
     else:
         differing = [key for key in before if before[key] != now[key]]
-        moving = (
-            ["--move-home"] if "home" in differing and before["homed"] and host.lstat(before["home"]) is None else []
-        )
+        moved = "home" in differing and before["homed"] and host.lstat(before["home"]) is None
+        moving = ["--move-home"] if moved else []
         options = _options(before, [key for key in before if key not in differing])
         if options:
             shadow.change_user(host, name, [*moving, *options])
@@ -150,8 +149,8 @@ def _options(before: State, but: Sequence[str]) -> list[str]:
     """Those of useradd and usermod that give an account what it had."""
     values = {
         "uid": str(before["uid"]),
-        "group": f"{before['group']}",
-        "groups": ",".join(each for each in before["groups"]),
+        "group": str(before["group"]),
+        "groups": ",".join(before["groups"]),
         "comment": before["comment"],
         "home": before["home"],
         "shell": before["shell"],

@@ -32,11 +32,7 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
     spliced = splicing.set_value(text, path, value)
     if spliced is not None:
         return spliced
-    yaml = _round_trip()
-    try:
-        document = yaml.load(text)
-    except YAMLError as error:
-        raise NotEditable(f"not YAML: {error}") from error
+    yaml, document = _loaded(text)
     if document is None:
         document = {}
     place = document
@@ -49,9 +45,7 @@ def set_value(text: str, path: Sequence[str | int], value: Any) -> str:
         place[last : last + 1] = [value]
     else:
         raise NotEditable(f"nothing can be set at {last!r}", path=[str(part) for part in path])
-    written = io.StringIO()
-    yaml.dump(document, written)
-    return written.getvalue()
+    return _dumped(yaml, document)
 
 
 def remove_item(text: str, path: Sequence[str | int]) -> str:
@@ -60,20 +54,14 @@ def remove_item(text: str, path: Sequence[str | int]) -> str:
     Raises:
         NotEditable: the text is not YAML, or there is no list with that item.
     """
-    yaml = _round_trip()
-    try:
-        document = yaml.load(text)
-    except YAMLError as error:
-        raise NotEditable(f"not YAML: {error}") from error
+    yaml, document = _loaded(text)
     place = document
     for part in path[:-1]:
         place = _into(place, part)
     if not path or not isinstance(place, list) or not isinstance(path[-1], int) or path[-1] >= len(place):
         raise NotEditable("only an item of a list can be taken out")
     del place[path[-1]]
-    written = io.StringIO()
-    yaml.dump(document, written)
-    return written.getvalue()
+    return _dumped(yaml, document)
 
 
 def append_copy(text: str, path: Sequence[str | int], more: Mapping[Sequence[str], Any]) -> str:
@@ -82,11 +70,7 @@ def append_copy(text: str, path: Sequence[str | int], more: Mapping[Sequence[str
     Raises:
         NotEditable: the text is not YAML, or there is no list with that item.
     """
-    yaml = _round_trip()
-    try:
-        document = yaml.load(text)
-    except YAMLError as error:
-        raise NotEditable(f"not YAML: {error}") from error
+    yaml, document = _loaded(text)
     place = document
     for part in path[:-1]:
         place = _into(place, part)
@@ -100,9 +84,7 @@ def append_copy(text: str, path: Sequence[str | int], more: Mapping[Sequence[str
             inner = _into(inner, key)
         inner[keys[-1]] = value
     place.append(made)
-    written = io.StringIO()
-    yaml.dump(document, written)
-    return written.getvalue()
+    return _dumped(yaml, document)
 
 
 def _into(place: Any, part: str | int) -> Any:
@@ -111,6 +93,20 @@ def _into(place: Any, part: str | int) -> Any:
     if isinstance(place, list) and isinstance(part, int) and 0 <= part < len(place):
         return place[part]
     raise NotEditable(f"there is nothing at {part!r}")
+
+
+def _loaded(text: str) -> tuple[YAML, Any]:
+    yaml = _round_trip()
+    try:
+        return yaml, yaml.load(text)
+    except YAMLError as error:
+        raise NotEditable(f"not YAML: {error}") from error
+
+
+def _dumped(yaml: YAML, document: Any) -> str:
+    written = io.StringIO()
+    yaml.dump(document, written)
+    return written.getvalue()
 
 
 def _round_trip() -> YAML:

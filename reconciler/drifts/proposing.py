@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.documents.edit import NotEditable
 from reconciler.drifts import places as places_
-from reconciler.drifts import sites, solving
+from reconciler.drifts import saying, sites, solving
 from reconciler.drifts.inverses import Inverse, Value, invert
 from reconciler.drifts.places import ADDED, REPLACED, Place, Values, Write, within
 from reconciler.drifts.sites import Site
@@ -30,7 +30,6 @@ MAX_PROFILES: Final = 100
 """Match blocks for which what was found is solved."""
 MAX_REASONS: Final = 3
 _ORDER: Final = tuple(Level)
-_UNORDERED: Final = frozenset({"members", "groups"})
 
 
 class Proposed(NamedTuple):
@@ -125,15 +124,15 @@ def _edits(site: Site, inverse: Inverse, profiles: Mapping[str, Profile], drifte
     templated: list[str] = []
     for name, value in inverse.changes.items():
         source = sites.content_of(site, name)
-        verbatim = bool(source) and not source.endswith(".j2")
+        verbatim = saying.is_verbatim(source)
         for text in value if isinstance(value, list) else [value]:
-            if not verbatim and isinstance(text, str) and (sites.is_template(text) or find(text)):
+            if not verbatim and isinstance(text, str) and (saying.is_template(text) or find(text)):
                 # A host may say what it likes: written here, it would be given a secret, or have the words run.
                 raise Unsolved(f"what was found as {name} holds what the config takes for a template or for a secret")
         raw = site.written.files[source]["text"] if source else site.written.spec.get(name)
         if source and raw is None:
             raise Unsolved(f"its content is {source}, which is no text: change the file by hand")
-        if not verbatim and sites.is_template(raw):
+        if not verbatim and saying.is_template(raw):
             templated.append(name)
         else:
             literals[name] = value
@@ -224,7 +223,7 @@ def _in_crate(site: Site, name: str, value: Value) -> Sequence[Write]:
         return [Write(source, (), value, REPLACED)]
     at = ("resources", site.number, name)
     now = site.written.foreach if name == "foreach" else site.written.spec.get(name)
-    if isinstance(value, list) and isinstance(now, list) and name in _UNORDERED:
+    if isinstance(value, list) and isinstance(now, list) and name in solving.UNORDERED:
         value = [*(each for each in now if each in value), *(each for each in value if each not in now)]
     if isinstance(now, list):
         return within(site.file, at, now, value)

@@ -115,6 +115,17 @@ def traits_read(graph: Graph, resource: str) -> frozenset[str] | None:
     return frozenset(of_user.union(path[1] for path in written.reads.traits))
 
 
+def source_of(written: Written) -> str:
+    """The file that a resource's content is; empty where it is written in the crate."""
+    source = written.spec.get(SOURCE)
+    return source if isinstance(source, str) and source in written.files else ""
+
+
+def is_verbatim(source: str) -> bool:
+    """Whether such a file is delivered as it is."""
+    return bool(source) and not source.endswith(TEMPLATE)
+
+
 def is_template(raw: Any) -> bool:
     """Whether something in a value as it is written is rendered."""
     if isinstance(raw, list):
@@ -211,13 +222,12 @@ class Speaker:
     @property
     def source(self) -> str:
         """The file that its content is; empty where it is written in the crate."""
-        source = self.written.spec.get(SOURCE)
-        return source if isinstance(source, str) and source in self.written.files else ""
+        return source_of(self.written)
 
     @property
     def verbatim(self) -> bool:
         """Whether that file is delivered as it is."""
-        return bool(self.source) and not self.source.endswith(TEMPLATE)
+        return is_verbatim(self.source)
 
     def _ask(self, text: Any) -> None:
         """Nothing is asked of traits that are not known: some questions have an answer without them."""

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reconciler.drifts.inverses import Value
-from reconciler.drifts.saying import CONTENT, Facts, Name, Speaker, has, linked_of, parsed, written_in
-from reconciler.drifts.saying import is_template as is_template
+from reconciler.drifts.saying import CONTENT, Facts, Name, Speaker, has, linked_of, parsed, source_of, written_in
 from reconciler.drifts.solving import Unsolved, matches
 from reconciler.graph import Graph, Profile
 from reconciler.graph.linking import Linked
@@ -87,5 +86,4 @@ def is_as_told(said: Mapping[str, Any], name: str, told: str | None, value: Valu
 
 def content_of(site: Site, name: str) -> str:
     """The file of the tree that an attribute is, as it is delivered; empty where it is no such."""
-    source = site.written.spec.get("source")
-    return source if name == CONTENT and isinstance(source, str) and source in site.written.files else ""
+    return source_of(site.written) if name == CONTENT else ""

@@ -31,11 +31,13 @@ _MARK: Final = "\ue000 zQ'\"&<\\ \ue001"
 _NUMBER: Final = 7_305_168_402_913
 _NUMBERS: Final = re.compile(r"(?<![0-9])(?:0|-?[1-9][0-9]{0,17})(?![0-9])")
 MAX_NUMBERS: Final = 20
-_UNORDERED: Final = frozenset({"members", "groups"})
+UNORDERED: Final = frozenset({"members", "groups"})
+"""Attributes that are lists of which the order says nothing."""
 
 Path = tuple[str, ...]
 """Of a var, or of the list in it that is changed: keys alone."""
-Place = tuple[str | int, ...]
+Spot = tuple[str | int, ...]
+"""Of a value in vars or in a list: keys and numbers of items."""
 
 
 class Edit(NamedTuple):
@@ -80,7 +82,7 @@ def matches(name: str, said: Any, value: Value) -> bool:
         if not isinstance(listed, list):
             return False
         texts = [str(each) for each in listed]
-        return set(texts) == set(value) if name in _UNORDERED else texts == value
+        return set(texts) == set(value) if name in UNORDERED else texts == value
     if said is None or isinstance(said, list | dict | tuple):
         return False
     return str(said) == value or (name == "mode" and str(said).lstrip("0") == value.lstrip("0"))
@@ -143,7 +145,7 @@ class _Search:
                         if isinstance(now, list) and len(then) > len(now):
                             break  # where in the list it stands makes no difference: at its end
 
-    def _tries(self, root: str, place: Place, now: Any) -> Iterator[Any]:
+    def _tries(self, root: str, place: Spot, now: Any) -> Iterator[Any]:
         if isinstance(now, bool):
             yield not now
         elif isinstance(now, str | int):
@@ -156,7 +158,7 @@ class _Search:
                     like = now[0] if now else ""
                     yield from self._filled(root, place, like, partial(_inserted, now, number))
 
-    def _filled(self, root: str, place: Place, like: str | int, make: Callable[[Any], Any]) -> Iterator[Any]:
+    def _filled(self, root: str, place: Spot, like: str | int, make: Callable[[Any], Any]) -> Iterator[Any]:
         """What `make` gives of the value that a mark stands for in what was found."""
         mark = _MARK if isinstance(like, str) else _NUMBER
         text = _between(self._said(self._with(root, place, make(mark))), str(mark), self._value)
@@ -178,7 +180,7 @@ class _Search:
         )
         return [int(number) for number in (found - now)][:MAX_NUMBERS]
 
-    def _with(self, root: str, place: Place, value: Any) -> Inputs:
+    def _with(self, root: str, place: Spot, value: Any) -> Inputs:
         whole = _put(self._inputs.vars if root == "vars" else self._inputs.foreach, place, value)
         return self._inputs._replace(**{root: whole})
 
@@ -195,7 +197,7 @@ class _Search:
     def _is_so(self, inputs: Inputs) -> bool:
         return matches(self._name, self._said(inputs), self._value)
 
-    def _told(self, root: str, place: Place, made: Inputs) -> Solution:
+    def _told(self, root: str, place: Spot, made: Inputs) -> Solution:
         keys: list[str] = []
         for part in place:
             if isinstance(part, int):
@@ -219,7 +221,7 @@ def _inserted(items: Sequence[Any], number: int, value: Any) -> list[Any]:
     return [*items[:number], value, *items[number:]]
 
 
-def _places(value: Any, at: Place) -> Iterator[tuple[Place, Any]]:
+def _places(value: Any, at: Spot) -> Iterator[tuple[Spot, Any]]:
     """All scalars and lists in a value."""
     if isinstance(value, Mapping):
         for key, each in value.items():
@@ -232,7 +234,7 @@ def _places(value: Any, at: Place) -> Iterator[tuple[Place, Any]]:
         yield at, value
 
 
-def _put(whole: Any, place: Place, value: Any) -> Any:
+def _put(whole: Any, place: Spot, value: Any) -> Any:
     if not place:
         return value
     part, *rest = place
