@@ -175,8 +175,11 @@ class Server:
         def awaited(envoy_id: str) -> str | None:
             return told[0].awaited(envoy_id) if told else None
 
-        probes = Probes(services, Approvals(services))
-        directory = Directory(services, catalogs, tell=tell, stalled=stalled, awaited=awaited, probes=probes)
+        approvals = Approvals(services)
+        probes = Probes(services, approvals)
+        directory = Directory(
+            services, catalogs, tell=tell, stalled=stalled, awaited=awaited, approvals=approvals, probes=probes
+        )
         services.own["standings"] = tally = Tally(
             services,
             membership=Membership(lambda: told[0].rollout if told else None),
@@ -186,7 +189,7 @@ class Server:
         closing.enter_context(census_of(services).listening())
         services.gateway = probes.channel = gateway
         if settings.repo:
-            told.append(await self._start_loop(services, catalogs, gateway, probes))
+            told.append(await self._start_loop(services, catalogs, gateway, approvals, probes))
             tell(events.HoldsChanged(services.holds))  # they may be others by now
         gateway_port = await _listening(gateway.start(settings.gateway_host, settings.gateway_port))
         closing.push_async_callback(gateway.stop)
@@ -224,7 +227,9 @@ class Server:
             settings.database, readers=settings.readers, depth=settings.write_queue, on_fatal=_end_at_once
         )
 
-    async def _start_loop(self, services: Services, catalogs: Catalogs, gateway: Gateway, probes: Probes) -> Driver:
+    async def _start_loop(
+        self, services: Services, catalogs: Catalogs, gateway: Gateway, approvals: Approvals, probes: Probes
+    ) -> Driver:
         """Follow the repository; returns once what was in force before is in force again, if that is soon."""
         settings, closing = self.settings, self._closing
         cache = settings.data_dir / "repositories"
@@ -266,7 +271,7 @@ class Server:
             completed=gateway.completed,
             probes=probes,
         )
-        probes.approvals.graph = performer.graph
+        approvals.graph = performer.graph
         closing.callback(performer.close)
         current = await services.read(SYSTEM, revisions.in_force)
         past = await services.read(SYSTEM, rollouts.past)

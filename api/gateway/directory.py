@@ -12,6 +12,7 @@ from api.gateway.fleet import Peer, Sighting
 from api.gateway.gathering import Gathered
 from api.gateway.inbox import Inbox
 from api.services import assignments, enrolment, envoys, traits
+from api.services.approvals import Approvals
 from api.services.bootstrap import Bootstrap
 from api.services.catalogs import Catalogs, Target
 from api.services.container import Services
@@ -34,7 +35,8 @@ class Directory:
         tell: takes what happens to envoys, for the loop.
         stalled: why the loop has nothing newer for an envoy; empty when nothing is in the way.
         awaited: the catalog that the loop is to bring a connected envoy to; None where nothing new is due.
-        probes: who waits for what health checks say on hosts, and the approvals for those that ask for them.
+        approvals: what goes to agents that take approved plans alone.
+        probes: who waits for what health checks say on hosts.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Directory:
         tell: Callable[[events.Event], None],
         stalled: Callable[[str], str],
         awaited: Callable[[str], str | None],
+        approvals: Approvals,
         probes: Probes,
     ) -> None:
         self._services = services
@@ -52,6 +55,7 @@ class Directory:
         self._tell = tell
         self._stalled = stalled
         self._awaited = awaited
+        self._approvals = approvals
         self._probes = probes
         self._unready: dict[str, Assigned] = {}
         """Of envoys that are being welcomed: assignments whose catalog is not at hand."""
@@ -108,7 +112,7 @@ class Directory:
 
     async def approved(self, target: Target) -> bytes | None:
         """That people have approved the plan a target is of."""
-        return await self._probes.approvals.of(target)
+        return await self._approvals.of(target)
 
     async def along(self, held: str, catalog_sha256: str) -> bytes | None:
         """What goes along with a target to an agent that holds another catalog."""

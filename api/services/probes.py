@@ -56,7 +56,7 @@ class Probes:
 
     def __init__(self, services: Services, approvals: Approvals) -> None:
         self._services: Final = services
-        self.approvals: Final = approvals
+        self._approvals: Final = approvals
         self._waiting: Final[dict[tuple[str, str], asyncio.Future[Probed]]] = {}
         self.channel: Channel | None = None
         """Filled in with the gateway."""
@@ -72,7 +72,7 @@ class Probes:
             raise Unanswered("nobody listens for agents yet")
         probe = self._probe(effect)
         if channel.pinned(effect.envoy_id):
-            approval = await self.approvals.stated(effect.commit, effect.plan_root)
+            approval = await self._approvals.stated(effect.commit, effect.plan_root)
             probe = probe.model_copy(update={"approval": approval})
         key = effect.envoy_id, probe.id
         waiting = self._waiting[key] = asyncio.get_running_loop().create_future()

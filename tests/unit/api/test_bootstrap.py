@@ -209,13 +209,15 @@ def test_agents_are_offered_builds_only_where_that_is_set(
         artifact.write_bytes(b"x")
         bootstrap.publish(tmp_path / "out", artifact, packing.draft_of(artifact.name), key, now=1)
         server.services.own["bootstrap"] = Bootstrap(bootstrap.build(), server.services.pki, tmp_path / "out")
+        approvals = Approvals(server.services)
         directory = Directory(
             server.services,
             Catalogs(key),
             tell=lambda _: None,
             stalled=lambda _: "",
             awaited=lambda _: None,
-            probes=Probes(server.services, Approvals(server.services)),
+            approvals=approvals,
+            probes=Probes(server.services, approvals),
         )
         agent = AgentBuild(
             kind=Kind.ZIPAPP, arch="x86_64", libc="glibc", libc_version="2.36", python="3.11", sequence=0

@@ -14,6 +14,7 @@ from api.gateway import gateway as gateways
 from api.gateway import limits
 from api.gateway.admission import Pace
 from api.gateway.directory import Directory
+from api.services.approvals import Approvals
 from api.services.catalogs import Catalogs
 from api.services.container import Services
 from api.services.passwords import Passwords
@@ -79,8 +80,8 @@ def test_the_table_of_certificates_is_another_one_when_one_ends_and_when_the_clo
         project_id=DEFAULT_PROJECT, sha256="c", envoy_id=web.id, serial="s", not_before=1, not_after=ends, issued_at=1
     )
     services.db.write_now(lambda session: session.add(kept))
-    catalogs, probes = cast("Catalogs", None), cast("Probes", None)
-    directory = Directory(services, catalogs, tell=print, stalled=str, awaited=str, probes=probes)
+    catalogs, approvals, probes = cast("Catalogs", None), cast("Approvals", None), cast("Probes", None)
+    directory = Directory(services, catalogs, tell=print, stalled=str, awaited=str, approvals=approvals, probes=probes)
 
     async def story() -> None:
         first = await directory.refresh()
