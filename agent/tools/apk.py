@@ -82,6 +82,16 @@ def hold(host: Host, names: Sequence[str], *, held: bool) -> None:
     _add(host, ["add", "--", *words])
 
 
+def dependents(_host: Host, _name: str) -> Sequence[str]:
+    """See `packages.Backend`: what others need stays, whether or not it is wanted."""
+    return ()
+
+
+def shown_in() -> Sequence[str]:
+    """See `packages.Backend`."""
+    return ("/lib/apk/db/installed", "/usr/lib/apk/db/installed", "/etc/apk/world")
+
+
 def _add(host: Host, argv: list[str]) -> None:
     ran = _run(host, argv)
     if ran.code != 0 and _NOT_KNOWN in ran.stderr + ran.stdout and packages.once(host):

@@ -93,6 +93,18 @@ def hold(host: Host, names: Sequence[str], *, held: bool) -> None:
     _succeeded(f"apt-mark {verb}", host.run(["apt-mark", verb, "--", *names], timeout_s=packages.UPDATE_TIMEOUT_S))
 
 
+def dependents(host: Host, name: str) -> Sequence[str]:
+    """See `packages.Backend`."""
+    ran = host.run(["apt-get", "--simulate", "remove", "--", name], timeout_s=packages.UPDATE_TIMEOUT_S)
+    gone = [line.split()[1] for line in ran.text.splitlines() if line.startswith(("Remv ", "Purg "))]
+    return [each for each in gone if each != name.partition(":")[0]]
+
+
+def shown_in() -> Sequence[str]:
+    """See `packages.Backend`."""
+    return ("/var/lib/dpkg/status",)
+
+
 def update_source(host: Host, path: str) -> None:
     """Fetch the lists of one file in sources.list.d, and check what signed them; others stay as they are.
 

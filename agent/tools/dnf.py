@@ -92,6 +92,16 @@ def hold(host: Host, names: Sequence[str], *, held: bool) -> None:
     _change(host, "versionlock", ["add" if held else "delete", *names], dashes=False)
 
 
+def dependents(host: Host, name: str) -> Sequence[str]:
+    """See `packages.Backend`."""
+    return rpm.dependents(host, name)
+
+
+def shown_in() -> Sequence[str]:
+    """See `packages.Backend`."""
+    return (*rpm.DATABASES, _LOCKS)
+
+
 def refresh_repository(host: Host, name: str) -> None:
     """Fetch the lists of one repository.
 

@@ -36,13 +36,6 @@ _OF_SYSTEM: Final = {
     "arch": "pacman",
 }
 _BACKENDS: Final = ("apt", "dnf", "zypper", "apk", "pacman")
-_SHOWN_IN: Final = {
-    "apt": ("/var/lib/dpkg/status",),
-    "dnf": ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/etc/dnf/plugins/versionlock.list"),
-    "zypper": ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/etc/zypp/locks"),
-    "apk": ("/lib/apk/db/installed", "/usr/lib/apk/db/installed", "/etc/apk/world"),
-    "pacman": ("/var/lib/pacman/local/",),
-}
 _RELEASES: Final = ("/etc/os-release", "/usr/lib/os-release")
 _REFRESHED: Final = "package lists"
 
@@ -106,6 +99,14 @@ class Backend(Protocol):
         """Have upgrades of the host pass packages by, or no longer."""
         ...
 
+    def dependents(self, host: Host, name: str) -> Sequence[str]:
+        """Other installed packages that would be removed with one, as far as the tool tells."""
+        ...
+
+    def shown_in(self) -> Sequence[str]:
+        """Where it shows that other packages are installed or held: `agent.places`."""
+        ...
+
 
 def backend(host: Host) -> Backend | None:
     """The package manager of a host; None when it has none that we know."""
@@ -140,8 +141,9 @@ def named(host: Host) -> str | None:
 
 
 def shown_in(host: Host) -> Sequence[str]:
-    """Where it shows that other packages are installed or held: `agent.places`."""
-    return _SHOWN_IN.get(named(host) or "", ())
+    """See `Backend`; nowhere on a host that has none."""
+    found = backend(host)
+    return () if found is None else found.shown_in()
 
 
 def state(host: Host, name: str) -> Mapping[str, Any]:
@@ -158,7 +160,7 @@ def put_back(host: Host, name: str, before: Mapping[str, Any], now: Mapping[str,
     """Make a package what it was. Returns what of it could not be; raises `HostFault`."""
     found = needed(host)
     if not before:
-        if others := dependents(host, name):
+        if others := found.dependents(host, name):
             raise HostFault(f"it is needed by {', '.join(others)}, which would go with it")
         found.remove(host, [name], purge=False)
         return ""
@@ -173,20 +175,6 @@ def put_back(host: Host, name: str, before: Mapping[str, Any], now: Mapping[str,
     if found.package(host, name).held != before["held"]:
         found.hold(host, [name], held=before["held"])
     return ""
-
-
-def dependents(host: Host, name: str) -> list[str]:
-    """Other installed packages that would be removed with one, as far as its tool tells; dnf, apk and pacman would
-    not remove them, or have no word for it."""
-    if named(host) == "apt":
-        ran = host.run(["apt-get", "--simulate", "remove", "--", name], timeout_s=UPDATE_TIMEOUT_S)
-        gone = [line.split()[1] for line in ran.text.splitlines() if line.startswith(("Remv ", "Purg "))]
-        return [each for each in gone if each != name.partition(":")[0]]
-    if named(host) in ("dnf", "zypper"):
-        ran = host.run(["rpm", "--erase", "--test", "--", name])
-        needs = [line.rpartition("(installed) ")[2] for line in ran.stderr.decode("utf-8", "replace").splitlines()]
-        return sorted({each for each in needs if each} - {name}) if ran.code != 0 else []
-    return []
 
 
 def once(host: Host) -> bool:

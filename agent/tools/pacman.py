@@ -76,6 +76,16 @@ def hold(host: Host, names: Sequence[str], *, held: bool) -> None:  # noqa: ARG0
     raise HostFault("pacman has no hold; IgnorePkg in /etc/pacman.conf passes a package by")
 
 
+def dependents(_host: Host, _name: str) -> Sequence[str]:
+    """See `packages.Backend`: it removes nothing that others need."""
+    return ()
+
+
+def shown_in() -> Sequence[str]:
+    """See `packages.Backend`."""
+    return ("/var/lib/pacman/local/",)
+
+
 def _sync(host: Host, words: Sequence[str]) -> None:
     argv = ["--sync", "--noconfirm", "--", *words]
     ran = _run(host, argv)

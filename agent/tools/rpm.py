@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agent.hosts import Host, HostFault
@@ -12,6 +12,7 @@ TIMEOUT_S: Final = 60.0
 _MEMO: Final = "rpm"
 _FORMAT: Final = r"%{NAME}\t%{ARCH}\t%{EPOCHNUM}\t%{VERSION}-%{RELEASE}\n"
 _PER_CALL: Final = 500
+DATABASES: Final = ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite")
 
 
 def load(host: Host, names: Iterable[str]) -> None:
@@ -46,6 +47,13 @@ def is_version(observed: str, desired: str) -> bool:
     """Whether a version with epoch (unless 0) and release is the one asked for, which may leave out the release."""
     bare = desired.removeprefix("0:")
     return bare in (observed, observed.rpartition("-")[0])
+
+
+def dependents(host: Host, name: str) -> Sequence[str]:
+    """See `packages.Backend`."""
+    ran = host.run(["rpm", "--erase", "--test", "--", name])
+    needs = [line.rpartition("(installed) ")[2] for line in ran.stderr.decode("utf-8", "replace").splitlines()]
+    return sorted({each for each in needs if each} - {name}) if ran.code != 0 else []
 
 
 def import_key(host: Host, path: str) -> None:
