@@ -239,11 +239,9 @@ class Releases:
         return self._next
 
     def _drive(self, now: Moment) -> list[Effect]:
-        effects: list[Effect] = []
         if self._hold_change is not None and now.wall >= self._hold_change:
             self._refresh(self._fleet.envoys.values(), now)
-        if self.rollout is not None:
-            effects += self._carry_out(self.rollout, now)
+        effects = [] if self.rollout is None else self._carry_out(self.rollout, now)
         if self._unplanned and "plan" not in self._waiting and not self._fleet.assigning and self.target is not None:
             # Whom an assignment is being made for, has another base when it is made.
             self._waiting["plan"] = Waiting(
@@ -322,8 +320,10 @@ class Releases:
         for step in rollout.drive(now):
             envoy = self._fleet.envoys.get(step.envoy_id) if isinstance(step, terms.Release | terms.Ask) else None
             match step:
-                case terms.Release(again=again) if envoy is not None:
-                    self._fleet.again(envoy, now) if again else released.append(envoy)
+                case terms.Release(again=True) if envoy is not None:
+                    self._fleet.again(envoy, now)
+                case terms.Release() if envoy is not None:
+                    released.append(envoy)
                 case terms.Ask() if envoy is not None:
                     asked += stepping.probe(self.rollout_id, rollout, step, envoy.assigned)
                 case terms.Check():
