@@ -40,11 +40,12 @@ from agent.probes import Probes
 from agent.receipts import Receipts
 from agent.replacing import Replacing
 from agent.reporting import as_sent, fitting, gist, notable
+from agent.restoring import Restored
 from agent.spool import Spool, place_of
 from agent.standing import LastRun
 from agent.state import State
 from agent.traits import Collector
-from agent.undo import Restored, Undo
+from agent.undo import Undo
 from agent.unmoved import Belief
 from agent.witness import KernelWitness
 from schema.errors import Fault

@@ -14,7 +14,8 @@ from agent.desired import Desired
 from agent.hosts import Host, HostFault, reach
 from agent.journal import Hold, Journal
 from agent.resources.types import ResourceFailed
-from agent.undo import Record, Restored, Undo, restore
+from agent.restoring import Restored, restore
+from agent.undo import Record, Undo
 
 CUT_OFF: Final = "put back: the server could not be reached after it was changed"
 UNDONE: Final = "undone by an operator"

@@ -13,7 +13,8 @@ from agent import states
 from agent.hosts import Host, MemoryHost
 from agent.hosts.host import MANAGED
 from agent.resources import TYPES
-from agent.undo import Changed, Undo, restore
+from agent.restoring import restore
+from agent.undo import Changed, Undo
 from schema.protocol.reports import Outcome
 from tests.effort import tries
 from tests.strategies import machines, programs

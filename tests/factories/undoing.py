@@ -8,7 +8,8 @@ from typing import Any
 
 from agent.hosts import Host
 from agent.resources import TYPES
-from agent.undo import Changed, Restored, Undo, restore
+from agent.restoring import Restored, restore
+from agent.undo import Changed, Undo
 from schema.protocol.reports import Outcome
 
 RUN = "0197a000-0000-7000-8000-000000000000"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from agent import reverting
 from agent import undo as module
 from agent.hosts import Host
-from agent.undo import MAX_RUNS, RECORD, WRITING, Changed, Undo, restore
+from agent.restoring import restore
+from agent.undo import MAX_RUNS, RECORD, WRITING, Changed, Undo
 from schema.protocol.reports import Trigger
 from tests.strategies import machines, programs
 from tests.strategies.catalogs import crate, state
