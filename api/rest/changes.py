@@ -20,8 +20,6 @@ area = Area("changes")
 def list_changes(work: Work, before: str | None = None, limit: Annotated[int, Field(ge=1, le=200)] = 50) -> ChangeList:
     """What the server was asked to commit, newest first.
 
-    `before` is the id of a change: those made before it.
-
     Args:
         before: the id of a change: those made before it.
         limit: how many at most.

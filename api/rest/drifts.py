@@ -60,8 +60,6 @@ def drift_history(
 ) -> DriftHistory:
     """How many hosts had which word on each day, the newest first; today as it is so far.
 
-    `before`, a day, shows older ones.
-
     Args:
         days: how many.
         before: a day, `2026-03-13`: older ones.

@@ -64,8 +64,6 @@ def list_versions(
 ) -> VersionList:
     """Versions that were in force, newest first: times, and of each its sequence and commit.
 
-    `before` is a sequence: versions of a lower one.
-
     Args:
         before: a sequence: versions of a lower one.
         limit: how many at most.
@@ -83,8 +81,7 @@ def list_versions(
 async def roll_back(call: Call, version: str, body: Rollback = _NO_REASON) -> Written:
     """Go back to a version: a commit on top of the tip restores its files, and hosts follow it.
 
-    `version` is a sequence, a time as `versions` lists it, or a commit. Answers when that commit is in force; with 202
-    after 30 s, while it goes on, and where it became a proposal.
+    Answers when that commit is in force; with 202 after 30 s, while it goes on, and where it became a proposal.
 
     Args:
         version: a sequence, a time as `versions` lists it, or a commit.

@@ -34,8 +34,6 @@ async def preview_refs(
 ) -> PreviewRefs:
     """Refs beside the tracked one, those that moved last first: whether each is valid, and whom it would change.
 
-    `name` gives one alone, by its short or full name.
-
     Args:
         name: this one alone, by its short or full name.
         offset: how many to skip.
