@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND: Final = 1_000_000
@@ -17,6 +17,8 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 _UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}[dhms])+")
 
@@ -67,9 +69,16 @@ def _read(value: Any) -> Any:
     return from_rfc3339(value) if isinstance(value, str) else value
 
 
+def _written(value: int) -> int:
+    if not _FIRST <= value <= _LAST:
+        raise ValueError("a time that is not in the years 1 to 9999 cannot be written")
+    return value
+
+
 Instant = Annotated[
     int,
+    AfterValidator(_written),
     BeforeValidator(_read, json_schema_input_type=str),
     PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
 ]
-"""Microseconds in Python, RFC 3339 in JSON."""
+"""Microseconds in Python, RFC 3339 in JSON; in the years that both can say."""

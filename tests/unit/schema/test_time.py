@@ -63,6 +63,12 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
         _Model.model_validate({"at": text})
 
 
+@pytest.mark.parametrize("value", [10**54, -(10**17), 1e60, "0001-01-01T00:00:00+23:59"])
+def test_a_time_that_nobody_could_write_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        _Model.model_validate({"at": value})
+
+
 def test_an_instant_is_a_number_in_python_and_a_text_in_json() -> None:
     model = _Model(at=SECOND)
     assert model.model_dump() == {"at": SECOND}

@@ -98,7 +98,7 @@ def test_one_refused_report_among_many_is_refused_alone(fleet: Fleet) -> None:
     reports = [(envoy_id, fleet.report(envoy_id)) for envoy_id in fleet.ids]
     foreign, strange, forged = 3, 7, 11
     reports[foreign] = (fleet.ids[foreign], fleet.report(fleet.ids[foreign], assignment_sha256="0" * 64))
-    reports[strange] = (fleet.ids[strange], fleet.report(fleet.ids[strange], started=2**60))
+    reports[strange] = (fleet.ids[strange], fleet.report(fleet.ids[strange], started=2**57))
     receipt = Signed(body="{}", key_id="0" * 64, signature="AAAA")
     reports[forged] = (fleet.ids[forged], fleet.report(fleet.ids[forged], receipt=receipt))
     told = fleet.send(reports)
