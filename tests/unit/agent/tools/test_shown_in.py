@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools import alternatives, mounts, openrc, packages, pip, systemctl, sysv
+from agent.tools import alternatives, apt, mounts, openrc, pip, systemctl, sysv
 from agent.watch import Watch, WatchedHost
 
 UNITS = "run/systemd/units"
@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Callable[[WatchedHost], list[str]], Callable[[Path], obje
         lambda host: list(pip.shown_in(host, "/opt/venv")),
         lambda root: (root / "opt/venv/lib/python3.11/site-packages/new-1.dist-info").mkdir(),
     ),
-    "a package of Debian": (lambda host: list(packages.shown_in(host)), text("var/lib/dpkg/status")),
+    "a package of Debian": (lambda _: list(apt.shown_in()), text("var/lib/dpkg/status")),
 }
 
 
@@ -67,7 +67,6 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / path).write_text("populated 1\n")
     (tmp_path / "run/openrc/started/x").symlink_to("/etc/init.d/x")
     (tmp_path / "var/lib/dpkg/status").write_text("")
-    (tmp_path / "etc/os-release").write_text("ID=debian\n")
     return tmp_path
 
 
