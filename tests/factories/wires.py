@@ -59,8 +59,8 @@ class Wire:
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 near, _ = self._listener.accept()
-                self.connections += 1
                 self._pairs.add(_Pair(self, near, self._port))
+                self.connections += 1  # last: who sees it counted may reset it
             self._pairs = {pair for pair in self._pairs if pair.alive}
 
 
@@ -88,7 +88,7 @@ class _Pair:
         try:
             self._far = socket.create_connection(("127.0.0.1", port), timeout=5)
             self._carry(self._far)
-        except OSError:
+        except (OSError, ValueError):  # the latter of a socket that was reset before it was carried
             pass
         finally:
             self.reset()
