@@ -13,7 +13,7 @@ from tests.e2e.site import Site
 @pytest.fixture
 def empty_site(tmp_path: Path) -> Iterator[Site]:
     """A repository, and no server yet."""
-    made = Site(tmp_path)
+    made = Site(tmp_path, forked=True)
     try:
         yield made
     finally:
@@ -23,7 +23,7 @@ def empty_site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def lasting_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site for all stories of a file."""
-    made = Site(tmp_path_factory.mktemp("site"))
+    made = Site(tmp_path_factory.mktemp("site"), forked=True)
     try:
         made.in_force_at_start()
         yield made

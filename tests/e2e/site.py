@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
 from reconciler.repository import write
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 AUTHOR = write.Author("Jane", "jane@example.com")
@@ -68,22 +70,34 @@ def until(what: str, look: Callable[[], T | None], *, patience_s: float = PATIEN
 
 
 class Process:
-    """One child process with a log of its own."""
+    """One child process with a log of its own.
 
-    def __init__(self, name: str, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    Args:
+        forked: have it forked with all that it imports, if that is possible; see `tests.warm`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        forked: bool = False,
+    ) -> None:
         self.name = name
         self.log = log
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
-        with log.open("ab") as file:
-            self._child = subprocess.Popen(
-                [sys.executable, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env=inherited | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"} | dict(environment or {}),
-                start_new_session=True,
-            )
+        env = inherited | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"} | dict(environment or {})
+        self._child: subprocess.Popen[bytes] | warm.Warm
+        with log.open("ab") as file, Path(os.devnull).open("rb") as nothing:
+            given: dict[str, Any] = {"stdin": nothing.fileno(), "stdout": file.fileno(), "stderr": file.fileno()}
+            if forked and command[0] == "-m" and "LD_PRELOAD" not in env:
+                self._child = warm.Warm(command[1], command[2:], cwd=ROOT, env=env, **given)
+            else:
+                self._child = subprocess.Popen(
+                    [sys.executable, *command], cwd=ROOT, env=env, start_new_session=True, **given
+                )
 
     @property
     def pid(self) -> int:
@@ -139,13 +153,14 @@ class Agent:
     def call(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command of the agent to its end."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "agent", *arguments, "--state", str(self.state), "--root", str(self.root)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=ROOT,
-            env=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(environment or {}),
+        done = self.site.command(
+            "agent",
+            *arguments,
+            "--state",
+            str(self.state),
+            "--root",
+            str(self.root),
+            environment=inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(environment or {}),
         )
         with (self.site.path / "logs" / f"{self.name}.log").open("a") as log:
             log.write(done.stdout + done.stderr)
@@ -160,7 +175,7 @@ class Agent:
         """Start the agent."""
         log = self.site.path / "logs" / f"{self.name}.log"
         command = ["-m", "agent", "run", "--state", str(self.state), "--root", str(self.root)]
-        self.process = Process(self.name, command, log)
+        self.process = Process(self.name, command, log, forked=self.site.forked)
         self.site.processes.append(self.process)
         return self.process
 
@@ -178,10 +193,16 @@ class Agent:
 
 
 class Site:
-    """The whole site."""
+    """The whole site.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        forked: its processes are forked, not executed, where that is the same but for the time it takes; not for
+            figures of a process.
+    """
+
+    def __init__(self, path: Path, *, forked: bool = False) -> None:
         self.path = path
+        self.forked = forked
         self.data = path / "data"
         self.processes: list[Process] = []
         self.server: Process | None = None
@@ -194,6 +215,7 @@ class Site:
         self._ports = (0, 0)
         self._access: dict[str, str] = {}
         self._context: ssl.SSLContext | None = None
+        self._client: httpx.Client | None = None
         (path / "logs").mkdir()
 
     # the repository
@@ -225,6 +247,9 @@ class Site:
         self._ports = (int(ready["api"].rpartition(":")[2]), int(ready["gateway"].rpartition(":")[2]))
         self._access = json.loads((self.data / "local-access.json").read_text())
         self._context = ssl.create_default_context(cafile=self._access["ca"])
+        self._forget()
+        nothing = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._client = httpx.Client(verify=self._context, timeout=20, trust_env=False, cookies=nothing)
         assert self.server is not None
         return self.server
 
@@ -235,7 +260,9 @@ class Site:
         command = ["-m", "api", "serve", "--repo", self.followed, "--data-dir", str(self.data)]
         command += ["--host", self.address, "--port", str(api), "--gateway-host", self.address]
         command += ["--gateway-port", str(gateway)]
-        self.server = Process("server", [*(wrapper or []), *command], self.server_log, self.environment)
+        self.server = Process(
+            "server", [*(wrapper or []), *command], self.server_log, self.environment, forked=self.forked
+        )
         self.processes.append(self.server)
 
     def in_force_at_start(self) -> None:
@@ -281,11 +308,32 @@ class Site:
 
     def ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
         """Ask the API, as the local administrator unless a token is given ("" for nobody)."""
-        assert self._context is not None
+        assert self._client is not None
         shown = self._access["token"] if token is None else token
         headers = {"Authorization": f"Bearer {shown}"} if shown else {}
-        with httpx.Client(verify=self._context, timeout=20, trust_env=False) as client:
-            return client.request(method, f"{self.url}{path}", headers=headers, **options)
+        return self._client.request(method, f"{self.url}{path}", headers=headers, **options)
+
+    def _forget(self) -> None:
+        """No connection is kept to a server that may be gone."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def command(
+        self, module: str, *arguments: str, environment: Mapping[str, str], stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python -m` to its end, within a minute."""
+        if self.forked:
+            return warm.run(module, *arguments, cwd=ROOT, env=environment, timeout=60, stdin=stdin)
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+            env=environment,
+        )
 
     def get(self, path: str) -> Any:
         """JSON of a GET that succeeds."""
@@ -340,6 +388,7 @@ class Site:
 
     def end(self) -> None:
         """End all that still runs."""
+        self._forget()
         for process in reversed(self.processes):
             if process.code is None:
                 process.end()
