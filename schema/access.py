@@ -37,10 +37,15 @@ class Role(StrEnum):
     """Who somebody is. The console's words map here: VIEWER, DEVELOPER, OPERATOR, ADMIN."""
 
     VIEWER = "viewer"
+    """Sees the fleet and its configuration."""
     AUDITOR = "auditor"
+    """Sees the audit log as well."""
     DEVELOPER = "developer"
+    """Changes the configuration, and asks for what hosts say."""
     OPERATOR = "operator"
+    """Runs the fleet: holds, enrolment, going back."""
     ADMIN = "admin"
+    """May do all that people may."""
 
 
 _VIEWER: Final = frozenset(

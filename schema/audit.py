@@ -78,46 +78,71 @@ class AuditEvent(BaseModel):
     id: str
     """The first 16 hex digits of its hash."""
     type: str
+    """The action in underscores, as the filter `type` takes it: `user_create`."""
     operator: str
+    """Name of the user, host or part of the server that did it."""
     timestamp: Instant
+    """When it was written down. Order is by `index`, never by time."""
     summary: str
+    """Action, kind and id of what was acted on, and the outcome where it was not a success."""
     index: int
+    """Place in the chain, counted from 0 without gaps."""
     outcome: OutcomeWord
+    """`refused` where it was not allowed or not possible, `failed` where it broke down on the way."""
     object_type: str
+    """Kind of what was acted on: `user`, `token`, `envoy`, `rollout` ..."""
     object_id: str
+    """Its id or name; empty where there is only one."""
     auth: str
+    """How the operator was known: `token:<id>`, `basic`, `local`, `system`, `mtls`, `none`."""
     request_id: str
+    """Of the request that did it, as its answer's `x-request-id` says; also in the server's log."""
     hash: Sha256
+    """Of the whole entry (RFC 6962 leaf hash), which the next entry names."""
 
 
 class AuditRecord(BaseModel):
     """One entry, as the console lists it."""
 
     id: str
+    """The first 16 hex digits of the entry's hash."""
     user_id: str
+    """Of whoever did it."""
     user: str
+    """Name of whoever did it."""
     team_id: str
+    """Of the project, which is what the console calls a team."""
     action: str
+    """Dotted: `user.create`."""
     resource: str
+    """Kind of what was acted on."""
     resource_id: str
+    """Its id or name; empty where there is only one."""
     outcome: OutcomeWord
+    """`refused` where it was not allowed or not possible, `failed` where it broke down on the way."""
     timestamp: Instant
+    """When it was written down."""
 
 
 class AuditEvents(BaseModel):
     """Entries, newest first."""
 
     events: list[AuditEvent]
+    """The entries of this page."""
     data: Absent[list[AuditRecord]] = None
     """The same entries in the console's words, when asked for in them."""
     pagination: Absent[Pagination] = None
+    """Where the page stands among all; left out unless pages were asked for by number."""
 
 
 class AuditVerification(BaseModel):
     """Whether the chain is whole."""
 
     valid: bool
+    """Whether every entry is as it was written and none is missing."""
     entry_count: int
+    """Entries of the chain."""
     first_broken: int | None
     """Index of the first entry that is not as it was written."""
     error: str
+    """What is wrong at `first_broken`; empty when nothing is."""

@@ -35,6 +35,7 @@ class BisectQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bad: list[Pattern] = Field(min_length=1, max_length=MAX_PATTERNS)
+    """Names or patterns of the hosts that went bad; at least one."""
     good: list[Pattern] = Field(default=[], max_length=MAX_PATTERNS)
     """All other hosts when none is given."""
     since: Instant
@@ -47,13 +48,19 @@ class BisectChange(BaseModel):
     """One thing that a commit changed for a host."""
 
     kind: ChangeKind
+    """What sort of thing was changed."""
     name: str
     """`nginx/conf` of an attribute or resource, `ssh.port` of a var; else the name of the crate, role, environment."""
     action: Literal["added", "changed", "removed"]
+    """What became of it."""
     crate: Absent[str] = None
+    """The crate that it is in; left out where it is in none."""
     attribute: Absent[str] = None
+    """The attribute of the resource; left out of other kinds."""
     base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value before; left out where it was not there."""
     other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value from then on; left out where it is gone."""
     resources: Absent[list[str]] = None
     """Of a var, the environment or a role: resources that read it."""
     at: Absent[Line] = None
@@ -69,10 +76,15 @@ class Suspect(BaseModel):
     """Changes of one commit that the same hosts have."""
 
     commit: Commit
+    """The commit that came into force with these changes."""
     sequence: int
+    """Of its revision."""
     author: str
+    """As the commit gives it: typed by somebody, never verified."""
     summary: str
+    """First line of the commit's message."""
     in_force_at: Instant
+    """When it came into force."""
     exact: bool
     """Every bad host has it, and none that is well."""
     score: float
@@ -82,13 +94,17 @@ class Suspect(BaseModel):
     good: int
     """Hosts that are well and have it."""
     changes: list[BisectChange]
+    """What it changed for the hosts that it is suspected for."""
     changes_left_out: Absent[int] = None
+    """How many more changes there are."""
     bad_without: list[str]
     """Bad hosts that do not have it: it does not explain them."""
     bad_without_left_out: Absent[int] = None
+    """How many more bad hosts do not have it."""
     good_with: list[str]
     """Hosts that have it and are well: they speak against it."""
     good_with_left_out: Absent[int] = None
+    """How many more hosts that are well have it."""
     changed_again: list[Commit]
     """Later commits that changed one of these once more for a bad host."""
     revert_hosts: int
@@ -101,15 +117,21 @@ class Bisect(BaseModel):
     """Who is suspect, the likeliest first."""
 
     since: Instant
+    """When all was well, as it was asked."""
     bad: list[str]
+    """Bad hosts, by name: the first ones."""
     bad_left_out: Absent[int] = None
+    """How many more bad hosts there are."""
     bad_count: int
+    """Hosts that the question calls bad."""
     good_count: int
+    """Hosts that count as well."""
     revisions: int
     """That came into force since then and were looked at."""
     changed_nothing: int
     """Of those: that changed nothing for any bad host."""
     suspects: list[Suspect]
+    """The likeliest first."""
     left_out: Absent[int] = None
     """Further suspects."""
     notes: list[str]

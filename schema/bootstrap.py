@@ -11,12 +11,17 @@ class AgentRelease(BaseModel):
     """The newest agent for one system."""
 
     version: str
+    """Of the agent."""
     os: str
+    """Operating system that it runs on, as in the path."""
     arch: str
+    """Processor that it runs on, as in the path."""
     file: str
     """What to call it when saved: pip reads the name."""
     size: int
+    """Of the download, in bytes."""
     sha256: Sha256
+    """Of the download."""
     signature: str
     """Base64 of the Ed25519 signature, by the key of `/api/v1/agent/signing-key`, over
     `vigo-agent-artifact-v1`, a newline, and the text of `signed`."""

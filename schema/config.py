@@ -21,26 +21,37 @@ class Place(BaseModel):
     """Where something is written."""
 
     file: str
+    """Path in the repository."""
     line: int
+    """Counted from 1."""
     column: int
+    """Counted from 1."""
     commit: Absent[Commit] = None
+    """That last changed the line; left out where it was not asked for or is not known."""
 
 
 class RoleExpansion(BaseModel):
     """What one role brought."""
 
     role: str
+    """Its name."""
     includes: list[str]
+    """Roles that it includes."""
     configcrates: list[str]
+    """Crates that it brings."""
 
 
 class InheritanceLevel(BaseModel):
     """What one `common.vgo` on the way from the root to the leaf brought."""
 
     dir: str
+    """Directory of the file; empty for the root."""
     file: str
+    """The file's name."""
     configcrates: list[str]
+    """Crates that it lists."""
     vars: dict[str, Any]
+    """Vars that it sets."""
     overrides: Absent[list[str]] = None
     """Keys whose value from a level above is replaced here; left out when none."""
 
@@ -49,28 +60,43 @@ class VarSource(BaseModel):
     """Where a var's final value was written."""
 
     key: str
+    """Dotted path of the var: `ssh.port`."""
     value: Any
+    """The final value."""
     source: str
     """`common.vgo`, `production/common.vgo`, `role:webserver`, `environments.vgo:production`, `match-block`,
     `configcrate:nginx` (a crate's own default)."""
     place: Absent[Place] = None
+    """The line; left out where places were not asked for."""
 
 
 class ConfigTrace(BaseModel):
     """How the config of one host came to be (forward trace). Unmatched: `matched` is false, the rest left out."""
 
     hostname: str
+    """As it was asked."""
     matched: bool
+    """Whether a match block applies to the host."""
     match_pattern: Absent[str] = None
+    """The pattern of that block."""
     pattern_type: Absent[Literal["exact", "glob", "regex"]] = None
+    """How the pattern is read."""
     environment: Absent[str] = None
+    """The host's environment; empty where the block names none."""
     roles: Absent[list[str]] = None
+    """Roles of the host, included ones too."""
     role_expansion: Absent[list[RoleExpansion]] = None
+    """What each role brought."""
     inheritance: Absent[list[InheritanceLevel]] = None
+    """Each `common.vgo` from the root down to the block's directory."""
     configcrates: Absent[list[str]] = None
+    """Crates of the host, in the order in which they came together."""
     configcrate_sources: Absent[dict[str, str]] = None
+    """Crate → what brings it."""
     var_sources: Absent[list[VarSource]] = None
+    """Every var with its final value and where that was written."""
     resource_count: Absent[int] = None
+    """Resources in all crates of the host, before any condition."""
     usercrate_sources: Absent[dict[str, str]] = None
     """Usercrate → what brings it, in order. Beyond the documents: only with places, and of a host that has some."""
 
@@ -92,11 +118,13 @@ class TreeNode(BaseModel):
     configcrates: list[str]
     """As its own file lists them; so are `roles` and `excluded`."""
     roles: list[str]
+    """Roles that it lists."""
     match: str
     """The pattern of a block."""
     total: list[str]
     """All crates that are in force here: inherited, by roles, by environment, own, less what is excluded anywhere."""
     excluded: list[str]
+    """Crates that it excludes."""
     children: list[TreeNode]
     """The blocks of its files, then its subdirectories."""
     left_out: Absent[int] = None
@@ -107,18 +135,24 @@ class EntryLevel(BaseModel):
     """A `common.vgo` on the way from the root to an entry."""
 
     dir: str
+    """Directory of the file; empty for the root."""
     file: str
+    """The file's name."""
     configcrates: list[str]
+    """Crates that it lists."""
 
 
 class ConfigEntry(BaseModel):
     """A match block that a search found."""
 
     match: str
+    """The pattern of the block."""
     dir: str
+    """Directory of the block's file; empty for the root."""
     inheritance: list[EntryLevel]
     """From the root down."""
     own_configcrates: list[str]
+    """Crates that the block itself lists."""
     total: list[str]
     """All crates of its hosts, in the order in which they came together."""
     vars: dict[str, Any]
@@ -129,6 +163,7 @@ class ConfigEntries(BaseModel):
     """What a search found, in path order."""
 
     entries: list[ConfigEntry]
+    """The blocks that fit."""
     left_out: Absent[int] = None
     """How many more there are; only where the answer had to be cut short."""
 
@@ -141,6 +176,7 @@ class DuplicateGroup(BaseModel):
     same: Literal["bytes", "meaning"]
     """`meaning`: they differ in comments, layout, defaults spelt out, or in name and description only."""
     count: int
+    """Files of the group."""
     paths: list[str]
     """In order; `count` says how many there are when not all are listed."""
 
@@ -149,6 +185,7 @@ class DuplicateConfigs(BaseModel):
     """Files that could be one, by their first paths."""
 
     groups: list[DuplicateGroup]
+    """The groups that were found."""
     left_out: Absent[int] = None
     """How many more groups there are; only where the answer had to be cut short."""
 
@@ -157,16 +194,21 @@ class ConfigStatus(BaseModel):
     """Health of the config: which commit is in force, and why a newer one is not."""
 
     healthy: bool
+    """Whether the newest commit could be read and is in force."""
     version: int
     """The sequence of the revision in force; 0 while there is none."""
     last_error: str
+    """Why the newest commit is not in force, or cannot be read; empty when all is well."""
     last_reload_at: Instant | Literal[""]
+    """When the server last saw a commit; empty before the first."""
     commit: Commit | None = None
     """In force."""
     failed_commit: Commit | None = None
+    """The newest commit, where it did not come into force; else null."""
     unreadable: Absent[str] = None
     """Why the repository cannot be read, so that newer commits may be unknown."""
     diagnostics: list[Diagnostic] = []
+    """What is wrong with that commit, and which waivers of the one in force have lapsed."""
     signatures: str = ""
     """Whether commits need them: `not required`, `required`, or `by rules`."""
     holds: Absent[list[Hold]] = None

@@ -11,8 +11,11 @@ class Severity(StrEnum):
     """An error keeps a revision from coming into force; a warning and a note do not."""
 
     ERROR = "error"
+    """It keeps the revision from coming into force."""
     WARNING = "warning"
+    """Something is probably not meant so."""
     NOTE = "note"
+    """Something to know."""
 
 
 class Diagnostic(BaseModel):
@@ -23,11 +26,17 @@ class Diagnostic(BaseModel):
     code: str
     """Stable, dotted: `yaml.duplicate-key`, `graph.unknown-crate`."""
     severity: Severity = Severity.ERROR
+    """Whether it keeps the revision from coming into force."""
     file: str
+    """Path in the repository; empty where it is about no one file."""
     line: int = 1
+    """Counted from 1."""
     column: int = 1
+    """Counted from 1."""
     message: str
+    """What is wrong, in a sentence."""
     hint: str = ""
+    """What to do about it; empty where there is nothing to advise."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.file else ""

@@ -24,8 +24,10 @@ MAX_RESOURCE_CHARS: Final = 4_096
 class How(StrEnum):
     """How the agent left it."""
 
-    CORRECTIVE = "corrective"  # somebody else had changed it, and the agent changed it back
-    LEFT = "left"  # it is otherwise still: the change failed, or the resource is only watched
+    CORRECTIVE = "corrective"
+    """Somebody else had changed it, and the agent changed it back."""
+    LEFT = "left"
+    """It is otherwise still: the change failed, or the resource is only watched."""
 
 
 class DriftedResource(BaseModel):
@@ -36,10 +38,13 @@ class DriftedResource(BaseModel):
     resource: str
     """`crate/name`."""
     type: str
+    """Resource type: `file`, `service` ..."""
     how: How
+    """How the agent left it."""
     since: Instant
     """When it was found so first."""
     last_at: Instant
+    """When it was found so last."""
     times: int
     """How often it was found so, each run once."""
     run_id: str
@@ -47,7 +52,9 @@ class DriftedResource(BaseModel):
     commit: Commit
     """What that run was to apply."""
     file: str
+    """Where the resource is written in that commit."""
     line: int
+    """In the file, counted from 1; 0 where it is not known."""
     error: str
     """Why it was left, where it failed."""
     observed: list[ObservedAttribute]
@@ -55,6 +62,7 @@ class DriftedResource(BaseModel):
     differs: list[str] = Field(default_factory=list)
     """The same in a line each: `mode: 0666, desired 0644`; of a text the first line that differs."""
     ended_at: Instant | None = None
+    """When it was over; null while it is not."""
     ended: str = ""
     """`repaired`, `desired` (a commit changed what is desired), `gone` (no longer managed), `calm` (not seen for a
     week); empty while it is not over."""
@@ -64,17 +72,22 @@ class DriftedHost(BaseModel):
     """One host with what was otherwise on it, the newest first."""
 
     envoy_id: EnvoyId
+    """Of the host."""
     hostname: Hostname
+    """Of the host."""
     since: Instant
     """When the oldest of them was found."""
     last_at: Instant
+    """When something was found on it last."""
     resources: list[DriftedResource]
+    """What was found, the newest first."""
 
 
 class Drifts(BaseModel):
     """Hosts that drifted, by hostname."""
 
     hosts: list[DriftedHost]
+    """Of this page."""
     next_after: str | None = None
     """Give it as `after` for the hosts behind these; None when there are none."""
 
@@ -83,17 +96,24 @@ class ChangedHost(BaseModel):
     """What of one host's words was another at the end of a day than at its beginning: before, after."""
 
     envoy_id: EnvoyId
+    """Of the host."""
     hostname: Hostname
+    """Of the host."""
     convergence: list[str] | None = None
+    """Before and after; null where it stayed the same."""
     drift: list[str] | None = None
+    """Before and after; null where it stayed the same."""
     reachability: list[str] | None = None
+    """Before and after; null where it stayed the same."""
 
 
 class DriftDay(BaseModel):
     """One day of the fleet, UTC."""
 
     day: str
+    """As `2026-03-13`."""
     taken_at: Instant
+    """When it was last counted."""
     final: bool
     """Whether the day was over."""
     counts: dict[str, int]
@@ -108,6 +128,7 @@ class DriftDayDetail(DriftDay):
     """One day with its hosts."""
 
     hosts: list[ChangedHost]
+    """Those of which a word became another."""
     left_out: int = 0
     """How many more there were than are kept."""
 
@@ -116,31 +137,41 @@ class DriftHistory(BaseModel):
     """Days, the newest first."""
 
     days: list[DriftDay]
+    """One entry a day; days on which the server did not run are not there."""
 
 
 class WordChange(BaseModel):
     """One word of a host that became another."""
 
     number: int
+    """Grows with each change; what `before` of the next page is compared with."""
     at: Instant
+    """When the server noticed."""
     kind: str
     """`convergence`, `drift` or `reachability`."""
     before: str
     """Empty: nothing was known before."""
     after: str
+    """What it became."""
 
 
 class ConvergenceHistory(BaseModel):
     """The words of one host, and how they became what they are, the newest first."""
 
     envoy_id: EnvoyId
+    """Of the host."""
     hostname: Hostname
+    """Of the host."""
     convergence: str
+    """Whether it is now what it should be."""
     drift: str
+    """What its last run found."""
     reachability: str
+    """Whether it is heard now."""
     since: Instant | None
     """When the last of them became what it is; None before the first look at it."""
     transitions: list[WordChange]
+    """The newest first."""
     next_before: int | None = None
     """Give it as `before` for the ones older than these; None when there are none."""
 
@@ -149,11 +180,17 @@ class Level(StrEnum):
     """Where in the hierarchy a proposal writes, the narrowest first."""
 
     HOST = "host"
+    """The host's own match block."""
     BLOCK = "block"
+    """A match block of several hosts."""
     ROLE = "role"
+    """A role."""
     ENVIRONMENT = "environment"
+    """An environment."""
     COMMON = "common"
+    """A `common.vgo`."""
     CRATE = "crate"
+    """The crate itself."""
 
 
 class DriftProposal(BaseModel):
@@ -162,11 +199,13 @@ class DriftProposal(BaseModel):
     rank: int
     """1 is the one that says it most briefly."""
     level: Level
+    """Where in the hierarchy it writes."""
     summary: str
     """`vars.swappiness = 60 in environments.vgo:production`."""
     edits: int
     """Places in which something is written."""
     files: list[str]
+    """Paths that it changes."""
     diff: str
     """Unified, of all files."""
     covers: list[Hostname]
@@ -178,6 +217,7 @@ class DriftProposal(BaseModel):
     blast: list[Hostname]
     """Hosts that it changes, the first ones."""
     blast_total: int
+    """Of how many hosts `blast` has the first."""
     exact: bool
     """Whether it covers all that drifted so and changes no other host."""
     cost: int
@@ -188,9 +228,13 @@ class DriftGroup(BaseModel):
     """One resource that was found otherwise in the same way on some hosts, and what can be done about it."""
 
     resource: str
+    """`crate/name`."""
     type: str
+    """Resource type: `file`, `service` ..."""
     hosts: list[Hostname]
+    """Where it was found so."""
     observed: list[ObservedAttribute]
+    """What was found, and what was desired."""
     differs: list[str] = Field(default_factory=list)
     """The same in a line each; of a text the first line that differs."""
     changes: dict[str, str | None]
@@ -198,6 +242,7 @@ class DriftGroup(BaseModel):
     revert: str
     """What is done if nobody proposes anything: that the agent has changed it back, or cannot."""
     proposals: list[DriftProposal]
+    """The briefest first; empty where there is none."""
     why_none: str = ""
     """Where there is no proposal: why what was found cannot be made desired by itself."""
 
@@ -206,8 +251,11 @@ class DriftWritten(BaseModel):
     """What became of the proposal that was to be written."""
 
     status: str
+    """As of any write: `proposed` where it is on a branch for review."""
     commit: Commit | None = None
+    """Made for it; null while it is not made yet."""
     branch: str = ""
+    """Where the commit is."""
 
 
 class ProposeDrift(BaseModel):
@@ -216,6 +264,7 @@ class ProposeDrift(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hosts: list[Hostname] = Field(min_length=1, max_length=MAX_PROPOSED_HOSTS)
+    """Hosts whose drifts are meant, by name."""
     resource: Annotated[str, StringConstraints(min_length=1, max_length=MAX_RESOURCE_CHARS)] | None = None
     """`crate/name`; all that drifted when not given."""
     write: bool = False
@@ -228,6 +277,8 @@ class DriftProposals(BaseModel):
     """What can be made desired of what was found."""
 
     groups: list[DriftGroup]
+    """Drifts that are the same on several hosts are one group."""
     left_out: int = 0
     """Groups beyond the limit."""
     written: DriftWritten | None = None
+    """What became of the proposal that was to be written; null where none was."""

@@ -25,24 +25,33 @@ class Convergence(StrEnum):
     """Whether a host is what it should be. Disjoint; over the fleet they sum to its size."""
 
     CONVERGED = "converged"
+    """Its last run made it what it should be, and that is still what it should be."""
     DEGRADED = "degraded"
+    """Some resource of its last run failed, or it has not yet taken what it should be."""
     FAILED = "failed"
+    """Nothing of its last run went well, or it refused what it should be."""
     NO_DATA = "no data"
+    """It has not run yet, or has been silent for a day."""
 
 
 class Drift(StrEnum):
     """What the last run found."""
 
     NONE = "none"
+    """All was as desired."""
     CHANGED = "changed"
+    """It was brought to what a commit newly asked for."""
     DIVERGED = "diverged"
+    """Somebody else had changed something, or it could not be made as desired."""
 
 
 class Reachability(StrEnum):
     """Whether a host can be spoken to now."""
 
     ONLINE = "online"
+    """It was heard lately, as often as it usually is."""
     OFFLINE = "offline"
+    """It has been silent for 2.5 times as long as it usually is."""
 
 
 class _Camel(BaseModel):
@@ -53,16 +62,23 @@ class Envoy(_Camel):
     """One managed host."""
 
     id: EnvoyId
+    """Made at enrolment; a host that enrols anew gets another."""
     hostname: Hostname
+    """As its enrolment token named it."""
     ip_address: str
     """Where it connected from last; empty before the first time."""
     enrolled_at: Instant
+    """When it got its certificate."""
     last_seen: Instant | None
+    """When it was heard last; null before the first time."""
     revoked: bool
+    """Whether its certificate is refused from now on."""
     agent_version: str
+    """As the agent said when it connected last; empty before the first time."""
     status: Literal["online", "offline"]
     """Whether it is connected at this moment."""
     convergence: Convergence
+    """Whether it is what it should be."""
     drift: Drift
     """What its last run found: nothing, what a commit asked for, or what somebody else had changed."""
     reachability: Reachability
@@ -76,17 +92,24 @@ class Envoy(_Camel):
     stalled: str
     """Why it has no newer assignment; empty when nothing is in the way."""
     last_run_at: Instant | None
+    """When its last run began; null before the first."""
 
 
 class EnvoyPage(_Camel):
     """One page of the fleet, by hostname."""
 
     envoys: list[Envoy]
+    """Of this page."""
     total: int
+    """Envoys that fit the question, on all pages."""
     offset: int
+    """How many come before this page."""
     limit: int
+    """How many a page has at most."""
     has_more: bool
+    """Whether another page follows."""
     next_offset: int
+    """`offset` of the next page."""
 
 
 class CheckAsked(BaseModel):
@@ -104,18 +127,24 @@ class EnvoyCompliance(BaseModel):
     """Whether one host is what it should be, in the words of the compliance documents."""
 
     envoy_id: EnvoyId
+    """Of the host."""
     hostname: Hostname
+    """Of the host."""
     status: str
     """`compliant`, `degraded`, `failed`, `no data`."""
     last_run_at: Instant | None
+    """When its last run began; null before the first."""
 
 
 class HostTraits(BaseModel):
     """What a host last said it is."""
 
     hostname: Hostname
+    """Of the host."""
     collected_at: Instant
+    """When the host looked."""
     traits: dict[str, Any]
+    """By name, nested: `os.family` is `{"os": {"family": …}}`."""
     errors: dict[str, str] = {}
     """Trait → why it, or a part of it, could not be told."""
 
@@ -124,8 +153,11 @@ class InventoryItem(BaseModel):
     """One host of the inventory."""
 
     hostname: Hostname
+    """Of the host."""
     ip_address: str
+    """Where it connected from last; empty before the first time."""
     collected_at: Instant
+    """When the host looked."""
     traits: dict[str, Any]
     """By dotted path when `show` chose some, else whole."""
 
@@ -134,7 +166,9 @@ class Inventory(BaseModel):
     """Hosts by what they say they are."""
 
     count: int
+    """Hosts that fit the question."""
     envoys: list[InventoryItem]
+    """The hosts, by name."""
 
 
 class InventoryKey(BaseModel):
@@ -150,9 +184,11 @@ class InventoryKeys(BaseModel):
     """The keys of the inventory, by name."""
 
     count: int
+    """Keys in all."""
     envoys: int
     """How many have said what they are."""
     keys: list[InventoryKey]
+    """Each with how many hosts have it."""
     left_out: int = 0
     """How many more there are than are told."""
 
@@ -174,7 +210,10 @@ class TokenMade(BaseModel):
     """An enrolment token, shown this once."""
 
     token: str
+    """`vget_…`: good once, for this host name."""
     hostname: Hostname
+    """That the host will be called."""
     expires_at: Instant
+    """From when on it is refused."""
     command: str
     """What to run on the host, from nothing: it trusts no certificate but the one the token names."""

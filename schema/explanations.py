@@ -19,17 +19,24 @@ class Blamed(BaseModel):
     """The commit that last changed a line, as it says of itself."""
 
     commit: Commit
+    """The commit."""
     author: str
+    """As the commit gives it: typed by somebody, never verified."""
     time: Instant
+    """When it was committed."""
     summary: str
+    """First line of the commit's message."""
 
 
 class Line(BaseModel):
     """A line of the config. Lines and columns count from 1."""
 
     file: str
+    """Path in the repository."""
     line: int
+    """Counted from 1."""
     column: int
+    """Counted from 1."""
     source: str
     """The line as it stands, cut after 1,000 characters."""
     blame: Absent[Blamed] = None
@@ -65,7 +72,9 @@ class Link(BaseModel):
     """One link of a chain: a line, and what it does."""
 
     kind: LinkKind
+    """What the line does for the answer."""
     text: str
+    """The same in words."""
     at: Absent[Line] = None
     """Left out where no line says it: a name that is written nowhere."""
 
@@ -74,11 +83,17 @@ class SubjectKind(StrEnum):
     """What was asked about."""
 
     RESOURCE = "resource"
+    """A resource: `nginx/reload`."""
     VAR = "var"
+    """A var: `ssh.port`."""
     CRATE = "crate"
+    """A crate."""
     ROLE = "role"
+    """A role."""
     ENVIRONMENT = "environment"
+    """An environment."""
     USERCRATE = "usercrate"
+    """A usercrate."""
     UNKNOWN = "unknown"
     """The config has nothing of that name."""
 
@@ -87,7 +102,9 @@ class Presence(StrEnum):
     """Whether the host has it."""
 
     PRESENT = "present"
+    """The host has it."""
     ABSENT = "absent"
+    """The host does not have it."""
     CONDITIONAL = "conditional"
     """It is in the host's catalog under a condition whose outcome is not known here."""
 
@@ -115,11 +132,13 @@ class Effect(StrEnum):
     """What one layer's word on a var comes to."""
 
     SETS = "sets"
+    """It is the first to say something."""
     REPLACES = "replaces"
     """It takes the place of what weaker layers said."""
     MERGES = "merges"
     """Its keys are merged into the weaker layers' map."""
     APPENDS = "appends"
+    """Its items come behind those of weaker layers."""
 
 
 class VarLayer(BaseModel):
@@ -130,28 +149,34 @@ class VarLayer(BaseModel):
     value: Any
     """As this layer writes it."""
     effect: Effect
+    """What that comes to, on top of the weaker layers."""
     wins: bool
     """Whether some of the final value is its."""
     keys: Absent[list[str]] = None
     """Of a map: those of its keys, dotted, that stand in the final value as it wrote them."""
     at: Line
+    """Where it is written."""
 
 
 class Explanation(BaseModel):
     """Why a host has something, or the first clause that keeps it from having it."""
 
     hostname: str
+    """As it was asked."""
     subject: str
     """As it was asked."""
     kind: SubjectKind
+    """What the subject turned out to be."""
     name: str
     """What it was taken for: `nginx`, `nginx/reload`, `ssh.port`."""
     presence: Presence
+    """Whether the host has it."""
     summary: str
     """The answer in one sentence."""
     chain: list[Link]
     """From the match block to the line that brings it; of something absent, as far as it gets."""
     reason: Absent[Reason] = None
+    """Of something absent: what kind of clause kept it out."""
     kept_out: Absent[Link] = None
     """The clause that kept it out."""
     instead: Absent[list[Link]] = None
@@ -165,7 +190,9 @@ class Explanation(BaseModel):
     also: Absent[list[str]] = None
     """Other subjects that the same words could mean: `role:monitoring`."""
     hint: Absent[str] = None
+    """What the question may have meant, or where to look; left out where there is nothing to advise."""
     commit: Absent[Commit] = None
+    """The revision that was asked; left out for files as they stand in a directory."""
     left_out: Absent[int] = None
     """How many more lines `instead`, `chain` and `layers` would have."""
 
@@ -174,22 +201,30 @@ class DifferenceKind(StrEnum):
     """In what two hosts differ."""
 
     ENVIRONMENT = "environment"
+    """The environment."""
     ROLE = "role"
+    """A role."""
     CRATE = "crate"
+    """A crate."""
     USERCRATE = "usercrate"
+    """A usercrate."""
     VAR = "var"
+    """A var."""
     RESOURCE = "resource"
+    """A resource."""
 
 
 class Difference(BaseModel):
     """One thing in which two hosts differ."""
 
     kind: DifferenceKind
+    """What sort of thing it is."""
     name: str
     """`nginx`, `ssh.port`, `nginx/reload`."""
     one: Absent[Any] = None
     """What the first host has; left out where it has nothing."""
     other: Absent[Any] = None
+    """What the second host has; left out where it has nothing."""
     keys: Absent[list[str]] = None
     """Of a resource that both have: the parameters that come out differently."""
 
@@ -202,6 +237,7 @@ class CauseKind(StrEnum):
     ROLE = "role"
     """A role that one of them is given."""
     ENVIRONMENT = "environment"
+    """The environment that one of them is in."""
     LEVEL = "level"
     """A `common.vgo` that only one of them inherits from."""
     BLOCK = "block"
@@ -218,16 +254,21 @@ class Cause(BaseModel):
     """A line, a trait or a name that makes two hosts differ, with all that it explains."""
 
     kind: CauseKind
+    """What sort of cause it is."""
     text: str
+    """The same in words."""
     of: str
     """Whose it is: `one`, `other` or `both`."""
     at: Absent[Line] = None
+    """The line; left out where no line says it."""
     other_at: Absent[Line] = None
     """Where the other host's revision has the same line, and says otherwise."""
     one: Absent[Any] = None
     """Of a trait or a name: what the first host has."""
     other: Absent[Any] = None
+    """Of a trait or a name: what the second host has."""
     explains: list[Difference]
+    """Differences that go back to it."""
     left_out: Absent[int] = None
     """How many more it explains."""
 
@@ -236,11 +277,13 @@ class Side(BaseModel):
     """One of two hosts that are held against each other."""
 
     hostname: str
+    """As it was asked."""
     match_pattern: Absent[str] = None
     """Left out where no match block applies."""
     at: Absent[Line] = None
     """Where that block stands."""
     commit: Absent[Commit] = None
+    """The revision that was asked; left out for files as they stand in a directory."""
     traits: bool
     """Whether its traits were known."""
 
@@ -249,10 +292,13 @@ class Causes(BaseModel):
     """Why two hosts differ: the smallest set of causes that explains every difference."""
 
     one: Side
+    """The first host."""
     other: Side
+    """The second host."""
     alike: bool
     """Whether nothing is known in which they differ."""
     differences: int
+    """In how many things they differ."""
     causes: list[Cause]
     """Those that explain most come first."""
     smallest: bool
@@ -284,29 +330,42 @@ class SubjectOfCoverage(StrEnum):
     """What a finding is about."""
 
     BLOCK = "block"
+    """A match block."""
     LEVEL = "level"
+    """A `common.vgo`."""
     VAR = "var"
+    """A var."""
     LISTING = "listing"
     """A crate in a list."""
     EXCLUSION = "exclusion"
+    """A crate in a list of those that are excluded."""
     CRATE = "crate"
+    """A crate."""
     USERCRATE = "usercrate"
+    """A usercrate."""
     ROLE = "role"
+    """A role."""
     ENVIRONMENT = "environment"
+    """An environment."""
     TEMPLATE = "template"
+    """A template."""
     FILE = "file"
+    """A file below `files/`."""
 
 
 class Covered(BaseModel):
     """A line or a file that matters to no host, or to one."""
 
     finding: Finding
+    """Why it matters to nobody, or to one host alone."""
     about: SubjectOfCoverage
+    """What it is."""
     name: str
     """A pattern, a directory, a dotted var, the name of a crate or role, a path."""
     source: str
     """The layer that says it, as in a trace; of a crate, a role or a file, its path."""
     at: Line
+    """Where it is written."""
     host: Absent[str] = None
     """The one host, where it decides for one."""
     by: Absent[str] = None
@@ -326,6 +385,7 @@ class Coverage(BaseModel):
     """Which lines of the config matter to no host, or to one alone."""
 
     basis: Basis
+    """What the lines were held against."""
     hosts: int
     """Hosts or blocks that were looked at."""
     unmatched: int
@@ -339,3 +399,4 @@ class Coverage(BaseModel):
     left_out: Absent[int] = None
     """How many more findings there are."""
     commit: Absent[Commit] = None
+    """The revision that was asked; left out for files as they stand in a directory."""

@@ -35,6 +35,7 @@ class HoldKind(StrEnum):
     """What a hold means beside that nothing new comes. The later one here is the stronger."""
 
     FREEZE = "freeze"
+    """It gets nothing new; all else is as ever."""
     MAINTENANCE = "maintenance"
     """Somebody is at work on the host: its failures and its silence are not counted as such."""
     QUARANTINE = "quarantine"
@@ -47,17 +48,23 @@ class Hold(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: HoldId
+    """By which it is taken off."""
     kind: HoldKind
+    """What it means beside that nothing new comes."""
     match: str | None = None
     """Whom it holds; None for all, or for the one of `envoy_id`."""
     envoy_id: EnvoyId | None = None
+    """The one envoy that it holds; null where it is of all or of a pattern."""
     hostname: Hostname | None = None
     """Of that envoy."""
     until: Instant | None = None
     """When it ends by itself; None for never."""
     reason: str = ""
+    """Why; empty where nobody said."""
     created_at: Instant
+    """Since when."""
     created_by: str
+    """Name of whoever set it."""
 
 
 class HoldCreate(BaseModel):
@@ -66,11 +73,16 @@ class HoldCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: HoldKind
+    """What it means beside that nothing new comes."""
     match: Match | None = None
+    """A host name, a glob, or a regular expression between slashes; all hosts when neither this nor `envoy` is given.
+    """
     envoy: str | None = Field(default=None, min_length=1, max_length=253)
     """Id or hostname."""
     until: Instant | None = None
+    """When it ends by itself; without a time it lasts until it is taken off."""
     reason: Reason = ""
+    """Why, for those who come upon it."""
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -85,18 +97,22 @@ class Freeze(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     freeze_until: Instant | None = None
+    """When it ends by itself; without a time it lasts until it is taken off."""
     match: Match | None = None
     """Whom; all when not said."""
     reason: Reason = ""
+    """Why, for those who come upon it."""
 
 
 class Frozen(BaseModel):
     """What is frozen now."""
 
     frozen: bool
+    """Whether any host is."""
     freeze_until: Instant | None
     """When the last of it ends by itself; null while something has no end, and when nothing is frozen."""
     holds: list[Hold]
+    """The freezes in force."""
 
 
 class Until(BaseModel):
@@ -107,6 +123,7 @@ class Until(BaseModel):
     until: Instant | None = None
     """Without a time, until it is taken off."""
     reason: Reason = ""
+    """Why, for those who come upon it."""
 
 
 class BreakGlass(BaseModel):
@@ -115,17 +132,23 @@ class BreakGlass(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: HoldId
+    """By which it is closed."""
     commit: Commit | None = None
-    """What goes through: this commit and its rollout,"""
+    """What goes through: this commit and its rollout; null where an author is named."""
     author: str = ""
-    """or the commits of whoever has this address; empty with a commit."""
+    """What goes through: the commits of whoever has this address; empty where a commit is named."""
     match: str | None = None
     """Only to these hosts; None for all."""
     until: Instant
+    """When it ends by itself."""
     reason: str
+    """Why it was needed."""
     opened_at: Instant
+    """Since when."""
     opened_by: str
+    """Name of whoever opened it."""
     ended_at: Instant | None = None
+    """When it was over; null while it is on."""
     ended_by: str = ""
     """Who closed it; `time` where nobody did, empty while it is on."""
     used_for: list[Commit] = []
@@ -144,8 +167,11 @@ class BreakGlassOpen(BaseModel):
     )
     """An address, as commits give their authors."""
     match: Match | None = None
+    """Only to these hosts: a host name, a glob, or a regular expression between slashes. All when not given."""
     until: Instant
+    """When it ends by itself."""
     reason: Annotated[Reason, StringConstraints(min_length=8)]
+    """Why it is needed: at least 8 characters, kept in the audit log."""
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -158,10 +184,13 @@ class BreakGlassList(BaseModel):
     """Permissions, the newest first."""
 
     break_glass: list[BreakGlass]
+    """On and over."""
 
 
 class HoldList(BaseModel):
     """Holds, the newest first, and the permissions that are on."""
 
     holds: list[Hold]
+    """In force now."""
     break_glass: list[BreakGlass]
+    """On now."""

@@ -16,9 +16,13 @@ class Pagination(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
 
     page: int
+    """Number of this page, counted from 1."""
     limit: int
+    """Items of a page."""
     total: int
+    """Items of all pages."""
     total_pages: int
+    """Pages in all."""
 
     @classmethod
     def of(cls, page: int, limit: int, total: int) -> Pagination:

@@ -30,16 +30,20 @@ class AffectedEnvoy(BaseModel):
     """A host that a change of the crate would reach."""
 
     hostname: str
+    """Of the host."""
     envoy_id: EnvoyId
+    """Of the host."""
 
 
 class Preview(BaseModel):
     """Whom a change of a crate would reach."""
 
     configcrate: str
+    """The crate that was asked about."""
     affected: list[AffectedEnvoy]
     """By host name."""
     count: int
+    """How many it would reach."""
 
 
 Certainty = Literal["change", "maybe", "none"]
@@ -60,16 +64,20 @@ class PreviewedRevision(BaseModel):
     plan_root: Sha256
     """Digest over what every profile is to be: an approval that names it binds exactly this plan."""
     profiles: int
+    """Match blocks that this revision makes hosts of."""
 
 
 class AttributeChange(BaseModel):
     """One attribute of a resource, rendered. A side is left out where the attribute is not there."""
 
     name: str
+    """The attribute, as a crate writes it."""
     item: Absent[str] = None
     """With `foreach`: which of its resources, as reports name it."""
     base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value under the base."""
     other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value under the other revision."""
     diff: Absent[str] = None
     """Of text with several lines: unified, in place of both sides."""
     note: Absent[str] = None
@@ -82,12 +90,15 @@ class ResourceChange(BaseModel):
     id: str
     """`crate/name`, as reports have it."""
     type: str
+    """Resource type: `file`, `service` ..."""
     action: Action
+    """What becomes of it."""
     maybe: Absent[str] = None
     """Why that is not certain."""
     about: str
     """What it manages: a path, a package; of several, how many."""
     attributes: list[AttributeChange]
+    """Those that come out differently."""
     left_out: Absent[int] = None
     """Attributes that are not shown."""
     consequence: Absent[str] = None
@@ -95,14 +106,18 @@ class ResourceChange(BaseModel):
     notifies: list[str]
     """Resources that run because of it."""
     file: str
+    """Where it is written; of what is removed, where it was."""
     line: int
+    """In the file, counted from 1; 0 where it is not known."""
 
 
 class CrateChange(BaseModel):
     """A crate that comes, goes, or is another."""
 
     name: str
+    """Of the crate."""
     action: Literal["added", "removed", "changed"]
+    """What becomes of it."""
     carriers: list[str]
     """What brings it, or brought it."""
 
@@ -113,15 +128,20 @@ class VarChange(BaseModel):
     key: str
     """Dotted."""
     base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value under the base; left out where it is not set there."""
     other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
+    """Its value under the other revision; left out where it is not set there."""
     action: Literal["added", "changed", "removed"]
+    """What becomes of it."""
 
 
 class ProfilePair(BaseModel):
     """The match blocks that a host goes from and to; None where none applies."""
 
     base: str | None
+    """The pattern of the block under the base."""
     other: str | None
+    """The pattern of the block under the other revision."""
 
 
 class ChangeClass(BaseModel):
@@ -130,10 +150,13 @@ class ChangeClass(BaseModel):
     id: Sha256
     """Names the change, whomever it is for: the same change has the same id in the next preview."""
     title: str
+    """In a few words: `nginx changed, logrotate added`."""
     certainty: Certainty
+    """Whether it changes, may change, or only says the same in other bytes."""
     membership: Literal["kept", "gained", "lost"]
     """Whether a match block applies in both revisions, in the other alone, or in the base alone."""
     count: int
+    """Hosts of the class."""
     hosts: list[str]
     """Some of them, in order."""
     left_out: Absent[int] = None
@@ -141,27 +164,40 @@ class ChangeClass(BaseModel):
     example: str
     """The host whose values the rendered text shows."""
     profiles: list[ProfilePair]
+    """Which match blocks the hosts are under, before and after."""
     environment: Absent[VarChange] = None
+    """Where they come into another environment."""
     roles_added: list[str]
+    """Roles that they get."""
     roles_removed: list[str]
+    """Roles that they lose."""
     crates: list[CrateChange]
+    """Crates that come, go, or are others."""
     reordered: bool
     """Whether crates that stay, or resources that stay in one of them, are applied in another order."""
     vars: list[VarChange]
+    """Vars whose final value differs."""
     resources: list[ResourceChange]
+    """What becomes of each resource that is concerned."""
     vars_left_out: Absent[int] = None
+    """How many more vars differ."""
     resources_left_out: Absent[int] = None
+    """How many more resources are concerned."""
     notes: list[str]
+    """What is not known, or was not looked at."""
 
 
 class RevisionPreview(BaseModel):
     """What one revision would be to hosts that are under another."""
 
     base: PreviewedRevision
+    """What hosts are under now, or what was named in its place."""
     other: PreviewedRevision
+    """What they would be under."""
     subject: Literal["hosts", "blocks"]
     """What is counted: hosts, or match blocks where no hosts are known."""
     summary: str
+    """The answer in one sentence."""
     hosts: int
     """All that were looked at."""
     kinds: int
@@ -183,3 +219,4 @@ class RevisionPreview(BaseModel):
     left_out: Absent[int] = None
     """Classes that are not shown."""
     notes: list[str]
+    """What is not known, or was not looked at."""

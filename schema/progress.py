@@ -32,7 +32,9 @@ class FailedResource(_Frozen):
     """A resource that failed on a host."""
 
     id: str
+    """`crate/name`."""
     message: str
+    """Why it failed, without secrets of the host."""
 
 
 class FailedCheck(_Frozen):
@@ -50,11 +52,17 @@ class HostFailure(_Frozen):
     """A host that failed in a rollout."""
 
     hostname: Hostname
+    """Of the host."""
     wave: int
+    """In the plan, counted from 0."""
     why: str
+    """In a sentence."""
     at: Instant
+    """When the server learnt of it."""
     resources: tuple[FailedResource, ...] = ()
+    """Resources of its run that failed: the first ten."""
     resources_left_out: int = 0
+    """How many more of its resources failed."""
     check: FailedCheck | None = None
     """Where a health check failed on it."""
 
@@ -63,23 +71,33 @@ class WaveProgress(_Frozen):
     """How far one wave is. Counts are hosts."""
 
     index: int
+    """In the plan, counted from 0."""
     name: str = ""
+    """As `rollout.vgo` calls it; `all` where nothing plans, `rest` for whoever is in no wave."""
     state: WaveState = WaveState.WAITING
+    """What it is at."""
     why: str = ""
     """What it waits for, or why it failed."""
     began_at: Instant | None = None
+    """When its first host was released; null before."""
     ended_at: Instant | None = None
+    """When it was through, failed or cancelled; null before."""
     pause_until: Instant | None = None
+    """When the pause behind it ends; null where it is in none."""
     hosts: int = 0
+    """In the wave."""
     released: int = 0
     """Told to take the new revision, whatever came of it."""
     healthy: int = 0
+    """Converged under the new revision, and all health checks went well."""
     checking: int = 0
     """Converged; the commands of its health checks are under way."""
     failed: int = 0
+    """Their run of the new revision failed, they refused it, or a health check failed on them."""
     silent: int = 0
     """Released and connected, without an answer in time."""
     offline: int = 0
+    """Not connected: released or not, nothing is heard from them."""
     held: int = 0
     """Frozen, in maintenance or in quarantine: they follow when that ends."""
     probes: int = 0
@@ -90,15 +108,19 @@ class Progress(_Frozen):
     """How far a rollout is."""
 
     state: RolloutState
+    """What the rollout is at."""
     why: str = ""
     """What it waits for, or why it stopped."""
     waves: tuple[WaveProgress, ...] = ()
+    """In the order in which they come."""
     failures: tuple[HostFailure, ...] = ()
     """Where hosts failed, the first to fail first."""
     failures_left_out: int = 0
+    """How many more hosts failed."""
     retries: int = 0
     """Of `Asked.retries`, those that were taken."""
     ended_at: Instant | None = None
+    """When nothing more was released; null while it goes on."""
     went_back_to: str | None = None
     """The commit that takes the change back."""
 
@@ -107,8 +129,11 @@ class Asked(_Frozen):
     """What people have asked of one rollout, all of it."""
 
     paused: bool = False
+    """It is to release no further hosts for now."""
     cancelled: bool = False
+    """It is to release no further hosts at all."""
     retries: int = 0
+    """How often a wave that failed was to be tried again."""
     promoted: frozenset[int] = frozenset()
     """Waves that are to be through without waiting further."""
     approvals: Mapping[int, int] = {}
@@ -121,20 +146,28 @@ class Approval(_Frozen):
     wave: int
     """`WHOLE_PLAN` for the plan."""
     user_id: str
+    """Of whoever approved."""
     name: str
+    """Of whoever approved."""
     plan_root: str
     """What was approved: exactly what the hosts are to be."""
     at: Instant
+    """When."""
 
 
 class Rollout(_Frozen):
     """One rollout, with what people have asked of it."""
 
     id: int
+    """Counted up; the newest is the highest."""
     commit: str
+    """That it brings."""
     plan_root: str
+    """Digest over what every host is to be: an approval that names it binds exactly this plan."""
     state: RolloutState
+    """What it is at."""
     why: str = ""
+    """What it waits for, or why it stopped; empty when nothing is in the way."""
     version: int = 0
     """Grows with each turn that is on record."""
     everyone: bool
@@ -142,10 +175,15 @@ class Rollout(_Frozen):
     author: str = ""
     """Of the commit."""
     began_at: Instant
+    """When the commit came into force."""
     ended_at: Instant | None = None
+    """When nothing more was released; null while it goes on."""
     asked: Asked = Asked()
+    """What people have asked of it."""
     approvals: tuple[Approval, ...] = ()
+    """Who approved, what and when."""
     progress: Progress
+    """How far it is, wave by wave."""
     plan: RolloutPlan | None = None
     """None until it is made, where everybody is in one wave, and in lists."""
 
@@ -154,6 +192,7 @@ class RolloutList(BaseModel):
     """Rollouts without their plans, newest first."""
 
     rollouts: list[Rollout]
+    """Of this page."""
     next_before: int | None = None
     """`before` for the next page; null on the last."""
 

@@ -18,27 +18,35 @@ MAX_DIFF_CHARS: Final = 256 * 1024
 class PublishSource(StrEnum):
     """Where a record comes from."""
 
-    COMMIT = "commit"  # a commit that came into force here
-    RECORDED = "recorded"  # somebody told of it
+    COMMIT = "commit"
+    """A commit that came into force here."""
+    RECORDED = "recorded"
+    """Somebody told of it."""
 
 
 class Publish(BaseModel):
     """One publish. The id of a commit's is the sequence of its revision."""
 
     id: str
+    """Of a commit its sequence; of a record an id of its own."""
     source: PublishSource
+    """Where it comes from."""
     operator: str
     """Who: the commit's author; of a record, the label it was sent with."""
     recorded_by: Absent[str] = None
     """Who sent the record."""
     timestamp: Instant
+    """When it came into force; of a record, when it was sent."""
     version: int
     """The revision's sequence; of a record, the one that was in force when it came."""
     commit: Commit | None = None
+    """That came into force; of a record, the one that was in force when it came, null where none was."""
     summary: str = ""
+    """First line of the commit's message; empty for a record."""
     changed_files: list[str]
     """New or other than before; the first 200 where there are more."""
     removed_files: list[str]
+    """The first 200 where there are more."""
     left_out: Absent[int] = None
     """How many more files there are."""
     note: Absent[str] = None
@@ -56,6 +64,7 @@ class PublishList(BaseModel):
     """Publishes, newest first."""
 
     publishes: list[Publish]
+    """Of this page."""
 
 
 Path = Annotated[str, Field(min_length=1, max_length=1_024)]
@@ -69,8 +78,11 @@ class PublishCreate(BaseModel):
     operator: str = Field(default="", max_length=256)
     """A label; who sends the record is on record beside it."""
     changed_files: list[Path] = Field(default=[], max_length=MAX_FILES)
+    """Paths in the repository."""
     removed_files: list[Path] = Field(default=[], max_length=MAX_FILES)
+    """Paths in the repository."""
     diff_summary: str = Field(default="", max_length=MAX_DIFF_CHARS)
+    """What was changed, as text; kept as it is sent."""
 
 
 class Version(BaseModel):
@@ -79,16 +91,22 @@ class Version(BaseModel):
     version: str
     """When it came into force, as `20260313T143000Z`."""
     sequence: int
+    """Counted up; a rollback takes this, the time, or the commit."""
     commit: Commit
+    """That was in force."""
     author: str
+    """As the commit gives it: typed by somebody, never verified."""
     summary: str
+    """First line of the commit's message."""
     in_force: bool
+    """Whether it is in force now."""
 
 
 class VersionList(BaseModel):
     """Versions to go back to, newest first."""
 
     versions: list[str]
+    """When each came into force, as `20260313T143000Z`."""
     details: list[Version]
     """Of each, in the same order."""
 
@@ -99,6 +117,7 @@ class Rollback(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(default="", max_length=4_000)
+    """For the commit's message and the audit log."""
     propose: bool = False
     """On a branch of its own, for review."""
 
@@ -111,4 +130,6 @@ class Promotion(BaseModel):
     ref: str = Field(min_length=1, max_length=255)
     """A branch, or a commit."""
     reason: str = Field(default="", max_length=4_000)
+    """For the commit's message and the audit log."""
     propose: bool = False
+    """On a branch of its own, for review."""

@@ -32,29 +32,48 @@ class RolloutState(StrEnum):
     """What a rollout is at."""
 
     PLANNED = "planned"
-    AWAITING_APPROVAL = "awaiting_approval"  # nobody has approved this plan yet
+    """It is planned, and nothing has begun."""
+    AWAITING_APPROVAL = "awaiting_approval"
+    """Nobody has approved this plan yet."""
     RUNNING = "running"
-    PAUSED = "paused"  # by a person
-    STOPPED = "stopped"  # a wave has failed
-    BLOCKED = "blocked"  # an invariant would not hold: nothing has begun
-    CANCELLED = "cancelled"  # by a person, or by a newer commit
+    """Hosts are released, wave by wave."""
+    PAUSED = "paused"
+    """A person has paused it: what was released goes on, and no further host follows."""
+    STOPPED = "stopped"
+    """A wave has failed."""
+    BLOCKED = "blocked"
+    """An invariant would not hold: nothing has begun."""
+    CANCELLED = "cancelled"
+    """A person or a newer commit has ended it: no further host follows."""
     DONE = "done"
+    """All waves are through."""
     REVERTING = "reverting"
+    """A wave failed, and the commit that takes the change back is being made."""
     REVERTED = "reverted"
+    """The commit that takes the change back is made and has a rollout of its own."""
 
 
 class WaveState(StrEnum):
     """What a wave is at."""
 
-    WAITING = "waiting"  # for the waves before it
+    WAITING = "waiting"
+    """It waits for the waves before it."""
     AWAITING_APPROVAL = "awaiting_approval"
+    """People have to approve it first."""
     AWAITING_WINDOW = "awaiting_window"
+    """None of its windows is open."""
     RUNNING = "running"
-    CHECKING = "checking"  # its health checks
-    PAUSED = "paused"  # the pause behind it
+    """Its hosts are released, as many at once as it allows."""
+    CHECKING = "checking"
+    """Its hosts have answered; its health checks are under way."""
+    PAUSED = "paused"
+    """It is in the pause behind it."""
     DONE = "done"
+    """It is through."""
     FAILED = "failed"
+    """More of its hosts failed than may, or a health check did."""
     CANCELLED = "cancelled"
+    """The rollout ended before it was through."""
 
 
 class _Frozen(BaseModel):
@@ -73,9 +92,11 @@ class HealthCheck(_Frozen):
     returns: tuple[int, ...] = (0,)
     """The exit codes of a command that are well."""
     timeout_s: int = 10
+    """Seconds that one attempt may take."""
     attempts: int = 3
     """So many failures in a row, and the check has failed."""
     interval_s: int = 10
+    """Seconds between two attempts."""
 
     @property
     def patience_s(self) -> int:
@@ -87,18 +108,23 @@ class PlannedWave(_Frozen):
     """One wave of a plan."""
 
     index: int
+    """In the plan, counted from 0."""
     name: str
+    """As `rollout.vgo` calls it; `all` where nothing plans, `rest` for whoever is in no wave."""
     hosts: tuple[Hostname, ...]
     """Sorted; never empty."""
     canary: bool = False
+    """Whether its hosts were chosen as canaries: a few of each kind of change."""
     pause_s: int = 0
     """After it."""
     approvals: int = 0
     """People who must approve before it begins."""
     health: tuple[HealthCheck, ...] = ()
+    """What must be well before the next wave begins."""
     max_in_flight: int | None = None
     """Hosts that are at it at once; None: all of them."""
     failure_budget: Amount = DEFAULT_BUDGET
+    """Hosts that may fail before the rollout stops: a number, or a share of the wave."""
     windows: tuple[Window, ...] = ()
     """It begins, and reaches further hosts, while one of these is open; at any time when there is none."""
 
@@ -141,11 +167,13 @@ class Violation(_Frozen):
     """A state of the fleet that the plan allows and an invariant does not: the counterexample."""
 
     invariant: str
+    """Its name in `invariants.vgo`."""
     message: str
     """In the words of who wrote the invariant, or made of it."""
     wave: str | None
     """During which it may come about; None: when the rollout is through."""
     wave_index: int | None = None
+    """The same wave in the plan, counted from 0; null when the rollout is through."""
     group: str
     """`vars.datacentre = fra1`; empty for the whole fleet."""
     bound: str
@@ -157,11 +185,15 @@ class Violation(_Frozen):
     new: tuple[Hostname, ...] = ()
     """Hosts that have the new revision then, of those that matter."""
     new_left_out: int = 0
+    """How many more hosts have the new revision then."""
     old: tuple[Hostname, ...] = ()
     """Hosts that have the old one then, of those that matter."""
     old_left_out: int = 0
+    """How many more hosts have the old one then."""
     file: str = ""
+    """Where the invariant is written."""
     line: int = 0
+    """In the file, counted from 1; 0 where it is not known."""
 
     def __str__(self) -> str:
         where = f" of {self.group}" if self.group else ""
@@ -185,14 +217,19 @@ class RolloutPlan(_Frozen):
     unmatched: int = 0
     """Hosts that no match block applies to any more: nothing is sent to them; in no wave."""
     on_failure: Literal["stop", "revert"] = "stop"
+    """When a wave fails: stop there, or make a commit that takes the change back."""
     require_approval: bool = False
+    """Whether nothing reaches any host before the plan is approved."""
     approvals: int = 1
     """People who must approve the plan, with `require_approval`."""
     violations: tuple[Violation, ...] = ()
+    """Invariants that would not hold on the way; with any, nothing begins."""
     violations_left_out: int = 0
+    """How many more violations there are."""
     classes: tuple[DeltaClass, ...] = ()
     """Only where canaries are chosen, or somebody asked."""
     classes_left_out: int = 0
+    """How many more classes there are."""
 
     @cached_property
     def count(self) -> int:
@@ -209,6 +246,7 @@ class PreviewedWave(_Frozen):
     """One wave of a plan that nobody has begun."""
 
     name: str
+    """As `rollout.vgo` calls it; `all` where nothing plans, `rest` for whoever is in no wave."""
     count: int
     """Hosts."""
     hosts: tuple[Hostname, ...]
@@ -216,13 +254,19 @@ class PreviewedWave(_Frozen):
     left_out: int = 0
     """Hosts that are not named."""
     canary: bool
+    """Whether its hosts were chosen as canaries: a few of each kind of change."""
     pause_s: int
+    """Seconds to wait after it."""
     approvals: int
+    """People who must approve before it begins."""
     health: tuple[HealthCheck, ...]
+    """What must be well before the next wave begins."""
     max_in_flight: int | None
+    """Hosts that are at it at once; null for all of them."""
     max_failures: int
     """How many of its hosts may fail before the rollout stops."""
     windows: tuple[Window, ...]
+    """It begins, and reaches further hosts, while one of these is open; at any time when there is none."""
 
 
 class PlanPreview(_Frozen):
@@ -233,19 +277,29 @@ class PlanPreview(_Frozen):
     base: Commit | None
     """What most of these hosts are released to now."""
     plan_root: str
+    """Digest over what every host is to be: an approval that names it binds exactly this plan."""
     count: int
     """Hosts that would change."""
     unchanged: int
+    """Hosts whose catalog stays as it is."""
     unmatched: int
     """Hosts that no match block would apply to: they keep what they have."""
     waves: tuple[PreviewedWave, ...]
+    """In the order in which they would come."""
     on_failure: Literal["stop", "revert"]
+    """When a wave fails: stop there, or make a commit that takes the change back."""
     require_approval: bool
+    """Whether nothing would reach any host before the plan is approved."""
     approvals: int
+    """People who must approve the plan, with `require_approval`."""
     violations: tuple[Violation, ...]
+    """Invariants that would not hold on the way; with any, nothing begins."""
     violations_left_out: int
+    """How many more violations there are."""
     classes: tuple[DeltaClass, ...]
+    """Hosts for which the same changes."""
     classes_left_out: int
+    """How many more classes there are."""
 
     @classmethod
     def of(cls, plan: RolloutPlan) -> Self:

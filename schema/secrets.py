@@ -80,6 +80,7 @@ class SecretValue(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     value: SecretStr
+    """The value itself: sealed to hosts that need it, and never told again."""
 
 
 class SecretInfo(BaseModel):
@@ -88,9 +89,11 @@ class SecretInfo(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     name: str
+    """By which the config refers to it: `secret:NAME`."""
     version: int
     """Grows with each value that the name gets; never comes back after it was forgotten."""
     updated_at: Instant
+    """When it got its value."""
 
 
 class SecretList(BaseModel):
@@ -99,3 +102,4 @@ class SecretList(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     secrets: list[SecretInfo]
+    """Without their values."""

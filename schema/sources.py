@@ -36,8 +36,11 @@ class SourceError(BaseModel):
     """Why the repository cannot be read."""
 
     code: str
+    """Of the fault, as in the list of errors."""
     message: str
+    """What is wrong, in a sentence."""
     since: Instant
+    """Since when it has been so."""
 
 
 class Polling(BaseModel):
@@ -46,6 +49,7 @@ class Polling(BaseModel):
     interval_s: float
     """Before jitter of a fifth to either side."""
     next_at: Instant | None
+    """When it is asked next; null while that is not decided."""
     failures: int
     """Fetches that failed since the last that went well; each makes the wait longer, up to five minutes."""
 
@@ -54,9 +58,13 @@ class HookSeen(BaseModel):
     """What came of the webhooks of one provider, since this process began."""
 
     provider: str
+    """As in the path of the webhook: `github`, `gitlab` ..."""
     accepted: int
+    """How many were accepted."""
     refused: int
+    """How many were refused: not signed, too old, or sent twice."""
     last_at: Instant
+    """When the last one came."""
     last: str
     """`accepted`, `ignored`, or the code of why it was refused."""
 
@@ -65,30 +73,40 @@ class Source(BaseModel):
     """The followed repository."""
 
     state: SourceState
+    """How reading it goes."""
     location: str
     """Empty where none is followed; never holds a password."""
     kind: Literal["", "local", "remote"]
+    """`local` for a directory of this machine; empty where none is followed."""
     track: str
+    """The branch or ref whose head comes into force."""
     commit: Commit | None
     """What the tracked ref named when it was read last, whether or not that is in force."""
     preview: list[str]
     """Patterns of the refs that are looked at beside it, each in full."""
     last_try_at: Instant | None
+    """When it was last tried to be read; null before the first time."""
     last_read_at: Instant | None
+    """When it was last read; null before the first time."""
     error: SourceError | None
+    """Why it cannot be read; null while it can."""
     polling: Polling | None
     """None for a repository of this machine, whose changes are noticed as they are made."""
     hooks: list[HookSeen]
     """Empty where none came since this process began."""
     refs: int
+    """Refs beside the tracked one that are looked at."""
 
 
 class PreviewState(StrEnum):
     """What is known of a commit that is not in force."""
 
     WAITING = "waiting"
+    """It has not been looked at yet."""
     VALID = "valid"
+    """It compiles."""
     INVALID = "invalid"
+    """It does not compile; its diagnostics say why."""
     UNREADABLE = "unreadable"
     """Git cannot give it, or it is beyond the limits."""
 
@@ -97,9 +115,13 @@ class Touched(BaseModel):
     """Hosts for which the same would change."""
 
     id: Sha256
+    """Names the change, whomever it is for: the same change has the same id in the next preview."""
     title: str
+    """In a few words: `nginx changed, logrotate added`."""
     certainty: Certainty
+    """Whether it changes, may change, or only says the same in other bytes."""
     count: int
+    """Hosts of the class."""
     hosts: list[str]
     """Some of them."""
 
@@ -110,11 +132,17 @@ class Outlook(BaseModel):
     against: Commit | None
     """What was in force when that was worked out."""
     at: Instant
+    """When it was worked out."""
     summary: str
+    """In one sentence."""
     hosts: int
+    """That were looked at."""
     changed: int
+    """Hosts for which something changes, certainly or perhaps."""
     removing: int
+    """Hosts of those that lose a resource, or the match block they are under."""
     classes: list[Touched]
+    """Hosts for which the same changes, those of most hosts first."""
     left_out: Absent[int] = None
     """Classes that are not listed."""
 
@@ -125,12 +153,17 @@ class PreviewRef(BaseModel):
     name: str
     """What to call it in `vigo preview` and `--as-of`."""
     ref: str
+    """In full: `refs/heads/new-dns`."""
     commit: Commit
+    """Its head."""
     state: PreviewState
+    """What is known of it."""
     author: str = ""
     """As the commit says: typed by somebody, shown, never trusted."""
     summary: str = ""
+    """First line of the commit's message."""
     committed_at: Instant | None = None
+    """As the commit says; null where it could not be read."""
     moved_at: Instant
     """When this server first saw this commit there."""
     message: str = ""
@@ -138,6 +171,7 @@ class PreviewRef(BaseModel):
     errors: int = 0
     """Diagnostics in all."""
     diagnostics: list[Diagnostic] = []
+    """What is wrong with it: the first ones."""
     outlook: Outlook | None = None
     """None while it is not worked out: only the newest are."""
 
@@ -146,7 +180,9 @@ class PreviewRefs(BaseModel):
     """Refs beside the tracked one, those that moved last first."""
 
     refs: list[PreviewRef]
+    """Those that are looked at."""
     count: int
+    """How many are looked at."""
     left_out: int
     """Refs that fit a pattern and are too many to look at, or lead to no commit."""
 

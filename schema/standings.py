@@ -53,7 +53,9 @@ class StandingHost(BaseModel):
     """One host of a class."""
 
     id: EnvoyId
+    """Of the envoy."""
     hostname: Hostname
+    """Of the host."""
     wave: Absent[int] = None
     """Counted from 1."""
     until: Absent[Instant] = None
@@ -72,10 +74,13 @@ class StandingPart(BaseModel):
     """A class, and of the class `wave` one wave."""
 
     name: StandingClass
+    """The class."""
     wave: Absent[int] = None
     """Counted from 1; of hosts that are in a wave or wait for it."""
     wave_name: Absent[str] = None
+    """As the plan calls that wave."""
     count: int
+    """Hosts of the part."""
     cause: Absent[str] = None
     """What the rollout waits for, or why it does not go on."""
     hosts: list[StandingHost]
@@ -97,8 +102,11 @@ class Standing(BaseModel):
     version: int
     """Its sequence."""
     commit: Commit
+    """Of the revision."""
     state: RevisionState
+    """What became of the revision."""
     in_force_at: Instant | None
+    """When it came into force."""
     total: int
     """Hosts of the fleet: what the classes sum to."""
     counts: dict[StandingClass, int]
@@ -108,6 +116,7 @@ class Standing(BaseModel):
     parts: list[StandingPart]
     """Those that are not empty."""
     eta: Eta
+    """When the last of the hosts that are on their way will have it."""
     at: Instant
     """As of when this is so."""
 
@@ -116,6 +125,7 @@ class StandingHosts(BaseModel):
     """Hosts of one class, by name."""
 
     hosts: list[StandingHost]
+    """Of this page."""
     next_after: Absent[str] = None
     """Give it as `after` for those behind; left out at the end."""
 
@@ -124,6 +134,7 @@ class StandingPoint(BaseModel):
     """How far a revision had come at a time."""
 
     at: Instant
+    """When the counts were so."""
     counts: dict[StandingClass, int]
     """Classes with none are left out."""
 
@@ -132,5 +143,8 @@ class StandingHistory(BaseModel):
     """A revision's counts at each change, oldest first; of what is long ago, thinned."""
 
     version: int
+    """Sequence of the revision."""
     commit: Commit
+    """Of the revision."""
     points: list[StandingPoint]
+    """The oldest first."""

@@ -32,5 +32,6 @@ class HostTags(BaseModel):
     """The tags of one host."""
 
     hostname: Hostname
+    """Of the host."""
     tags: list[Tag]
     """In order, each once."""

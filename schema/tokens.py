@@ -75,11 +75,17 @@ class Token(BaseModel):
     """A token, as listed: never its text."""
 
     id: str
+    """By which it is revoked."""
     name: str
+    """What its owner calls it."""
     user: str
+    """Name of the owner: it may do what that account may."""
     created_at: Instant
+    """When it was made."""
     expires_at: Instant
+    """From when on it is refused."""
     revoked: bool = False
+    """Whether it was revoked."""
 
 
 class TokenCreate(BaseModel):
@@ -88,6 +94,7 @@ class TokenCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+    """What to call it, for those who will read the list."""
     expires_in: Duration = Field(
         default=DEFAULT_LIFE, gt=0, le=MAX_LIFE, json_schema_extra={"default": f"{DEFAULT_LIFE // DAY}d"}
     )
@@ -100,15 +107,20 @@ class TokenCreated(BaseModel):
     """A new token with its text, which is shown here and never again."""
 
     id: str
+    """By which it is revoked."""
     name: str
+    """As it was asked."""
     token: str
+    """`vgot_…`: send it as `Authorization: Bearer`."""
     expires_at: Instant
+    """From when on it is refused."""
 
 
 class TokenList(BaseModel):
     """The caller's tokens, newest first."""
 
     tokens: list[Token]
+    """Those that are over too."""
 
 
 def _random(length: int) -> str:

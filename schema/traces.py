@@ -14,9 +14,13 @@ class TracedEnvoy(BaseModel):
     """An enrolled host that has the subject, and where it got it from."""
 
     envoy_id: EnvoyId
+    """Of the host."""
     hostname: str
+    """Of the host."""
     match: str
+    """The pattern of its match block."""
     environment: str
+    """That it is in; empty where its block names none."""
     carrier: str
     """As in a forward trace: `production/common.vgo`, `role:webserver`, `match-block`."""
 
@@ -25,16 +29,22 @@ class TreeRef(BaseModel):
     """A match block with the subject that no enrolled host is under."""
 
     match: str
+    """The pattern of the block."""
     environment: str
+    """That the block names; empty where it names none."""
     carrier: str
+    """What brings it: `production/common.vgo`, `role:webserver`, `match-block`."""
 
 
 class InverseTrace(BaseModel):
     """Where a crate is applied."""
 
     subject: Literal["configcrate", "usercrate"]
+    """What was asked about."""
     value: str
+    """Its name."""
     include_tree: bool
+    """Whether blocks without an enrolled host were asked for as well."""
     envoys: list[TracedEnvoy]
     """By host name."""
     tree_refs: Absent[list[TreeRef]] = None

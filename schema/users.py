@@ -40,14 +40,23 @@ class User(BaseModel):
     """An account, as shown."""
 
     id: str
+    """Of the account; a name that is used again gets another."""
     username: str
+    """In lower case."""
     role: Role
+    """What the account may do."""
     auth_method: str = "basic"
+    """Always `basic`: by password, and by tokens made with it."""
     display_name: str = ""
+    """For people; empty where nobody said."""
     email: str = ""
+    """Address that commits made for this account carry; empty where nobody said."""
     ssh_public_key: str = ""
+    """A line of OpenSSH; empty where there is none."""
     disabled: bool = False
+    """Whether its password and tokens are refused."""
     created_at: Instant
+    """When it was made."""
 
 
 class UserCreate(BaseModel):
@@ -56,10 +65,15 @@ class UserCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     username: Username
+    """Letters, digits, `.`, `_` and `-`; kept in lower case."""
     password: SecretStr = Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)
+    """12 to 1024 characters; kept as a hash."""
     role: Role = Role.VIEWER
+    """What the account may do."""
     display_name: str = Field(default="", max_length=200)
+    """For people."""
     email: str = Field(default="", max_length=320)
+    """Address that commits made for this account carry."""
 
 
 class UserUpdate(BaseModel):
@@ -68,13 +82,19 @@ class UserUpdate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: Role | None = None
+    """What the account may do."""
     display_name: str | None = Field(default=None, max_length=200)
+    """For people."""
     email: str | None = Field(default=None, max_length=320)
+    """Address that commits made for this account carry."""
     ssh_public_key: str | None = Field(default=None, max_length=8_192, pattern=_SSH_KEY)
+    """A line of OpenSSH; empty takes it away."""
     disabled: bool | None = None
+    """Whether its password and tokens are refused."""
 
 
 class UserList(BaseModel):
     """All accounts, by name."""
 
     users: list[User]
+    """Those that are disabled too."""

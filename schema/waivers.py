@@ -33,15 +33,23 @@ class WaiverCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     framework: Line
+    """That the control is of: `cis-debian12`."""
     control: Line
+    """Its number or name in the framework."""
     reason: Annotated[str, Field(min_length=1, max_length=4_000)]
+    """Why the exception is made."""
     approved_by: Line
+    """Who decided it."""
     expires: Day
+    """Until when it holds: a day (its first instant in UTC), or an RFC 3339 time."""
     starts: Day | None = None
+    """From when on it holds; at once when not given."""
     risk: Literal["low", "medium", "high"] | None = None
+    """What it means, in the eyes of whoever approved."""
     match: Line | None = None
     """Hosts it holds for; all below its directory when not given."""
     evidence: OneOrMany[Line] = Field(default=[], max_length=50)
+    """Where to read more: tickets, documents."""
     dir: Annotated[str, Field(max_length=1_024)] = ""
     """The directory whose `waivers.vgo` it is added to; the root when empty."""
     propose: bool = False

@@ -41,6 +41,10 @@ class Binding:
     body_required: bool
     answer: TypeAdapter[Any] | None
     """None: the endpoint makes its own response, or none."""
+    body_model: type[BaseModel] | None
+    """The model that the body is, or of which it is a collection; None where there are several, or none."""
+    answer_model: type[BaseModel] | None
+    """The same of the answer."""
 
     @classmethod
     def of(cls, run: Callable[..., Any], path: str) -> Binding:
@@ -54,7 +58,7 @@ class Binding:
         in_path = set(_IN_PATH.findall(path))
         path_fields: dict[str, Any] = {}
         query_fields: dict[str, Any] = {}
-        body_name, body, body_required = "", None, False
+        body_name, body, body_required, body_model = "", None, False, None
         for parameter in names[1:]:
             hint = hints[parameter.name]
             required = parameter.default is inspect.Parameter.empty
@@ -62,6 +66,7 @@ class Binding:
                 path_fields[parameter.name] = (hint, ...)
             elif _is_model(hint):
                 body_name, body, body_required = parameter.name, TypeAdapter(hint), required
+                body_model = _only_model(hint)
             else:
                 query_fields[parameter.name] = (hint, ... if required else parameter.default)
         if in_path != set(path_fields):
@@ -83,6 +88,8 @@ class Binding:
             body=body,
             body_required=body_required,
             answer=None if own else TypeAdapter(result),
+            body_model=body_model,
+            answer_model=_only_model(result),
         )
 
     def arguments(self, path: Mapping[str, Any], query: QueryParams, body: bytes) -> dict[str, Any]:
@@ -212,9 +219,17 @@ def _finite(digits: str) -> float:
 
 
 def _is_model(hint: Any) -> bool:
-    return any(
-        isinstance(part, type) and issubclass(part, BaseModel) for part in (hint, *(get_args(hint) if hint else ()))
-    )
+    return bool(_models(hint))
+
+
+def _only_model(hint: Any) -> type[BaseModel] | None:
+    found = _models(hint)
+    return found[0] if len(found) == 1 else None
+
+
+def _models(hint: Any) -> list[type[BaseModel]]:
+    parts = (hint, *(get_args(hint) if hint else ()))
+    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
 def _is_list(info: FieldInfo) -> bool:

@@ -1,7 +1,8 @@
-"""Described: schemas in which each property says what the docstring beneath its field says.
+"""Described: what the docstrings beneath fields and members say, for those who ask for the API's description.
 
-The models of `schema` describe their fields so, for whoever reads the code. Pydantic could read that whenever a class
-is made; it is read here instead, when somebody asks for the API's description: no process that starts pays for it.
+The models and enums of `schema` describe themselves so, for whoever reads the code. Pydantic could read that whenever a
+class is made; it is read here instead, when somebody asks for it: no process that starts pays for it. OpenAPI and the
+GraphQL schema both say what stands there, so that the same model is told in the same words.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+OURS: Final = frozenset({"schema", "reconciler", "api"})
+"""Packages whose classes say something of their fields; the source of others is not read."""
+
 
 class Described(GenerateJsonSchema):
-    """Pydantic's schemas, with the descriptions of fields."""
+    """Pydantic's schemas, with the descriptions of fields and of what an enum may be."""
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         """See `GenerateJsonSchema`."""
@@ -32,35 +38,41 @@ class Described(GenerateJsonSchema):
                 part.setdefault("description", told[name])
         return made
 
+    def enum_schema(self, schema: Any) -> JsonSchemaValue:
+        """See `GenerateJsonSchema`."""
+        made = super().enum_schema(schema)  # it has no place for a word on each value: they become a list
+        told = descriptions(schema["cls"])
+        listed = [f"- `{member.value}`: {told[member.name]}" for member in schema["members"] if member.name in told]
+        if listed:
+            made["description"] = "\n".join((made.get("description", ""), *listed))
+        return made
+
 
 @cache
-def descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """Field → its docstring, of those of a model and of what it derives from that have one."""
+def descriptions(kind: type) -> Mapping[str, str]:
+    """Field or member → its docstring, of those of a class and of what it derives from that have one."""
     found: dict[str, str] = {}
-    for base in reversed(model.__mro__):
-        if issubclass(base, BaseModel) and base is not BaseModel:
+    for base in reversed(kind.__mro__):
+        if base.__module__.partition(".")[0] in OURS:
             found |= _of_module(base.__module__).get(base.__qualname__, {})
     return found
 
 
 @cache
-def _of_module(name: str) -> dict[str, dict[str, str]]:
-    """Class → field → docstring, of all classes of a module; nothing where its source is not there."""
+def _of_module(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Class → field or member → docstring, of all classes of a module; nothing where its source is not there."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[name]))
     except (OSError, KeyError, TypeError):
         return {}
-    found: dict[str, dict[str, str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            of_class = found.setdefault(node.name, {})
-            for field, below in zip(node.body, node.body[1:], strict=False):
-                if (
-                    isinstance(field, ast.AnnAssign)
-                    and isinstance(field.target, ast.Name)
-                    and isinstance(below, ast.Expr)
-                    and isinstance(below.value, ast.Constant)
-                    and isinstance(below.value.value, str)
-                ):
-                    of_class[field.target.id] = " ".join(below.value.value.split())
-    return found
+    return {node.name: dict(_of_class(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _of_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(node.body):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, " ".join(text.split())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import orjson
+import asyncio
+
 from starlette.responses import Response
 
 from api.http import openapi
@@ -40,5 +41,5 @@ async def metrics(call: Call) -> Response:
 @area("GET", "/api/v1/openapi.json", Permission.AUTHENTICATED)
 async def openapi_document(call: Call) -> Response:
     """This description."""
-    endpoints = call.request.scope["application"].endpoints
-    return Response(orjson.dumps(openapi.document(endpoints)), media_type="application/json")
+    endpoints = tuple(call.request.scope["application"].endpoints)
+    return Response(await asyncio.to_thread(openapi.written, endpoints), media_type="application/json")

@@ -66,6 +66,7 @@ class Enrol(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     token: str = Field(max_length=256)
+    """`vget_…`, as an operator made it for this host."""
     csr: str = Field(max_length=MAX_CSR_BYTES)
     """PEM, P-256, with both key attributes, and no extension requests."""
 
@@ -74,8 +75,11 @@ class Enrolled(BaseModel):
     """The server's side: all an agent needs to open its channel."""
 
     envoy_id: EnvoyId
+    """By which the server knows the host from now on."""
     project: str
+    """Id of the project that it belongs to."""
     hostname: Hostname
+    """What the host is called: the token decides."""
     certificate: str
     """PEM: the agent's certificate, then any intermediates."""
     ca: str
@@ -83,8 +87,9 @@ class Enrolled(BaseModel):
     signing_key: str
     """Hex of the raw Ed25519 public key that signs catalogs and assignments."""
     gateway_url: str
-    """`wss://host:1530/agent/v1`"""
+    """Where the agent's channel is: `wss://host:1530/agent/v1`."""
     expires: Instant
+    """Of the certificate; the agent renews it before."""
 
 
 def encode_key(raw: bytes) -> bytes:

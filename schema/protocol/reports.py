@@ -26,29 +26,43 @@ class Outcome(StrEnum):
     """What became of one resource."""
 
     UNCHANGED = "unchanged"
+    """It was as desired."""
     CHANGED = "changed"
+    """It was made as desired; in a dry run, it would be."""
     FAILED = "failed"
+    """It could not be made as desired."""
     SKIPPED = "skipped"
+    """It was not looked at; its reason says why."""
 
 
 class Trigger(StrEnum):
     """Why a run began."""
 
-    APPLY = "apply"  # a new assignment
-    DRIFT = "drift"  # the kernel saw a managed path change
-    INTERVAL = "interval"  # the full check, a safety net
-    START = "start"  # the agent started
-    ONCE = "once"  # `vigo-agent once`
-    ASKED = "asked"  # an operator asked for a full check
-    REVERT = "revert"  # what could have cut the host off, or what an operator undid, was put back
+    APPLY = "apply"
+    """A new assignment."""
+    DRIFT = "drift"
+    """The kernel saw a managed path change."""
+    INTERVAL = "interval"
+    """The full check, a safety net."""
+    START = "start"
+    """The agent started."""
+    ONCE = "once"
+    """`vigo-agent once`."""
+    ASKED = "asked"
+    """An operator asked for a full check."""
+    REVERT = "revert"
+    """Something that could have cut the host off, or what an operator undid, was put back."""
 
 
 class RunStatus(StrEnum):
     """What became of a run: `converged` when no resource failed, `refused` when the assignment was not accepted."""
 
     CONVERGED = "converged"
+    """No resource failed."""
     FAILED = "failed"
+    """Some resource failed."""
     REFUSED = "refused"
+    """The assignment was not accepted, and nothing was touched."""
 
 
 class Wire(BaseModel):
@@ -76,8 +90,11 @@ class ResourceReport(Wire):
     """What one resource was found to be, and what was done about it."""
 
     id: ShortText
+    """`crate/name`."""
     type: str = Field(max_length=64)
+    """Resource type: `file`, `service` ..."""
     outcome: Outcome
+    """What became of it."""
     changed: bool = False
     """In a dry run: would change."""
     action: str = Field(default="none", max_length=64)
@@ -85,13 +102,17 @@ class ResourceReport(Wire):
     corrective: bool = False
     """Changed although its desired state had not: somebody else had touched it."""
     duration_us: int = 0
+    """How long it took, in microseconds."""
     diff: str = Field(default="", max_length=MAX_DIFF_CHARS + 64)
     """What changed, for a person; secrets masked."""
     error: ShortText = ""
+    """Why it failed; empty otherwise."""
     reason: ShortText = ""
     """Why it was skipped."""
     file: str = Field(default="", max_length=1024)
+    """Where it is written in the repository."""
     line: int = 0
+    """In the file, counted from 1; 0 where it is not known."""
     observed: list[ObservedAttribute] = Field(default=[], max_length=MAX_OBSERVED)
     """Of what had been as desired and is no more, and of what is only watched: what was found. Secrets masked."""
 

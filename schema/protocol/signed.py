@@ -17,8 +17,11 @@ class Signed(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     body: str = Field(max_length=MAX_SIGNED_BYTES)
+    """The text that was signed, byte for byte."""
     key_id: Sha256
+    """SHA-256 of the raw public key."""
     signature: str = Field(max_length=128)
+    """Ed25519, in base64."""
 
     @property
     def sha256(self) -> str:

@@ -48,8 +48,11 @@ class Signer:
 
     def sign(self, domain: Domain, body: bytes) -> Signed:
         """As `sign`."""
-        signature = base64.b64encode(self._key.sign(_message(domain, body))).decode("ascii")
+        signature = base64.b64encode(self._signature(_message(domain, body))).decode("ascii")
         return Signed(body=body.decode(), key_id=self._key_id, signature=signature)
+
+    def _signature(self, message: bytes) -> bytes:
+        return self._key.sign(message)
 
 
 def verify(key: Ed25519PublicKey, domain: Domain, signed: Signed) -> bytes:

@@ -358,6 +358,26 @@ def test_every_operation_and_every_parameter_says_what_it_is() -> None:
         assert schema["description"].endswith("."), name
 
 
+def properties(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property of every schema in a value, however deep it stands, by its place."""
+    if isinstance(value, dict):
+        for name, part in value.get("properties", {}).items():
+            yield f"{place}/{name}", part
+        for name, part in value.items():
+            yield from properties(part, f"{place}/{name}")
+    elif isinstance(value, list):
+        for part in value:
+            yield from properties(part, place)
+
+
+def test_every_property_and_every_value_of_an_enum_says_what_it_is() -> None:
+    silent = [place for place, part in properties(DOCUMENT) if not part.get("description", "").endswith(".")]
+    assert silent == [], "a docstring beneath the field says it"
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for value in schema.get("enum", ()):
+            assert f"\n- `{value}`: " in schema["description"], (name, value)
+
+
 def test_what_an_endpoint_says_of_arguments_is_of_arguments_that_it_has() -> None:
     for endpoint in ENDPOINTS:
         assert set(endpoint.arguments) <= set(inspect.signature(endpoint.run).parameters), endpoint.name
