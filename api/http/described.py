@@ -39,13 +39,10 @@ class Described(GenerateJsonSchema):
         return made
 
     def enum_schema(self, schema: Any) -> JsonSchemaValue:
-        """See `GenerateJsonSchema`."""
-        made = super().enum_schema(schema)  # it has no place for a word on each value: they become a list
+        """See `GenerateJsonSchema`. It has no place for a word on each value: Redoc's `x-enumDescriptions` is one."""
         told = descriptions(schema["cls"])
-        listed = [f"- `{member.value}`: {told[member.name]}" for member in schema["members"] if member.name in told]
-        if listed:
-            made["description"] = "\n".join((made.get("description", ""), *listed))
-        return made
+        each = {member.value: told[member.name] for member in schema["members"] if member.name in told}
+        return super().enum_schema(schema) | ({"x-enumDescriptions": each} if each else {})
 
 
 @cache
