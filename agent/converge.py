@@ -251,8 +251,7 @@ class _Run:
                 self._reporting.unchanged(step.resource, instance.id, duration_us)
                 continue
             corrective = result.changed and self._is_corrective(step, instance, result)
-            if corrective and result.outcome is Outcome.CHANGED and not self._dry_run:
-                self._fights.repaired(instance.id, instance.path)
+            self._fought(step, instance, result, corrective=corrective)
             calm = calm and result.outcome in (Outcome.UNCHANGED, Outcome.CHANGED) and not self._dry_run
             entry = self._journal.entries.get(instance.id)
             told = found(step, instance, result, reached=entry.digest if entry else "", mask=self._plan.mask)
@@ -456,7 +455,16 @@ class _Run:
             self._journal.paid(name)
 
     def _is_corrective(self, step: Step, instance: Instance, result: Converged) -> bool:
-        if step.clocked or step.resource.on_notify_only or result.outcome is Outcome.FAILED:
+        return result.outcome is not Outcome.FAILED and self._was_reached(step, instance)
+
+    def _fought(self, step: Step, instance: Instance, result: Converged, *, corrective: bool) -> None:
+        repaired = corrective and result.outcome is Outcome.CHANGED and not self._dry_run
+        if repaired or (result.undone and self._was_reached(step, instance)):
+            self._fights.repaired(instance.id, instance.path)
+
+    def _was_reached(self, step: Step, instance: Instance) -> bool:
+        """Whether it was once as it is desired now."""
+        if step.clocked or step.resource.on_notify_only:
             return False
         entry = self._journal.entries.get(instance.id)
         return entry is not None and entry.digest == instance.digest

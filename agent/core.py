@@ -81,6 +81,7 @@ from schema.protocol.reports import MAX_MESSAGE_CHARS, Trigger
 
 MAX_BAD_FRAMES: Final = 20
 DOUBT: Final = "to see whether the server can still be reached"
+COLLECT_S: Final = 60.0
 MAX_PROBES: Final = 4
 """Commands of health checks that wait for each other; the server asks one host for one after the other."""
 CAPABILITIES: Final = ("inotify", "objects-https", TRAITS_DELTA, CHECK, PROBE)
@@ -118,6 +119,8 @@ class Core:
         self._bad_frames = 0
         self._offered = 0
         """Targets that the executor has not judged yet."""
+        self._collect_from = -math.inf
+        """Until then, what is put right again and again has no traits collected: it is as they told it."""
         self._probes = 0
         """Commands of health checks that the executor has not answered for yet."""
         self._told = ""
@@ -130,13 +133,13 @@ class Core:
     @property
     def converging(self) -> bool:
         """Whether a run is under way."""
-        return self._schedule.running
+        return self._schedule.running is not None
 
     @property
     def at_rest(self) -> bool:
         """Connected, with all that the server has said dealt with and all that it should know told."""
         offered = self._offered > 0 or self._gathering is not None
-        return self.phase is Phase.OPEN and not offered and self._outbox.empty and not self._schedule.running
+        return self.phase is Phase.OPEN and not offered and self._outbox.empty and not self.converging
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event. `now` is monotonic, in seconds."""
@@ -375,14 +378,16 @@ class Core:
             self._schedule.request(trigger, now)
 
     def _ran(self, ran: Ran, now: float) -> list[Effect]:
-        self._schedule.finished()
+        drifted = self._schedule.running is Trigger.DRIFT
+        self._schedule.finished(now)
         effects: list[Effect] = []
         if ran.status:
             level = Level.WARNING if ran.failed or ran.error else Level.INFO if ran.changed else Level.DEBUG
             effects.append(Log(level, f"run {ran.status}: {ran.changed} changed, {ran.failed} failed {ran.error}"))
         if ran.reported:
             effects += self._outbox.spooled()
-        if ran.changed:
+        if ran.changed and (now >= self._collect_from or not drifted):
+            self._collect_from = now + COLLECT_S
             effects.append(CollectTraits())
         if ran.unconfirmed:
             self._probation.begin(now, reachable=ran.unconfirmed == "connected")

@@ -36,6 +36,7 @@ from agent.hosts import Host
 from agent.journal import Journal
 from agent.managed import Watching, followed
 from agent.objects import ObjectMissing, ObjectStore
+from agent.places import EVERYTHING
 from agent.probes import Probes
 from agent.receipts import Receipts
 from agent.replacing import Replacing
@@ -355,7 +356,7 @@ class LocalExecutor:
         )
 
     def touch(self, paths: frozenset[str]) -> None:
-        """These managed paths have changed, by another hand than ours."""
+        """These managed paths and places have changed, by another hand than ours."""
         with self._lock:
             self._touched |= paths
 
@@ -395,7 +396,8 @@ class LocalExecutor:
     def _ran(self, trigger: Trigger) -> Ran:
         with self._lock:
             touched, self._touched = self._touched, set()
-        only = frozenset(touched) if touched and trigger is Trigger.DRIFT else None
+        known = touched and EVERYTHING not in touched
+        only = frozenset(touched) if known and trigger is Trigger.DRIFT else None
         report = self.run(trigger, touched=only)
         if report is None:
             return Ran()

@@ -24,7 +24,7 @@ class Witness(Protocol):
     """Sees who writes."""
 
     def attend(self, path: str) -> None:
-        """From now on, note who changes this path."""
+        """Note who changes this path next."""
         ...
 
     def seen(self, path: str) -> str:
@@ -64,7 +64,7 @@ class Fights:
 
     Args:
         monotonic: seconds.
-        witness: asked once a fight is about to begin.
+        witness: asked at each repair, once a fight is about to begin.
     """
 
     def __init__(self, monotonic: Callable[[], float], witness: Witness | None = None) -> None:
@@ -95,7 +95,7 @@ class Fights:
             bout.repairs, bout.pause_s = [], 0.0
         bout.repairs = [at for at in bout.repairs if bout.pause_s or now - at < WINDOW_S][-_COUNTED:]
         bout.repairs.append(now)
-        if path and len(bout.repairs) == FREE_REPAIRS - 1:
+        if path and len(bout.repairs) >= FREE_REPAIRS - 1:
             self._witness.attend(path)
         if len(bout.repairs) >= FREE_REPAIRS:
             bout.pause_s = min(max(FIRST_PAUSE_S, 2 * bout.pause_s), MAX_PAUSE_S)

@@ -98,6 +98,8 @@ class Link:
         self._probes: Final = Worker("executor probes")
         self._skew_s = 0.0
         self._connected = False
+        self._to_collect = False
+        """Whether the traits are to be collected, once that which is under way is done."""
         self._since = clock.now()
 
     @property
@@ -199,7 +201,9 @@ class Link:
             case fx.Confirm():
                 self._control.submit(lambda: _confirm(executor))
             case fx.CollectTraits():
-                self._ask(self._traits, lambda: _collected(executor), None)
+                if not self._to_collect:
+                    self._to_collect = True
+                    self._ask(self._traits, self._collected, None)
             case fx.ReadReports(after):
                 self._ask(self._control, lambda: _read(executor, after), lambda _: _not_read(after))
             case fx.ForgetReport(sequence):
@@ -258,6 +262,10 @@ class Link:
         if event.stored.sha256 != digest:
             return _not_stored(digest, "what came is something else")
         return event
+
+    def _collected(self) -> fx.Event:
+        self._to_collect = False
+        return fx.TraitsCollected(Collected.model_validate_json(self._executor.collect(b"")))
 
     def _certified(self, *, fresh: bool = False) -> fx.Event:
         now = self._clock.now() + self._skew_s * 1e6
@@ -435,10 +443,6 @@ def _probed(executor: Executor, probe: bytes) -> fx.Event:
 
 def _not_probed(id_: str, said: str) -> fx.Event:
     return fx.ProbeRan(Probed(id=id_, outcome="failed", output=said[:MAX_OUTPUT_CHARS]))
-
-
-def _collected(executor: Executor) -> fx.Event:
-    return fx.TraitsCollected(Collected.model_validate_json(executor.collect(b"")))
 
 
 def _read(executor: Executor, after: int) -> fx.Event:

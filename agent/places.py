@@ -16,6 +16,8 @@ from typing import Final
 
 WAITED_FOR: Final = frozenset({"/proc/self/mountinfo", "/proc/swaps", "/proc/sys/kernel/hostname"})
 """The kernel says POLLPRI when these have changed: proc(5), fs/proc_namespace.c, mm/swapfile.c, proc_sysctl.c."""
+EVERYTHING: Final = "*"
+"""Told where it is not known what has changed."""
 CGROUPS: Final = "/sys/fs/cgroup"
 KERNELS: Final = ("/proc/", "/sys/")
 

@@ -187,5 +187,6 @@ def notable(outcome: Outcome) -> bool:
 
 
 def gist(report: Report) -> tuple[object, ...]:
-    """What of a report says whether a look at drift found all as it was."""
-    return report.assignment_sha256, report.status, report.error, report.stale
+    """What of a report says whether a look at drift found all as it was: also where that is only watched."""
+    watched = [(each.id, each.reason, each.diff) for each in report.resources if each.outcome is Outcome.SKIPPED]
+    return report.assignment_sha256, report.status, report.error, report.stale, watched

@@ -1,7 +1,9 @@
-"""When to converge: one run at a time, the most urgent reason first, patience with what keeps drifting.
+"""When to converge: one run at a time, the most urgent reason first, and no more looks at drift than a host can bear.
 
 Pure: time (monotonic seconds) and randomness are handed in. A run does everything, whatever its trigger; so reasons
-that come together are one run, named for the most urgent.
+that come together are one run, named for the most urgent. What drifts again and again waits for itself, see
+`agent.patience`; here is the last guard, against whoever may change very many paths: all looks at drift together have a
+tenth of the time, once half a minute of it is used up.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ DEFAULT_INTERVAL_S: Final = 1800.0
 MIN_INTERVAL_S: Final = 1.0
 MAX_INTERVAL_S: Final = 86_400.0
 INTERVAL_JITTER: Final = 0.1
-FREE_REPAIRS: Final = 3
-"""How many drift runs in a row come at once; each further one waits twice as long as the one before."""
-MAX_DRIFT_DELAY_S: Final = 300.0
-DRIFT_CALM_S: Final = 60.0
-"""Drift after this long a calm (and after twice the last delay) counts as the first again."""
+DRIFT_SHARE: Final = 0.1
+DRIFT_CREDIT_S: Final = 30.0
+"""Of runs for drift that come at once, before their share of the time is asked for."""
+DRIFT_RUN_S: Final = 0.2
+"""What such a run costs beyond the time it takes: its report is stored, sent and kept."""
+MAX_DRIFT_DELAY_S: Final = 30.0
+"""However much the share is exceeded, by one long run: other drift waits no longer behind it."""
 
 _URGENCY: Final = {Trigger.APPLY: 0, Trigger.START: 1, Trigger.ASKED: 2, Trigger.DRIFT: 3, Trigger.INTERVAL: 4}
 
@@ -33,9 +37,10 @@ class Schedule:
         self._interval_s = DEFAULT_INTERVAL_S
         self._next_full = math.inf
         self._wanted: dict[Trigger, float] = {}
-        self._drift_runs = 0
-        self._last_drift = -math.inf
-        self.running = False
+        self._even_at = -math.inf
+        """When the runs for drift have had no more than their share."""
+        self._began = 0.0
+        self.running: Trigger | None = None
 
     def start(self, now: float) -> None:
         """Begin to count intervals."""
@@ -49,8 +54,9 @@ class Schedule:
             self._next_full = now + interval_s * self._random()
 
     def request(self, trigger: Trigger, now: float) -> None:
-        """Ask for a run; it begins as soon as none runs, and a drift run as soon as there was calm enough."""
-        at = max(now, self._last_drift + self._drift_delay(now)) if trigger is Trigger.DRIFT else now
+        """Ask for a run; it begins as soon as none runs, and a drift run as soon as that is within its share."""
+        free_at = self._even_at - DRIFT_CREDIT_S / DRIFT_SHARE
+        at = max(now, free_at) if trigger is Trigger.DRIFT else now
         self._wanted[trigger] = min(at, self._wanted.get(trigger, math.inf))
 
     def ask(self, within_s: float, now: float) -> None:
@@ -60,7 +66,7 @@ class Schedule:
 
     def due(self) -> float:
         """When `begin` will answer; infinity while a run is under way."""
-        return math.inf if self.running else min(self._next_full, *self._wanted.values(), math.inf)
+        return math.inf if self.running is not None else min(self._next_full, *self._wanted.values(), math.inf)
 
     def begin(self, now: float) -> Trigger | None:
         """The reason to begin a run now, if there is one; every reason that is due is served by it."""
@@ -68,9 +74,6 @@ class Schedule:
             return None
         reasons = [trigger for trigger, at in self._wanted.items() if at <= now] or [Trigger.INTERVAL]
         trigger = min(reasons, key=_URGENCY.__getitem__)
-        if trigger is Trigger.DRIFT:
-            self._drift_runs += 1
-            self._last_drift = now
         asked = self._wanted.get(Trigger.ASKED)
         self._wanted.clear()
         if trigger is Trigger.DRIFT and asked is not None:
@@ -80,22 +83,18 @@ class Schedule:
             max(0.1, self._random()) if trigger is Trigger.START else 1 + INTERVAL_JITTER * (2 * self._random() - 1)
         )
         self._next_full = now + self._interval_s * spread
-        self.running = True
+        self.running, self._began = trigger, now
         return trigger
 
-    def finished(self) -> None:
+    def finished(self, now: float) -> None:
         """The run has ended."""
-        self.running = False
-
-    def _drift_delay(self, now: float) -> float:
-        """Seconds since the last drift run to wait for: what rewrites a file again and again must not keep us busy."""
-        delay = 0.0
-        if self._drift_runs >= FREE_REPAIRS:
-            delay = min(2.0 ** (self._drift_runs - FREE_REPAIRS), MAX_DRIFT_DELAY_S)
-        if now - self._last_drift > max(DRIFT_CALM_S, 2 * delay):
-            self._drift_runs = 0
-            return 0.0
-        return delay
+        if self.running is Trigger.DRIFT:
+            took = (now - self._began + DRIFT_RUN_S) / DRIFT_SHARE
+            most = now + DRIFT_CREDIT_S / DRIFT_SHARE + MAX_DRIFT_DELAY_S
+            self._even_at = min(max(now, self._even_at) + took, most)
+            if Trigger.DRIFT in self._wanted:
+                self.request(Trigger.DRIFT, self._wanted.pop(Trigger.DRIFT))
+        self.running = None
 
 
 class NoRuns(Schedule):

@@ -3,9 +3,10 @@
 A thread sleeps in poll(2) until the kernel says that something happened to a managed path, waits 20 ms for the rest of
 it, and speaks up only if the path is not as the agent itself left it: what the agent writes is known by inode and
 change time, so that it never answers itself. Places that many resources share (`agent.places`: the files of all
-accounts) are treated alike, but that what programs of the agent do there is its own while it says so (`ours`), that a
-burst is waited out, and that what changes all the time is looked at ever more seldom. What inotify cannot see (a watch
-too many, a change made on another machine of a shared file system) is left to the full check.
+accounts) are treated alike, but that what programs of the agent do there is its own while it says so (`ours`), and that
+a burst is waited out. What changes all the time is told ever more seldom, each path for itself (`agent.patience`).
+Where the kernel had more events than it keeps, everything is to be looked at. What inotify cannot see (a watch too
+many, a change made on another machine of a shared file system) is left to the full check.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ PATIENCE: Final = 9
 shared directory, has about a tenth of a processor of ours."""
 MAX_DEBOUNCE_S: Final = 0.5
 """So late drift may be seen: with thousands of trees' directories to look at again it is a third of a processor."""
+MAX_LOST_S: Final = 10.0
+"""So often everything is looked at again while events are lost all the time."""
 MAX_DIRECTORIES: Final = 8_192
 MAX_BELOW: Final = 2_048
 """Directories of one tree, all of which is watched."""
@@ -147,7 +150,7 @@ class Watch:
 
     Args:
         notify: called in the watch's own thread, once for each burst of changes that are not the agent's, with the
-            managed paths that changed.
+            managed paths and places that changed; `places.EVERYTHING` where that is not known.
 
     Raises:
         OSError: the kernel gives no inotify instance.
@@ -167,8 +170,6 @@ class Watch:
         self._below: Final[set[str]] = set()
         """Directories that are watched because they lie in such a tree."""
         self._ours: set[str] = set()
-        self._later: Final[dict[str, float]] = {}
-        """Shared place → when it is told that it has changed."""
         self._patience: Final = Patience()
         self._descriptors: Final[dict[str, int]] = {}
         self._directories: Final[dict[int, set[str]]] = {}
@@ -202,6 +203,7 @@ class Watch:
                 if directory not in wanted and directory not in self._below:
                     self._unwatch(directory)
             self._watch_missing()
+            self._patience.keep(places.union(followed, {at.EVERYTHING}))
             if not self._soundings.follow(kernels, monotonic()):
                 self._complain("more than what the kernel says can be read as often")
         self._host.known.keep(followed | kernels)
@@ -226,8 +228,8 @@ class Watch:
                     known.note(place)
             with self._lock:
                 self._ours -= places
-            if others | before:
-                self._notify(others | before)
+                self._patience.changed(others | before, monotonic())
+            os.write(self._waker, b"o")
 
         return no_longer
 
@@ -249,20 +251,23 @@ class Watch:
             with self._lock:
                 for descriptor in self._soundings.descriptors:
                     poll.register(descriptor, select.POLLPRI)
-                due = min(self._soundings.due(), *self._later.values(), math.inf)
+                due = min(self._soundings.due(), self._patience.due())
             ready = [each for each, _ in poll.poll(None if due == math.inf else max(0.0, due - monotonic()) * 1e3)]
             if self._wake in ready and not os.read(self._wake, 4096):
                 return
-            told: set[str] = set()
+            changed: frozenset[str] = frozenset()
             if self._inotify.fd in ready:
                 sleep(min(max(DEBOUNCE_S, took_s * PATIENCE), MAX_DEBOUNCE_S))
                 begun = thread_time()
-                told |= self._settled()
+                changed = self._settled()
                 took_s = thread_time() - begun
             with self._lock:
-                told |= self._soundings.changed(ready, monotonic()) - self._ours
-            if told := self._due(told, monotonic()):
-                self._notify(frozenset(told))
+                now = monotonic()
+                self._patience.changed(changed & {at.EVERYTHING}, now, MAX_LOST_S)
+                self._patience.changed(changed | (self._soundings.changed(ready, now) - self._ours), now)
+                told = self._patience.told(now)
+            if told:
+                self._notify(told)
 
     def _settled(self) -> frozenset[str]:
         """What has changed; a place that several files make up (accounts) once the last of them is written."""
@@ -275,23 +280,12 @@ class Watch:
             sleep(DEBOUNCE_S)
         return found
 
-    def _due(self, changed: set[str], now: float) -> set[str]:
-        """What is to be told now: what changes again and again is told later."""
-        with self._lock:
-            shared = changed & self._shared
-            for place in shared - self._later.keys():
-                self._later[place] = self._patience.when(place, now)
-            due = {place for place, when in self._later.items() if when <= now}
-            for place in due:
-                del self._later[place]
-            return (changed - shared) | (due & self._shared)
-
     def _foreign(self, events: Sequence[Any]) -> frozenset[str]:
         """The managed paths that these events changed, not by our own hand. Where there were too many events, all are
-        looked at, and each tree may have changed."""
+        looked at, and no tree is accused: whoever made them could silence it."""
         with self._lock:
             lost = any(event.mask & flags.Q_OVERFLOW for event in events)
-            touched, trees = self._anew() if lost else self._told_by(events)
+            touched, trees = (self._anew(), {at.EVERYTHING}) if lost else self._told_by(events)
             ours = frozenset(self._ours)
         known = self._host.known
         changed = frozenset(path for path in touched if path not in ours and known.note(path))
@@ -330,9 +324,9 @@ class Watch:
             self._watch_missing()
         return touched, trees
 
-    def _anew(self) -> tuple[set[str], set[str]]:
-        """All managed paths and trees: nobody knows what has become of them, nor of the directories that are watched,
-        which are from now on those that have their names."""
+    def _anew(self) -> set[str]:
+        """All managed paths: nobody knows what has become of them, nor of the directories that are watched, which are
+        from now on those that have their names."""
         before = list(self._directories)
         self._descriptors.clear()
         self._directories.clear()
@@ -342,9 +336,7 @@ class Watch:
             if number not in self._directories:
                 with contextlib.suppress(OSError):  # the kernel has dropped it itself
                     self._inotify.rm_watch(number)
-        return {path for names in self._wanted.values() for paths in names.values() for path in paths}, {
-            *self._trees.values()
-        }
+        return {path for names in self._wanted.values() for paths in names.values() for path in paths}
 
     def _trees_of(self, directory: str, mask: int) -> set[str]:
         """The places of which an event in a directory tells, about a name that nobody manages."""

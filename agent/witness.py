@@ -1,7 +1,8 @@
 """Who writes to a path: asked of the kernel through fanotify(7), for the few paths that are fought over.
 
 Needs CAP_SYS_ADMIN; where that is not to be had, nobody is seen, and that is no fault. inotify says that something was
-written, never by whom.
+written, never by whom. After each repair the kernel is asked until it has told once: who writes thousands of times a
+second costs no more than who writes once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import ctypes
 import logging
 import os
 import struct
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
 
 MAX_PATHS: Final = 64
+MAX_EVENTS: Final = 256
+"""In the directory of a path, of any files, that are looked at after each repair."""
 
 _FAN_CLOEXEC: Final = 0x1
 _FAN_CLASS_NOTIF: Final = 0x0
@@ -84,6 +86,10 @@ class FanotifyWitness:
             raise OSError(code, os.strerror(code))
         self._seen: Final[dict[str, str]] = {}
         self._attended: Final[dict[str, str]] = {}
+        self._waited: Final[set[str]] = set()
+        """Those of the attended whose writer has not been seen since `attend` was called last."""
+        self._left: Final[dict[str, int]] = {}
+        """Directory that the kernel tells of → how many more events of it are looked at."""
         self._lock: Final = Lock()
         Thread(target=self._listen, name="witness", daemon=True).start()
 
@@ -91,11 +97,13 @@ class FanotifyWitness:
         """See `Witness`."""
         directory = os.path.dirname(path)  # noqa: PTH120 - a text, not a place
         with self._lock:
-            if path in self._attended or len(self._attended) >= MAX_PATHS:
+            if path not in self._attended and len(self._attended) >= MAX_PATHS:
                 return
-            if directory not in self._attended.values() and not self._mark(_FAN_MARK_ADD, directory):
+            if directory not in self._left and not self._mark(_FAN_MARK_ADD, directory):
                 return
+            self._left[directory] = MAX_EVENTS
             self._attended[path] = directory
+            self._waited.add(path)
 
     def seen(self, path: str) -> str:
         """See `Witness`."""
@@ -107,8 +115,17 @@ class FanotifyWitness:
         with self._lock:
             directory = self._attended.pop(path, None)
             self._seen.pop(path, None)
-            if directory is not None and directory not in self._attended.values():
-                self._mark(_FAN_MARK_REMOVE, directory)
+            self._waited.discard(path)
+            if directory is not None:
+                self._rest(directory)
+
+    def _rest(self, directory: str) -> None:
+        """Have the kernel tell no more of a directory, unless somebody is still waited for there."""
+        if directory in self._left:
+            if self._left[directory] > 0 and any(self._attended[path] == directory for path in self._waited):
+                return
+            del self._left[directory]
+            self._mark(_FAN_MARK_REMOVE, directory)
 
     def _mark(self, how: int, directory: str) -> bool:
         ended: int = self._libc.fanotify_mark(
@@ -144,18 +161,24 @@ class FanotifyWitness:
             os.close(fd)
         if pid == os.getpid():
             return
-        with self._lock:
-            attended: Mapping[str, str] = dict(self._attended)
         directory = os.path.dirname(written)  # noqa: PTH120
-        # A writer that replaces the file writes another name in the same directory first.
-        paths = [path for path, place in attended.items() if path == written] or [
-            path for path, place in attended.items() if place == directory and not written.endswith(" (deleted)")
-        ]
+        with self._lock:
+            if directory not in self._left:
+                return  # it was told before we had enough
+            self._left[directory] -= 1
+            # A writer that replaces the file writes another name in the same directory first.
+            paths = [path for path in self._waited if path == written] or [
+                path
+                for path in self._waited
+                if self._attended[path] == directory and not written.endswith(" (deleted)")
+            ]
+            self._waited.discard(written)
+            self._rest(directory)
         if not paths:
             return
         who = describe(pid)
         with self._lock:
-            self._seen.update(dict.fromkeys(paths, who))
+            self._seen.update((path, who) for path in paths if path in self._attended)
 
 
 def describe(pid: int) -> str:

@@ -26,6 +26,10 @@ class ResourceFailed(Exception):
     """This resource cannot be what it should be; the message says why, to a person."""
 
 
+class StillDiffers(ResourceFailed):
+    """It was applied, and is not as it should be all the same."""
+
+
 class Content(NamedTuple):
     """Bytes that a spec names: known by digest and size, loaded only when they are written or shown."""
 
@@ -56,6 +60,8 @@ class Converged(NamedTuple):
     reason: str = ""
     found: Sequence[Change] = ()
     """What was otherwise than desired, before anything was done about it."""
+    undone: bool = False
+    """Whether it was applied, and otherwise again when it was looked at right afterwards."""
 
 
 UNCHANGED: Final = Converged(Outcome.UNCHANGED)
@@ -189,7 +195,8 @@ class ResourceType(Generic[P, T]):
             if not dry_run:
                 self._make_so(host, host if before is None else before(), prepared, state)
         except (ResourceFailed, HostFault, OSError) as error:
-            return Converged(Outcome.FAILED, action, diff=shown, error=_say(error), found=changes)
+            undone = isinstance(error, StillDiffers)
+            return Converged(Outcome.FAILED, action, diff=shown, error=_say(error), found=changes, undone=undone)
         return Converged(Outcome.CHANGED, action, changed=True, diff=shown, reason=state.note, found=changes)
 
     def _make_so(self, host: Host, through: Host, prepared: P, state: T) -> None:
@@ -205,7 +212,7 @@ class ResourceType(Generic[P, T]):
         if self.is_act(prepared):
             return
         if left := self.diff(prepared, self.check(host, prepared)):
-            raise ResourceFailed(f"was applied, but still differs in {', '.join(change.field for change in left)}")
+            raise StillDiffers(f"was applied, but still differs in {', '.join(change.field for change in left)}")
 
 
 def _say(error: Exception) -> str:

@@ -18,7 +18,7 @@ from schema.protocol.signing import Domain, Signed, sign
 from schema.time import DAY, SECOND, to_rfc3339
 
 NOW = 1_795_000_000 * SECOND
-_OF_THE_ENGINE = frozenset({"name", "type", "notify", "on_notify_only", "on_removal"})
+_OF_THE_ENGINE = frozenset({"name", "type", "notify", "on_notify_only", "on_removal", "audit"})
 ENVOY = "0198f000-0000-7000-8000-000000000001"
 
 
@@ -42,8 +42,8 @@ class Signer:
         return {"sha256": digest, "size": len(data)}
 
     def crate(self, name: str, resources: Sequence[Mapping[str, Any]] = (), **more: Any) -> dict[str, Any]:
-        """A crate object; each of `resources` is `{name, type, **spec}`, with `on_removal`, `notify` (names of the same
-        crate) and `on_notify_only` where they differ from the usual."""
+        """A crate object; each of `resources` is `{name, type, **spec}`, with `audit`, `on_removal`, `notify` (names of
+        the same crate) and `on_notify_only` where they differ from the usual."""
         compiled = [
             {
                 "id": f"{name}/{each['name']}",
@@ -55,7 +55,7 @@ class Signer:
                 "notify": [f"{name}/{target}" for target in each.get("notify", ())],
                 "on_notify_only": each.get("on_notify_only", False),
                 "on_removal": each.get("on_removal", "keep"),
-                "mode": "enforce",
+                "mode": "audit" if each.get("audit") else "enforce",
                 "file": f"configcrates/{name}.vgo",
                 "line": 1,
             }

@@ -12,7 +12,7 @@ from agent import effects as fx
 from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
 from agent.channel import Phase
 from agent.core import Core
-from agent.schedule import FREE_REPAIRS, MAX_DRIFT_DELAY_S, NoRuns, Schedule
+from agent.schedule import DRIFT_CREDIT_S, DRIFT_RUN_S, DRIFT_SHARE, MAX_DRIFT_DELAY_S, NoRuns, Schedule
 from schema.protocol.messages import (
     AGENT_MESSAGE,
     MAX_FRAME_BYTES,
@@ -127,7 +127,7 @@ def test_who_is_hung_up_on_comes_back_in_the_time_that_the_server_named(told: st
     driver.wait()
     driver.do(fx.Connected())
     driver.do(fx.Frame(f'{{"type":"welcome","protocol":1,"time":"2026-01-01T00:00:00Z","return_s":{told}}}'))
-    driver.do(fx.Disconnected("the server stops"), after=11)
+    driver.do(fx.Disconnected("the server stops", goodbye=True), after=11)
     assert driver.core.due() - driver.now == pytest.approx(spread * 0.5)
 
 
@@ -640,31 +640,67 @@ def test_traits_are_collected_again_after_a_run_that_changed_something() -> None
     assert fx.CollectTraits() not in driver.do(fx.Converged(Ran(status="converged")))
 
 
-def test_what_drifts_again_and_again_waits_longer_each_time() -> None:
-    schedule = Schedule(lambda: 0.5)
-    now, delays = 0.0, []
-    for _ in range(16):
-        schedule.request(Trigger.DRIFT, now)
-        delays.append(schedule.due() - now)
-        now = schedule.due()
-        assert schedule.begin(now) is Trigger.DRIFT
-        schedule.finished()
-    assert delays[:FREE_REPAIRS] == [0.0] * FREE_REPAIRS
-    assert delays[FREE_REPAIRS:] == [min(2.0**n, MAX_DRIFT_DELAY_S) for n in range(16 - FREE_REPAIRS)]
-    now += 3 * MAX_DRIFT_DELAY_S
+def look(schedule: Schedule, now: float, took_s: float) -> tuple[float, float]:
+    """One run for drift that is seen now: how long it waited, and when it ended."""
     schedule.request(Trigger.DRIFT, now)
-    assert schedule.due() == now
+    begun = schedule.due()
+    assert schedule.begin(begun) is Trigger.DRIFT
+    schedule.finished(begun + took_s)
+    return begun - now, begun + took_s
+
+
+def test_one_thing_that_drifts_now_and_then_makes_nothing_else_wait() -> None:
+    schedule = Schedule(lambda: 0.5)
+    for number in range(1_000):
+        assert look(schedule, number * 3.0, 0.05)[0] == 0.0
+
+
+@pytest.mark.parametrize("took_s", [0.01, 0.5])
+def test_all_looks_at_drift_together_have_a_share_of_the_time_however_much_drifts(took_s: float) -> None:
+    schedule = Schedule(lambda: 0.5)
+    now, busy, waits = 0.0, 0.0, []
+    while now < 3_600:
+        waited, now = look(schedule, now, took_s)
+        waits.append(waited)
+        busy += took_s + DRIFT_RUN_S
+    assert waits[: int(DRIFT_CREDIT_S // (took_s + DRIFT_RUN_S))].count(0.0) >= 40  # what comes all at once
+    assert busy <= DRIFT_CREDIT_S + DRIFT_SHARE * now + 1.0
+    assert max(waits) <= (took_s + DRIFT_RUN_S) / DRIFT_SHARE  # and no more: other drift waits behind it
+    assert look(schedule, now + DRIFT_CREDIT_S / DRIFT_SHARE, took_s)[0] == 0.0
+
+
+def test_however_long_one_look_took_other_drift_waits_no_longer_than_this() -> None:
+    schedule = Schedule(lambda: 0.5)
+    _, now = look(schedule, 0.0, 600.0)
+    assert look(schedule, now, 0.1)[0] == MAX_DRIFT_DELAY_S
+
+
+def test_what_drifts_during_a_long_look_waits_behind_it_as_well() -> None:
+    schedule = Schedule(lambda: 0.5)
+    schedule.request(Trigger.DRIFT, 0.0)
+    schedule.begin(0.0)
+    schedule.request(Trigger.DRIFT, 1.0)
+    schedule.finished(600.0)
+    assert schedule.due() == 600.0 + MAX_DRIFT_DELAY_S
 
 
 def test_a_target_does_not_wait_for_drift_to_calm_down() -> None:
     schedule = Schedule(lambda: 0.5)
-    for _ in range(9):
-        schedule.request(Trigger.DRIFT, 0.0)
-        schedule.begin(schedule.due())
-        schedule.finished()
-    schedule.request(Trigger.DRIFT, 300.0)
-    schedule.request(Trigger.APPLY, 300.0)
-    assert schedule.begin(300.0) is Trigger.APPLY
+    _, now = look(schedule, 0.0, 600.0)
+    schedule.request(Trigger.DRIFT, now)
+    schedule.request(Trigger.APPLY, now)
+    assert schedule.begin(now) is Trigger.APPLY
+
+
+def test_what_is_put_right_again_and_again_has_traits_collected_now_and_then() -> None:
+    driver = Driver(standing=Standing(applied=applied()))
+    driver.do(fx.Converged(Ran(status="converged")))
+    driver.open()
+    collections = 0
+    for _ in range(20):
+        driver.do(fx.Drifted(), after=3.0)
+        collections += fx.CollectTraits() in driver.do(fx.Converged(Ran(status="converged", changed=1)), after=1.0)
+    assert collections == 2
 
 
 @pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
@@ -675,7 +711,7 @@ def test_full_checks_come_with_jitter(random: float) -> None:
     assert schedule.due() == pytest.approx(600 * random)
     assert schedule.begin(600.0) is Trigger.INTERVAL
     assert schedule.due() == math.inf
-    schedule.finished()
+    schedule.finished(600.0)
     assert schedule.due() - 600 == pytest.approx(600 * (0.9 + 0.2 * random))
 
 

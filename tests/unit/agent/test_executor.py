@@ -14,6 +14,7 @@ import pytest
 from agent.boundary import Collected, Ran, Spooled, Standing, Stored, Verdict
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
+from agent.places import EVERYTHING
 from agent.reporting import MAX_REPORT_BYTES
 from agent.state import State
 from schema.ids import sha256
@@ -184,6 +185,31 @@ def test_a_look_at_drift_that_found_nothing_is_not_told(bench: Bench) -> None:
     bench.clock.wall += 2 * DAY  # expired since: that is news
     assert bench.converge(Trigger.DRIFT).reported is True
     assert bench.reports()[-1].stale
+
+
+def test_drift_of_what_is_only_watched_is_told_once_and_so_is_its_end(bench: Bench) -> None:
+    (bench.root / "etc/motd").write_text("good")
+    motd = {"name": "motd", "type": "file", "path": "/etc/motd", "content": "good", "audit": True}
+    bench.accept(bench.signer.target([bench.signer.crate("base", [motd])], generation=1))
+    bench.converge()
+    told = []
+    for content in ("bad", "bad", "worse", "good", "good"):
+        (bench.root / "etc/motd").write_text(content)
+        bench.executor.touch(frozenset({"/etc/motd"}))
+        told.append(bench.converge(Trigger.DRIFT).reported)
+    assert told == [True, False, True, True, False]
+    assert [each.resources[0].outcome for each in bench.reports()[1:]] == ["skipped", "skipped", "unchanged"]
+    assert (bench.root / "etc/motd").read_text() == "good"
+
+
+def test_where_it_is_not_known_what_has_changed_everything_is_looked_at(bench: Bench) -> None:
+    bench.accept(bench.motd("hello"))
+    bench.converge()
+    (bench.root / "etc/motd").write_text("bad")
+    bench.executor.touch(frozenset({"/etc/other"}))
+    assert bench.converge(Trigger.DRIFT).changed == 0
+    bench.executor.touch(frozenset({"/etc/other", EVERYTHING}))
+    assert bench.converge(Trigger.DRIFT).changed == 1
 
 
 @pytest.mark.parametrize("years", [-56, -10, 10, 70])

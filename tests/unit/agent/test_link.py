@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from agent import probation
+from agent import fights, probation
 from agent.core import Phase
 from agent.state import State
+from agent.witness import FanotifyWitness
 from schema.protocol.messages import INLINE_OBJECT_BYTES, Apply
 from schema.protocol.reports import Outcome, RunStatus, Trigger
 from schema.protocol.signing import Domain
@@ -154,6 +156,58 @@ def test_drift_is_repaired_and_reported_as_corrective(
         assert report.resources[0].corrective
     time.sleep(0.2)
     assert len(gateway.reports) == 4
+
+
+def witnessed() -> bool:
+    """Whether this kernel tells us who writes."""
+    try:
+        FanotifyWitness()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_file_that_is_rewritten_in_a_loop_is_a_fight_and_makes_no_other_wait(
+    gateway: Gateway, signer: Signer, start: Start, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fights, "FREE_REPAIRS", 3)
+    crate = signer.crate(
+        "base",
+        [{"name": name, "type": "file", "path": f"/etc/{name}", "content": "good"} for name in ("motd", "issue")],
+    )
+    gateway.target = signer.target([crate], generation=1, expires=FOREVER)
+    start()
+    gateway.until(lambda: gateway.reports)
+    with subprocess.Popen(["/bin/sh", "-c", f"while :; do echo bad > {root}/etc/motd; sleep 0.02; done"]) as other:
+        try:
+            gateway.until(lambda: "fight: " in "".join(each.model_dump_json() for each in gateway.reports))
+            for _ in range(3):  # while the other one waits for seconds, and seconds more
+                (root / "etc/issue").write_text("bad")
+                while (root / "etc/issue").read_text() != "good":
+                    time.sleep(0.005)
+        finally:
+            other.kill()
+    said = {each.error for report in gateway.reports for each in report.resources if each.error}
+    assert all(each.startswith(("fight: changed back by ", "was applied, but still")) for each in said), said
+    if witnessed():
+        assert any(f"by process {other.pid} sh" in each for each in said), said
+    assert len(gateway.reports) < 20  # not as often as it was rewritten
+
+
+def test_what_is_only_watched_is_told_when_it_drifts(
+    gateway: Gateway, signer: Signer, start: Start, root: Path
+) -> None:
+    (root / "etc/motd").write_text("good")
+    motd = {"name": "motd", "type": "file", "path": "/etc/motd", "content": "good", "audit": True}
+    gateway.target = signer.target([signer.crate("base", [motd])], expires=FOREVER)
+    start()
+    gateway.until(lambda: gateway.reports)
+    (root / "etc/motd").write_text("bad")
+    gateway.until(lambda: len(gateway.reports) > 1)
+    (told,) = gateway.reports[1].resources
+    assert (told.outcome, told.reason) == (Outcome.SKIPPED, "audit only: would update")
+    assert gateway.reports[1].trigger is Trigger.DRIFT
+    assert (root / "etc/motd").read_text() == "bad"
 
 
 def test_what_comes_into_a_swept_directory_is_drift_of_it(
@@ -386,6 +440,28 @@ def test_a_server_that_does_not_greet_or_says_no_is_tried_again(gateway: Gateway
     assert agent.core.phase is not Phase.OPEN
     gateway.refuses_with = None
     gateway.until(lambda: agent.core.phase is Phase.OPEN)
+
+
+@pytest.mark.parametrize(("code", "waited_s"), [(1001, 300), (1013, 300), (1008, 1), (None, 1)])
+def test_only_a_server_that_says_goodbye_is_waited_for_as_the_fleet_is(
+    gateway: Gateway, start: Start, monkeypatch: pytest.MonkeyPatch, code: int | None, waited_s: float
+) -> None:
+    gateway.welcome["return_s"] = 300.0
+    agent = start()
+    gateway.until(lambda: agent.core.phase is Phase.OPEN)
+    waits: list[float] = []
+    disconnected = agent.core._channel.disconnected
+
+    def lost(reason: str, now: float, **how: Any) -> Any:
+        monkeypatch.setattr(agent.core._channel, "_random", lambda: 1.0)
+        effects = disconnected(reason, now, **how)
+        waits.append(agent.core._channel.due() - now)
+        return effects
+
+    monkeypatch.setattr(agent.core._channel, "disconnected", lost)
+    gateway.cut() if code is None else gateway.hang_up(code)
+    gateway.until(lambda: waits)
+    assert waits[0] == pytest.approx(waited_s)
 
 
 def _untrusted(gateway: Gateway, authority: Authority, kind: str) -> tuple[str, str]:

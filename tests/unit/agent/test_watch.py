@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.hosts import Account, Host
+from agent.patience import FREE
+from agent.places import EVERYTHING
 from agent.watch import DEBOUNCE_S, Watch, WatchedHost
 
 SETTLE_S = 0.12
@@ -165,6 +167,41 @@ def test_a_link_on_the_way_is_followed_within_the_root(watched: Watched, tmp_pat
     assert watched.noticed()
 
 
+def rewritten(watched: Watched, path: str, times: int) -> None:
+    """Again and again, as soon as it has been told."""
+    for number in range(times):
+        watched.notices = 0
+        (watched.root / path).write_text(f"bad {number}")
+        assert watched.noticed()
+
+
+def test_who_rewrites_one_path_in_a_loop_keeps_nothing_else_from_being_seen(watched: Watched) -> None:
+    rewritten(watched, "etc/motd", FREE)
+    watched.changed.clear()
+    watched.notices = 0
+    (watched.root / "etc/motd").write_text("once more")
+    assert watched.quiet()
+    began = time.monotonic()
+    (watched.root / "etc/app/conf").write_text("bad")
+    assert watched.noticed()
+    assert watched.changed == {"/etc/app/conf"}
+    while "/etc/motd" not in watched.changed:
+        time.sleep(0.005)
+    assert time.monotonic() - began < 60.0
+
+
+def test_a_pause_goes_on_whatever_is_followed_and_ends_with_what_is_not(watched: Watched) -> None:
+    rewritten(watched, "etc/motd", FREE)
+    watched.watch.follow(["/etc/motd"])
+    watched.changed.clear()
+    (watched.root / "etc/motd").write_text("once more")
+    time.sleep(SETTLE_S)
+    assert watched.changed == set()
+    watched.watch.follow(["/etc/app/conf"])
+    time.sleep(1.1)  # longer than its pause
+    assert watched.changed == set()
+
+
 def test_a_burst_is_few_notices(watched: Watched) -> None:
     began = time.monotonic()
     for number in range(200):
@@ -281,6 +318,19 @@ def test_what_our_programs_do_at_a_place_is_ours_and_nothing_else_is(placed: Wat
     assert "/etc/passwd" in placed.changed
 
 
+def test_what_is_done_to_a_place_whenever_we_work_there_waits_as_any_other(placed: Watched) -> None:
+    waits = []
+    for number in range(FREE + 1):
+        placed.changed.clear()
+        (placed.root / "etc/passwd").write_text(f"theirs {number}")
+        placed.watch.ours(frozenset({"/etc/passwd"}))()
+        began = time.monotonic()
+        while not placed.changed:
+            time.sleep(0.005)
+        waits.append(time.monotonic() - began)
+    assert waits[-1] > 0.5
+
+
 def test_what_was_done_before_we_began_is_told_when_we_have_ended(placed: Watched) -> None:
     (placed.root / "etc/passwd").write_text("theirs")
     no_longer = placed.watch.ours(frozenset({"/etc/passwd"}))
@@ -319,7 +369,7 @@ def test_more_events_than_the_kernel_keeps_hide_nothing_and_accuse_nobody(
     (watched.root / "etc/app").mkdir(mode=0o700)
     (watched.root / "etc/app/conf").write_text("bad")
     assert watched.noticed()
-    assert watched.changed == {"/etc/app", "/etc/app/conf"}
+    assert watched.changed == {"/etc/app", "/etc/app/conf", EVERYTHING}
     # The directory that was made meanwhile is watched.
     monkeypatch.setattr("agent.watch.DEBOUNCE_S", DEBOUNCE_S)
     watched.notices = 0

@@ -60,6 +60,35 @@ def test_our_own_hand_is_not_named_and_what_is_dismissed_is_forgotten(seeing: Fa
     assert seeing.seen(str(path)) == ""
 
 
+def test_who_writes_all_the_time_is_looked_at_once_after_each_repair(
+    seeing: FanotifyWitness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(witness, "describe", lambda pid: looked.append(pid) or f"process {pid}")
+    path = tmp_path / "fought-over"
+    loop = f"for n in 1 2 3 4 5 6 7 8 9; do echo theirs > {path}; sleep 0.01; done"
+    for repair in (1, 2):
+        seeing.attend(str(path))
+        with subprocess.Popen(["/bin/sh", "-c", loop]) as other:
+            other.wait()
+        assert wait(seeing, path, f"process {other.pid}")
+        assert len(looked) == repair
+        assert looked[-1] == other.pid
+
+
+def test_of_a_busy_directory_only_so_much_is_looked_at(
+    seeing: FanotifyWitness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witness, "MAX_EVENTS", 5)
+    looked: list[int] = []
+    monkeypatch.setattr(witness, "describe", lambda pid: looked.append(pid) or f"process {pid}")
+    seeing.attend(str(tmp_path / "fought-over"))
+    subprocess.run(["/bin/sh", "-c", f"for n in $(seq 40); do echo > {tmp_path}/other-$n; done"], check=True)
+    wait(seeing, tmp_path / "fought-over", "process")
+    time.sleep(0.05)
+    assert 1 <= len(looked) <= 5
+
+
 def test_a_directory_that_is_not_there_is_no_trouble(seeing: FanotifyWitness, tmp_path: Path) -> None:
     seeing.attend(str(tmp_path / "nowhere" / "x"))
     assert seeing.seen(str(tmp_path / "nowhere" / "x")) == ""
