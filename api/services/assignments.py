@@ -12,7 +12,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from api.services import secrets
+from api.services import secrets, vouching
 from api.services.catalogs import Catalogs, Target
 from api.services.secrets import Vault
 from api.services.work import Work
@@ -20,12 +20,12 @@ from api.storage import assignments as rows
 from api.storage import envoys as envoy_rows
 from api.storage.assignments import Stored as Stored
 from reconciler.ports import Assigned, Order
-from schema import canonical
 from schema.errors import Fault, NotFound, Stalled
+from schema.ids import sha256
 from schema.protocol import sealing
-from schema.protocol.desired import NO_SECRETS, Assignment, SealedSecrets
-from schema.protocol.signing import Domain, Signer
-from schema.time import HOUR
+from schema.protocol.desired import ASSIGNMENT_FORMAT, NO_SECRETS, SealedSecrets
+from schema.protocol.signing import Domain
+from schema.time import HOUR, to_rfc3339
 
 LIFE: Final = 24 * HOUR
 """An agent that gets no newer word for so long says that it is stale; half of it over, the loop renews."""
@@ -66,13 +66,13 @@ def make(work: Work, wishes: Sequence[Wish], *, key: Ed25519PrivateKey, vault: V
     sealing_keys = envoy_rows.sealing_keys(work.session, project_id, envoy_ids)
     names = sorted({name for wish in wishes for name, _ in wish.secrets})
     values = secrets.values(work, vault, names) if names else {}
-    signer = Signer(key)
+    maker = _Maker(work, key, sealing_keys, values)
     made: list[Stored | Fault] = []
     for wish in wishes:
         last_epoch, last = orders.get(wish.envoy_id, (epoch, 0))
         order = Order(epoch, last + 1 if last_epoch == epoch else 1)
         try:
-            made.append(_one(work, wish, order, signer, sealing_keys, values))
+            made.append(maker.make(wish, order))
         except Fault as fault:
             made.append(fault)
     rows.put(work.session, project_id, [one for one in made if isinstance(one, Stored)])
@@ -121,48 +121,61 @@ def to_target(stored: Stored, catalogs: Catalogs) -> Target | None:
     )
 
 
-def _one(
-    work: Work,
-    wish: Wish,
-    order: Order,
-    signer: Signer,
-    sealing_keys: Mapping[str, str],
-    values: Mapping[str, tuple[int, str]],
-) -> Stored:
-    created = work.now
-    recipient = sealing_keys.get(wish.envoy_id)
-    if recipient is None:
-        raise EnvoyGone("the envoy is revoked")
-    sealed = _seal(work.project_id, wish, recipient, values)
-    assignment = Assignment(
-        project=work.project_id,
-        envoy_id=wish.envoy_id,
-        epoch=order.epoch,
-        generation=order.generation,
-        commit=wish.commit,
-        catalog_sha256=wish.catalog_sha256,
-        sealed_secrets_sha256=sealed.sha256 if sealed is not None else NO_SECRETS,
-        plan_root=wish.plan_root,
-        created=created,
-        expires=created + LIFE,
-    )
-    signed = signer.sign(Domain.ASSIGNMENT, canonical.dumps_plain(assignment.model_dump(mode="json")))
-    return Stored(
-        envoy_id=wish.envoy_id,
-        epoch=order.epoch,
-        generation=order.generation,
-        sha256=signed.sha256,
-        commit_id=wish.commit,
-        catalog_sha256=wish.catalog_sha256,
-        plan_root=wish.plan_root,
-        profile=wish.profile,
-        environment=wish.environment,
-        signed=signed.model_dump_json(),
-        sealed=sealed.model_dump_json() if sealed is not None else "",
-        secrets_key=wish.secrets_key,
-        created_at=created,
-        expires_at=created + LIFE,
-    )
+class _Maker:
+    """Makes assignments of one moment. What is the same for all of them is worked out once."""
+
+    def __init__(
+        self,
+        work: Work,
+        key: Ed25519PrivateKey,
+        sealing_keys: Mapping[str, str],
+        values: Mapping[str, tuple[int, str]],
+    ) -> None:
+        self._project_id: Final = work.project_id
+        self._signer: Final = vouching.Hand(key)
+        self._sealing_keys: Final = sealing_keys
+        self._values: Final = values
+        self._created: Final = work.now
+        self._expires: Final = self._created + LIFE
+        self._life: Final = {"created": to_rfc3339(self._created), "expires": to_rfc3339(self._expires)}
+
+    def make(self, wish: Wish, order: Order) -> Stored:
+        recipient = self._sealing_keys.get(wish.envoy_id)
+        if recipient is None:
+            raise EnvoyGone("the envoy is revoked")
+        sealed = _seal(self._project_id, wish, recipient, self._values)
+        # The fields of `Assignment`: of what is ours no model is made, which would check it once more.
+        body = vouching.dumps(
+            {
+                "format": ASSIGNMENT_FORMAT,
+                "project": self._project_id,
+                "envoy_id": wish.envoy_id,
+                "epoch": order.epoch,
+                "generation": order.generation,
+                "commit": wish.commit,
+                "catalog_sha256": wish.catalog_sha256,
+                "sealed_secrets_sha256": sealed.sha256 if sealed is not None else NO_SECRETS,
+                "plan_root": wish.plan_root,
+                **self._life,
+            }
+        )
+        signed = self._signer.sign(Domain.ASSIGNMENT, body)
+        return Stored(
+            envoy_id=wish.envoy_id,
+            epoch=order.epoch,
+            generation=order.generation,
+            sha256=sha256(body),
+            commit_id=wish.commit,
+            catalog_sha256=wish.catalog_sha256,
+            plan_root=wish.plan_root,
+            profile=wish.profile,
+            environment=wish.environment,
+            signed=signed.model_dump_json(),
+            sealed=sealed.model_dump_json() if sealed is not None else "",
+            secrets_key=wish.secrets_key,
+            created_at=self._created,
+            expires_at=self._expires,
+        )
 
 
 def _seal(project_id: str, wish: Wish, recipient: str, values: Mapping[str, tuple[int, str]]) -> SealedSecrets | None:

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.services.vouching import Hand
 from reconciler.ports import Assigned
 from schema.protocol.desired import Catalog
 from schema.protocol.messages import INLINE_OBJECT_BYTES, MAX_ALONG, ObjectData
@@ -132,7 +133,7 @@ class Catalogs:
     """The catalogs at hand. Used from the event loop's thread; `sign` alone may run in another."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._signer = Signer(key)
+        self._signer = Hand(key)
         self._current: dict[str, SignedCatalog] = {}
         self._previous: dict[str, SignedCatalog] = {}
         self._others: dict[str, dict[str, SignedCatalog]] = {}

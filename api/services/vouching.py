@@ -1,18 +1,19 @@
-"""Vouching: what is checked of a receipt, by the thousand a second.
+"""Vouching: what is checked of receipts, and signed for envoys, by the thousand a second.
 
-Each function here answers as the one that it stands for, several times as quickly: what it does not make out goes to
-that one, whose word is the last.
+Each thing here answers as the one that it stands for, several times as quickly: what it does not make out goes to that
+one, whose word is the last.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from nacl.bindings import crypto_sign_BYTES, crypto_sign_open
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open
 from nacl.exceptions import CryptoError
 
 from schema import canonical
@@ -20,12 +21,36 @@ from schema.ids import sha256
 from schema.protocol.receipts import Receipt, outcomes_digest
 from schema.protocol.reports import Report
 from schema.protocol.signed import Signed
-from schema.protocol.signing import BadSignature, Domain, verify
+from schema.protocol.signing import BadSignature, Domain, Signer, verify
 
 _FACTS: Final = attrgetter("id", "type", "outcome", "changed", "corrective")
 _SAFE: Final = 2**53
 _CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 _READ: Final = msgspec.json.Decoder()
+
+
+class Hand(Signer):
+    """`signing.Signer` by libsodium: the same signatures, in two thirds of the time, without the interpreter's lock."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        super().__init__(key)
+        self._secret: Final = key.private_bytes_raw() + key.public_key().public_bytes_raw()
+
+    def _signature(self, message: bytes) -> bytes:
+        return crypto_sign(message, self._secret)[:crypto_sign_BYTES]
+
+
+def dumps(value: Mapping[str, str | int]) -> bytes:
+    """`canonical.dumps_plain` of a map.
+
+    Raises:
+        NotCanonical: a lone surrogate.
+    """
+    try:
+        body = _CANONICAL.encode(value)
+        return body if body.isascii() else canonical.dumps_plain(value)
+    except UnicodeEncodeError:
+        return canonical.dumps_plain(value)
 
 
 def signed_body(key: bytes, domain: Domain, signed: Signed) -> bytes:

@@ -112,16 +112,18 @@ _PUT: Final = (
     f"VALUES ({', '.join('?' * len(_COLUMNS))}, ?) "
     f"ON CONFLICT (envoy_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
-_REMEMBER: Final = (
-    "INSERT INTO assignments (project_id, envoy_id, epoch, generation, sha256, commit_id, catalog_sha256, created_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ORDERS: Final = (
+    "SELECT t.envoy_id, t.epoch, t.generation FROM asked CROSS JOIN targets t "
+    "WHERE t.envoy_id = asked.a AND t.project_id = ?"
 )
+_REMEMBERED: Final = ("envoy_id", "epoch", "generation", "sha256", "commit_id", "catalog_sha256", "created_at")
 _DIGESTS: Final = (
     "SELECT g.envoy_id, g.epoch, g.generation, g.sha256 FROM asked CROSS JOIN assignments g "
     "WHERE g.envoy_id = asked.a AND g.epoch = asked.b AND g.generation = asked.c AND g.project_id = ?"
 )
 _FORGET: Final = "DELETE FROM assignments WHERE envoy_id = ? AND epoch = ? AND generation <= ?"
 _row: Final = attrgetter(*_COLUMNS)
+_remembered: Final = attrgetter(*_REMEMBERED)
 
 
 def epoch(session: Session, project_id: str) -> int:
@@ -132,14 +134,8 @@ def epoch(session: Session, project_id: str) -> int:
 
 def put(session: Session, project_id: str, stored: Sequence[Stored]) -> None:
     """Store new assignments: each becomes its envoy's target and is remembered. The same number twice is a conflict."""
-    remembered = [
-        (
-            project_id, one.envoy_id, one.epoch, one.generation, one.sha256, one.commit_id, one.catalog_sha256,
-            one.created_at,
-        )
-        for one in stored
-    ]  # fmt: skip
-    bulk.execute(session, _REMEMBER, remembered)
+    remembered = [(*_remembered(one), project_id) for one in stored]
+    bulk.insert(session, AssignmentRow.__table__, (*_REMEMBERED, "project_id"), remembered)  # type: ignore[attr-defined]
     bulk.execute(session, _PUT, [(*_row(one), project_id) for one in stored])
     old = [(one.envoy_id, one.epoch, one.generation - KEEP) for one in stored if one.generation > KEEP]
     bulk.execute(session, _FORGET, old)
@@ -168,9 +164,8 @@ def find_all(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dic
 
 def orders(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """(Epoch, generation) of what these envoys are to be."""
-    return {
-        envoy_id: (brief.epoch, brief.generation) for envoy_id, brief in briefs(session, project_id, envoy_ids).items()
-    }
+    found = bulk.among(session, _ORDERS, [(envoy_id,) for envoy_id in envoy_ids], project_id)
+    return {row[0]: (row[1], row[2]) for row in found}
 
 
 def briefs(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, Brief]:

@@ -95,6 +95,7 @@ class Known:
 
 
 _KEYS: Final = "SELECT e.id, e.ed25519 FROM asked CROSS JOIN envoys e WHERE e.id = asked.a AND e.project_id = ?"
+_SEALING_KEYS: Final = f"{_KEYS.replace('ed25519', 'x25519')} AND e.revoked_at IS NULL"
 
 
 _LAST: Final = chr(0x10FFFF)
@@ -321,10 +322,8 @@ def set_refusal(session: Session, project_id: str, envoy_id: str, refusal: str) 
 
 def sealing_keys(session: Session, project_id: str, envoy_ids: Sequence[str]) -> Mapping[str, str]:
     """Hex of the X25519 key of each of these envoys that is live."""
-    query = select(EnvoyRow.id, EnvoyRow.x25519).where(
-        EnvoyRow.project_id == project_id, col(EnvoyRow.revoked_at).is_(None), col(EnvoyRow.id).in_(envoy_ids)
-    )
-    return dict(session.exec(query).all())
+    found = bulk.among(session, _SEALING_KEYS, [(envoy_id,) for envoy_id in envoy_ids], project_id)
+    return {row[0]: row[1] for row in found}
 
 
 def keys_of_receipts(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, str]:

@@ -109,6 +109,16 @@ def test_what_is_plain_is_canonical(value: dict[str, Any]) -> None:
     assert plain is None or (plain == canonical.loads(raw) and list(map(type, plain.values())).count(float) == 0)
 
 
+@given(st.sampled_from(Domain), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_a_text_has_the_same_signature_either_way(domain: Domain, body: str) -> None:
+    assert vouching.Hand(KEY).sign(domain, body.encode()) == sign(KEY, domain, body.encode())
+
+
+@given(st.dictionaries(st.text("abcxyz_", max_size=5), st.one_of(st.text(max_size=9), st.integers(0, 2**53 - 1))))
+def test_a_map_has_the_same_canonical_form_either_way(value: dict[str, str | int]) -> None:
+    assert vouching.dumps(value) == canonical.dumps(value)
+
+
 RESOURCE = st.builds(
     ResourceReport,
     id=st.text(max_size=9), type=st.text(max_size=9), outcome=st.sampled_from(Outcome), changed=st.booleans(),
