@@ -61,7 +61,7 @@ class WaveState(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     """People have to approve it first."""
     AWAITING_WINDOW = "awaiting_window"
-    """None of its windows is open."""
+    """It waits for one of its windows to open."""
     RUNNING = "running"
     """Its hosts are released, as many at once as it allows."""
     CHECKING = "checking"

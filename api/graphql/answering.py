@@ -5,6 +5,7 @@ To load this is to assemble the whole schema, most of a second: `endpoint` does 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +14,7 @@ import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from api.graphql import ahead, as_of, limits
+from api.graphql import ahead, as_of, limits, shown
 from api.graphql.context import Context
 from api.graphql.schema import ANSWERED_AHEAD, schema
 from api.http.areas import Call
@@ -53,6 +54,8 @@ async def answer(call: Call, query: str, variables: dict[str, Any], name: str | 
     answers = await ahead.answered(
         call, schema.core, ANSWERED_AHEAD, document, name, variables, graph=graph, others=others
     )
+    if shown.introspects(query):
+        await asyncio.to_thread(schema.describe)
     result = await call.read(
         lambda work: schema.execute_sync(
             query,

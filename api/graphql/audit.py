@@ -9,12 +9,13 @@ import strawberry
 from api.graphql.context import Info, guarded
 from api.graphql.paging import Before, First, page_size
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import audit
 from schema.access import Permission
 from schema.audit import AuditEvent
 
 
-@strawberry.type(name="AuditEntry", description="One entry of the hash chain.")
+@shown(AuditEvent, name="AuditEntry")
 class AuditEntryType:
     index: int
     id: str

@@ -9,13 +9,15 @@ import strawberry
 from api.graphql.ahead import Asking
 from api.graphql.context import ahead
 from api.graphql.scalars import Json, Time
+from api.graphql.shown import shown
 from api.services import bisects, graphs
 from schema.access import Permission
-from schema.bisects import MAX_PATTERNS, MAX_SUSPECTS, Bisect, BisectQuestion
+from schema.bisects import MAX_PATTERNS, MAX_SUSPECTS, Bisect, BisectChange, BisectQuestion, Suspect
+from schema.explanations import Line
 from schema.time import from_rfc3339
 
 
-@strawberry.type(name="BisectLine", description="Where a change is written, counted from 1.")
+@shown(Line, name="BisectLine")
 class BisectLineType:
     file: str
     line: int
@@ -23,7 +25,7 @@ class BisectLineType:
     source: str
 
 
-@strawberry.type(name="BisectChange", description="One thing that a commit changed for a host.")
+@shown(BisectChange)
 class BisectChangeType:
     kind: str
     name: str
@@ -36,7 +38,7 @@ class BisectChangeType:
     at: BisectLineType | None
 
 
-@strawberry.type(name="Suspect", description="Changes of one commit that the same hosts have.")
+@shown(Suspect)
 class SuspectType:
     commit: str
     sequence: int
@@ -58,7 +60,7 @@ class SuspectType:
     revert_crates: list[str]
 
 
-@strawberry.type(name="Bisect", description="Who is suspect, the likeliest first.")
+@shown(Bisect)
 class BisectType:
     since: Time
     bad: list[str]

@@ -7,14 +7,15 @@ import strawberry
 from api.graphql.context import Info, guarded
 from api.graphql.paging import After, First, cursor, page_size, position
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import changes
 from schema.access import Permission
-from schema.changes import ChangeState
+from schema.changes import ChangeRecord, ChangeState
 
-strawberry.enum(ChangeState, name="ChangeState", description="What is known of a change.")
+strawberry.enum(ChangeState)
 
 
-@strawberry.type(name="Change", description="One change of configuration that the server was asked to make.")
+@shown(ChangeRecord, name="Change")
 class ChangeType:
     id: str
     kind: str
@@ -26,7 +27,7 @@ class ChangeType:
     commit: str
     base: str
     branch: str
-    paths: list[str] = strawberry.field(description="The first 200.")
+    paths: list[str]
     path_count: int
     message: str
     created_at: Time
@@ -35,7 +36,7 @@ class ChangeType:
 
 @strawberry.type(name="ChangePage", description="Changes, newest first.")
 class ChangePageType:
-    nodes: list[ChangeType]
+    nodes: list[ChangeType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for older ones; null at the end.")
 
 

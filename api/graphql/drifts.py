@@ -11,16 +11,18 @@ from api.graphql.context import Info, computed, guarded
 from api.graphql.paging import After, First, cursor, page_size, position
 from api.graphql.runs import ObservedAttributeType
 from api.graphql.scalars import Json, Long, Time
+from api.graphql.shown import shown
 from api.services import drifts, verdicts
 from schema.access import Permission
-from schema.drifts import ConvergenceHistory, DriftDay, DriftedHost, DriftHistory, How
+from schema.drifts import ConvergenceHistory, DriftDay, DriftedHost, DriftedResource, DriftHistory, How, WordChange
 
-strawberry.enum(How, name="DriftHow", description="How the agent left what it found otherwise than desired.")
+strawberry.enum(How, name="DriftHow")
 
+Key = Annotated[str, strawberry.argument(description="An envoy's hostname, or its id.")]
 Days = Annotated[int, strawberry.argument(description="How far to look back.")]
 
 
-@strawberry.type(name="DriftedResource", description="One resource that was otherwise than desired.")
+@shown(DriftedResource)
 class DriftedResourceType:
     id: str
     resource: str
@@ -35,12 +37,12 @@ class DriftedResourceType:
     line: int
     error: str
     observed: list[ObservedAttributeType]
-    differs: list[str] = strawberry.field(description="The same, in a line each; of a text the first that differs.")
+    differs: list[str]
     ended_at: Time | None
     ended: str
 
 
-@strawberry.type(name="DriftedHost", description="One host with what was otherwise on it, the newest first.")
+@shown(DriftedHost)
 class DriftedHostType:
     envoy_id: str
     hostname: str
@@ -51,7 +53,7 @@ class DriftedHostType:
 
 @strawberry.type(name="DriftPage", description="Hosts that drifted, by hostname.")
 class DriftPageType:
-    nodes: list[DriftedHostType]
+    nodes: list[DriftedHostType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for the hosts behind; null at the end.")
 
 
@@ -62,7 +64,7 @@ class DriftPage(NamedTuple):
     end_cursor: str | None
 
 
-@strawberry.type(name="DriftDay", description="One day of the fleet, UTC.")
+@shown(DriftDay)
 class DriftDayType:
     day: str
     taken_at: Time
@@ -80,7 +82,7 @@ class DriftDayType:
         return _plain(self.found)
 
 
-@strawberry.type(name="WordChange", description="One word of a host that became another.")
+@shown(WordChange)
 class WordChangeType:
     number: Long
     at: Time
@@ -89,7 +91,7 @@ class WordChangeType:
     after: str
 
 
-@strawberry.type(name="ConvergenceHistory", description="The words of one host, and how they became what they are.")
+@shown(ConvergenceHistory)
 class ConvergenceHistoryType:
     envoy_id: str
     hostname: str
@@ -126,7 +128,7 @@ class DriftQueries:
         return found.days
 
     @guarded(Permission.FLEET_READ, graphql_type=ConvergenceHistoryType)
-    def convergence_history(self, info: Info, hostname: str, first: First = 50) -> ConvergenceHistory:
+    def convergence_history(self, info: Info, hostname: Key, first: First = 50) -> ConvergenceHistory:
         """How the words of one envoy (hostname or id) became what they are, the newest first."""
         context = info.context
         return verdicts.history(

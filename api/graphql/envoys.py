@@ -14,6 +14,7 @@ from api.graphql.context import Info, ahead, computed, guarded
 from api.graphql.paging import After, BadPage, First, cursor, page_size, position
 from api.graphql.runs import RunPage, RunPageType, RunType
 from api.graphql.scalars import Json, Time
+from api.graphql.shown import shown
 from api.services import envoys, rosters, traits
 from api.services.rosters import Order, Place
 from reconciler import convergence as verdicts
@@ -22,22 +23,21 @@ from schema.envoys import Convergence, Drift, Envoy, Reachability
 from schema.errors import Invalid
 from schema.runs import Run
 
-strawberry.enum(Convergence, name="Convergence", description="Whether a host is what it should be.")
+strawberry.enum(Convergence)
 
 
-strawberry.enum(
-    Reachability,
-    name="Reachability",
-    description="Whether a host is heard: online while connected, and for 2.5 times as long as it usually is silent.",
-)
-strawberry.enum(Drift, name="Drift", description="What the last run of a host found.")
+strawberry.enum(Reachability)
+strawberry.enum(Drift)
 
 
 @strawberry.enum(name="EnvoySort", description="In which order envoys are listed.")
 class EnvoySort(Enum):
     HOSTNAME = "hostname"
+    """By name."""
     LAST_SEEN = "last_seen"
+    """By when they were heard, the latest first; those that were never heard come last."""
     ENROLLED = "enrolled"
+    """By when they enrolled, the latest first."""
 
 
 class OneEnvoy(Invalid):
@@ -46,7 +46,7 @@ class OneEnvoy(Invalid):
     code = "graphql.one_envoy"
 
 
-@strawberry.type(name="Envoy", description="One managed host.")
+@shown(Envoy)
 class EnvoyType:
     id: str
     hostname: str
@@ -126,24 +126,28 @@ class EnvoyPage(NamedTuple):
     " convergence, drift and reachability each sum to the total.",
 )
 class FleetSummaryType:
-    counted_at: Time
-    total: int
-    converged: int
-    degraded: int
-    failed: int
-    no_data: int
-    drift_none: int
-    drift_changed: int
-    drift_diverged: int
-    online: int
-    offline: int
-    maintenance: int
+    counted_at: Time = strawberry.field(description="When they were counted.")
+    total: int = strawberry.field(description="Hosts that are enrolled and not revoked.")
+    converged: int = strawberry.field(description="Made what they should be by their last run.")
+    degraded: int = strawberry.field(
+        description="Some resource failed, or they have not yet taken what they should be."
+    )
+    failed: int = strawberry.field(description="Nothing went well in their last run, or it was refused.")
+    no_data: int = strawberry.field(description="Have not run yet, or have been silent for a day.")
+    drift_none: int = strawberry.field(description="All was as desired in their last run.")
+    drift_changed: int = strawberry.field(description="Were brought to what a commit newly asked for.")
+    drift_diverged: int = strawberry.field(
+        description="Had been changed by somebody else, or could not be made as desired."
+    )
+    online: int = strawberry.field(description="Heard lately, as often as they usually are.")
+    offline: int = strawberry.field(description="Silent for 2.5 times as long as they usually are.")
+    maintenance: int = strawberry.field(description="Being worked at.")
 
 
 @strawberry.type(name="EnvoyPage", description="Envoys, in the order that was asked for.")
 class EnvoyPageType:
-    nodes: list[EnvoyType]
-    has_next_page: bool
+    nodes: list[EnvoyType] = strawberry.field(description="Of this page.")
+    has_next_page: bool = strawberry.field(description="Whether there may be more behind.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for those behind.")
 
 
@@ -206,7 +210,12 @@ class EnvoyQueries:
         return FleetSummaryType(counted_at=tally.counted_at, **plain, **drifts)
 
     @guarded(Permission.FLEET_READ, graphql_type=EnvoyType)
-    def envoy(self, info: Info, id: str | None = None, hostname: str | None = None) -> Envoy:  # noqa: A002 - the API's word
+    def envoy(
+        self,
+        info: Info,
+        id: Annotated[str | None, strawberry.argument(description="Its id.")] = None,  # noqa: A002 - the API's word
+        hostname: Annotated[str | None, strawberry.argument(description="Or its hostname.")] = None,
+    ) -> Envoy:
         """One envoy, by id or hostname."""
         key = id or hostname
         if key is None or (id and hostname):

@@ -9,9 +9,22 @@ import strawberry
 from api.graphql.ahead import Asking
 from api.graphql.context import ahead
 from api.graphql.scalars import Json, Time
+from api.graphql.shown import shown
 from api.services import explanations
 from schema.access import Permission
-from schema.explanations import Causes, Coverage, Explanation
+from schema.explanations import (
+    Blamed,
+    Cause,
+    Causes,
+    Coverage,
+    Covered,
+    Difference,
+    Explanation,
+    Line,
+    Link,
+    Side,
+    VarLayer,
+)
 
 AsOf = Annotated[
     str | None,
@@ -19,7 +32,7 @@ AsOf = Annotated[
 ]
 
 
-@strawberry.type(name="Blamed", description="The commit that last changed a line, as it says of itself.")
+@shown(Blamed)
 class BlamedType:
     commit: str
     author: str
@@ -27,7 +40,7 @@ class BlamedType:
     summary: str
 
 
-@strawberry.type(name="Line", description="A line of the config, counted from 1.")
+@shown(Line)
 class LineType:
     file: str
     line: int
@@ -38,14 +51,14 @@ class LineType:
     )
 
 
-@strawberry.type(name="Link", description="One link of a chain: a line, and what it does.")
+@shown(Link)
 class LinkType:
     kind: str
     text: str
     at: LineType | None
 
 
-@strawberry.type(name="VarLayer", description="What one layer says about a var.")
+@shown(VarLayer)
 class VarLayerType:
     source: str
     value: Json | None
@@ -55,7 +68,7 @@ class VarLayerType:
     at: LineType
 
 
-@strawberry.type(name="Explanation", description="Why a host has something, or the first clause that keeps it out.")
+@shown(Explanation)
 class ExplanationType:
     hostname: str
     subject: str
@@ -76,7 +89,7 @@ class ExplanationType:
     left_out: int | None
 
 
-@strawberry.type(name="Difference", description="One thing in which two hosts differ.")
+@shown(Difference)
 class DifferenceType:
     kind: str
     name: str
@@ -85,7 +98,7 @@ class DifferenceType:
     keys: list[str] | None
 
 
-@strawberry.type(name="Cause", description="What makes two hosts differ, with all that it explains.")
+@shown(Cause)
 class CauseType:
     kind: str
     text: str
@@ -98,7 +111,7 @@ class CauseType:
     left_out: int | None
 
 
-@strawberry.type(name="Side", description="One of two hosts that are held against each other.")
+@shown(Side)
 class SideType:
     hostname: str
     match_pattern: str | None
@@ -107,7 +120,7 @@ class SideType:
     traits: bool
 
 
-@strawberry.type(name="Causes", description="The smallest set of causes that explains why two hosts differ.")
+@shown(Causes)
 class CausesType:
     one: SideType
     other: SideType
@@ -119,7 +132,7 @@ class CausesType:
     left_out: int | None
 
 
-@strawberry.type(name="Covered", description="A line or a file that matters to no host, or to one.")
+@shown(Covered)
 class CoveredType:
     finding: str
     about: str
@@ -130,7 +143,7 @@ class CoveredType:
     by: str | None
 
 
-@strawberry.type(name="Coverage", description="Which lines of the config matter to no host, or to one alone.")
+@shown(Coverage)
 class CoverageType:
     basis: str
     hosts: int
@@ -165,8 +178,8 @@ class ExplanationQueries:
     @ahead(Permission.FLEET_READ, graphql_type=CausesType)
     async def causes(
         self: Asking,
-        hostname: str,
-        other: str,
+        hostname: Annotated[str, strawberry.argument(description="One host. It need not be enrolled.")],
+        other: Annotated[str, strawberry.argument(description="The other host, or the same as of another revision.")],
         as_of: AsOf = None,
         other_as_of: Annotated[
             str | None, strawberry.argument(description="The other host's revision; by default that of the first.")

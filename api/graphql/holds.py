@@ -6,31 +6,32 @@ import strawberry
 
 from api.graphql.context import Info, guarded
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import holds
 from schema.access import Permission
-from schema.holds import HoldKind, HoldList
+from schema.holds import BreakGlass, Hold, HoldKind, HoldList
 
-strawberry.enum(HoldKind, name="HoldKind", description="What a hold means beside that nothing new comes.")
+strawberry.enum(HoldKind)
 
 
-@strawberry.type(name="Hold", description="One hold: of all hosts, of those of a pattern, or of one envoy.")
+@shown(Hold)
 class HoldType:
     id: str
     kind: HoldKind
     match: str | None
     envoy_id: str | None
     hostname: str | None
-    until: Time | None = strawberry.field(description="When it ends by itself; null for never.")
+    until: Time | None
     reason: str
     created_at: Time
     created_by: str
 
 
-@strawberry.type(name="BreakGlass", description="A permission: what it names goes through freezes for a while.")
+@shown(BreakGlass)
 class BreakGlassType:
     id: str
     commit: str | None
-    author: str = strawberry.field(description="Whose commits go through; empty where one commit is named.")
+    author: str
     match: str | None
     until: Time
     reason: str
@@ -38,10 +39,10 @@ class BreakGlassType:
     opened_by: str
     ended_at: Time | None
     ended_by: str
-    used_for: list[str] = strawberry.field(description="The commits that it let through.")
+    used_for: list[str]
 
 
-@strawberry.type(name="Holds", description="What holds hosts now, the newest first, and the permissions that are on.")
+@shown(HoldList, name="Holds")
 class HoldListType:
     holds: list[HoldType]
     break_glass: list[BreakGlassType]

@@ -9,13 +9,24 @@ import strawberry
 from api.graphql.ahead import Asking
 from api.graphql.context import ahead
 from api.graphql.scalars import Json
+from api.graphql.shown import shown
 from api.services import previews
 from api.services.previews import Question
 from schema.access import Permission
-from schema.previews import MAX_OVERRIDES, RevisionPreview
+from schema.previews import (
+    MAX_OVERRIDES,
+    AttributeChange,
+    ChangeClass,
+    CrateChange,
+    PreviewedRevision,
+    ProfilePair,
+    ResourceChange,
+    RevisionPreview,
+    VarChange,
+)
 
 
-@strawberry.type(name="PreviewedRevision", description="One of the two revisions of a preview.")
+@shown(PreviewedRevision)
 class PreviewedRevisionType:
     rev: str
     commit: str | None
@@ -23,7 +34,7 @@ class PreviewedRevisionType:
     profiles: int
 
 
-@strawberry.type(name="AttributeChange", description="One attribute of a resource, rendered in both revisions.")
+@shown(AttributeChange)
 class AttributeChangeType:
     name: str
     item: str | None
@@ -33,7 +44,7 @@ class AttributeChangeType:
     note: str | None
 
 
-@strawberry.type(name="ResourceChange", description="What becomes of one resource.")
+@shown(ResourceChange)
 class ResourceChangeType:
     id: str
     type: str
@@ -48,14 +59,14 @@ class ResourceChangeType:
     line: int
 
 
-@strawberry.type(name="CrateChange", description="A crate that comes, goes, or is another.")
+@shown(CrateChange)
 class CrateChangeType:
     name: str
     action: str
     carriers: list[str]
 
 
-@strawberry.type(name="VarChange", description="A var whose final value differs.")
+@shown(VarChange)
 class VarChangeType:
     key: str
     base: Json | None
@@ -63,13 +74,13 @@ class VarChangeType:
     action: str
 
 
-@strawberry.type(name="ProfilePair", description="The match blocks that a host goes from and to.")
+@shown(ProfilePair)
 class ProfilePairType:
     base: str | None
     other: str | None
 
 
-@strawberry.type(name="ChangeClass", description="Hosts for which the same changes.")
+@shown(ChangeClass)
 class ChangeClassType:
     id: str
     title: str
@@ -92,7 +103,7 @@ class ChangeClassType:
     notes: list[str]
 
 
-@strawberry.type(name="Preview", description="What one revision would be to hosts that are under another.")
+@shown(RevisionPreview, name="Preview")
 class RevisionPreviewType:
     base: PreviewedRevisionType
     other: PreviewedRevisionType

@@ -8,14 +8,15 @@ from api.graphql.ahead import Asking
 from api.graphql.context import Info, ahead, guarded
 from api.graphql.paging import Before, First, page_size
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import publishes
 from schema.access import Permission
 from schema.publishes import Publish, PublishSource, Version
 
-strawberry.enum(PublishSource, name="PublishSource", description="Where the record of a publish comes from.")
+strawberry.enum(PublishSource)
 
 
-@strawberry.type(name="Publish", description="A commit that came into force, or a record that somebody sent.")
+@shown(Publish)
 class PublishType:
     id: str
     source: PublishSource
@@ -27,11 +28,11 @@ class PublishType:
     summary: str
     changed_files: list[str]
     removed_files: list[str]
-    left_out: int | None = strawberry.field(description="How many more files there are.")
+    left_out: int | None
     note: str | None
 
 
-@strawberry.type(name="Version", description="A version that was in force.")
+@shown(Version)
 class VersionType:
     version: str
     sequence: int

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from api.graphql.context import Info, guarded
 from api.graphql.paging import After, BadPage, First, cursor, page_size, position
 from api.graphql.scalars import Long, Time
+from api.graphql.shown import shown
 from api.services import receipts
 from schema.access import Permission
-from schema.receipts import ReceiptStanding
+from schema.receipts import KeptReceipt, ReceiptStanding
 
-strawberry.enum(
-    ReceiptStanding, name="ReceiptStanding", description="How a receipt stands to the one that came before it."
-)
+strawberry.enum(ReceiptStanding)
 
 
-@strawberry.type(name="Receipt", description="One run, as its host vouches for it.")
+Key = Annotated[str, strawberry.argument(description="An envoy's hostname, or its id.")]
+
+
+@shown(KeptReceipt, name="Receipt")
 class ReceiptType:
     number: Long
-    sha256: str = strawberry.field(description="Of the signed body: what the next one names.")
+    sha256: str
     standing: ReceiptStanding
     received_at: Time
     body: str = strawberry.field(description="Canonical JSON, as it was signed.")
@@ -28,9 +32,9 @@ class ReceiptType:
 
 @strawberry.type(name="ReceiptPage", description="Receipts of one host, the last that came first.")
 class ReceiptPageType:
-    hostname: str
+    hostname: str = strawberry.field(description="Of the host.")
     key: str = strawberry.field(description="Hex of the host's Ed25519 key.")
-    nodes: list[ReceiptType]
+    nodes: list[ReceiptType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for older ones; null at the end.")
 
 
@@ -39,7 +43,7 @@ class ReceiptQueries:
     """Root fields of receipts."""
 
     @guarded(Permission.FLEET_READ)
-    def receipts(self, info: Info, envoy: str, first: First = 50, after: After = None) -> ReceiptPageType:
+    def receipts(self, info: Info, envoy: Key, first: First = 50, after: After = None) -> ReceiptPageType:
         """What a host (hostname or id) vouched for: its receipts, each naming the one before it."""
         mark = position(after)
         if mark is not None and not mark.isdecimal():

@@ -7,17 +7,18 @@ import strawberry
 from api.graphql.context import Info, computed, guarded
 from api.graphql.paging import Before, First, page_size
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import revisions
 from schema.access import Permission
 from schema.config import ConfigStatus
-from schema.diagnostics import Severity
+from schema.diagnostics import Diagnostic, Severity
 from schema.revisions import Revision, RevisionState
 
-strawberry.enum(Severity, name="Severity", description="An error keeps a revision from coming into force.")
-strawberry.enum(RevisionState, name="RevisionState", description="What became of a commit.")
+strawberry.enum(Severity)
+strawberry.enum(RevisionState)
 
 
-@strawberry.type(name="Diagnostic", description="One complaint about one place of the repository.")
+@shown(Diagnostic)
 class DiagnosticType:
     code: str
     severity: Severity
@@ -28,7 +29,7 @@ class DiagnosticType:
     hint: str
 
 
-@strawberry.type(name="Revision", description="One commit that the server has judged.")
+@shown(Revision)
 class RevisionType:
     sequence: int
     commit: str
@@ -42,7 +43,7 @@ class RevisionType:
     in_force_at: Time | None
 
 
-@strawberry.type(name="ConfigStatus", description="Which commit is in force, and why a newer one is not.")
+@shown(ConfigStatus)
 class ConfigStatusType:
     healthy: bool
     version: int

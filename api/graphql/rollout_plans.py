@@ -10,11 +10,12 @@ import strawberry
 
 from api.graphql.context import Info, computed, guarded
 from api.graphql.paging import After, First, cursor, page_size, position
+from api.graphql.shown import shown
 from schema.access import Permission
-from schema.rollouts import PlannedWave
+from schema.rollouts import HealthCheck, PlannedWave, RolloutPlan, Violation, Window
 
 
-@strawberry.type(name="HealthCheck", description="What must be well before the next wave begins.")
+@shown(HealthCheck)
 class HealthCheckType:
     url: str | None = strawberry.field(description="Asked by the server with GET.")
     command: list[str] | None = strawberry.field(description="Run on each host of the wave.")
@@ -25,7 +26,7 @@ class HealthCheckType:
     interval_s: int
 
 
-@strawberry.type(name="RolloutWindow", description="When a wave may begin, and reach further hosts.")
+@shown(Window, name="RolloutWindow")
 class WindowType:
     days: list[str]
     hours: str
@@ -41,11 +42,11 @@ class WaveHosts(NamedTuple):
 
 @strawberry.type(name="WaveHostPage", description="Hosts of a wave, by hostname.")
 class WaveHostPageType:
-    nodes: list[str]
+    nodes: list[str] = strawberry.field(description="Names of the hosts of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for those behind; null at the end.")
 
 
-@strawberry.type(name="PlannedWave", description="One wave of a plan.")
+@shown(PlannedWave)
 class PlannedWaveType:
     index: int
     name: str
@@ -54,7 +55,7 @@ class PlannedWaveType:
     approvals: int
     health: list[HealthCheckType]
     max_in_flight: int | None
-    max_failures: int
+    max_failures: int = strawberry.field(description="How many of its hosts may fail before the rollout stops.")
     windows: list[WindowType]
 
     @computed
@@ -75,7 +76,7 @@ class PlannedWaveType:
         return WaveHosts(behind[:size], cursor(behind[size - 1]) if len(behind) > size else None)
 
 
-@strawberry.type(name="RolloutViolation", description="A state that the plan allows and an invariant does not.")
+@shown(Violation, name="RolloutViolation")
 class ViolationType:
     invariant: str
     message: str
@@ -93,7 +94,7 @@ class ViolationType:
     line: int
 
 
-@strawberry.type(name="RolloutPlan", description="How one revision is to reach the hosts that it changes.")
+@shown(RolloutPlan)
 class PlanType:
     commit: str | None
     base: str | None

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from api.graphql.context import Info, guarded
 from api.graphql.paging import Before, First, page_size
 from api.graphql.rollout_plans import PlanType
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import rollouts
 from schema.access import Permission
-from schema.progress import Rollout
+from schema.progress import Approval, FailedCheck, FailedResource, HostFailure, Progress, Rollout, WaveProgress
 from schema.rollouts import RolloutState, WaveState
 
-strawberry.enum(RolloutState, name="RolloutState", description="What a rollout is at.")
-strawberry.enum(WaveState, name="WaveState", description="What a wave is at.")
+strawberry.enum(RolloutState)
+strawberry.enum(WaveState)
 
 
-@strawberry.type(name="WaveProgress", description="How far one wave is. Counts are hosts.")
+@shown(WaveProgress)
 class WaveProgressType:
     index: int
     name: str
@@ -36,20 +39,20 @@ class WaveProgressType:
     held: int
 
 
-@strawberry.type(name="FailedResource", description="A resource that failed on a host.")
+@shown(FailedResource)
 class FailedResourceType:
     id: str
     message: str
 
 
-@strawberry.type(name="FailedCheck", description="The command of a health check that did not end well on a host.")
+@shown(FailedCheck)
 class FailedCheckType:
     command: str
     code: int | None
     output: str
 
 
-@strawberry.type(name="HostFailure", description="A host that failed in a rollout.")
+@shown(HostFailure)
 class HostFailureType:
     hostname: str
     wave: int
@@ -60,7 +63,7 @@ class HostFailureType:
     check: FailedCheckType | None
 
 
-@strawberry.type(name="RolloutApproval", description="That a person has approved a wave, or a plan as a whole (-1).")
+@shown(Approval, name="RolloutApproval")
 class ApprovalType:
     wave: int
     name: str
@@ -68,7 +71,7 @@ class ApprovalType:
     at: Time
 
 
-@strawberry.type(name="RolloutProgress", description="How far a rollout is.")
+@shown(Progress, name="RolloutProgress")
 class ProgressType:
     waves: list[WaveProgressType]
     failures: list[HostFailureType]
@@ -76,7 +79,7 @@ class ProgressType:
     went_back_to: str | None
 
 
-@strawberry.type(name="Rollout", description="How one revision reaches the hosts that it changes.")
+@shown(Rollout)
 class RolloutType:
     id: int
     commit: str
@@ -89,9 +92,7 @@ class RolloutType:
     ended_at: Time | None
     progress: ProgressType
     approvals: list[ApprovalType]
-    plan: PlanType | None = strawberry.field(
-        description="Null in lists, until it is made, and where everybody is in one wave that nothing plans."
-    )
+    plan: PlanType | None
 
 
 @strawberry.type
@@ -104,6 +105,10 @@ class RolloutQueries:
         return rollouts.page(info.context.work, before=before, limit=page_size(first)).rollouts
 
     @guarded(Permission.FLEET_READ, graphql_type=RolloutType)
-    def rollout(self, info: Info, id: int) -> Rollout:  # noqa: A002 - the API's word
+    def rollout(
+        self,
+        info: Info,
+        id: Annotated[int, strawberry.argument(description="Of the rollout.")],  # noqa: A002 - the API's word
+    ) -> Rollout:
         """One rollout: its plan with the hosts of each wave, how far each is, which hosts failed and in what."""
         return rollouts.get(info.context.work, id)

@@ -10,28 +10,27 @@ import strawberry
 from api.graphql.context import Info, guarded
 from api.graphql.paging import After, BadPage, First, cursor, page_size, position
 from api.graphql.scalars import Long, Time
+from api.graphql.shown import shown
 from api.services import runs
 from schema.access import Permission
-from schema.protocol.reports import Outcome, ResourceReport, RunStatus, Trigger
+from schema.protocol.reports import ObservedAttribute, Outcome, ResourceReport, RunStatus, Trigger
 from schema.runs import Run
 
-strawberry.enum(Outcome, name="Outcome", description="What became of one resource.")
-strawberry.enum(RunStatus, name="RunStatus", description="What became of a run.")
-strawberry.enum(Trigger, name="Trigger", description="Why a run began.")
+strawberry.enum(Outcome)
+strawberry.enum(RunStatus)
+strawberry.enum(Trigger)
 
 
-@strawberry.type(
-    name="ObservedAttribute", description="One thing that was otherwise on the host, as it was before it was repaired."
-)
+@shown(ObservedAttribute)
 class ObservedAttributeType:
     name: str
-    found: str | None = strawberry.field(description="Null: it was not there, or is not told.")
+    found: str | None
     desired: str | None
-    hidden: bool = strawberry.field(description="It may be a secret, and is not told.")
-    cut: bool = strawberry.field(description="It is too long, or no text, and is not told.")
+    hidden: bool
+    cut: bool
 
 
-@strawberry.type(name="ResourceReport", description="What one resource was found to be, and what was done about it.")
+@shown(ResourceReport)
 class ResourceReportType:
     id: str
     type: str
@@ -48,7 +47,7 @@ class ResourceReportType:
     observed: list[ObservedAttributeType]
 
 
-@strawberry.type(name="Run", description="One convergence of one host.")
+@shown(Run)
 class RunType:
     id: str
     report_id: str
@@ -92,7 +91,7 @@ class RunType:
 
 @strawberry.type(name="RunPage", description="Runs, newest first.")
 class RunPageType:
-    nodes: list[RunType]
+    nodes: list[RunType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for older ones; null at the end.")
 
 
@@ -133,6 +132,10 @@ class RunQueries:
         return page(info, key=hostname, first=first, after=after)
 
     @guarded(Permission.FLEET_READ, graphql_type=RunType)
-    def run(self, info: Info, id: str) -> Run:  # noqa: A002 - the API's word
+    def run(
+        self,
+        info: Info,
+        id: Annotated[str, strawberry.argument(description="Of the run.")],  # noqa: A002 - the API's word
+    ) -> Run:
         """One run."""
         return runs.get(info.context.work, id)

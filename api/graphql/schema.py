@@ -12,6 +12,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import get_object_definition
 
+from api.graphql import shown
 from api.graphql.audit import AuditQueries
 from api.graphql.bisects import BisectQueries
 from api.graphql.changes import ChangeQueries
@@ -35,7 +36,10 @@ from api.graphql.traces import TraceQueries
 CACHED_QUERIES: Final = 64
 
 
-@strawberry.type(description="What can be asked. Each field needs the permission that its REST twin needs.")
+@strawberry.type(
+    description="What can be asked. Each field needs the permission that its REST twin needs;"
+    " what an answer over REST leaves out is null here."
+)
 class Query(
     TraceQueries,
     ExplanationQueries,
@@ -63,10 +67,23 @@ class NoPermission(RuntimeError):
 
 
 class _Schema(strawberry.Schema):
+    _described = False
+
     @property
     def core(self) -> GraphQLSchema:
         """The same as graphql-core has it."""
         return self._schema
+
+    def describe(self) -> None:
+        """Let all of it say what it is: see `shown`."""
+        if not self._described:
+            shown.describe(self.core)
+            self._described = True
+
+    def as_str(self) -> str:
+        """The schema as text, with what everything is."""
+        self.describe()
+        return super().as_str()
 
     def process_errors(self, errors: Sequence[GraphQLError], execution_context: Any = None) -> None:
         """Leave errors to the endpoint, which knows faults from bugs."""

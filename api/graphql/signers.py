@@ -7,20 +7,21 @@ import strawberry
 from api.graphql.context import Info, guarded
 from api.graphql.paging import After, BadPage, First, cursor, page_size, position
 from api.graphql.scalars import Long, Time
+from api.graphql.shown import shown
 from api.services.signers import keys, policies
 from schema.access import Permission
-from schema.signers import SignerKind
+from schema.signers import Policy, Rule, Signer, SignerKind
 
-strawberry.enum(SignerKind, name="SignerKind", description="Who verifies what is signed with a key.")
+strawberry.enum(SignerKind)
 
 
-@strawberry.type(name="Signer", description="One key of one person.")
+@shown(Signer)
 class SignerType:
     id: strawberry.ID
-    principal: str = strawberry.field(description="Whose it is: what the rules of the policy name.")
+    principal: str
     kind: SignerKind
     fingerprint: str
-    username: str = strawberry.field(description="The account of the same person; empty where nobody said.")
+    username: str
     valid_after: Time | None
     valid_before: Time | None
     revoked_at: Time | None
@@ -28,11 +29,11 @@ class SignerType:
 
 @strawberry.type(name="SignerPage", description="Keys, by principal.")
 class SignerPageType:
-    nodes: list[SignerType]
+    nodes: list[SignerType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for more; null at the end.")
 
 
-@strawberry.type(name="SigningRule", description="Who may sign changes of some paths.")
+@shown(Rule, name="SigningRule")
 class RuleType:
     paths: list[str]
     branches: list[str]
@@ -40,11 +41,11 @@ class RuleType:
     threshold: int
 
 
-@strawberry.type(name="SigningPolicy", description="What commits need before they come into force.")
+@shown(Policy, name="SigningPolicy")
 class PolicyType:
     version: Long = strawberry.field(description="0: nothing is asked.")
     required: bool
-    rules: list[RuleType] = strawberry.field(description="Of those that match a path, the last decides.")
+    rules: list[RuleType]
     two_person: list[str]
     exempt: list[str]
 

@@ -11,29 +11,41 @@ from api.graphql.context import ahead
 from api.graphql.paging import First, page_size
 from api.graphql.revisions import DiagnosticType
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import sources
 from schema.access import Permission
-from schema.sources import PreviewRefs, PreviewState, Source, SourceState
+from schema.sources import (
+    HookSeen,
+    Outlook,
+    Polling,
+    PreviewRef,
+    PreviewRefs,
+    PreviewState,
+    Source,
+    SourceError,
+    SourceState,
+    Touched,
+)
 
-strawberry.enum(SourceState, name="SourceState", description="How reading the repository goes.")
-strawberry.enum(PreviewState, name="PreviewState", description="What is known of a commit that is not in force.")
+strawberry.enum(SourceState)
+strawberry.enum(PreviewState)
 
 
-@strawberry.type(name="SourceError", description="Why the repository cannot be read.")
+@shown(SourceError)
 class SourceErrorType:
     code: str
     message: str
     since: Time
 
 
-@strawberry.type(name="Polling", description="How a remote is asked for news.")
+@shown(Polling)
 class PollingType:
     interval_s: float
     next_at: Time | None
     failures: int
 
 
-@strawberry.type(name="HookSeen", description="What came of the webhooks of one provider, since the server began.")
+@shown(HookSeen)
 class HookSeenType:
     provider: str
     accepted: int
@@ -42,7 +54,7 @@ class HookSeenType:
     last: str
 
 
-@strawberry.type(name="Source", description="The followed repository.")
+@shown(Source)
 class SourceType:
     state: SourceState
     location: str
@@ -58,7 +70,7 @@ class SourceType:
     refs: int
 
 
-@strawberry.type(name="Touched", description="Hosts for which a ref would change the same.")
+@shown(Touched)
 class TouchedType:
     id: str
     title: str
@@ -67,7 +79,7 @@ class TouchedType:
     hosts: list[str]
 
 
-@strawberry.type(name="Outlook", description="What a ref would change for the hosts there are.")
+@shown(Outlook)
 class OutlookType:
     against: str | None
     at: Time
@@ -79,7 +91,7 @@ class OutlookType:
     left_out: int | None
 
 
-@strawberry.type(name="PreviewRef", description="One ref beside the tracked one, and what its head would be.")
+@shown(PreviewRef)
 class PreviewRefType:
     name: str
     ref: str
@@ -95,7 +107,7 @@ class PreviewRefType:
     outlook: OutlookType | None
 
 
-@strawberry.type(name="PreviewRefs", description="Refs beside the tracked one, those that moved last first.")
+@shown(PreviewRefs)
 class PreviewRefsType:
     refs: list[PreviewRefType]
     count: int

@@ -11,12 +11,13 @@ from api.graphql.ahead import Asking
 from api.graphql.context import Info, ahead, computed, guarded
 from api.graphql.paging import After, First, cursor, page_size, position
 from api.graphql.scalars import Time
+from api.graphql.shown import shown
 from api.services import standings
 from schema.access import Permission
 from schema.revisions import RevisionState
-from schema.standings import Standing, StandingClass, StandingHistory, StandingHost, StandingPoint
+from schema.standings import Eta, Standing, StandingClass, StandingHistory, StandingHost, StandingPart, StandingPoint
 
-strawberry.enum(StandingClass, name="StandingClass", description="What a revision is to a host: exactly one of these.")
+strawberry.enum(StandingClass)
 
 Version = Annotated[
     str,
@@ -26,11 +27,11 @@ Version = Annotated[
 
 @strawberry.type(name="StandingCount", description="How many hosts there are of a class.")
 class StandingCountType:
-    name: StandingClass
-    count: int
+    name: StandingClass = strawberry.field(description="The class.")
+    count: int = strawberry.field(description="Hosts of it.")
 
 
-@strawberry.type(name="StandingHost", description="One host of a class.")
+@shown(StandingHost)
 class StandingHostType:
     id: str
     hostname: str
@@ -42,7 +43,7 @@ class StandingHostType:
     run: str | None
 
 
-@strawberry.type(name="StandingPart", description="A class, and of hosts that are in a wave or wait for it one wave.")
+@shown(StandingPart)
 class StandingPartType:
     name: StandingClass
     wave: int | None
@@ -52,13 +53,13 @@ class StandingPartType:
     hosts: list[StandingHostType]
 
 
-@strawberry.type(name="Eta", description="When the last of the hosts that are on their way will have it.")
+@shown(Eta)
 class EtaType:
     at: Time | None
     why: str
 
 
-@strawberry.type(name="Standing", description="How far one revision has come: classes that sum to the fleet.")
+@shown(Standing)
 class StandingType:
     version: int
     commit: str
@@ -85,11 +86,11 @@ class StandingHostPage(NamedTuple):
 
 @strawberry.type(name="StandingHostPage", description="Hosts of one class, by name.")
 class StandingHostPageType:
-    nodes: list[StandingHostType]
+    nodes: list[StandingHostType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for those behind; null at the end.")
 
 
-@strawberry.type(name="StandingPoint", description="How far a revision had come at a time.")
+@shown(StandingPoint)
 class StandingPointType:
     at: Time
 
@@ -99,7 +100,7 @@ class StandingPointType:
         return _counts(self.counts)
 
 
-@strawberry.type(name="StandingHistory", description="A revision's counts at each change, oldest first.")
+@shown(StandingHistory)
 class StandingHistoryType:
     version: int
     commit: str
@@ -120,7 +121,7 @@ class StandingQueries:
     async def standing_hosts(
         self: Asking,
         *,
-        name: StandingClass,
+        name: Annotated[StandingClass, strawberry.argument(description="The class.")],
         version: Version = "current",
         wave: Annotated[int | None, strawberry.argument(description="Only of this wave, counted from 1.")] = None,
         first: First = 50,

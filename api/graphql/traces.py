@@ -9,13 +9,26 @@ import strawberry
 from api.graphql.ahead import Asking
 from api.graphql.context import Info, ahead, guarded
 from api.graphql.scalars import Json
+from api.graphql.shown import shown
 from api.services import traces
 from schema.access import Permission
-from schema.config import ConfigEntries, ConfigTrace, DuplicateConfigs, TreeNode
-from schema.traces import InverseTrace
+from schema.config import (
+    ConfigEntries,
+    ConfigEntry,
+    ConfigTrace,
+    DuplicateConfigs,
+    DuplicateGroup,
+    EntryLevel,
+    InheritanceLevel,
+    Place,
+    RoleExpansion,
+    TreeNode,
+    VarSource,
+)
+from schema.traces import InverseTrace, TracedEnvoy, TreeRef
 
 
-@strawberry.type(name="Place", description="Where something is written.")
+@shown(Place)
 class PlaceType:
     file: str
     line: int
@@ -23,14 +36,14 @@ class PlaceType:
     commit: str | None
 
 
-@strawberry.type(name="RoleExpansion", description="What one role brought.")
+@shown(RoleExpansion)
 class RoleExpansionType:
     role: str
     includes: list[str]
     configcrates: list[str]
 
 
-@strawberry.type(name="InheritanceLevel", description="What one common.vgo between the root and the leaf brought.")
+@shown(InheritanceLevel)
 class InheritanceLevelType:
     dir: str
     file: str
@@ -39,7 +52,7 @@ class InheritanceLevelType:
     overrides: list[str] | None
 
 
-@strawberry.type(name="VarSource", description="A var's final value, and where it was written.")
+@shown(VarSource)
 class VarSourceType:
     key: str
     value: Json | None
@@ -47,7 +60,7 @@ class VarSourceType:
     place: PlaceType | None
 
 
-@strawberry.type(name="ConfigTrace", description="How the config of one host came to be. Unmatched: nothing but that.")
+@shown(ConfigTrace)
 class ConfigTraceType:
     hostname: str
     matched: bool
@@ -64,7 +77,7 @@ class ConfigTraceType:
     usercrate_sources: Json | None
 
 
-@strawberry.type(name="TracedEnvoy", description="An enrolled host that has the subject, and where it got it from.")
+@shown(TracedEnvoy)
 class TracedEnvoyType:
     envoy_id: strawberry.ID
     hostname: str
@@ -73,14 +86,14 @@ class TracedEnvoyType:
     carrier: str
 
 
-@strawberry.type(name="TreeRef", description="A match block with the subject that no enrolled host is under.")
+@shown(TreeRef)
 class TreeRefType:
     match: str
     environment: str
     carrier: str
 
 
-@strawberry.type(name="InverseTrace", description="Where a crate is applied.")
+@shown(InverseTrace)
 class InverseTraceType:
     subject: str
     value: str
@@ -88,7 +101,7 @@ class InverseTraceType:
     tree_refs: list[TreeRefType] | None
 
 
-@strawberry.type(name="ConfigNode", description="A directory of the config, or a match block in it.")
+@shown(TreeNode, name="ConfigNode")
 class ConfigNodeType:
     dir: str
     file: str
@@ -101,14 +114,14 @@ class ConfigNodeType:
     left_out: int | None
 
 
-@strawberry.type(name="EntryLevel", description="A common.vgo between the root and a match block.")
+@shown(EntryLevel)
 class EntryLevelType:
     dir: str
     file: str
     configcrates: list[str]
 
 
-@strawberry.type(name="ConfigEntry", description="A match block that a search found.")
+@shown(ConfigEntry)
 class ConfigEntryType:
     match: str
     dir: str
@@ -118,13 +131,13 @@ class ConfigEntryType:
     vars: Json
 
 
-@strawberry.type(name="ConfigEntries", description="What a search found, in path order.")
+@shown(ConfigEntries)
 class ConfigEntriesType:
     entries: list[ConfigEntryType]
     left_out: int | None
 
 
-@strawberry.type(name="DuplicateGroup", description="Files of one kind that say the same.")
+@shown(DuplicateGroup)
 class DuplicateGroupType:
     kind: str
     same: str
@@ -132,7 +145,7 @@ class DuplicateGroupType:
     paths: list[str]
 
 
-@strawberry.type(name="DuplicateConfigs", description="Files that could be one.")
+@shown(DuplicateConfigs)
 class DuplicateConfigsType:
     groups: list[DuplicateGroupType]
     left_out: int | None
@@ -164,8 +177,8 @@ class TraceQueries:
         self,
         info: Info,
         *,
-        configcrate: str | None = None,
-        usercrate: str | None = None,
+        configcrate: Annotated[str | None, strawberry.argument(description="The crate; or name a usercrate.")] = None,
+        usercrate: Annotated[str | None, strawberry.argument(description="The usercrate; or name a crate.")] = None,
         include_tree: Annotated[
             bool, strawberry.argument(description="Also the match blocks that no enrolled host is under.")
         ] = False,
@@ -199,7 +212,7 @@ class TraceQueries:
     async def config_search(
         self: Asking,
         match: Annotated[str | None, strawberry.argument(description="A glob over match patterns.")] = None,
-        configcrate: str | None = None,
+        configcrate: Annotated[str | None, strawberry.argument(description="That applies there.")] = None,
         var: Annotated[str | None, strawberry.argument(description="That the block itself defines.")] = None,
         as_of: AsOf = None,
     ) -> ConfigEntries:

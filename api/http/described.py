@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -20,6 +21,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 OURS: Final = frozenset({"schema", "reconciler", "api"})
 """Packages whose classes say something of their fields; the source of others is not read."""
+
+_NONE: Final = re.compile(r"\bNone\b")
+"""Python's word for what JSON and GraphQL call null."""
 
 
 class Described(GenerateJsonSchema):
@@ -72,4 +76,4 @@ def _of_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
                 ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                yield name, " ".join(text.split())
+                yield name, _NONE.sub(lambda found: "Null" if found.start() == 0 else "null", " ".join(text.split()))
