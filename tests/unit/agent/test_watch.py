@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,17 +50,30 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
+def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
     (root / "etc/app").mkdir(parents=True)
     (root / "etc/app/conf").write_text("good")
     (root / "etc/motd").write_text("good")
     (root / "etc/link").symlink_to("motd")
+    return root
+
+
+@contextlib.contextmanager
+def watching(root: Path, paths: Iterable[str], places: frozenset[str] = frozenset()) -> Iterator[Watched]:
     made = Watched(root)
-    made.watch.follow(["/etc/app/conf", "/etc/motd", "/etc/link", "/etc/app", "/srv/data/file"])
-    yield made
-    made.watch.close()
-    made.host.close()
+    try:
+        made.watch.follow(paths, places)
+        yield made
+    finally:
+        made.watch.close()
+        made.host.close()
+
+
+@pytest.fixture
+def watched(root: Path) -> Iterator[Watched]:
+    with watching(root, ["/etc/app/conf", "/etc/motd", "/etc/link", "/etc/app", "/srv/data/file"]) as made:
+        yield made
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -233,14 +247,14 @@ PLACES = frozenset({"/srv/app/", "/srv/tree//", "/srv/held///", "/etc/passwd", "
 
 
 @pytest.fixture
-def placed(watched: Watched) -> Watched:
-    """A watch on places of every kind."""
+def placed(root: Path) -> Iterator[Watched]:
+    """A watch on places of every kind, that began when all of them were there."""
     for path in ("srv/app/sub", "srv/app/free", "srv/tree/deep/er", "srv/held/in", "proc/sys"):
-        (watched.root / path).mkdir(parents=True)
+        (root / path).mkdir(parents=True)
     for path in ("srv/app/conf", "srv/app/sub/conf", "srv/tree/deep/er/x", "srv/held/in/x", "proc/sys/a", "etc/passwd"):
-        (watched.root / path).write_text("good")
-    watched.watch.follow(["/etc/motd", "/srv/app/conf", "/srv/app/sub/conf"], PLACES)
-    return watched
+        (root / path).write_text("good")
+    with watching(root, ["/etc/motd", "/srv/app/conf", "/srv/app/sub/conf"], PLACES) as made:
+        yield made
 
 
 SHOWN: dict[str, tuple[str, Callable[[Path], object]]] = {

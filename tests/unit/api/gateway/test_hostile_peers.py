@@ -404,23 +404,25 @@ def test_an_agent_that_is_silent_is_given_up(run_with_gateway: Run) -> None:
         web = site.enrol()
         assert site.gateway is not None
         async with site.welcomed(web):
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.5)
             assert site.gateway.online(web.peer.envoy_id)
+        # On a machine that stands still for a moment even who answers may be taken for silent; that is not this story.
+        before = site.gateway.counts().get("silent", 0)
         _, writer = await raw(site, web)
         writer.write(masked(1, Hello(protocols=[1], agent_version="1").model_dump_json().encode()[:100]))
         hello = json.dumps({"type": "hello", "protocols": [1], "agent_version": "1"}).encode()
         writer.transport.abort()
         _, writer = await raw(site, web)
         writer.write(masked(1, hello))
-        for _ in range(300):
+        for _ in range(1_500):
             await asyncio.sleep(0.02)
-            if site.gateway.counts().get("silent"):
+            if site.gateway.counts().get("silent", 0) > before:
                 break
-        assert site.gateway.counts()["silent"] == 1
+        assert site.gateway.counts()["silent"] == before + 1
         assert not site.gateway.online(web.peer.envoy_id)
         writer.transport.abort()
 
-    run_with_gateway(story, heartbeat_s=0.2)
+    run_with_gateway(story, heartbeat_s=0.4)
 
 
 def test_who_says_nothing_after_the_handshake_is_closed(run_with_gateway: Run, monkeypatch: pytest.MonkeyPatch) -> None:
