@@ -1,5 +1,5 @@
-"""Processes of `python -m api` and `python -m agent` that need not import what they are made of: that is the most of a
-start, and hundreds of them are started in a run of the tests.
+"""Processes of `python -m api`, `python -m agent` and the like that need not import what they are made of: that is the
+most of a start, and hundreds of them are started in a run of the tests.
 
 Each is forked from a process that has imported it all and has done nothing else. From then on it is what an executed one
 is: a process and a session of its own with its own arguments, environment, directory and files, which ends by itself, by
@@ -28,7 +28,12 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 MAX_BYTES: Final = 1 << 20
-PACKAGES: Final = {"api": ("schema", "reconciler", "api", "alembic.command"), "agent": ("schema", "agent")}
+PACKAGES: Final = {
+    "api": ("schema", "reconciler", "api", "alembic.command"),
+    "agent": ("schema", "agent"),
+    "tests.cases.measure": ("tests.cases.acts",),
+}
+"""What is run → what is imported for it, with all that is below."""
 WITHOUT: Final = (".migrations", ".__main__")
 """Modules of ours that only Alembic, or Python, loads."""
 
@@ -170,7 +175,7 @@ def _fork_on_demand(module: str, channel: socket.socket) -> None:
     os.chdir(wanted["cwd"])
     os.environ.clear()
     os.environ.update(wanted["env"])
-    sys.argv = [f"{ROOT}/{module}/__main__.py", *wanted["arguments"]]
+    sys.argv = [module, *wanted["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-m", module, *wanted["arguments"]]
 
 

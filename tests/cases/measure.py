@@ -9,13 +9,13 @@ import importlib
 import json
 import os
 import resource
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -36,23 +36,10 @@ def costs(act: str, given: Sequence[str], *, timeout_s: float = 120.0, memory_by
         timeout_s: for all; nothing that is measured here may wait for ever.
         memory_bytes: address space of each, so that what is measured cannot take the machine with it.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.cases.measure", act, str(memory_bytes), *given],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        said, wrong = child.communicate(timeout=timeout_s)
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)  # the child's own children, too
-            child.communicate()
-    assert child.returncode == 0, wrong[-2000:]
-    found = [Cost(*json.loads(line)) for line in said.splitlines()]
-    assert len(found) == len(given), wrong[-2000:]
+    ran = warm.run("tests.cases.measure", act, str(memory_bytes), *given, cwd=ROOT, env=os.environ, timeout=timeout_s)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    found = [Cost(*json.loads(line)) for line in ran.stdout.splitlines()]
+    assert len(found) == len(given), ran.stderr[-2000:]
     return found
 
 

@@ -15,4 +15,4 @@ def test_memory_and_time_are_seen_in_each_child_alone() -> None:
 
 
 def test_a_child_that_may_have_no_more_says_so() -> None:
-    assert cost("tests.cases.acts:loaded_json", "80000000", memory_bytes=600 * MIB).outcome == "MemoryError: "
+    assert cost("tests.cases.acts:loaded_json", "40000000", memory_bytes=480 * MIB).outcome == "MemoryError: "

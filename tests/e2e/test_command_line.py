@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from schema.protocol.enrolment import EnrolmentToken
-from tests.e2e.site import ROOT, Site
+from tests.e2e.site import Site
 
 HOST = "web01.example.com"
 
@@ -32,22 +30,25 @@ Vigo = Callable[..., Ran]
 
 
 @pytest.fixture
-def vigo(site: Site) -> Vigo:
+def vigo(shared_site: Site) -> Vigo:
+    """The commands of the file's server."""
+    return commands(shared_site)
+
+
+def commands(site: Site) -> Vigo:
     """`vigo` as a process, on the server's own host, with nothing of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VIGO_", "XDG_"))}
     environment = kept | {"HOME": str(site.path), "VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(*arguments: str, stdin: str = "", **variables: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "api", *arguments],
-            input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=environment | variables,
-        )  # fmt: skip
+        done = site.command("api", *arguments, environment=environment | variables, stdin=stdin)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
 
 
-def test_what_every_read_says_of_a_converged_host(site: Site, vigo: Vigo, tmp_path: Path) -> None:
+def test_what_every_read_says_of_a_converged_host(site: Site, tmp_path: Path) -> None:
+    vigo = commands(site)
     commit = site.commit({})
     run = site.converged(site.agent(HOST).joined())
 
@@ -86,7 +87,8 @@ def test_what_every_read_says_of_a_converged_host(site: Site, vigo: Vigo, tmp_pa
         assert "apt-get install" in pdf.err
 
 
-def test_accounts_and_tokens_from_nothing_to_revoked(site: Site, vigo: Vigo) -> None:
+def test_accounts_and_tokens_from_nothing_to_revoked(shared_site: Site, vigo: Vigo) -> None:
+    site = shared_site
     made = vigo("users", "create", "jane", "--role", "operator", "--json", stdin="correct horse battery\n")
     assert (made.code, made.json["username"], made.json["role"]) == (0, "jane", "operator")
     again = vigo("users", "create", "jane", stdin="correct horse battery\n")
@@ -109,7 +111,7 @@ def test_accounts_and_tokens_from_nothing_to_revoked(site: Site, vigo: Vigo) -> 
     assert "the token is wrong, expired or revoked" in gone.err
 
 
-def test_a_secret_is_set_listed_and_forgotten_and_its_value_never_printed(site: Site, vigo: Vigo) -> None:
+def test_a_secret_is_set_listed_and_forgotten_and_its_value_never_printed(shared_site: Site, vigo: Vigo) -> None:
     canary = "VIGOCANARY-3f9a"
 
     done = [
@@ -126,8 +128,8 @@ def test_a_secret_is_set_listed_and_forgotten_and_its_value_never_printed(site: 
     assert vigo("secrets", "list", "--json").json == {"secrets": []}
 
 
-def test_a_host_is_enrolled_and_revoked(site: Site, vigo: Vigo) -> None:
-    agent = site.agent(HOST)
+def test_a_host_is_enrolled_and_revoked(shared_site: Site, vigo: Vigo) -> None:
+    agent = shared_site.agent(HOST)
     made = vigo("envoys", "token", HOST, "--expires-in", "1h")
     assert EnrolmentToken.parse(made.out).id
     assert "vigo-agent enrol" in made.err
@@ -143,7 +145,8 @@ def test_a_host_is_enrolled_and_revoked(site: Site, vigo: Vigo) -> None:
     assert vigo("envoys", "revoke", "nobody.example.com", "--yes").code == 1
 
 
-def test_an_invalid_commit_ends_2_and_is_told_with_its_place(site: Site, vigo: Vigo) -> None:
+def test_an_invalid_commit_ends_2_and_is_told_with_its_place(shared_site: Site, vigo: Vigo) -> None:
+    site = shared_site
     bad = site.commit({"configcrates/motd.vgo": "name: motd\nresources:\n  - {type: file, pth: /x}\n"})
 
     reloaded = vigo("config", "reload")
@@ -156,8 +159,10 @@ def test_an_invalid_commit_ends_2_and_is_told_with_its_place(site: Site, vigo: V
     assert site.get("/api/v1/config/status")["commit"] != bad
 
 
-def test_a_server_that_cannot_start_says_why_and_leaves_no_traceback(site: Site, vigo: Vigo, tmp_path: Path) -> None:
-    taken = vigo("serve", "--data-dir", str(site.data), "--port", "0", "--gateway-port", "0")
+def test_a_server_that_cannot_start_says_why_and_leaves_no_traceback(
+    shared_site: Site, vigo: Vigo, tmp_path: Path
+) -> None:
+    taken = vigo("serve", "--data-dir", str(shared_site.data), "--port", "0", "--gateway-port", "0")
     wrong = vigo("serve", "--data-dir", str(tmp_path / "x"), VIGO_PORT="eighty", VIGO_READERS="0")
     nowhere = vigo("serve", "--data-dir", str(tmp_path / "y"), "--repo", "git://example.com/x", "--port", "0")
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 from reconciler import repository
-from tests.e2e.site import ROOT, Agent, Site, until
+from tests.e2e.site import Agent, Site, until
 
 CONFIG = {
     "common.vgo": "# what all hosts have\nvars:\n  swappiness: 10  # the default\n"
@@ -39,14 +37,8 @@ FILE = "/etc/sysctl.d/99-vigo-vm.swappiness.conf"
 
 def vigo(site: Site, *arguments: str) -> str:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "api", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env=inherited | {"VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"},
-    )
+    environment = inherited | {"VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "250"}
+    done = site.command("api", *arguments, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

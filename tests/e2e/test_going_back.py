@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,12 +14,11 @@ import pytest
 
 from reconciler.repository import write
 from reconciler.repository.signatures import Verifier
-from tests.e2e.site import BASE, ROOT, Site, until
+from tests.e2e.site import BASE, Site, until
 
 
 def vigo(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api", *arguments, "--data-dir", str(site.data)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return site.command("api", *arguments, "--data-dir", str(site.data), environment=os.environ)
 
 
 def git(where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

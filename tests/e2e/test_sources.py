@@ -9,7 +9,6 @@ import os
 import signal
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import httpx
 import pytest
 
 from reconciler.repository import listing
-from tests.e2e.site import BASE, ROOT, Site, until
+from tests.e2e.site import BASE, Site, until
 from tests.unit.reconciler.repository.git_server import Authority, GitServer
 
 SECRET = "the secret of this story"
@@ -86,14 +85,8 @@ def ref(site: Site, name: str, **fields: Any) -> dict[str, Any]:
 
 def vigo(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VIGO_", "XDG_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "api", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env=kept | {"HOME": str(site.path), "VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    own = {"HOME": str(site.path), "VIGO_DATA_DIR": str(site.data), "PYTHONDONTWRITEBYTECODE": "1"}
+    return site.command("api", *arguments, environment=kept | own)
 
 
 def test_a_branch_is_looked_at_before_it_is_merged_and_the_remotes_lies_change_nothing(
