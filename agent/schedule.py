@@ -21,7 +21,7 @@ INTERVAL_JITTER: Final = 0.1
 DRIFT_SHARE: Final = 0.1
 DRIFT_CREDIT_S: Final = 30.0
 """Of runs for drift that come at once, before their share of the time is asked for."""
-DRIFT_RUN_S: Final = 0.2
+DRIFT_RUN_S: Final = 0.1
 """What such a run costs beyond the time it takes: its report is stored, sent and kept."""
 MAX_DRIFT_DELAY_S: Final = 30.0
 """However much the share is exceeded, by one long run: other drift waits no longer behind it."""

@@ -19,12 +19,13 @@ import math
 import os
 import select
 import stat
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock, Thread
 from time import monotonic, sleep, thread_time
 from typing import Any, Final
 
-from inotify_simple import INotify, flags
+from inotify_simple import INotify, flags, parse_events
 
 from agent import places as at
 from agent.hosts import HostFault, RealHost
@@ -47,6 +48,11 @@ MAX_BELOW_ALL: Final = 4_096
 """Of all such trees: whoever may make directories there must not take what managed paths need."""
 _ROUNDS: Final = 10
 _PIECE: Final = 16 * 1024
+_EVENT: Final = struct.Struct("iIII")
+"""inotify(7): wd, mask, cookie, and how many bytes of name follow."""
+_EVENTS_BYTES: Final = 256 * 1024
+_EVENTS_PIECES: Final = 16
+"""As much as the kernel keeps: 16,384 events with the longest of names."""
 _OURS: Final = ".vigo-"
 """How names begin that stand only while something is made ready."""
 
@@ -222,7 +228,7 @@ class Watch:
 
         def no_longer() -> None:
             # What happened in a directory is told by its events alone: they have all come by now.
-            others = self._foreign(self._inotify.read(timeout=0)) if any(map(_is_tree, places)) else frozenset()
+            others = self._foreign(self._happened()) if any(map(_is_tree, places)) else frozenset()
             for place in places:
                 if not _is_tree(place):
                     known.note(place)
@@ -273,12 +279,25 @@ class Watch:
         """What has changed; a place that several files make up (accounts) once the last of them is written."""
         found: frozenset[str] = frozenset()
         for _ in range(_ROUNDS):
-            events = self._inotify.read(timeout=0)
+            events = self._happened()
             found |= self._foreign(events)
             if not events or found.isdisjoint(self._shared):
                 break
             sleep(DEBOUNCE_S)
         return found
+
+    def _happened(self) -> Sequence[Any]:
+        """What the kernel tells, each thing once: a thousand writes to a file cost little more than one."""
+        seen: dict[bytes, None] = {}
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_EVENTS_PIECES):
+                data, at = os.read(self._inotify.fd, _EVENTS_BYTES), 0
+                while at < len(data):
+                    end = at + _EVENT.size + _EVENT.unpack_from(data, at)[3]
+                    seen[data[at:end]] = None
+                    at = end
+        events: Sequence[Any] = parse_events(b"".join(seen))
+        return events
 
     def _foreign(self, events: Sequence[Any]) -> frozenset[str]:
         """The managed paths that these events changed, not by our own hand. Where there were too many events, all are

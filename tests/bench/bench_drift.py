@@ -1,8 +1,9 @@
 """Drift, from what makes it to all being right again: a whole running agent.
 
 The agent is a process with its watch, core, executor and a server on loopback; what drifts is told by the kernel. Its
-patience with what drifts again and again is switched off, for 200 times in a row is what it is patient with. What is no
-file (an account, a mount) is damaged by the host's own tools, in a mount namespace with a copy of /etc; only root has one.
+patience with what drifts again and again is switched off, for 200 times in a row is what it is patient with; it has it
+where 100 of the thousand are damaged while one is rewritten in a loop, as fast as a shell can. What is no file
+(an account, a mount) is damaged by the host's own tools, in a mount namespace with a copy of /etc; only root has one.
 """
 
 from __future__ import annotations
@@ -25,26 +26,25 @@ from tests.factories.gateway import Authority, Gateway
 from tests.factories.targets import Signer
 
 SAMPLES: Final = 200
+FOUGHT: Final = 100
 COUNTS: Final = (1, 1_000)
 FEW: Final = 50
 SETTLED_S: Final = 3.0
 REST_S: Final = 0.3
 LIMIT_S: Final = 15.0
-PATIENCE: Final = "; ".join(
-    (
-        "import sys",
-        "from agent import fights, patience, schedule",
-        "schedule.FREE_REPAIRS = fights.FREE_REPAIRS = patience.FREE = 10**9",
-        "from agent.cli import main",
-        "main(sys.argv[1:])",
-    )
+IMPATIENT: Final = (
+    "from agent import fights, patience, schedule; "
+    "fights.FREE_REPAIRS = patience.FREE = schedule.DRIFT_CREDIT_S = 10**9"
 )
+MAIN: Final = "import sys; from agent.cli import main; main(sys.argv[1:])"
 
 
 def run() -> Iterable[Figure]:
     for count in COUNTS:
         with tempfile.TemporaryDirectory(prefix="vigo-bench-") as name:
             yield from _figures(Path(name), count)
+    with tempfile.TemporaryDirectory(prefix="vigo-bench-") as name:
+        yield from _figures(Path(name), COUNTS[-1], fought=True)
     if os.geteuid() == 0:
         with tempfile.TemporaryDirectory(prefix="vigo-bench-") as name:
             yield from _others(Path(name))
@@ -53,12 +53,15 @@ def run() -> Iterable[Figure]:
 class _Agent:
     """A running agent that has converged, and its server."""
 
-    def __init__(self, place: Path, resources: Sequence[Mapping[str, Any]], *, before: str = "") -> None:
+    def __init__(
+        self, place: Path, resources: Sequence[Mapping[str, Any]], *, before: str = "", patient: bool = False
+    ) -> None:
         signer, authority = Signer(), Authority()
         self._gateway = Gateway(authority, signer, place)
         self._gateway.target = signer.target([signer.crate("bench", resources)], expires=agents.FOREVER)
         state = enrolled(place / "state", authority, signer, gateway_url=self._gateway.url, root=Path("/"))
-        argv = [sys.executable, "-c", PATIENCE, "run", "--state", str(state.path)]
+        code = MAIN if patient else f"{IMPATIENT}; {MAIN}"
+        argv = [sys.executable, "-c", code, "run", "--state", str(state.path)]
         self.process = subprocess.Popen(
             ["unshare", "-m", "sh", "-c", f'{before}\nexec "$@"', "agent", *argv] if before else argv,
             cwd=agents.ROOT,
@@ -122,10 +125,21 @@ def _figure(name: str, taken: Sequence[float]) -> Figure:
     )
 
 
-def _figures(place: Path, count: int) -> Iterator[Figure]:
+def _figures(place: Path, count: int, *, fought: bool = False) -> Iterator[Figure]:
     managed = place / "managed"
     managed.mkdir()
-    with _Agent(place, list(peer_files.vigo(managed, count))):
-        argv = [sys.executable, "-m", "tests.bench.drifting", str(managed), str(count), str(SAMPLES)]
-        done = subprocess.run(argv, cwd=agents.ROOT, capture_output=True, check=True, timeout=600)
-    yield _figure(f"drift of one file of {count}, seen and repaired: p99 of {SAMPLES}", sorted(json.loads(done.stdout)))
+    samples = FOUGHT if fought else SAMPLES
+    name, _ = next(iter(peer_files.named(count)))
+    loop = ["sh", "-c", f"while :; do echo theirs > {managed}/{name}; done"]
+    with _Agent(place, list(peer_files.vigo(managed, count)), patient=fought):
+        argv = [sys.executable, "-m", "tests.bench.drifting", str(managed), str(count), str(samples)]
+        other = subprocess.Popen(loop) if fought else None
+        try:
+            done = subprocess.run(argv, cwd=agents.ROOT, capture_output=True, check=True, timeout=600)
+        finally:
+            if other is not None:
+                other.kill()
+                other.wait()
+    meanwhile = " while another is rewritten in a loop" if fought else ""
+    taken = sorted(json.loads(done.stdout))
+    yield _figure(f"drift of one file of {count}{meanwhile}, seen and repaired: p99 of {samples}", taken)

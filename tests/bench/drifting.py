@@ -23,7 +23,7 @@ def main(managed: Path, count: int, samples: int) -> None:
     chosen = random.Random(count)  # the same files each time
     taken = []
     for _ in range(samples):
-        name, content = chosen.choice(files)
+        name, content = chosen.choice(files[1:] or files)  # the first may be somebody else's by now
         taken.append(_repaired(managed / name, content))
         time.sleep(REST_S * (0.5 + chosen.random()))
     print(json.dumps(taken))
