@@ -269,6 +269,7 @@ class Server:
             compiler,
             push=lambda envoy_id, target: gateway.push([(envoy_id, target)]) == 1,
             completed=gateway.completed,
+            pinned=gateway.pinned,
             probes=probes,
         )
         approvals.graph = performer.graph

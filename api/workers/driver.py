@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, Protocol
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 from reconciler.loop import Limits, LoopCore, Moment, effects, events
 from reconciler.loop.core import LoopStatus
@@ -17,6 +17,8 @@ from schema.errors import Fault
 from schema.time import Clock
 
 log = logging.getLogger("vigo.loop")
+
+E = TypeVar("E", effects.Assign, effects.Push)
 
 SLOW_HANDLE_S: Final = 0.1
 GATHER_S: Final = 0.02
@@ -49,8 +51,8 @@ class Performer(Protocol):
         """Make assignments, as many as come at once in one transaction; an event for each, in order."""
         ...
 
-    async def push(self, effect: effects.Push) -> events.Event:
-        """Hand an envoy its assignment."""
+    async def push(self, pushes: list[effects.Push]) -> list[events.Event]:
+        """Hand envoys their assignments; an event for each, but for those that only time will answer."""
         ...
 
     async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
@@ -98,28 +100,40 @@ class Driver:
         self._performer = performer
         self._clock = clock
         self._core = LoopCore(in_force=in_force, secrets=secrets, random=random.random, limits=limits, past=past)
-        self._inbox: deque[events.Event] = deque()
-        self._handling = False
+        self._inbox: list[events.Event] = []
+        self._handling = self._heeding = False
         self._wishes: dict[str, effects.Assign] = {}
         """By envoy: one that has waited so long that it is asked for again is made once."""
         self._assigning = False
         self._assigned_at = -GATHER_S
+        self._pushes: list[effects.Push] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[Callable[[LoopStatus], bool], asyncio.Future[LoopStatus]]] = []
         self._stopped = False
 
     def tell(self, event: events.Event) -> None:
-        """Something happened: judge it, and begin what follows from it."""
+        """Something happened: judge it, and begin what follows from it. A report is judged at the end of this turn of
+        the event loop, with those that were stored with it."""
         self._inbox.append(event)
+        if not isinstance(event, events.Reported):
+            self._heed()
+        elif not self._heeding:
+            self._heeding = True
+            asyncio.get_running_loop().call_soon(self._heed)
+
+    def _heed(self) -> None:
+        """Judge what was told, all of it together."""
         if self._handling or self._stopped:
             return  # told from within a judgement: its turn comes below
-        self._handling = True
+        self._handling, self._heeding = True, False
         try:
             while self._inbox:
-                self._judge(self._inbox.popleft())
+                told, self._inbox = self._inbox, []
+                self._judge(told)
         finally:
             self._handling = False
+        self._push()
         self._assign()
         self._wake_waiting()
 
@@ -171,12 +185,14 @@ class Driver:
         for _, future in self._waiting:
             future.cancel()
 
-    def _judge(self, event: events.Event) -> None:
+    def _judge(self, told: list[events.Event]) -> None:
         begun = self._clock.monotonic()
-        todo = self._core.handle(event, self._now())
+        todo = self._core.handle_all(told, self._now())
         took = self._clock.monotonic() - begun
         if took > SLOW_HANDLE_S:
-            log.warning("%s took %.0f ms to judge", type(event).__name__, took * 1000)
+            names = Counter(type(event).__name__ for event in told)
+            said = ", ".join(f"{count} {name}" for name, count in names.items())
+            log.warning("%s took %.0f ms to judge", said, took * 1000)
         for effect in todo:
             self._perform(effect)
 
@@ -189,7 +205,7 @@ class Driver:
             case effects.RecordFailure():
                 self._begin(effect, self._performer.record_failure(effect))
             case effects.Push():
-                self._begin(effect, self._performer.push(effect))
+                self._pushes.append(effect)
             case effects.Assign():
                 self._wishes[effect.envoy_id] = effect
             case effects.PlanRollout():
@@ -228,6 +244,17 @@ class Driver:
 
         self._keep(asyncio.create_task(run()))
 
+    def _push(self) -> None:
+        """What came due together is handed out by one task."""
+        if self._pushes:
+            pushes, self._pushes = self._pushes, []
+            self._keep(asyncio.create_task(self._push_all(pushes)))
+
+    async def _push_all(self, pushes: list[effects.Push]) -> None:
+        answers = await self._answers(pushes, self._performer.push)
+        self._inbox += answers
+        self._heed()
+
     def _assign(self) -> None:
         """What is due is made in one transaction, and what comes due meanwhile in the next: of a fleet that follows a
         commit, each answer makes one or two due."""
@@ -241,24 +268,22 @@ class Driver:
         if wait_s > 0 and len(self._wishes) < ENOUGH:
             await asyncio.sleep(wait_s)
         wishes, self._wishes = list(self._wishes.values()), {}
-        try:
-            made = await self._performer.assign(wishes)
-        except Fault as fault:
-            made = [events.Faulted.of(wish, fault) for wish in wishes]
-        except Exception:
-            log.exception("%d assignments failed", len(wishes))
-            made = []
+        made = await self._answers(wishes, self._performer.assign)
         self._assigning, self._assigned_at = False, self._clock.monotonic()
-        self._handling = True  # all answers first, then what follows from all of them, in one batch again
+        self._inbox += made
+        self._heed()
+
+    async def _answers(
+        self, asked: list[E], perform: Callable[[list[E]], Awaitable[list[events.Event]]]
+    ) -> list[events.Event]:
+        """What becomes of effects that are performed together."""
         try:
-            for event in made:
-                self._judge(event)
-        finally:
-            self._handling = False
-        self._assign()
-        self._wake_waiting()
-        if self._inbox:
-            self.tell(self._inbox.popleft())
+            return await perform(asked)
+        except Fault as fault:
+            return [events.Faulted.of(effect, fault) for effect in asked]
+        except Exception:
+            log.exception("%s failed, %d at once", type(asked[0]).__name__, len(asked))
+            return []
 
     def _wake_at(self, mono: float) -> None:
         if self._timer is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from api.services import assignments, revisions, rollouts
@@ -22,6 +23,8 @@ from reconciler.loop import effects, events
 from reconciler.ports import Order
 from reconciler.repository import CommitInfo
 from schema.errors import Fault, Unavailable
+
+log = logging.getLogger("vigo.loop")
 
 LOOP: Final = Actor.system("loop")
 MADE: Final = 4_096
@@ -40,6 +43,7 @@ class ServerPerformer:
     Args:
         push: hands an envoy a target; False when it is not connected.
         completed: a target with all that the envoy asks for.
+        pinned: whether an envoy takes approved plans alone.
         probes: hosts that are asked to run the commands of health checks.
     """
 
@@ -51,6 +55,7 @@ class ServerPerformer:
         *,
         push: Callable[[str, Target], bool],
         completed: Callable[[str, Target], Awaitable[Target]],
+        pinned: Callable[[str], bool],
         probes: Probes,
     ) -> None:
         self._services = services
@@ -58,6 +63,7 @@ class ServerPerformer:
         self._compiler = compiler
         self._push = push
         self._completed = completed
+        self._pinned = pinned
         self._probes = probes
         self._plan: GraphPlan | None = None
         self._rollouts = RolloutPerformer(
@@ -116,17 +122,15 @@ class ServerPerformer:
         made = await self._services.write(LOOP, lambda work: assignments.make(work, asked, key=key, vault=vault))
         return [self._answer(wish, one) for wish, one in zip(wishes, made, strict=True)]
 
-    async def push(self, effect: effects.Push) -> events.Event:
-        """Hand an envoy its newest assignment."""
-        stored = self._made.pop(effect.envoy_id, None)
-        if stored is None or (stored.epoch, stored.generation) < effect.order:
-            stored = await self._services.read(LOOP, lambda work: assignments.latest(work, effect.envoy_id))
-        target = assignments.to_target(stored, self._catalogs) if stored is not None else None
-        if target is not None:
-            target = await self._completed(effect.envoy_id, target)
-        if stored is None or target is None or not self._push(effect.envoy_id, target):
-            raise NotConnected("the envoy is not connected any more")
-        return events.Pushed(effect.envoy_id, Order(stored.epoch, stored.generation))
+    async def push(self, pushes: list[effects.Push]) -> list[events.Event]:
+        """Hand envoys their newest assignments."""
+        made = await self._newest(pushes)
+        pinned = [push for push in pushes if self._pinned(push.envoy_id)]
+        apart = {push.envoy_id for push in pinned}
+        # Of a catalog all is at hand once the first host of its profile has it; of a pinned host the proof is its own.
+        answers = [await self._push_one(push, made) for push in pushes if push.envoy_id not in apart]
+        answers += await asyncio.gather(*(self._push_one(push, made) for push in pinned))
+        return [answer for answer in answers if answer is not None]
 
     async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
         """Make a plan of how the commit in force reaches the hosts."""
@@ -182,6 +186,31 @@ class ServerPerformer:
             secrets=effect.secrets,
             secrets_key=effect.secrets_key,
         )
+
+    async def _newest(self, pushes: list[effects.Push]) -> dict[str, Stored]:
+        found: dict[str, Stored] = {}
+        for push in pushes:
+            stored = self._made.pop(push.envoy_id, None)
+            if stored is not None and (stored.epoch, stored.generation) >= push.order:
+                found[push.envoy_id] = stored
+        if missing := [push.envoy_id for push in pushes if push.envoy_id not in found]:
+            found |= await self._services.read(LOOP, lambda work: assignments.latest_of(work, missing))
+        return found
+
+    async def _push_one(self, push: effects.Push, made: Mapping[str, Stored]) -> events.Event | None:
+        stored = made.get(push.envoy_id)
+        target = assignments.to_target(stored, self._catalogs) if stored is not None else None
+        try:
+            if target is not None:
+                target = await self._completed(push.envoy_id, target)
+        except Fault as fault:
+            return events.Faulted.of(push, fault)
+        except Exception:
+            log.exception("a target could not be completed", extra={"envoy_id": push.envoy_id})
+            return None
+        if target is None or not self._push(push.envoy_id, target):
+            return events.Faulted.of(push, NotConnected("the envoy is not connected any more"))
+        return events.Pushed(push.envoy_id, Order(*target.order))
 
     def _answer(self, wish: effects.Assign, made: Stored | Fault) -> events.Event:
         if isinstance(made, Fault):

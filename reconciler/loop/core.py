@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,16 +80,21 @@ class LoopCore:
         self._wake_at: float | None = None
 
     def handle(self, event: events.Event, now: Moment) -> list[Effect]:
-        """Take what happened, answer what to do.
+        """Take what happened, answer what to do."""
+        return self.handle_all((event,), now)
+
+    def handle_all(self, told: Sequence[events.Event], now: Moment) -> list[Effect]:
+        """Take all that happened, in its order, then answer what to do.
 
         Effects are given once; each is awaited until its answer or its time of `Limits`. A `WakeAt` stands last, where
         the time to wake has changed.
         """
-        self._take(event, now)
+        for event in told:
+            self._take(event, now)
         effects = self._commits.drive(now.mono) + self._releases.drive(now) + self._fleet.drive(now)
         times = (self._commits.wake_at(), self._releases.wake_at(), self._fleet.wake_at())
         wake_at = min((at for at in times if at is not None), default=None)
-        if wake_at is not None and (wake_at != self._wake_at or isinstance(event, events.Tick)):
+        if wake_at is not None and (wake_at != self._wake_at or events.Tick() in told):
             effects.append(WakeAt(max(wake_at, now.mono)))
         self._wake_at = wake_at
         return effects

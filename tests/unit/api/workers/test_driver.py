@@ -14,6 +14,7 @@ from reconciler.loop import Limits, effects, events
 from reconciler.ports import Assigned, Desired, Order
 from reconciler.rollout.terms import Patience
 from schema.errors import Fault, NotFound, Unavailable
+from schema.protocol.reports import RunStatus
 
 
 class WallClock:
@@ -93,10 +94,10 @@ class MemoryPerformer:
             made.append(events.AssignmentMade(wish.envoy_id, assigned))
         return made
 
-    async def push(self, effect: effects.Push) -> events.Event:
+    async def push(self, pushes: list[effects.Push]) -> list[events.Event]:
         self._do("push")
-        self.pushed.append((effect.envoy_id, effect.order))
-        return events.Pushed(effect.envoy_id, effect.order)
+        self.pushed += [(push.envoy_id, push.order) for push in pushes]
+        return [events.Pushed(push.envoy_id, push.order) for push in pushes]
 
     async def plan_rollout(self, effect: effects.PlanRollout) -> events.Event:
         raise NotImplementedError(effect)
@@ -218,12 +219,29 @@ def test_a_bug_in_performing_is_logged_and_stops_nothing(caplog: pytest.LogCaptu
         performer.failing["push"] = [RuntimeError("a bug")]
         connect(driver, 2)
         driver.tell(events.RefMoved("c1"))
-        await until(lambda: len(performer.pushed) == 1)
+        await until(lambda: "push" in performer.did)
         driver.tell(events.RefMoved("c2"))
         await driver.until(lambda status: status.in_force == "c2")
 
     play(story, limits=QUICK)
-    assert "Push failed" in caplog.text
+    assert "Push failed, 2 at once" in caplog.text
+
+
+def test_reports_that_were_stored_together_are_judged_together() -> None:
+    async def story(driver: Driver, performer: MemoryPerformer) -> None:
+        connect(driver, 1_500)
+        driver.tell(events.RefMoved("c1"))
+        await until(lambda: len(performer.pushed) == 1_000)
+        batches = len(performer.batches)
+        for number in range(1_000):
+            order = Order(1, 1)
+            driver.tell(
+                events.Reported(f"e{number}", order, "1", "c1", RunStatus.CONVERGED, dry_run=False, stale=False)
+            )
+        await until(lambda: len(performer.pushed) == 1_500)
+        assert performer.batches[batches:] == [500]
+
+    play(story)
 
 
 def test_after_stop_nothing_begins() -> None:

@@ -266,6 +266,7 @@ class Server:
         self.holds = Holds([])
         self.unanswered: set[str] = set()
         self.doubled: set[str] = set()
+        self.told: list[events.Event] = []
         self.core = self.fresh()
 
     def fresh(self) -> LoopCore:
@@ -316,6 +317,7 @@ class Server:
         self.world.sometimes["crash"] += 1
         self.up = False
         self.life += 1
+        self.told.clear()
         for agent in self.world.agents.values():
             agent.connection = 0
 
@@ -335,9 +337,16 @@ class Server:
             self.tell(events.RefMoved(self.world.ref))
 
     def tell(self, event: events.Event) -> None:
+        """What happens in one moment is judged together."""
         if not self.up:
             return
-        for effect in self.core.handle(event, self.world.moment):
+        self.told.append(event)
+        if len(self.told) == 1:
+            self.later(self.judge, 0.05 if self.world.chance(0.3, "told together") else 0.0)
+
+    def judge(self) -> None:
+        told, self.told = self.told, []
+        for effect in self.core.handle_all(told, self.world.moment):
             self.perform(effect)
 
     def later(self, action: Callable[[], None], most_s: float = 0.5) -> None:
