@@ -33,7 +33,7 @@ from api.workers.enduring import turn
 from reconciler import graph as graphs
 from reconciler.documents import Kind
 from reconciler.graph import Graph
-from reconciler.repository import CommitTree, Repository, Tree, drafts, write
+from reconciler.repository import CommitTree, Repository, Tree, drafts, unfinished, write
 from reconciler.repository.drafts import Author, Draft
 from reconciler.repository.lineages import Step
 from reconciler.repository.proofs import Proofs
@@ -158,6 +158,7 @@ class GitCommitter:
         pause = SETTLE_S
         while True:
             with turn(log, "open changes cannot be settled now"):
+                await self._run(lambda: unfinished.settle(self._repository))
                 left = await changes.settle(services)
                 pause = min(pause * 2, SETTLE_AGAIN_S) if left else SETTLE_AGAIN_S
             await asyncio.sleep(pause)

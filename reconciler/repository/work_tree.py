@@ -6,11 +6,12 @@ Bytes are written as they are: no filter, no attribute, no line ending of git's 
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pygit2
 from pygit2.enums import FileMode
@@ -18,7 +19,10 @@ from pygit2.enums import FileMode
 from reconciler.repository.faults import WorkTreeChanged
 from reconciler.repository.listing import EXECUTABLE, blob_id
 from reconciler.repository.repository import Repository
+from schema.ids import sha256
 
+INDEX: Final = "vigo-index"
+"""In the git directory: the index that is made ready to take the place of git's."""
 _OTHER: Final = "something else"
 """Stands for what is no file: differs from every id."""
 
@@ -35,21 +39,23 @@ def require_clean(repository: Repository, top: Path, tree: str | None, changes: 
     Raises:
         WorkTreeChanged: a path is staged or stands on disk otherwise than `tree` has it.
     """
-    if (repository.path / "index.lock").exists():
-        raise WorkTreeChanged("another git process is at work in this work tree (index.lock)")
     index = repository.git.index
     index.read()
     for path in changes:
-        row = repository.objects.find(tree, path) if tree is not None else None
-        committed = row.oid if row is not None else None
-        staged = str(index[path].id) if path in index else None
-        if staged != committed or _on_disk(top, path) != committed:
+        committed = _in_tree(repository, tree, path)
+        if _staged(index, path) != committed or _on_disk(top, path) != committed:
             raise WorkTreeChanged(f"{path} has changes that are not committed", path=path)
 
 
 def follow(repository: Repository, top: Path, tree: str, changes: Mapping[str, bytes | None]) -> None:
-    """Write the changed paths of `tree` to the work tree and its index."""
-    index = repository.git.index
+    """Write the changed paths of `tree` to the work tree and its index, of which the lock is ours (`unfinished`)."""
+    own, ours = repository.path / "index", repository.path / INDEX
+    for leftover in (ours, Path(f"{ours}.lock")):
+        leftover.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(own, ours)
+    index = pygit2.Index(str(ours))
+    index.read()
     for path, content in changes.items():
         place = top / path
         if content is None:
@@ -65,6 +71,29 @@ def follow(repository: Repository, top: Path, tree: str, changes: Mapping[str, b
         mode = FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
         index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=row.oid), mode))
     index.write()
+    ours.replace(own)
+
+
+def catch_up(repository: Repository, top: Path, old: str | None, new: str) -> None:
+    """Have a work tree follow from one commit to the next that may have done so in part; what is in neither stays."""
+    before, after = repository.tree_id(old) if old is not None else None, repository.tree_id(new)
+    index = repository.git.index
+    index.read()
+    changes: dict[str, bytes | None] = {}
+    for path in repository.changed_paths(old, new):
+        oid = _in_tree(repository, after, path)
+        if {_staged(index, path), _on_disk(top, path)} <= {_in_tree(repository, before, path), oid}:
+            changes[path] = repository.objects.blob(oid) if oid is not None else None
+    follow(repository, top, after, changes)
+
+
+def _in_tree(repository: Repository, tree: str | None, path: str) -> str | None:
+    row = repository.objects.find(tree, path) if tree is not None else None
+    return row.oid if row is not None else None
+
+
+def _staged(index: Any, path: str) -> str | None:
+    return str(index[path].id) if path in index else None
 
 
 def _on_disk(top: Path, path: str) -> str | None:
@@ -84,7 +113,9 @@ def _on_disk(top: Path, path: str) -> str | None:
 
 def _replace(place: Path, content: bytes, *, executable: bool) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{secrets.token_hex(8)}.vigo")
+    # The same name each time, so that what a kill leaves of it is gone with the next one.
+    temporary = place.with_name(f".{sha256(place.name.encode())[:16]}.vigo")
+    temporary.unlink(missing_ok=True)
     # Opened with the mode it shall have, so that the user's umask applies, which cannot be read without changing it.
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o777 if executable else 0o666)
     with os.fdopen(fd, "wb") as file:

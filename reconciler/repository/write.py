@@ -6,19 +6,24 @@ one a work tree has checked out, its files and index follow, unless they hold ch
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import pygit2
 
-from reconciler.repository import drafts, libgit2, revisions, work_tree
+from reconciler.repository import drafts, libgit2, revisions, unfinished, work_tree
 from reconciler.repository.drafts import Author as Author
 from reconciler.repository.drafts import Draft, Sign
 from reconciler.repository.faults import ReadOnly, RefMoved, RepositoryDamaged
 from reconciler.repository.repository import Repository, open_local
+from schema.errors import Fault
 
 DEFAULT_BRANCH: Final = "main"
+
+log = logging.getLogger("vigo.repository")
 
 
 def init(path: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> Repository:
@@ -94,18 +99,30 @@ def publish(
 
     Raises:
         RefMoved: the ref is elsewhere, or moved meanwhile. Nothing has changed.
-        WorkTreeChanged: the checked out files differ from the tip. Nothing has changed.
+        WorkTreeChanged: the checked out files differ from the tip, or a git is at work there. Nothing has changed.
         ReadOnly: this is a copy of a remote.
-        RepositoryDamaged: the commit cannot be written.
+        RepositoryDamaged: the commit cannot be written, or what an earlier one has left unfinished.
     """
     _check_ours(repository)
     top = work_tree.checked_out(repository, ref)
-    if top is not None:
-        work_tree.require_clean(repository, top, repository.tree_id(expected) if expected else None, changes)
-    draft.store(repository.git)
-    _advance(repository.git, ref, expected, draft.commit)
-    if top is not None:
-        work_tree.follow(repository, top, draft.tree, changes)
+    with unfinished.turn(repository) as turn, turn.index() if top is not None else nullcontext():
+        if top is not None:
+            work_tree.require_clean(repository, top, repository.tree_id(expected) if expected else None, changes)
+        draft.store(repository.git)
+        turn.begin(ref, expected, draft.commit)
+        try:
+            _advance(repository.git, ref, expected, draft.commit)
+        except Fault:
+            turn.end()
+            raise
+        if top is not None:
+            try:
+                work_tree.follow(repository, top, draft.tree, changes)
+            except (OSError, pygit2.GitError) as error:
+                # A full disk, perhaps. The commit is there, and whoever is the next here tries again.
+                log.warning("the files of %s do not follow %s yet: %s", top, draft.commit[:12], error)
+                return
+        turn.end()
 
 
 def _check_ours(repository: Repository) -> None:

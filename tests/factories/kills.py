@@ -36,7 +36,7 @@ import pytest
 from tests.effort import SOAK
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_CHANGING: Final = (
+CHANGING: Final = (
     "write,pwrite64,writev,sendfile,copy_file_range,fsync,fdatasync,ftruncate,truncate,fallocate,rename,renameat,"
     "renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,link,linkat,symlink,symlinkat,mknod,mknodat,chmod,fchmod,fchmodat,"
     "chown,fchown,lchown,fchownat,setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr,mount,umount2,"
@@ -214,7 +214,7 @@ class _Lives:
             self._begin(stopped=strace is not None)
         if strace is not None:
             os.waitpid(child, os.WUNTRACED)
-            calls = "?" + _CHANGING.replace(",", ",?")
+            calls = "?" + CHANGING.replace(",", ",?")
             tracer = subprocess.Popen(
                 ["strace", "-p", str(child), "-e", f"trace={calls}", "-e", "signal=none", *strace],
                 stderr=subprocess.PIPE,

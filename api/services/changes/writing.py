@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -61,10 +62,9 @@ async def write(
     if committer is None:
         raise NoRepository("this server follows no config repository; set VIGO_REPO")
     until = asyncio.get_running_loop().time() + wait_s
-    if key:
-        before = await services.read(actor, lambda work: records.asked_before(work, key), request_id=request_id)
-        if before is not None and before.state is not ChangeState.FAILED:
-            records.require_same(before, change)
+    if (before := await _asked_before(services, actor, change, key)) is not None:
+        before = await _ended(services, actor, before, until)
+        if before.state is not ChangeState.FAILED:
             return await _told(services, actor, before, until)
     change_id = new_id()
 
@@ -144,6 +144,8 @@ async def _commit(
     committer.under_way.add(change_id)
     try:
         async with committer.turn():
+            if (before := await _asked_before(services, actor, change, key)) is not None:
+                return before  # asked again while it waited for its turn
             for attempt in range(MAX_ATTEMPTS):
                 prepared = await committer.prepare(change, author, message)
                 if isinstance(prepared, str):
@@ -181,6 +183,19 @@ async def _commit(
         committer.under_way.discard(change_id)
 
 
+async def _asked_before(services: Services, actor: Actor, change: Change, key: str) -> ChangeRecord | None:
+    """The same change, if it was asked for under this key and has not failed.
+
+    Raises:
+        AlreadyAsked: the key stands for another.
+    """
+    before = await services.read(actor, lambda work: records.asked_before(work, key)) if key else None
+    if before is None or before.state is ChangeState.FAILED:
+        return None
+    records.require_same(before, change)
+    return before
+
+
 async def _ask(services: Services, begun: ChangeRecord, fault: Unavailable) -> None:
     """Returns where the commit is in the repository after all.
 
@@ -198,6 +213,20 @@ async def _ask(services: Services, begun: ChangeRecord, fault: Unavailable) -> N
     if not held:
         await services.write(RECOVERY, partial(records.end, record=begun, why=fault.message))
         raise fault
+
+
+async def _ended(services: Services, actor: Actor, record: ChangeRecord, until: float) -> ChangeRecord:
+    """The record once it says what came of the change, or as it is when time is up: after a crash nobody knows for a
+    moment."""
+    loop = asyncio.get_running_loop()
+    with services.events.listen("change.") as listener:
+        while True:
+            record = await services.read(actor, partial(records.get, change_id=record.id))
+            left = until - loop.time()
+            if record.state is not ChangeState.BEGUN or left <= 0:
+                return record
+            with suppress(TimeoutError):
+                await asyncio.wait_for(anext(listener), min(left, 1.0))
 
 
 async def _told(services: Services, actor: Actor, record: ChangeRecord, until: float) -> Written:

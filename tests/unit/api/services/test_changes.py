@@ -171,6 +171,17 @@ def test_the_same_key_is_the_same_change(server: WritingServer, origin: Reposito
     assert log(origin)[:3] == ["Serve on 443", "back", "Serve on 443"]
 
 
+def test_who_asks_again_at_once_gets_the_same_commit(server: WritingServer, origin: Repository) -> None:
+    async def twice() -> list[Written]:
+        asked = (changes.write(server.services, server.system, appended("one"), key="k") for _ in range(2))
+        return await asyncio.gather(*asked)
+
+    git_write.commit(origin, "main", {"files/words": b""}, AUTHOR, "nothing yet")
+    first, second = asyncio.run(twice())
+    assert (first.status, first.commit, first.change_id) == (WriteStatus.IN_FORCE, second.commit, second.change_id)
+    assert contents(origin)["files/words"] == b"one\n"
+
+
 @pytest.mark.parametrize("where", ["setting", "file", "asked"])
 def test_on_a_protected_branch_it_is_a_proposal_and_says_so(tmp_path: Path, origin: Repository, where: str) -> None:
     server = WritingServer(tmp_path, origin.path, settings={"protected": where == "setting"})
@@ -359,12 +370,18 @@ def test_a_server_killed_between_intent_and_outcome_loses_nothing_and_doubles_no
     server = WritingServer(tmp_path, origin.path, database=Database.open(tmp_path / "data/vigo.db", readers=2))
     (left,) = server.get("/api/v1/changes", role=Role.ADMIN).json()["changes"]
     assert left["state"] == "begun"
-    assert asyncio.run(changes.settle(server.services)) == 0
-    (settled,) = server.get("/api/v1/changes", role=Role.ADMIN).json()["changes"]
-    assert settled["state"] == ("committed" if landed else "failed")
-    assert entries(server)[-1] == (("change_commit", "success") if landed else ("change_fail", "failed"))
-    # Whoever asks again under the same key is told what came of it, or gets it now: there is one commit.
-    again = asyncio.run(changes.write(server.services, server.system, appended("one"), key="k"))
-    assert again.status is WriteStatus.IN_FORCE
+
+    # Whoever asks again under the same key waits until that is known and is told, or gets it now: there is one commit.
+    async def asked_again() -> Written:
+        async with asyncio.TaskGroup() as tasks:
+            again = tasks.create_task(changes.write(server.services, server.system, appended("one"), key="k"))
+            with server.services.events.listen() as listener:
+                assert await changes.settle(server.services) == 0
+                assert (await anext(listener)).data["state"] == ("committed" if landed else "failed")
+        return again.result()
+
+    assert asyncio.run(asked_again()).status is WriteStatus.IN_FORCE
+    made = [("change_commit", "success")] if landed else [("change_fail", "failed"), ("change_begin", "success")]
+    assert entries(server)[1 : 1 + len(made)] == made
     assert contents(origin)["files/words"] == b"one\n"
     server.close()
