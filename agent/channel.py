@@ -1,9 +1,13 @@
 """The channel: the phases of the one connection, its back-off and its heartbeat.
 
 Pure. A connection that fails or ends is tried again after `min(cap, base · 2ⁿ) · U(0, 1)` seconds: full jitter, so
-that a fleet that lost its server together does not come back together. How long a fleet takes to come back, only the
-server knows: it says so in its welcome, and who is hung up on spreads each attempt over at least that time, until it is
-welcomed again. So few come before it is their turn, and nobody waits when the server has none left to take.
+that a fleet that lost its server together does not come back together.
+
+A connection that breaks is most often one alone: a firewall forgot it, a cable was pulled. So the first attempt after
+it comes within a second, and finds a server that has time. When it is not welcomed, or the server said goodbye, others
+were cut too. How long they all take to come back, only the server knows: it says so in its welcome, and from then on
+each attempt is spread over at least that time, until it is welcomed again. An attempt that is refused, or turned away
+before TLS, costs a server next to nothing; few come before it is their turn, and nobody waits when it has none left.
 """
 
 from __future__ import annotations
@@ -17,9 +21,15 @@ from agent.effects import Close, Connect, Effect, Level, Log, Ping
 
 BACKOFF_BASE_S: Final = 1.0
 BACKOFF_CAP_S: Final = 60.0
+REFUSED_CAP_S: Final = 15.0
+"""The cap while no connection comes about, for a fleet that was told how long its return takes: refusing costs a server
+that is not there nothing, and one that restarts is to have its fleet back soon, however long it was away."""
 MAX_RETRY_AFTER_S: Final = 600.0
 MAX_RETURN_S: Final = 300.0
 """Longest time over which a server may have its agents spread their return."""
+GOODBYES: Final = frozenset({1001, 1011, 1012, 1013})
+"""Codes with which a server closes that goes, or cannot serve (RFC 6455 7.4.1, and its registry at IANA): it goes away,
+has an error of its own, restarts, is overloaded. Others concern the one whom they are told."""
 SETTLED_S: Final = 10.0
 """A connection that was open this long was a good one: the next back-off begins from the base again."""
 GREETING_S: Final = 30.0
@@ -59,7 +69,7 @@ class Channel:
         self._heartbeat_s = DEFAULT_HEARTBEAT_S
         self._return_s = 0.0
         self._spread_s = 0.0
-        """`_return_s` while the way back from a loss lasts."""
+        """`_return_s` once this agent is known not to be the only one on its way back."""
 
     def start(self, now: float) -> None:
         """Connect at once."""
@@ -74,7 +84,7 @@ class Channel:
         self._heartbeat_s = min(max(heartbeat_s, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
 
     def set_return(self, return_s: float) -> None:
-        """Over how many seconds the return is spread when the server hangs up; brought into its bounds."""
+        """Over how many seconds the return of the fleet is spread; brought into its bounds."""
         self._return_s = min(max(return_s, 0.0), MAX_RETURN_S)
 
     def welcomed(self, now: float) -> None:
@@ -98,19 +108,23 @@ class Channel:
 
     def again(self, reason: str) -> list[Effect]:
         """End a connection that is good, for a fresh one: nobody failed, so the wait is the shortest there is."""
+        self._spread_s = 0.0
         if self.phase is Phase.OPEN:
             self._attempts = 0
         return self.close(reason)
 
-    def disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
+    def disconnected(
+        self, reason: str, now: float, *, retry_after_s: float = 0.0, goodbye: bool = False
+    ) -> list[Effect]:
         """The connection is gone, or was never made: wait, then try again."""
-        if self.phase is Phase.OPEN:
-            # All may have been hung up on. What this agent ends itself, or finds silent, concerns it alone.
+        if self.phase is Phase.OPEN and now - self._since >= SETTLED_S:
+            self._attempts = 0
+        if goodbye:
             self._spread_s = self._return_s
-            if now - self._since >= SETTLED_S:
-                self._attempts = 0
+        refused = self.phase is Phase.CONNECTING and self._return_s > 0
+        cap = REFUSED_CAP_S if refused else BACKOFF_CAP_S
         self.phase = Phase.DOWN
-        delay = max(self._spread_s, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**self._attempts)) * self._random()
+        delay = max(self._spread_s, min(cap, BACKOFF_BASE_S * 2.0**self._attempts)) * self._random()
         if retry_after_s > 0:
             delay = min(retry_after_s, MAX_RETRY_AFTER_S) * (1 + self._random())
         self._attempts = min(self._attempts + 1, 16)
@@ -135,6 +149,7 @@ class Channel:
         match self.phase:
             case Phase.DOWN:
                 self.phase, self._connect_at = Phase.CONNECTING, math.inf
+                self._spread_s = self._return_s  # until it is welcomed
                 return [Connect()]
             case Phase.GREETING:
                 return self.close("the server does not greet")

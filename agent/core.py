@@ -184,8 +184,8 @@ class Core:
                 return self._started(standing, now)
             case Connected():
                 return self._connected(now)
-            case Disconnected(reason, retry_after_s):
-                return self._disconnected(reason, retry_after_s, now)
+            case Disconnected():
+                return self._disconnected(event, now)
             case Certified():
                 return self._certified(event, now)
             case RequestMade(csr):
@@ -240,13 +240,13 @@ class Core:
         )
         return [Send(hello.model_dump_json())]
 
-    def _disconnected(self, reason: str, retry_after_s: float, now: float) -> list[Effect]:
+    def _disconnected(self, event: Disconnected, now: float) -> list[Effect]:
         self._outbox.closed()
         self._traits.closed()
         self._successor.closed()
         if self._gathering is not None:
             self._gathering.pause()
-        return self._channel.disconnected(reason, retry_after_s, now)
+        return self._channel.disconnected(event.reason, now, retry_after_s=event.retry_after_s, goodbye=event.goodbye)
 
     def _welcomed(self, message: Welcome, now: float) -> list[Effect]:
         if message.protocol != PROTOCOL:

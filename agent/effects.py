@@ -28,6 +28,8 @@ class Disconnected(NamedTuple):
     reason: str
     retry_after_s: float = 0.0
     """What the server asked for, if it did."""
+    goodbye: bool = False
+    """Whether the server said that it goes, or cannot serve: then this is not the fault of one connection."""
 
 
 class Frame(NamedTuple):

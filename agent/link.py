@@ -18,7 +18,7 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import Event
 
 from agent import VERSION, https, tls
@@ -39,6 +39,7 @@ from agent.boundary import (
     Updated,
     Verdict,
 )
+from agent.channel import GOODBYES
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.objects import MAX_OBJECT_BYTES
@@ -283,7 +284,7 @@ class Link:
 
     async def _session(self) -> None:
         """One connection from its handshakes to its end."""
-        reason, retry_after_s = "", 0.0
+        reason, retry_after_s, goodbye = "", 0.0, False
         writer: asyncio.Task[None] | None = None
         try:
             self._socket = socket = await connect(
@@ -309,11 +310,13 @@ class Link:
                 self._post(fx.Frame(data))
             who = "closed by the server:" if socket.protocol.close_rcvd_then_sent else "closed by this agent:"
             reason = f"{who} {socket.close_code} {socket.close_reason or ''}".rstrip()
+            goodbye = _is_goodbye(socket.protocol.close_rcvd)
         except InvalidStatus as error:
             reason, retry_after_s = f"the server answers {error.response.status_code}", _retry_after(error)
         except ConnectionClosed as error:
             close = error.rcvd or error.sent
             reason = f"closed: {close.code} {close.reason}".rstrip() if close else "the connection broke off"
+            goodbye = _is_goodbye(error.rcvd)
         except ssl.SSLCertVerificationError as error:
             reason = f"the server's certificate is not trusted: {error.verify_message}"
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
@@ -325,7 +328,7 @@ class Link:
             self._socket = None
             if writer is not None:
                 writer.cancel()
-            self._post(fx.Disconnected(reason or "ended", retry_after_s))
+            self._post(fx.Disconnected(reason or "ended", retry_after_s, goodbye))
             self._show(connected=False, reason=reason)
 
     async def _write(self, socket: ClientConnection, outgoing: asyncio.Queue[str]) -> None:
@@ -388,6 +391,10 @@ async def until_stopped(link: Link) -> None:
     gc.collect()
     gc.freeze()  # what is loaded now stays: no need to look at it in every collection
     await link.run()
+
+
+def _is_goodbye(said: Close | None) -> bool:
+    return said is not None and said.code in GOODBYES
 
 
 def _retry_after(error: InvalidStatus) -> float:

@@ -2,7 +2,9 @@
 
 A fleet that comes back all at once, as after a restart of ours, is ten thousand handshakes. As many are taken as leave
 the event loop on time for all else, which is measured, not guessed: more while it is, fewer when it is late (AIMD, as
-in TCP). The others wait in the kernel's queue, first come first served, and cost nothing there.
+in TCP). The others wait in the kernel's queue, first come first served, and cost nothing there. Of more than can be
+taken in a moment, some are turned away before TLS: an agent to whom that happens spreads its next attempt over the time
+that the fleet takes to return, where one that is left waiting for long gives up and has the server work for nothing.
 
 A handshake costs us more than it costs a peer, and one that never ends costs it nothing to leave lying. So the oldest
 gives way to the newest: whoever finishes promptly, as agents do, always finds room.
@@ -14,14 +16,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from api.gateway import limits
+from api.gateway.returns import Returns
 
 _ESTABLISHED: Final = 1
 """In Linux' `tcp_info.tcpi_state` (include/net/tcp_states.h)."""
+_UNACKED: Final = struct.Struct("=24xI")
+"""`tcpi_unacked` there (include/uapi/linux/tcp.h): of a listening socket, how many wait to be accepted."""
 
 
 class Pace:
@@ -52,6 +59,7 @@ class Admission:
         listener: bound and listening, non-blocking.
         connect: makes the protocol for a peer's address.
         context: TLS, asked for each connection, so that a renewed certificate counts at once.
+        returns: told how much time passes and is worked while connections come.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Admission:
         context: Callable[[], ssl.SSLContext],
         monotonic: Callable[[], float],
         count: Callable[[str], None],
+        returns: Returns,
     ) -> None:
         self._listener = listener
         self._connect = connect
@@ -71,6 +80,7 @@ class Admission:
         self._half_open: OrderedDict[socket.socket, tuple[str, float]] = OrderedDict()
         self._per_address: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._returns = returns
         self._pace = Pace()
         self._came = asyncio.Event()
 
@@ -93,6 +103,8 @@ class Admission:
             while True:
                 while (full_s := self._full_for()) > 0:  # noqa: ASYNC110 - a second at most
                     await asyncio.sleep(min(full_s, limits.FULL_LOOK_S))
+                while self._turn_away():  # noqa: ASYNC110 - others have their turn in between
+                    await asyncio.sleep(0)
                 try:
                     peer, address = await loop.sock_accept(self._listener)
                 except OSError:
@@ -127,9 +139,26 @@ class Admission:
             self._came.clear()
             bucket.rate = self._pace.rested(self._monotonic() - resting)
             for _ in range(limits.PACES_AFTER_ONE):
-                asleep = self._monotonic()
+                asleep, worked = self._monotonic(), time.process_time()
                 await asyncio.sleep(limits.PACE_S)
-                bucket.rate = self._pace.observe(self._monotonic() - asleep - limits.PACE_S)
+                passed_s = self._monotonic() - asleep
+                late_s = passed_s - limits.PACE_S
+                bucket.rate = self._pace.observe(late_s)
+                self._returns.passed(passed_s, time.process_time() - worked, late=late_s > limits.LATE_S)
+
+    def _turn_away(self) -> bool:
+        """Close the oldest of those who wait, where they are too many; whether there may be more."""
+        many = min(_waiting(self._listener) - self._returns.may_wait(), limits.TURNED_AWAY_AT_ONCE)
+        for _ in range(many):
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:  # gone meanwhile, or out of descriptors, which the next look tells
+                return False
+            peer.close()
+            self._count("turned_away")
+        if many > 0:
+            self._came.set()
+        return many == limits.TURNED_AWAY_AT_ONCE
 
     def _full_for(self) -> float:
         """How long nobody need be taken, since there is no room and nobody who would have to give way: whoever waits in
@@ -188,6 +217,12 @@ class Admission:
             self._per_address[found[0]] -= 1
             if self._per_address[found[0]] <= 0:
                 del self._per_address[found[0]]
+
+
+def _waiting(listener: socket.socket) -> int:
+    """How many are in the kernel's queue."""
+    (many,) = _UNACKED.unpack(listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size))
+    return int(many)
 
 
 def _is_there(peer: socket.socket) -> bool:

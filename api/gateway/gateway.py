@@ -22,6 +22,7 @@ from api.gateway.admission import Admission
 from api.gateway.connection import SUPERSEDED, UNAUTHENTICATED, Connection
 from api.gateway.fleet import Fleet, Peer, Sighting
 from api.gateway.precedence import Precedence
+from api.gateway.returns import Returns
 from api.services import lines, pki
 from api.services.catalogs import Target
 from schema.errors import Fault
@@ -80,6 +81,7 @@ class Gateway:
         self._turns = asyncio.Semaphore(limits.AT_ONCE)
         self._reports = asyncio.Semaphore(limits.AT_ONCE)
         self.precedence: Final = Precedence()
+        self.returns: Final = Returns()
         self._noted: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
         self._counts: Counter[str] = Counter()
 
@@ -105,6 +107,7 @@ class Gateway:
             context=self._context,
             monotonic=self.monotonic,
             count=self.count,
+            returns=self.returns,
         )
         for work in (
             self._admission.run(),
@@ -145,13 +148,14 @@ class Gateway:
         return frozenset(self._by_envoy)
 
     def counts(self) -> Mapping[str, int]:
-        """What happened since the start, by name, and how it is now: `connections`, `agents`, `half_open` and
-        `accepts_per_second`."""
+        """What happened since the start, by name, and how it is now: `connections`, `agents`, `half_open`,
+        `accepts_per_second` and `returns_per_second`."""
         now = {
             "connections": len(self._open),
             "agents": len(self._by_envoy),
             "half_open": self._admission.half_open if self._admission else 0,
             "accepts_per_second": round(self._admission.rate) if self._admission else 0,
+            "returns_per_second": round(self.returns.per_s),
         }
         return {**self._counts, **now}
 

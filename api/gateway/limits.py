@@ -25,9 +25,8 @@ MAX_ACCEPTS_PER_S: Final = 2_000.0
 SILENT_COST: Final = 0.1
 """What a connection counts on which nothing was said yet: to take it costs little, and who says nothing at all must not
 hold up those behind."""
-BACKLOG: Final = 1_024
-"""Connections that wait in the kernel's queue. At the slowest pace that is ten seconds, half of what an agent waits: of
-a longer queue, most would have given up by the time they are taken, and the work on them were for nothing."""
+BACKLOG: Final = 4_096
+"""Connections that the kernel's queue holds; it is not to be full, see `QUEUE_S`."""
 ACCEPT_BURST: Final = 16.0
 """Connections taken in one go: their handshakes are a few ten milliseconds, in which nobody else is answered."""
 LATE_S: Final = 0.05
@@ -38,12 +37,27 @@ PACES_AFTER_ONE: Final = 20
 MORE_PER_S: Final = 10.0
 FEWER: Final = 0.8
 
-RETURNS_PER_S: Final = 250.0
-"""How many agents of a fleet that lost its connections are to come back each second. With all that a return is, one
-core takes about 300; what is more waits in the queue, and when that is full it comes again, later than all others."""
+FIRST_RETURNS_PER_S: Final = 250.0
+"""How many agents of a fleet that lost its connections are to come back each second, until it is known how many this
+server lets in."""
+MIN_RETURNS_PER_S: Final = 50.0
+MAX_RETURNS_PER_S: Final = 1_000.0
+RETURNS_SHARE: Final = 0.85
+"""Of what the server could let in if it did nothing else: the rest is for users. Those who come together by chance wait
+in the queue."""
+RETURNS_SEEN: Final = 100
+"""So many are measured at a time."""
+RETURNS_SEEN_WITHIN_S: Final = 4.0
+"""When they come within this time; of fewer it would be seen what else the server does."""
+RETURNS_NEW: Final = 0.3
+"""How much the last measurement counts beside all before it."""
 MAX_RETURN_S: Final = 120.0
-"""Over no more than this: a host that has lost its connection alone waits as long, and after two and a half heartbeats
-it is told to be offline."""
+"""The return of a fleet is spread over no more than this: after two and a half heartbeats a host is told to be
+offline."""
+QUEUE_S: Final = 8.0
+"""How long the queue may be, by that rate, and half of `BACKLOG` at most. Who waits in it comes sooner than who is
+turned away; but agents wait for 20 s, and of a queue as long as that, most would have given up when they are taken."""
+TURNED_AWAY_AT_ONCE: Final = 64
 
 HELLO_BYTES: Final = 64 * 1024
 """Largest frame before `hello` was accepted."""

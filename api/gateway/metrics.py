@@ -24,6 +24,7 @@ class GatewayCollector(Collector):
             ("connections", "Connections open, those for objects included."),
             ("half_open", "TLS handshakes under way."),
             ("accepts_per_second", "Connections that may be taken each second: less while the event loop is late."),
+            ("returns_per_second", "Agents to come back each second when all are cut: by what one costs here."),
         ):
             yield GaugeMetricFamily(f"vigo_gateway_{name}", text, value=counts.pop(name, 0))
         events = CounterMetricFamily("vigo_gateway_events", "What happened on the agents' listener.", labels=["event"])

@@ -7,7 +7,6 @@ sender is the connection's peer and is never read from a message.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -91,9 +90,9 @@ async def completed(gateway: Gateway, connection: Connection, target: Target) ->
     """A target with the approval of its plan, if the agent asks for that, and with what of it is new to the agent."""
     held = connection.catalog_held
     if connection.pinned:
-        target = replace(target, approved=await gateway.fleet.approved(target))
+        target = target._replace(approved=await gateway.fleet.approved(target))
     if held is not None and held != target.catalog_sha256:
-        target = replace(target, along=await gateway.fleet.along(held, target.catalog_sha256))
+        target = target._replace(along=await gateway.fleet.along(held, target.catalog_sha256))
     return target
 
 
@@ -194,10 +193,11 @@ def _welcome(gateway: Gateway, connection: Connection, hello: Hello, *, protocol
         time=gateway.clock.now(),
         interval_s=gateway.interval_s,
         heartbeat_s=gateway.heartbeat_s,
-        return_s=round(min(gateway.fleet.size() / limits.RETURNS_PER_S, limits.MAX_RETURN_S), 1),
+        return_s=max(round(gateway.returns.over_s(gateway.fleet.size()), 1), 0.1),  # 0 were to name none
         capabilities=[RENEW, TRAITS_DELTA],
     )
     connection.welcomed()
+    gateway.returns.welcomed()
     connection.send(frames.welcome(head, pieces))
 
 

@@ -197,8 +197,9 @@ class Welcome(Wire):
     """How often the agent makes a full check, before jitter."""
     heartbeat_s: float = 60.0
     return_s: float = 0.0
-    """When the server hangs up, come back at a moment in so many seconds that the agent chooses: what the server takes
-    to let its whole fleet in. 0: as after any failure."""
+    """What the server takes to let its whole fleet in. When it says goodbye (close codes 1001, 1011, 1012, 1013), or an
+    attempt after a connection that broke comes to nothing, come back at a moment in so many seconds that the agent
+    chooses. 0: not named, as after any failure."""
     capabilities: list[str] = Field(default=[], max_length=64)
     target: Target | None = None
 

@@ -239,6 +239,15 @@ class Gateway:
 
         self.call(abort())
 
+    def hang_up(self, code: int) -> None:
+        """Close every connection with a word."""
+
+        async def close() -> None:
+            for socket in list(self._sockets):
+                await socket.close(code, "for a reason")
+
+        self.call(close())
+
     def until(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -12,7 +12,7 @@ from typing import Final
 
 from agent import effects as fx
 from agent import tls
-from agent.channel import Phase
+from agent.channel import GOODBYES, Phase
 from agent.core import Core
 from schema.protocol.messages import PATH
 from schema.protocol.reports import Trigger
@@ -35,6 +35,8 @@ class Tally:
     """Commit → when each host was it, by the machine's monotonic clock."""
     opened: list[float] = field(default_factory=list)
     """When each connection was welcomed."""
+    away: list[float] = field(default_factory=list)
+    """How many seconds each was away that was connected before."""
     closed: Counter[str] = field(default_factory=Counter)
     """Why connections ended."""
 
@@ -112,6 +114,7 @@ class Agent:
         self._events: list[fx.Event] = []
         self._busy = False
         self._connecting: asyncio.Task[None] | None = None
+        self._lost_at = 0.0
 
     def start(self) -> None:
         """Begin, as an agent that has just started."""
@@ -198,6 +201,9 @@ class Agent:
             case fx.ServerTime(_):
                 self._tally.counts["welcomed"] += 1
                 self._tally.opened.append(time.monotonic())
+                if self._lost_at:
+                    self._tally.away.append(time.monotonic() - self._lost_at)
+                    self._lost_at = 0.0
                 self.tell(fx.Certified(30 * DAY_S, 30 * DAY_S))
                 if self.kind == "slow" and self._socket is not None:
                     self._socket.pause_reading()
@@ -251,4 +257,6 @@ class Agent:
         if self._socket is socket:
             self._socket = None
             self._tally.closed[reason] += 1
-            self.tell(fx.Disconnected(reason))
+            if self.open:
+                self._lost_at = time.monotonic()
+            self.tell(fx.Disconnected(reason, goodbye=socket.code in GOODBYES))

@@ -28,6 +28,7 @@ class Told:
     closed: Mapping[str, int]
     applied: Mapping[str, Sequence[float]]
     opened: Sequence[float]
+    away: Sequence[float]
     cpu_s: float
 
 
@@ -112,6 +113,7 @@ class Swarm:
             closed=sum((Counter(one["closed"]) for one in each), Counter()),
             applied=applied,
             opened=sorted(at for one in each for at in one["opened"]),
+            away=sorted(took for one in each for took in one["away"]),
             cpu_s=sum(one["cpu_s"] for one in each),
         )
 

@@ -41,6 +41,8 @@ class WebSocket(asyncio.Protocol):
         self._whole: list[bytes] = []
         self._upgraded = False
         self._reason = ""
+        self.code = 0
+        """With which the server closed it, if it did."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """TLS is done."""
@@ -125,8 +127,8 @@ class WebSocket(asyncio.Protocol):
         elif opcode == _PONG:
             self._ponged()
         elif opcode == _CLOSE:
-            code = int.from_bytes(payload[:2], "big")
-            self._reason = self._reason or f"closed by the server: {code} {payload[2:].decode('utf-8', 'replace')}"
+            self.code = int.from_bytes(payload[:2], "big")
+            self._reason = self._reason or f"closed by the server: {self.code} {payload[2:].decode('utf-8', 'replace')}"
             if self._transport is not None:
                 self._transport.close()
 

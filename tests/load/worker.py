@@ -2,7 +2,7 @@
 
 start [SPREAD_S]     all agents begin, spread over so many seconds
 check [SPREAD_S]     all agents make a full check and report
-drop                 all connections are cut
+drop [SPREAD_S]      all connections are cut
 forget               the tally begins anew
 tally                what happened since
 """
@@ -90,10 +90,8 @@ class Worker:
                 self._tally.counts.clear()
                 self._tally.applied.clear()
                 self._tally.opened.clear()
+                self._tally.away.clear()
                 self._tally.closed.clear()
-            elif word == "drop":
-                for agent in self._agents:
-                    agent.drop()
             else:
                 self._spread(word, arguments[0] if arguments else 0.0)
             self._say({"done": word})
@@ -101,7 +99,7 @@ class Worker:
     def _spread(self, word: str, over_s: float) -> None:
         loop = asyncio.get_running_loop()
         for number, agent in enumerate(self._agents):
-            act = {"start": agent.start, "check": agent.check}[word]
+            act = {"start": agent.start, "check": agent.check, "drop": agent.drop}[word]
             loop.call_later(over_s * number / len(self._agents), act)
 
     def _told(self) -> dict[str, Any]:
@@ -113,6 +111,7 @@ class Worker:
             "closed": dict(self._tally.closed.most_common(20)),
             "applied": {commit: list(times) for commit, times in self._tally.applied.items()},
             "opened": list(self._tally.opened),
+            "away": list(self._tally.away),
             "cpu_s": used.ru_utime + used.ru_stime,
             "now": time.monotonic(),
         }

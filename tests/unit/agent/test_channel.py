@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent.channel import BACKOFF_BASE_S, BACKOFF_CAP_S, MAX_RETURN_S, SILENCE_BEATS, Channel
+from agent.channel import (
+    BACKOFF_BASE_S,
+    BACKOFF_CAP_S,
+    GREETING_S,
+    MAX_RETURN_S,
+    REFUSED_CAP_S,
+    SILENCE_BEATS,
+    Channel,
+)
 
 
 def _waits(channel: Channel, times: int, *, doubting: bool) -> list[float]:
@@ -16,7 +24,7 @@ def _waits(channel: Channel, times: int, *, doubting: bool) -> list[float]:
         channel.welcomed(now)
         if doubting:
             channel.again("to see whether the server can still be reached")
-        channel.disconnected("gone", 0.0, now)
+        channel.disconnected("gone", now)
         waits.append(channel.due() - now)
         now = channel.due()
     return waits
@@ -40,41 +48,77 @@ def _open(random: float, return_s: float) -> Channel:
     return channel
 
 
-def _fail(channel: Channel, now: float, times: int) -> list[float]:
-    """Attempts that come to nothing, from a loss on; how long each is waited for."""
+def _fail(channel: Channel, now: float, times: int, *, goodbye: bool = False) -> list[float]:
+    """A loss, and attempts that come to nothing; how long each is waited for."""
     waits = []
     for _ in range(times):
-        channel.disconnected("refused", 0.0, now)
+        channel.disconnected("refused", now, goodbye=goodbye)
         waits.append(channel.due() - now)
-        now = channel.due()
+        now, goodbye = channel.due(), False
         channel.wake(now)
     return waits
 
 
 @pytest.mark.parametrize("random", [0.0, 0.25, 1.0])
-def test_a_fleet_that_is_hung_up_on_spreads_each_attempt_over_the_time_that_the_server_named(random: float) -> None:
+def test_a_connection_that_broke_is_tried_at_once_and_then_over_the_time_that_the_server_named(random: float) -> None:
     waits = _fail(_open(random, 33.0), 20.0, 8)
-    assert waits == pytest.approx([33.0 * random] * 6 + [BACKOFF_CAP_S * random] * 2)
+    assert waits == pytest.approx([BACKOFF_BASE_S * random] + [33.0 * random] * 7)
+
+
+@pytest.mark.parametrize("random", [0.0, 0.25, 1.0])
+def test_a_fleet_whose_server_says_goodbye_spreads_each_attempt_over_the_time_that_it_named(random: float) -> None:
+    waits = _fail(_open(random, 33.0), 20.0, 8, goodbye=True)
+    assert waits == pytest.approx([33.0 * random] * 8)
+
+
+def test_a_small_fleet_does_not_wait_for_long_however_long_nobody_was_there() -> None:
+    assert _fail(_open(1.0, 0.4), 20.0, 8) == [1.0, 2.0, 4.0, 8.0] + [REFUSED_CAP_S] * 4
+
+
+def test_a_server_that_takes_connections_and_greets_nobody_is_left_alone_for_longer_and_longer() -> None:
+    channel, waits = _open(1.0, 33.0), []
+    now = 20.0
+    for _ in range(8):
+        channel.disconnected("closed before it greeted", now)
+        waits.append(channel.due() - now)
+        now = channel.due()
+        channel.wake(now)
+        channel.connected(now)
+    assert waits == [1.0] + [33.0] * 5 + [BACKOFF_CAP_S] * 2
+
+
+def test_a_server_that_takes_the_connection_and_never_greets_is_waited_for_as_one_that_refuses() -> None:
+    channel = _open(1.0, 33.0)
+    assert _fail(channel, 20.0, 1) == [BACKOFF_BASE_S]
+    channel.connected(21.0)
+    assert channel.wake(21.0 + GREETING_S)
+    assert _fail(channel, 21.0 + GREETING_S, 1) == [33.0]
 
 
 def test_once_it_is_welcomed_again_the_loss_is_over() -> None:
     channel = _open(1.0, 33.0)
-    assert _fail(channel, 20.0, 1) == [33.0]
+    assert _fail(channel, 20.0, 2) == [BACKOFF_BASE_S, 33.0]
     channel.connected(60.0)
-    channel.set_return(0.0)
     channel.welcomed(60.0)
-    assert _fail(channel, 80.0, 3) == [1.0, 2.0, 4.0]
+    assert _fail(channel, 80.0, 2) == [BACKOFF_BASE_S, 33.0]
 
 
 @pytest.mark.parametrize(("named", "spread"), [(-5.0, 1.0), (0.0, 1.0), (0.3, 1.0), (1e9, MAX_RETURN_S)])
 def test_no_server_keeps_agents_away_for_long_or_calls_them_back_at_once(named: float, spread: float) -> None:
-    assert _fail(_open(1.0, named), 20.0, 1) == [spread]
+    assert _fail(_open(1.0, named), 20.0, 1, goodbye=True) == [spread]
+
+
+def test_a_server_that_names_no_time_is_waited_for_as_after_any_failure() -> None:
+    assert _fail(_open(1.0, 0.0), 20.0, 4) == [1.0, 2.0, 4.0, 8.0]
 
 
 def test_a_connection_that_the_agent_ends_itself_is_not_waited_for_as_the_fleet_is() -> None:
     channel = _open(1.0, 33.0)
     channel.again("to show the new certificate")
     assert _fail(channel, 20.0, 1) == [BACKOFF_BASE_S]
+    channel.connected(21.0)
+    channel.again("to see whether the server can still be reached")  # before it counts as welcomed
+    assert _fail(channel, 21.0, 1) == [2 * BACKOFF_BASE_S]
     channel = _open(1.0, 33.0)
     channel.wake(60.0 * SILENCE_BEATS)
-    assert _fail(channel, 60.0 * SILENCE_BEATS, 2) == [1.0, 2.0]
+    assert _fail(channel, 60.0 * SILENCE_BEATS, 2) == [1.0, 33.0]

@@ -13,6 +13,7 @@ import pytest
 
 from api.gateway import limits
 from api.gateway.admission import Admission, Pace
+from api.gateway.returns import Returns
 from tests.factories.gateway import Authority
 
 
@@ -52,6 +53,7 @@ class Door:
             context=lambda: self.context,
             monotonic=time.monotonic,
             count=lambda what: self.counted.update([what]),
+            returns=Returns(),
         )
 
     def _connect(self, address: str) -> asyncio.Protocol:
@@ -155,3 +157,29 @@ def test_who_gave_up_while_waiting_costs_no_handshake(tmp_path: Path) -> None:
     door = asyncio.run(main())
     assert door.counted == {"gone_before_accepted": 5}
     assert door.opened == {"127.0.0.3": 1}
+
+
+def test_of_more_than_can_be_taken_in_a_moment_some_are_turned_away_before_any_handshake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Returns, "may_wait", lambda _: 5)
+
+    async def main() -> Door:
+        door = Door(tmp_path)
+        shaken = [asyncio.ensure_future(door.shake("127.0.0.3")) for _ in range(100)]
+        await asyncio.sleep(0.2)  # all wait in the kernel's queue
+        running = asyncio.ensure_future(door.admission.run())
+        try:
+            async with asyncio.timeout(20):
+                told = await asyncio.gather(*shaken, return_exceptions=True)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            door.listener.close()
+        # Each of them is told at once, in a way that is no other than that of a network which breaks a connection.
+        assert Counter(type(each) for each in told) == {ConnectionResetError: 95, type(None): 5}
+        return door
+
+    door = asyncio.run(main())
+    assert door.counted["turned_away"] == 95
+    assert door.opened == {"127.0.0.3": 5}

@@ -45,7 +45,7 @@ def report(report_id: str = "r1", **changes: Any) -> Report:
 
 @pytest.mark.parametrize(
     ("enrolled", "told_s"),
-    [(1, 0.0), (3_000, 3_000 / limits.RETURNS_PER_S), (10**6, limits.MAX_RETURN_S)],
+    [(1, 0.1), (3_000, 3_000 / limits.FIRST_RETURNS_PER_S), (10**6, limits.MAX_RETURN_S)],
 )
 def test_an_agent_is_told_how_long_the_fleet_takes_to_come_back(
     run_with_gateway: Run, monkeypatch: pytest.MonkeyPatch, enrolled: int, told_s: float
