@@ -26,11 +26,12 @@ from agent.objects import MAX_OBJECT_BYTES
 from schema import canonical, guardrails
 from schema.ids import EnvoyId, Sha256, sha256
 from schema.protocol.desired import NO_SECRETS, Assignment, Catalog, SealedSecrets, SignedShape
-from schema.protocol.messages import MAX_FRAME_BYTES, Applied, Probe, Target
 from schema.protocol.sealing import NotForUs, unseal
 from schema.protocol.signing import MAX_SIGNED_BYTES, BadSignature, Domain, Signed, verify
+from schema.protocol.targets import MAX_FRAME_BYTES, Applied, Target
 
 if TYPE_CHECKING:
+    from schema.protocol.messages import Probe
     from schema.protocol.probes import ProbeOrder
 
 MAX_ASSIGNMENT_BYTES: Final = 16 * 1024

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from schema import canonical
 from schema.protocol.desired import Assignment
-from schema.protocol.messages import Target
 from schema.protocol.plans import NotProven, PlanApproval, check
 from schema.protocol.signing import BadSignature, Domain, Signed, verify
+from schema.protocol.targets import Target
 
 if TYPE_CHECKING:
     from schema.protocol.probes import ProbeOrder

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from schema.ids import Sha256
 from schema.protocol.artifacts import AgentBuild
-from schema.protocol.messages import Applied
 from schema.protocol.reports import Wire
+from schema.protocol.targets import Applied
 from schema.time import Instant
 
 CONNECTED: Final = "connected"

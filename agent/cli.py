@@ -21,7 +21,7 @@ from schema.errors import Conflict, Fault, Invalid
 if TYPE_CHECKING:
     from socket import socket
 
-    from agent.executor import LocalExecutor
+    from agent.runs import Runs
     from agent.separation import Ids
     from agent.state import State
     from schema.protocol.reports import Report, Trigger
@@ -246,11 +246,22 @@ def _once(options: argparse.Namespace) -> int:
     from schema.protocol.reports import Trigger
 
     state = _enrolled_state(options)
-    with state.lock(), closing(_executor(options, state)) as executor:
+    with state.lock():
         if not options.fetch:
-            return _converge(options, executor, Trigger.ONCE)
-        from agent import daemon
+            with closing(_runs(options, state)) as runs:
+                return _converge(options, runs, Trigger.ONCE)
+        return _fetched_once(options, state)
 
+
+def _fetched_once(options: argparse.Namespace, state: State) -> int:
+    from agent import daemon
+    from agent.clock import SystemClock
+    from agent.executor import LocalExecutor
+    from agent.hosts import RealHost
+    from schema.protocol.reports import Trigger
+
+    root = _root(options, state)
+    with closing(LocalExecutor(state, RealHost(root), RealHost(root), clock=SystemClock())) as executor:
         fetched = daemon.exchange(executor, timeout_s=FETCH_TIMEOUT_S)
         code = _converge(options, executor, Trigger.ONCE)
         if fetched:
@@ -264,23 +275,23 @@ def _dry_run(options: argparse.Namespace) -> int:
 
     state = _enrolled_state(options)
     # What another agent is about to change cannot be foretold: locked, though nothing is written.
-    with state.lock(), closing(_executor(options, state)) as executor:
-        return _converge(options, executor, Trigger.ONCE, dry_run=True)
+    with state.lock(), closing(_runs(options, state)) as runs:
+        return _converge(options, runs, Trigger.ONCE, dry_run=True)
 
 
-def _converge(options: argparse.Namespace, executor: LocalExecutor, trigger: Trigger, *, dry_run: bool = False) -> int:
+def _converge(options: argparse.Namespace, runs: Runs, trigger: Trigger, *, dry_run: bool = False) -> int:
     from agent import show
     from schema.protocol.reports import RunStatus
 
-    if executor.problem:
-        print(f"vigo-agent: {executor.problem}", file=sys.stderr)
-    report: Report | None = executor.run(trigger, dry_run=dry_run)
+    if runs.problem:
+        print(f"vigo-agent: {runs.problem}", file=sys.stderr)
+    report: Report | None = runs.run(trigger, dry_run=dry_run)
     if report is None:
         print("vigo-agent: no target was accepted yet; `once --fetch` or `run` asks the server", file=sys.stderr)
         return ERROR
     if not dry_run:
-        executor.keep(report)
-    print(report.model_dump_json(indent=2) if options.json else show.run(report, executor.identity.hostname))
+        runs.keep(report)
+    print(report.model_dump_json(indent=2) if options.json else show.run(report, runs.identity.hostname))
     return OK if report.status is RunStatus.CONVERGED else ERROR
 
 
@@ -306,16 +317,16 @@ def _undo(options: argparse.Namespace) -> int:
     if options.run is None or options.dry_run:
         return regret.look(options, state)
     # The agent that runs would not know: it is stopped first, and started again afterwards.
-    with state.lock(), closing(_executor(options, state)) as executor:
-        return regret.undo(options, state, executor)
+    with state.lock(), closing(_runs(options, state)) as runs:
+        return regret.undo(options, state, runs)
 
 
 def _release(options: argparse.Namespace) -> int:
     from agent import regret
 
     state = _enrolled_state(options)
-    with state.lock(), closing(_executor(options, state)) as executor:
-        return regret.release(options, executor)
+    with state.lock(), closing(_runs(options, state)) as runs:
+        return regret.release(options, runs)
 
 
 def _pin(options: argparse.Namespace) -> int:
@@ -391,10 +402,11 @@ def _root(options: argparse.Namespace, state: State) -> Path:
     return enrolled_for
 
 
-def _executor(options: argparse.Namespace, state: State) -> LocalExecutor:
+def _runs(options: argparse.Namespace, state: State) -> Runs:
+    """For a run by hand, which no link asks for anything."""
     from agent.clock import SystemClock
-    from agent.executor import LocalExecutor
     from agent.hosts import RealHost
+    from agent.runs import Runs
 
     root = _root(options, state)
-    return LocalExecutor(state, RealHost(root), RealHost(root), clock=SystemClock())
+    return Runs(state, RealHost(root), RealHost(root), clock=SystemClock())

@@ -1,22 +1,20 @@
 """The executor: holds what was accepted, makes the host so, and keeps the reports. Everything it is told is bytes.
 
-Owns the state directory while it runs, and the one convergence at a time. It verifies each target and object itself;
-see `agent.boundary` for what the link may ask. It has no clock, network or schedule of its own.
+It verifies each target and object itself; see `agent.boundary` for what the link may ask, and `agent.runs` for what it
+does by itself.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from agent import converge, desired, itself, keys, pinning, reverting
-from agent.acceptance import Acceptance, Accepted, Floor, Refusal, Trust, along, digest_of
+from agent import reverting
+from agent.acceptance import Refusal, along, digest_of
 from agent.boundary import (
     CONNECTED,
     Installed,
@@ -30,25 +28,15 @@ from agent.boundary import (
     Stored,
     Verdict,
 )
-from agent.desired import Desired, DesiredUnreadable
-from agent.fights import Fights
 from agent.hosts import Host
-from agent.journal import Journal
 from agent.managed import Watching, followed
-from agent.objects import ObjectMissing, ObjectStore
 from agent.places import EVERYTHING
 from agent.probes import Probes
-from agent.receipts import Receipts
 from agent.replacing import Replacing
-from agent.reporting import as_sent, fitting, gist, notable
-from agent.restoring import Restored
-from agent.spool import Spool, place_of
-from agent.standing import LastRun
+from agent.reporting import gist, notable
+from agent.runs import Runs
+from agent.spool import place_of
 from agent.state import State
-from agent.traits import Collector
-from agent.undo import Undo
-from agent.unmoved import Belief
-from agent.witness import KernelWitness
 from schema.errors import Fault
 from schema.ids import new_id, sha256
 from schema.protocol.reports import MAX_MESSAGE_CHARS, Outcome, Report, RunStatus, Trigger, Wire
@@ -64,16 +52,11 @@ READ_BYTES: Final = 1024 * 1024
 _log: Final = logging.getLogger("vigo.executor")
 
 
-class LocalExecutor:
+class LocalExecutor(Runs):
     """The executor of this process. `offer`, `store`, `reports` and `forget` may be called while `converge` runs.
 
     Args:
-        host: what to converge; `traits_host` is read at the same time from other threads.
-        watching: what sees drift, if anything does.
         installation: what this agent can be replaced in, if it can; `begin_anew` ends it in favour of another.
-
-    Raises:
-        NotEnrolled, KeyUnreadable: the state has no whole identity.
     """
 
     def __init__(
@@ -88,60 +71,21 @@ class LocalExecutor:
         installation: Installation | None = None,
         begin_anew: Callable[[], None] = lambda: None,
     ) -> None:
-        self._state: Final = state
-        self._host: Final = host
-        self._clock: Final = clock
-        self._ids: Final = ids
-        self._watching: Final = watching
-        self.identity: Final = state.identity()
-        self.spool: Final = Spool(state.file("spool"))
-        self._objects: Final = ObjectStore(state.file("objects"))
-        self._journal: Final = Journal(state.path)
-        self._undo: Final = Undo(state.path)
-        self._pinned: Final = pinning.read(state)
-        self._receipts: Final = Receipts(state, project=self.identity.project, envoy_id=self.identity.envoy_id)
-        self._fights: Final = Fights(clock.monotonic, KernelWitness(Path(self.identity.root)))
-        self._traits: Final = Collector(
-            traits_host,
-            own={"host_self": lambda: itself.host_self(self.identity, pinned=self._pinned), "agent_self": self._itself},
-        )
-        self._lock: Final = Lock()
+        super().__init__(state, host, traits_host, clock=clock, ids=ids, watching=watching)
         self._touched: set[str] = set()
         """Managed paths that changed since the last run."""
         self._wanted: dict[str, int] = {}
-        self._absent: set[str] = set()
-        self._belief: Final = Belief(clock.monotonic)
-        self._desired: tuple[str, Desired] | None = None
         self._swept = ""
         self._last: tuple[object, ...] = ()
-        self.problem = ""
-        signing, sealing = keys.signing(state.file("signing.pub")), keys.sealing(state.file("x25519.key"))
-        trust = Trust(self.identity.project, self.identity.envoy_id, signing, sealing)
-        self._acceptance: Final = Acceptance(trust, self._floor(), pinned=self._pinned)
         self.probe: Final = Probes(state, traits_host, self._acceptance, clock).answer
-        self._replacing: Final = Replacing(installation, self._objects, trust.signing, begin_anew, self._undo.doubt)
-        self._resume()
+        signing, doubt = self._trust.signing, self._undo.doubt
+        self._replacing: Final = Replacing(installation, self._objects, signing, begin_anew, doubt)
 
     @cached_property
     def _credentials(self) -> Credentials:
-        from agent.credentials import Credentials  # a run without a server needs neither TLS nor X.509
+        from agent.credentials import Credentials  # TLS and X.509: seldom
 
         return Credentials(self._state, self.identity)
-
-    @property
-    def held(self) -> Accepted | None:
-        """What is in force."""
-        return self._acceptance.held
-
-    def close(self) -> None:
-        """Let go of the journal."""
-        self._journal.close()
-
-    def _itself(self) -> dict[str, Any]:
-        held = self.held
-        return itself.agent_self(
-            self._state, self.spool, stale=held.stale(self._clock.now()) if held is not None else None
-        )
 
     # the boundary
 
@@ -296,95 +240,10 @@ class LocalExecutor:
 
     # runs
 
-    def run(self, trigger: Trigger, *, dry_run: bool = False, touched: frozenset[str] | None = None) -> Report | None:
-        """Converge to what is in force, or say what that would change; None when nothing is. Nothing is spooled.
-
-        A target that cannot be read, and a fault of our own, is a run that failed: the report says why.
-
-        Args:
-            touched: see `agent.converge`.
-        """
-        accepted = self.held
-        if accepted is None:
-            return None
-        self._absent.clear()
-        started = self._clock.now()
-        try:
-            return self._converged(accepted, trigger, dry_run=dry_run, touched=touched)
-        except (LookupError, DesiredUnreadable) as error:
-            problem = f"what is in force cannot be read: {error}"
-        except Exception as error:  # noqa: BLE001 - the agent goes on, whatever a run came upon
-            _log.exception("a run ended in a way that nobody foresaw")
-            problem = f"internal: {type(error).__name__}: {error}"
-        return Report(
-            id=self._ids(),
-            trigger=trigger,
-            dry_run=dry_run,
-            started=started,
-            finished=self._clock.now(),
-            status=RunStatus.FAILED,
-            error=problem[:MAX_MESSAGE_CHARS],
-            stale=accepted.stale(started),
-            **accepted.applied.model_dump(),
-        )
-
-    def keep(self, report: Report) -> None:
-        """Put a report into the spool with its receipt, and what `status` shows of it into the state."""
-        self.spool.put(report.id, as_sent(self._receipts.vouch(fitting(report))).encode())
-        try:
-            self._state.write_model("last-run.json", LastRun.of(report), synced=False)
-        except OSError as error:
-            _log.warning("the last run is not shown by status: %s", error.strerror or error)
-
-    def _converged(
-        self, accepted: Accepted, trigger: Trigger, *, dry_run: bool, touched: frozenset[str] | None
-    ) -> Report:
-        return converge.run(
-            self._read(accepted),
-            self._host,
-            traits=lambda names: self._traits.recent(names).values,
-            journal=self._journal,
-            trigger=trigger,
-            ids=self._ids,
-            clock=self._clock,
-            dry_run=dry_run,
-            undo=self._undo,
-            fights=self._fights,
-            touched=touched,
-            believing=touched is None and self._belief.holds(trigger),
-            ours=self._watching.ours if self._watching is not None else None,
-        )
-
     def touch(self, paths: frozenset[str]) -> None:
         """These managed paths and places have changed, by another hand than ours."""
         with self._lock:
             self._touched |= paths
-
-    def undo(self, run: str, *, force: bool = False) -> list[Restored]:
-        """Put back what a run replaced, and hold it. Converge and `reread` afterwards, so that what runs follows.
-
-        Raises:
-            LookupError: nothing is known of such a run.
-            OSError: it could not be written down that this is to stay so.
-        """
-        record = self._undo.read(run)
-        if record is None:
-            raise LookupError(run)
-        self._undo.confirm([run])
-        return reverting.revert(self._undo, record, self._host, self._journal, why=reverting.UNDONE, force=force)
-
-    def reread(self, names: Iterable[str]) -> None:
-        """Make what runs follow what was put back for these resources, as the last run knew them."""
-        if self._desired is not None:
-            reverting.reread(self._desired[1], names)
-
-    def release(self, names: Iterable[str]) -> list[str]:
-        """Let these resources be applied again, all that are held where none is named; those that were held."""
-        held = [name for name in names if name in self._journal.holds] or ([] if names else list(self._journal.holds))
-        for name in held:
-            self._journal.release(name)
-        self._journal.flush()
-        return held
 
     def _concluded(self, act: Callable[[], Ran]) -> bytes:
         try:
@@ -446,40 +305,6 @@ class LocalExecutor:
         with self._lock:
             self._wanted |= {each: held.objects[each] for each in absent}
         return absent
-
-    def _read(self, accepted: Accepted) -> Desired:
-        if self._desired is None or self._desired[0] != accepted.assignment_sha256:
-            assert accepted.signed.catalog is not None
-            self._desired = None  # the old plan goes before the new one is made: memory for one is enough
-            read = desired.read(
-                assignment=accepted.signed.assignment.body.encode(),
-                catalog=accepted.signed.catalog.body.encode(),
-                load=self._load,
-                hostname=self.identity.hostname,
-                secrets=accepted.secrets,
-            )
-            self._desired = (accepted.assignment_sha256, read)
-        return self._desired[1]
-
-    def _load(self, digest: str) -> bytes:
-        try:
-            return self._objects.read(digest)
-        except ObjectMissing:
-            self._absent.add(digest)
-            raise
-
-    def _floor(self) -> Floor | None:
-        floor = self._state.read_model("floor.json", Floor)
-        if floor is None and self._state.file("floor.json").exists():
-            self.problem = "floor.json cannot be read: an older target than the last one would not be noticed"
-        return floor
-
-    def _resume(self) -> None:
-        try:
-            if (target := self._state.target()) is not None:
-                self._acceptance.resume(target)
-        except Refusal as refusal:
-            self.problem = f"the target that was kept is not applied ({refusal.code}): {refusal.message}"
 
 
 def _encoded(answer: Wire) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.last_run import LastRun
 from agent.spool import Spool
-from agent.standing import LastRun
 from agent.state import Identity, State
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -32,7 +33,7 @@ from agent.usercrates import Usercrates
 from agent.users import User
 from agent.uses import ANYTHING, Uses
 from schema import guardrails
-from schema.expressions import ExpressionError, Kind, Renderer
+from schema.expressions import ExpressionError, Kind
 from schema.ids import sha256
 from schema.merging import effective
 from schema.protocol.desired import CompiledResource, CrateObject, CrateRef, UsercrateObject
@@ -40,6 +41,9 @@ from schema.protocol.reports import ResourceReport
 from schema.resources import ResourceSpec
 from schema.secrets import UnknownSecret, find
 from schema.time import Clock
+
+if TYPE_CHECKING:
+    from schema.expressions import Renderer
 
 MAX_ITEMS: Final = 10_000
 TEMPLATE_SUFFIX: Final = ".j2"
@@ -136,7 +140,6 @@ class Plan:
         self._digest: Final = journal.digest
         self.mask: Final = Mask(desired.secrets)
         self.functions: Final = Functions(host, clock)
-        self.renderer: Final = Renderer(self.functions)
         self.unchanged: Final[dict[str, ResourceReport]] = {}
         """See `agent.reporting`."""
         self.glance: Final = Glance()
@@ -159,6 +162,13 @@ class Plan:
         """The traits that a run can look at; `*` where it can look at any."""
         self._users: Sequence[User] | None = None
         self._order_of_users: Sequence[int] = ()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """Of all expressions and templates."""
+        from schema.expressions import Renderer  # most resources have none
+
+        return Renderer(self.functions)
 
     def begin(self, traits: Mapping[str, Any], clock: Clock) -> None:
         """A run begins, with the traits of now."""

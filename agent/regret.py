@@ -16,7 +16,7 @@ from schema.protocol.reports import Outcome, Report, RunStatus, Trigger
 from schema.time import to_rfc3339
 
 if TYPE_CHECKING:
-    from agent.executor import LocalExecutor
+    from agent.runs import Runs
     from agent.state import State
 
 OK: Final = 0
@@ -78,14 +78,14 @@ def look(options: argparse.Namespace, state: State) -> int:
     return OK
 
 
-def undo(options: argparse.Namespace, state: State, executor: LocalExecutor) -> int:
+def undo(options: argparse.Namespace, state: State, runs: Runs) -> int:
     """Put back what a run replaced, and converge."""
     record = _named(Undo(state.path), options.run)
-    done = executor.undo(record.run, force=options.force)
-    report = executor.run(Trigger.REVERT)
-    executor.reread(change.resource for change in record.changed)
+    done = runs.undo(record.run, force=options.force)
+    report = runs.run(Trigger.REVERT)
+    runs.reread(change.resource for change in record.changed)
     if report is not None:
-        executor.keep(report)
+        runs.keep(report)
     failed = [each for each in done if each.error]
     if options.json:
         print(json.dumps({"run": record.run, "paths": [each._asdict() for each in done]}, indent=2))
@@ -102,9 +102,9 @@ def undo(options: argparse.Namespace, state: State, executor: LocalExecutor) -> 
     return OK if fine and not failed else ERROR
 
 
-def release(options: argparse.Namespace, executor: LocalExecutor) -> int:
+def release(options: argparse.Namespace, runs: Runs) -> int:
     """Let what was undone be applied again."""
-    released = executor.release(options.resource)
+    released = runs.release(options.resource)
     for name in released:
         print(plain(name))
     print(f"{len(released)} resources are applied again with the next run", file=sys.stderr)

@@ -10,7 +10,6 @@ from agent.resources.types import Converged
 from agent.sparing import Given
 from agent.tools import difference
 from schema.protocol.desired import CompiledResource
-from schema.protocol.messages import MAX_FRAME_BYTES
 from schema.protocol.reports import (
     MAX_DIFF_CHARS,
     MAX_MESSAGE_CHARS,
@@ -21,6 +20,7 @@ from schema.protocol.reports import (
     Report,
     ResourceReport,
 )
+from schema.protocol.targets import MAX_FRAME_BYTES
 
 if TYPE_CHECKING:
     from agent.plan import Instance, Step

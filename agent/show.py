@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agent.logs import plain
-from agent.standing import AgentStatus, LastRun, Processes
 from schema.protocol.reports import Outcome, Report, ResourceReport
 from schema.time import to_rfc3339
+
+if TYPE_CHECKING:
+    from agent.last_run import LastRun
+    from agent.standing import AgentStatus, Processes
 
 MAX_DIFF_LINES: Final = 40
 

@@ -5,20 +5,16 @@ Read from the state directory alone; nothing is verified, locked or changed by l
 
 from __future__ import annotations
 
-from typing import Final, Self
-
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent import pinning
 from agent.boundary import LinkStatus
+from agent.last_run import LastRun
 from agent.spool import Spool
 from agent.state import State
 from schema.protocol.desired import Assignment
-from schema.protocol.messages import Target
-from schema.protocol.reports import Outcome, Report
+from schema.protocol.targets import Target
 from schema.time import Clock, Instant
-
-SHOWN: Final = 100
 
 
 class Processes(BaseModel):
@@ -33,25 +29,6 @@ class Processes(BaseModel):
     link_user: str = ""
     notes: list[str] = []
     """What this host does not let the agent give up."""
-
-
-class LastRun(BaseModel):
-    """What the last run did, in short."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    report: Report
-    """Without diffs, and with at most `SHOWN` resources: those that changed or failed."""
-    changed: int
-    failed: int
-
-    @classmethod
-    def of(cls, report: Report) -> Self:
-        """In short, this report."""
-        notable = [each for each in report.resources if each.outcome in (Outcome.CHANGED, Outcome.FAILED)]
-        shown = [each.model_copy(update={"diff": ""}) for each in notable[:SHOWN]]
-        failed = sum(each.outcome is Outcome.FAILED for each in notable)
-        return cls(report=report.model_copy(update={"resources": shown}), changed=len(notable) - failed, failed=failed)
 
 
 class AgentStatus(BaseModel):

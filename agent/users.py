@@ -7,12 +7,11 @@ them log in, and whose home is theirs to have; never those of a name service, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
 from agent.hosts import Account, Host, HostFault
-from agent.traits import sources
 from schema.resources import ResourceSpec
 
 ACCOUNTS: Final = "/etc/passwd"
@@ -61,11 +60,13 @@ def read(host: Host) -> list[User]:
     Raises:
         HostFault, OSError: /etc/passwd cannot be read, or holds too many.
     """
+    from agent.traits import sources  # and all that traits are read with: few hosts have usercrates
+
     text = sources.text(host, ACCOUNTS)
     if text is None:
         raise HostFault(f"{ACCOUNTS} is not there")
     low, high = _range(sources.text(host, "/etc/login.defs") or "")
-    groups = _groups(sources.text(host, "/etc/group") or "")
+    groups = _groups(sources.records(sources.text(host, "/etc/group") or "", 3))
     found: dict[str, User] = {}
     seen: set[str] = set()
     for name, _, uid, gid, _, home, shell, *_ in sources.records(text, 7):
@@ -100,9 +101,9 @@ def _range(text: str) -> tuple[int, int]:
     return found.get("UID_MIN", UID_MIN) or 1, found.get("UID_MAX", UID_MAX)
 
 
-def _groups(text: str) -> Mapping[int, str]:
+def _groups(records: Iterable[Sequence[str]]) -> Mapping[int, str]:
     found: dict[int, str] = {}
-    for name, _, gid, *_ in sources.records(text, 3):
+    for name, _, gid, *_ in records:
         if _number(gid):
             found.setdefault(int(gid), name)
     return found

@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from schema.expressions import ExpressionError, has_tags, nodes
-from schema.expressions.functions import CLOCK_FUNCTIONS, TRAIT_FUNCTIONS
-from schema.expressions.grammar import parse_expression
-from schema.expressions.statements import parse_template
+from schema.expressions import has_tags
 
 ANYTHING: Final = frozenset({"*"})
-_PURE: Final = frozenset({"range", "version_ge"})
-_SECTIONS: Final = {"arch": "hardware", "is_container": "hardware", "os_family": "os", "distro": "os"}
 
 
 class Uses(NamedTuple):
@@ -39,6 +34,10 @@ class Uses(NamedTuple):
     @property
     def clocked(self) -> bool:
         """Whether it depends on the time of day."""
+        if not self.functions:
+            return False
+        from schema.expressions.functions import CLOCK_FUNCTIONS
+
         return not self.functions.isdisjoint(CLOCK_FUNCTIONS)
 
 
@@ -47,10 +46,9 @@ NOTHING: Final = Uses()
 
 def of_expression(text: str) -> Uses:
     """What a bare expression uses. One that cannot be read uses nothing: it fails when it is evaluated."""
-    try:
-        return _of([parse_expression(text)])
-    except ExpressionError:
-        return NOTHING
+    from agent import looks  # and the language with it: a catalog of plain text needs none
+
+    return Uses(*looks.of_expression(text))
 
 
 def of_value(value: Any) -> Uses:
@@ -62,10 +60,9 @@ def of_templates(texts: Iterable[str]) -> Uses:
     """What templates use. One that cannot be read uses nothing: it fails when it is rendered."""
     found = NOTHING
     for text in texts:
-        try:
-            found |= _of(parse_template(text).body)
-        except ExpressionError:
-            continue
+        from agent import looks
+
+        found |= Uses(*looks.of_template(text))
     return found
 
 
@@ -83,37 +80,3 @@ def templates(value: Any) -> list[str]:
         elif isinstance(each, list):
             todo.extend(each)
     return found
-
-
-def _of(roots: Iterable[Any]) -> Uses:
-    names: dict[str, set[str]] = {"vars": set(), "traits": set()}
-    functions: set[str] = set()
-    todo: list[Any] = list(roots)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, nodes.Attribute) and (root := _root(node.node)):
-            names[root].add(node.name)
-        elif isinstance(node, nodes.Item) and isinstance(node.key, nodes.Literal) and (root := _root(node.node)):
-            names[root].add(str(node.key.value))
-        elif isinstance(node, nodes.Name) and node.name in names:
-            names[node.name] |= ANYTHING
-        elif isinstance(node, tuple):  # a node, or several
-            if isinstance(node, nodes.Call):
-                if node.name in TRAIT_FUNCTIONS:
-                    names["traits"].add(_section(node))
-                elif node.name not in _PURE:
-                    functions.add(node.name)
-            todo.extend(node)
-    return Uses(frozenset(names["vars"]), frozenset(names["traits"]), frozenset(functions))
-
-
-def _section(node: nodes.Call) -> str:
-    """The trait that a function looks at; `*` where that is known only when it is evaluated."""
-    asked = next(iter(node.arguments.positional), None)
-    if node.name == "has_trait" and isinstance(asked, nodes.Literal) and isinstance(asked.value, str):
-        return asked.value.removeprefix("traits.").partition(".")[0]
-    return _SECTIONS.get(node.name, "*")
-
-
-def _root(node: nodes.Expression) -> str | None:
-    return node.name if isinstance(node, nodes.Name) and node.name in ("vars", "traits") else None

@@ -17,9 +17,8 @@ from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from time import monotonic, thread_time
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agent.boundary import Collected
 from agent.hosts import Host, HostFault
 from agent.traits import budget
 from agent.traits.bounds import MAX_ITEMS, MAX_TEXT_CHARS, MAX_TRAITS_BYTES, bounded
@@ -27,9 +26,11 @@ from agent.traits.budget import MAX_AGES_S, Cost, Pauses, fresh_s, section
 from agent.traits.sources import KEPT, Partly
 from schema import canonical
 from schema.ids import sha256
-from schema.protocol.messages import Traits as Message
 from schema.protocol.reports import MAX_MESSAGE_CHARS
 from schema.traits import ANY, SECTIONS, TRAITS
+
+if TYPE_CHECKING:
+    from agent.boundary import Collected
 
 __all__ = ["COLLECTORS", "MAX_ITEMS", "MAX_TEXT_CHARS", "MAX_TRAITS_BYTES", "TIMEOUT_S", "Collector", "Traits"]
 
@@ -93,6 +94,9 @@ class Traits:
 
     def told(self, now: int) -> Collected:
         """These, as they cross the boundary; collected now (microseconds)."""
+        from agent.boundary import Collected  # a run by hand tells nobody
+        from schema.protocol.messages import Traits as Message
+
         message = Message(
             sha256=self.sha256,
             collected_at=now,

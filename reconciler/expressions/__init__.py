@@ -28,7 +28,7 @@ from reconciler.expressions.walk import Walk
 from schema.expressions.errors import ExpressionError
 from schema.expressions.grammar import parse_expression
 from schema.expressions.statements import parse_template
-from schema.expressions.tokens import has_tags
+from schema.expressions.tags import has_tags
 
 
 @lru_cache(maxsize=32_768)

@@ -13,7 +13,7 @@ from schema.expressions.grammar import parse_expression
 from schema.expressions.host import HostFunctions, NoHost
 from schema.expressions.running import MAX_NESTING, MAX_OUTPUT, Allowance, Run, result_of
 from schema.expressions.statements import parse_template
-from schema.expressions.tokens import has_tags
+from schema.expressions.tags import has_tags
 from schema.expressions.writing import Writer, written
 
 T = TypeVar("T")

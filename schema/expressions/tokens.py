@@ -62,12 +62,6 @@ _PATH: Final = re.compile(rf"[ ]*(?P<path>{PATH})[ ]*\}}\}}", re.VERBOSE | re.AS
 _ENDING: Final = frozenset("-+%}")
 """What the end of a tag begins with."""
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
-_MARK: Final = re.compile(r"\{[{%#]")
-
-
-def has_tags(text: str) -> bool:
-    """Whether there is anything to render: text without tags is its own rendering."""
-    return _MARK.search(text) is not None if "{" in text else False
 
 
 def pieces(text: str) -> Iterator[Piece]:

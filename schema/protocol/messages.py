@@ -11,21 +11,22 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from schema.ids import Commit, Sha256
+from schema.ids import Sha256
 from schema.protocol.artifacts import AgentBuild
-from schema.protocol.desired import SealedSecrets
-from schema.protocol.plans import Approved
 from schema.protocol.reports import Report, ShortText, Wire
 from schema.protocol.signed import Signed
+from schema.protocol.targets import MAX_ALONG as MAX_ALONG
+from schema.protocol.targets import MAX_FRAME_BYTES as MAX_FRAME_BYTES
+from schema.protocol.targets import Applied as Applied
+from schema.protocol.targets import ObjectData as ObjectData
+from schema.protocol.targets import Target as Target
 from schema.time import Instant
 
 PROTOCOL: Final = 1
 MIN_PROTOCOL: Final = 1
 PATH: Final = "/agent/v1"
-MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 INLINE_OBJECT_BYTES: Final = 256 * 1024
 MAX_NEED: Final = 1_000
-MAX_ALONG: Final = 64
 DEFAULT_PORT: Final = 1530
 RENEW: Final = "renew"
 """Capability of a server: it answers `renew`."""
@@ -48,16 +49,6 @@ MAX_OUTPUT_CHARS: Final = 2_000
 ProbeOutcome = Literal["passed", "failed", "timed_out", "interrupted", "refused"]
 """`failed`: another exit code, or it could not be run; `interrupted`: the agent ended while it ran; `refused`: the
 agent does not carry such an order out."""
-
-
-class Applied(Wire):
-    """The assignment an agent holds: what it accepted last."""
-
-    epoch: int
-    generation: int
-    commit: Commit
-    assignment_sha256: Sha256
-    catalog_sha256: Sha256
 
 
 # agent → server
@@ -165,26 +156,6 @@ class Renew(Wire):
 
 
 # server → agent
-
-
-class ObjectData(Wire):
-    """Content by digest; base64. `data` is None when the object is over `INLINE_OBJECT_BYTES`: fetch it by HTTPS."""
-
-    sha256: Sha256
-    data: str | None = None
-
-
-class Target(Wire):
-    """A signed assignment with its signed catalog; `catalog` is left out when the agent holds that digest already."""
-
-    assignment: Signed
-    catalog: Signed | None = None
-    sealed_secrets: SealedSecrets | None = None
-    approved: Approved | None = None
-    """That people have approved the plan that it is of, where that is so. Sent only to an agent that asks for it."""
-    along: list[ObjectData] = Field(default=[], max_length=MAX_ALONG)
-    """Objects of the catalog that are small and, as the server sees it, new to the agent: those it need not ask for.
-    A hint; nothing is kept of it but what the catalog names and the agent lacks."""
 
 
 class Welcome(Wire):
