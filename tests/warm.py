@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -21,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -185,8 +187,23 @@ def main(module: str, descriptor: int) -> None:
     for package in PACKAGES[module]:
         _import(package)
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a library has begun a thread, which no fork would have"
+    gc.collect()
+    gc.freeze()  # what is looked through for garbage is copied, and nothing here becomes any
     _fork_on_demand(module, socket.socket(fileno=descriptor))
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            sys.stderr.write(f"{ended.code}\n")
+    else:
+        code = 0
+    # As Python ends, but for taking apart the modules, all of which would be copied for it.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
