@@ -20,7 +20,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from api.gateway import limits
-from api.gateway.frames import Frame, fragments
+from api.gateway.frames import Frame, fragments, on_wire
 from schema.protocol.artifacts import AgentBuild
 from schema.protocol.messages import MAX_FRAME_BYTES, PATH
 from schema.protocol.signed import Signed
@@ -366,9 +366,9 @@ class Connection(asyncio.Protocol):
     def _send_more(self) -> None:
         while self._paused_at is None and self._transport is not None and not self._closing:
             if self._sending is None:
-                if not self._outbox:
+                if not self._outbox or self._websocket is None or self._websocket.state is not State.OPEN:
                     return
-                self._sending = self._framed(self._outbox.pop(0))
+                self._sending = on_wire(self._outbox.pop(0).pieces)
             chunk = next(self._sending, None)
             if chunk is not None:
                 self._transport.write(chunk)
@@ -377,18 +377,6 @@ class Connection(asyncio.Protocol):
             if self._websocket is not None and self._websocket.eof_sent:
                 self._closing = True
                 self._transport.close()
-
-    def _framed(self, frame: Frame) -> Iterator[bytes]:
-        websocket = self._websocket
-        chunks = fragments(frame.pieces)
-        chunk: bytes | memoryview | None = next(chunks)
-        begun = False
-        while websocket is not None and chunk is not None:
-            following = next(chunks, None)
-            send = websocket.send_continuation if begun else websocket.send_text
-            send(chunk, following is None)
-            yield b"".join(websocket.data_to_send())
-            chunk, begun = following, True
 
     def _flush(self) -> None:
         """Write what the library itself wants to say: answers to pings, handshakes, closing."""

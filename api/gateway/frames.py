@@ -14,6 +14,10 @@ from schema.protocol.messages import Ack, Check, ErrorMessage, Probe, Renewed, T
 
 Pieces = Sequence[bytes]
 
+_CONTINUATION: Final = 0x00
+_TEXT: Final = 0x01
+_FIN: Final = 0x80
+
 
 class Frame(NamedTuple):
     """One message on its way out."""
@@ -88,6 +92,14 @@ def objects(found: Sequence[bytes], unknown: Sequence[str]) -> Iterator[Frame]:
     yield Frame((_OBJECTS, *batch, b'],"unknown":[', names, b"]}"))
 
 
+def on_wire(pieces: Pieces) -> Iterator[bytes]:
+    """A text message as WebSocket frames without a mask (RFC 6455, 5.2), each to be written for itself."""
+    size = sum(map(len, pieces))
+    if size <= limits.FRAGMENT_BYTES:  # most: one write, and no generator
+        return iter((b"".join((_head(_FIN | _TEXT, size), *pieces)),))
+    return _frames(pieces)
+
+
 def fragments(pieces: Pieces) -> Iterator[bytes | memoryview]:
     """The pieces as fragments of about `FRAGMENT_BYTES`: small ones joined, large ones cut without a copy."""
     small: list[bytes] = []
@@ -108,3 +120,18 @@ def fragments(pieces: Pieces) -> Iterator[bytes | memoryview]:
             yield view[start : start + limits.FRAGMENT_BYTES]
     if small:
         yield b"".join(small)
+
+
+def _frames(pieces: Pieces) -> Iterator[bytes]:
+    opcode, rest = _TEXT, fragments(pieces)
+    fragment: bytes | memoryview | None = next(rest, b"")
+    while fragment is not None:
+        following = next(rest, None)
+        yield _head(opcode if following is not None else opcode | _FIN, len(fragment)) + fragment
+        fragment, opcode = following, _CONTINUATION
+
+
+def _head(first: int, size: int) -> bytes:
+    if size < 126:
+        return bytes((first, size))
+    return bytes((first, 126)) + size.to_bytes(2, "big")

@@ -7,7 +7,6 @@ sender is the connection's peer and is never read from a message.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -91,9 +90,9 @@ async def completed(gateway: Gateway, connection: Connection, target: Target) ->
     """A target with the approval of its plan, if the agent asks for that, and with what of it is new to the agent."""
     held = connection.catalog_held
     if connection.pinned:
-        target = replace(target, approved=await gateway.fleet.approved(target))
+        target = target._replace(approved=await gateway.fleet.approved(target))
     if held is not None and held != target.catalog_sha256:
-        target = replace(target, along=await gateway.fleet.along(held, target.catalog_sha256))
+        target = target._replace(along=await gateway.fleet.along(held, target.catalog_sha256))
     return target
 
 
