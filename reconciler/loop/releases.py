@@ -32,7 +32,6 @@ from reconciler.rollout.execution import Execution
 from reconciler.rollout.hosts import HostState
 from reconciler.rollout.terms import everyone
 from schema.errors import Next
-from schema.holds import HoldKind
 from schema.progress import Asked
 from schema.rollouts import RolloutPlan, RolloutState
 
@@ -122,6 +121,8 @@ class Releases:
         self._stirred = True
         self.holds = holds
         self._refresh(self._fleet.envoys.values(), now)
+        if self.rollout is not None:
+            self.rollout.away_under(holds, now)
 
     def asked(self, rollout_id: int, asked: Asked) -> None:
         """What people want of a rollout."""
@@ -373,7 +374,7 @@ class Releases:
             desired, held = ahead.get(envoy.hostname), hold is not None
             if rollout is not None and not rollout.over:
                 self._enrol(rollout, envoy, desired, held=held, now=now)
-                rollout.quarantined(envoy.hostname, quarantined=hold is not None and hold.kind is HoldKind.QUARANTINE)
+                rollout.trusted(envoy.hostname, hold, now)
             self._follow(envoy, self._commit_of(envoy, desired), desired, held=held, now=now)
 
     def _enrol(self, rollout: Execution, envoy: Envoy, desired: Desired | None, *, held: bool, now: Moment) -> None:

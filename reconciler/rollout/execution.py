@@ -261,11 +261,10 @@ class Execution(Judging):
 
     def _through(self, wave: Wave, now: Moment) -> bool:
         """Whether nobody of a wave is waited for any more."""
-        counts = wave.counts
         if wave.planned.index in self._asked.promoted:
             # Whoever is there has it; nobody's answer is waited for.
             return not wave.queue and self.kept >= self.version
-        if wave.queue or counts[HostState.RELEASED] or counts[HostState.CHECKING]:
+        if wave.queue or wave.awaited:
             wave.why = ""
             return False
         if wave.held * 2 > wave.size:
@@ -388,6 +387,7 @@ class Execution(Judging):
             wave.probing = False
             if wave.state is WaveState.FAILED:
                 wave.state, wave.why, wave.ended_at = WaveState.RUNNING, "", None
+        checking: list[Host] = []
         for host in self._hosts.values():
             if host.state is HostState.FAILED:
                 self._set(host, HostState.RELEASED)
@@ -396,11 +396,13 @@ class Execution(Judging):
                 (wave.placed if host.connected else wave.gone).append((now.mono, host.hostname))
                 self._again.append(host.hostname)
             elif host.state is HostState.CHECKING:
-                self._probe(host, now)
+                checking.append(host)
             elif host.state is HostState.WAITING:
                 self._waves[host.wave].queue[host.hostname] = None
         self._failures.clear()
         self.state, self.why, self._ended_at = RolloutState.RUNNING, "", None
+        for host in checking:
+            self._ask(host, now)
 
     def _resume(self, progress: Progress, verdicts: Mapping[str, Verdict], now: Moment) -> None:
         """Go on where it was written down to be."""
@@ -429,8 +431,8 @@ class Execution(Judging):
             if state is HostState.FAILED:
                 unknown = HostFailure(hostname=hostname, wave=index, why=verdict.why, at=now.wall)
                 self._failures[hostname] = known or unknown
-            elif state is HostState.CHECKING and self.state in ASKING:
-                self._probe(host, now)
+            elif state is HostState.CHECKING:
+                self._ask(host, now)
         for wave in self._waves:
             # The last answer may be on record, and what follows from it not.
             if not self.finished and wave.begun and wave.counts[HostState.FAILED] > self._most(wave):

@@ -32,6 +32,10 @@ RELEASED: Final = frozenset(HostState) - {HostState.ABSENT, HostState.WAITING, H
 """Those that were told to take the new revision."""
 
 
+_UNHEARD: Final = (HostState.RELEASED, HostState.CHECKING, HostState.HEALTHY)
+"""What those in quarantine may say is not heard."""
+
+
 @dataclass(slots=True)
 class Host:
     """One host of a rollout that is connected, or that was told something."""
@@ -48,7 +52,7 @@ class Host:
     since: float = 0.0
     """When it was released, or went away (monotonic seconds)."""
     apart: bool = False
-    """In quarantine: healthy nowhere, whatever it said."""
+    """In quarantine: healthy nowhere, whatever it said; asked nothing, and not waited for."""
 
 
 @dataclass(slots=True)
@@ -83,8 +87,8 @@ class Wave:
     """How often its hosts began to be asked."""
     probing: bool = False
     """They are, since its beginning or the last retry."""
-    apart: int = 0
-    """Hosts that said that all is well, and are in quarantine by now."""
+    apart: dict[HostState, int] = field(default_factory=lambda: dict.fromkeys(HostState, 0))
+    """Of `counts`, those that are in quarantine by now."""
 
     @property
     def begun(self) -> bool:
@@ -94,12 +98,21 @@ class Wave:
     @property
     def answered(self) -> int:
         """Hosts that said how it went, and are believed."""
-        return self.counts[HostState.HEALTHY] + self.counts[HostState.FAILED] - self.apart
+        return self.trusted(HostState.HEALTHY) + self.counts[HostState.FAILED]
+
+    @property
+    def awaited(self) -> int:
+        """Hosts that have yet to say how it went, or whether they are well."""
+        return self.trusted(HostState.RELEASED) + self.trusted(HostState.CHECKING)
+
+    def trusted(self, state: HostState) -> int:
+        """Hosts that are at this and not in quarantine."""
+        return self.counts[state] - self.apart[state]
 
     @property
     def held(self) -> int:
         """Hosts that nothing new reaches, or that nobody trusts."""
-        return self.counts[HostState.HELD] + self.apart
+        return self.counts[HostState.HELD] + sum(self.apart[state] for state in _UNHEARD)
 
     @property
     def absent(self) -> int:

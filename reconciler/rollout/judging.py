@@ -88,6 +88,13 @@ class Judging(Members, ABC):
         super().left(hostname, now)
         self._probing.left(hostname, now)
 
+    def _turned(self, host: Host, now: Moment) -> None:
+        """Whom nobody trusts is asked nothing; who is trusted again is asked anew."""
+        if host.apart:
+            self._probing.drop(host.hostname)
+        elif host.state is HostState.CHECKING:
+            self._ask(host, now)
+
     def removed(self, hostname: str) -> None:
         """See `Members`."""
         super().removed(hostname)
@@ -102,10 +109,11 @@ class Judging(Members, ABC):
             self._judge(host, "", now, healthy=True)
             return
         self._set(host, HostState.CHECKING)
-        if self.state in ASKING:
-            self._probe(host, now)
+        self._ask(host, now)
 
-    def _probe(self, host: Host, now: Moment) -> None:
+    def _ask(self, host: Host, now: Moment) -> None:
+        if host.apart or self.state not in ASKING:
+            return
         wave = self._waves[host.wave]
         if not wave.probing:
             wave.probing, wave.probes = True, wave.probes + 1

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 from reconciler.ports import Order
 from reconciler.rollout.hosts import RELEASED, Host, HostState, Wave
 from reconciler.rollout.terms import Patience
+from schema.holds import Hold, HoldKind
 from schema.progress import FINISHED, HostFailure, WaveProgress
 from schema.rollouts import RolloutPlan, RolloutState
 
 if TYPE_CHECKING:
+    from reconciler.holds import Holds
     from reconciler.loop.moments import Moment
 
 OVER: Final = frozenset({RolloutState.DONE, RolloutState.CANCELLED, RolloutState.REVERTED})
@@ -119,7 +121,7 @@ class Members:
             wave.queue.pop(hostname, None)
             self._give_back(host)
             wave.counts[host.state] -= 1
-            wave.apart -= host.apart and host.state is HostState.HEALTHY
+            wave.apart[host.state] -= host.apart
 
     def held(self, hostname: str, *, held: bool) -> None:
         """A host that is not released may get nothing new now, or may again."""
@@ -134,14 +136,29 @@ class Members:
             self._set(host, HostState.WAITING)
             wave.queue[hostname] = None
 
-    def quarantined(self, hostname: str, *, quarantined: bool) -> None:
-        """Nobody trusts a host, or it is trusted again; what it was released to it keeps."""
-        host = self._hosts.get(hostname)
-        if host is None or host.apart is quarantined:
+    def trusted(self, hostname: str, hold: Hold | None, now: Moment) -> None:
+        """Nobody trusts a host that is in quarantine; what it was released to it keeps.
+
+        Args:
+            hold: the strongest there is on it.
+        """
+        host, apart = self._hosts.get(hostname), hold is not None and hold.kind is HoldKind.QUARANTINE
+        if host is None or host.apart is apart:
             return
-        host.apart = quarantined
-        if host.state is HostState.HEALTHY:
-            self._waves[host.wave].apart += 1 if quarantined else -1
+        host.apart = apart
+        self._waves[host.wave].apart[host.state] += 1 if apart else -1
+        if apart:
+            self._give_back(host)
+        self._turned(host, now)
+
+    def away_under(self, holds: Holds, now: Moment) -> None:
+        """These are the holds now, for hosts that are not connected any more."""
+        for host in self._hosts.values():
+            if not host.connected:
+                self.trusted(host.hostname, holds.on(host.hostname, now.wall), now)
+
+    def _turned(self, host: Host, now: Moment) -> None:
+        """It is trusted no more, or again."""
 
     def given(self, hostname: str, order: Order) -> None:
         """A host was given an assignment of this rollout's commit."""
@@ -159,8 +176,8 @@ class Members:
         wave = self._waves[host.wave]
         wave.counts[host.state] -= 1
         wave.counts[state] += 1
-        if host.apart:
-            wave.apart += (state is HostState.HEALTHY) - (host.state is HostState.HEALTHY)
+        wave.apart[host.state] -= host.apart
+        wave.apart[state] += host.apart
         host.state = state
 
     def _give_back(self, host: Host) -> None:
@@ -210,8 +227,8 @@ def progress_of(wave: Wave) -> WaveProgress:
         pause_until=wave.pause_until,
         hosts=wave.size,
         released=sum(counts[state] for state in RELEASED),
-        healthy=counts[HostState.HEALTHY] - wave.apart,
-        checking=counts[HostState.CHECKING],
+        healthy=wave.trusted(HostState.HEALTHY),
+        checking=wave.trusted(HostState.CHECKING),
         failed=counts[HostState.FAILED],
         silent=counts[HostState.SILENT],
         offline=wave.absent_or_lost,

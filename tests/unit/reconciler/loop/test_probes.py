@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
+from reconciler.holds import Holds
 from reconciler.loop import Limits, effects, events
 from reconciler.loop.past import Kept, Past
 from reconciler.ports import Order
 from reconciler.rollout.probing import UNABLE, Answer
 from reconciler.rollout.terms import Patience, Verdict
 from schema.errors import Next
+from schema.holds import HoldKind
 from schema.progress import Asked, FailedCheck
 from schema.rollouts import HealthCheck, RolloutState, WaveState
 from tests.unit.reconciler.loop.conftest import Hand, by_hand
-from tests.unit.reconciler.loop.test_rollouts import HOSTS, Fleet, rollout, staged
+from tests.unit.reconciler.loop.test_rollouts import HOSTS, Fleet, hold, rollout, staged
 
 ACTIVE = HealthCheck(command=("systemctl", "is-active", "nginx"), attempts=2, interval_s=5)
 ANSWERS = HealthCheck(command=("curl", "-sf", "http://localhost/"), attempts=1)
@@ -249,6 +251,66 @@ def test_a_paused_rollout_goes_on_asking_whom_it_has_released(fleet: Asking) -> 
     fleet.says(PASSED, *fleet.asked().values())
     assert fleet.counts[0] == (1, 0, 0)
     assert fleet.take() == set()
+
+
+def quarantined(fleet: Asking, *names: str) -> None:
+    fleet.hand.tell(events.HoldsChanged(Holds([hold(name, HoldKind.QUARANTINE) for name in names])))
+
+
+def test_who_is_in_quarantine_is_asked_nothing_and_not_waited_for(fleet: Asking) -> None:
+    fleet.begun(canary={"health": ()}, half={"max_in_flight": 2})
+    fleet.take()
+    fleet.answer("a1")
+    assert fleet.take() == {"b1", "b2"}
+    fleet.answer("b1", "b2")
+    asked = fleet.asked()
+    quarantined(fleet, "b1")
+    assert fleet.counts[1] == (0, 1, 0)
+    assert fleet.take() == {"b3"}, "it keeps no place"
+    fleet.says(PASSED, asked["b1"], asked["b2"])  # whatever it says
+    assert fleet.counts[1] == (1, 0, 0)
+    fleet.hand.after(600)
+    assert fleet.asked() == {}
+    fleet.answer("b3")
+    fleet.says(PASSED, *fleet.asked().values())
+    assert fleet.take() == {"c1", "c2"}, "the wave is through without it"
+    assert fleet.counts[1] == (2, 0, 0)
+    quarantined(fleet)
+    (anew,) = fleet.asked().values()
+    assert anew.hostname == "b1"
+    assert anew.id != asked["b1"].id
+    fleet.says(PASSED, anew)
+    assert fleet.counts[1] == (3, 0, 0)
+
+
+def test_who_comes_into_quarantine_before_it_answers_is_asked_when_that_ends(fleet: Asking) -> None:
+    fleet.begun(canary={"health": ()})
+    fleet.take()
+    fleet.answer("a1")
+    assert fleet.take() == {"b1", "b2", "b3"}
+    quarantined(fleet, "b1")
+    fleet.answer("b1", "b2", "b3")
+    asked = fleet.asked()
+    assert set(asked) == {"b2", "b3"}
+    fleet.says(PASSED, *asked.values())
+    assert fleet.take() == {"c1", "c2"}
+    quarantined(fleet)
+    assert set(fleet.asked()) == {"b1"}
+
+
+def test_who_goes_away_and_is_then_put_in_quarantine_fails_no_check(fleet: Asking) -> None:
+    fleet.begun(canary={"health": ()})
+    fleet.take()
+    fleet.answer("a1")
+    fleet.take()
+    fleet.answer("b1", "b2", "b3")
+    asked = fleet.asked()
+    fleet.hand.tell(events.EnvoyDisconnected("b1", 1))
+    quarantined(fleet, "b1")
+    fleet.says(PASSED, asked["b2"], asked["b3"])
+    assert fleet.take() == {"c1", "c2"}
+    fleet.hand.after(3_600)
+    assert fleet.counts[1] == (2, 0, 0)
 
 
 def test_only_so_many_are_asked_at_once() -> None:
