@@ -234,6 +234,8 @@ class _Link:
     def __init__(self, end: socket.socket) -> None:
         self.end: Final = end
         self._sending: Final = Lock()
+        self._ending: Final = Lock()
+        """Whoever shuts it down does so before it is closed: its number may be another file's after that."""
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
 
     def answer(self, kind: int, number: int, body: bytes) -> None:
@@ -246,13 +248,13 @@ class _Link:
 
     def cut(self) -> None:
         """End it: whoever waits on it, waits no more."""
-        with suppress(OSError):
+        with suppress(OSError), self._ending:
             self.end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of its descriptor, too."""
         self.cut()
-        with self._sending:
+        with self._sending, self._ending:
             self.end.close()
 
 

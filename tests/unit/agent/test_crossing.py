@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent.boundary import Executor, Notice
 from agent.crossing import CALLS, HEADER, LARGE_BYTES, MAX_WAITING, Cut, Far, Near
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Recorder:
@@ -50,6 +50,8 @@ class Bench:
         self.executor = Recorder()
         self.near = Near(self.executor)  # type: ignore[arg-type]
         self.notices: list[Notice | None] = []
+        self.before: Final = [thread for thread in threading.enumerate() if thread.name == "link"]
+        """Of other benches, which may have ended since."""
         self._ends: list[socket.socket] = []
 
     def raw(self) -> socket.socket:
@@ -250,4 +252,5 @@ def test_whatever_a_link_says_the_next_one_is_served(lasting: Bench, said: list[
     until(lambda: lasting.near.idle)
     far = lasting.far()
     assert far.standing(b"") == b"standing:"
-    assert sum(thread.name == "link" for thread in threading.enumerate()) <= 3
+    # One that was cut off ends as soon as the machine lets it: this far's stays, and none of another example.
+    until(lambda: sum(thread.name == "link" for thread in threading.enumerate()) <= 1 + len(lasting.before))
