@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import random
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agent import VERSION
+from agent import VERSION, cli
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.enrol import Keys
@@ -22,6 +25,18 @@ from tests.factories.gateway import Authority
 from tests.factories.targets import Signer
 
 HOSTNAME = "web01.example.com"
+
+
+def command(arguments: Sequence[str]) -> int:
+    """A command of the agent in this process, which logs and looks for garbage afterwards as it did before."""
+    logger, threshold = logging.getLogger("vigo"), gc.get_threshold()
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    try:
+        return cli.command(arguments)
+    finally:
+        logger.handlers[:], level, logger.propagate = before
+        logger.setLevel(level)
+        gc.set_threshold(*threshold)
 
 
 def enrolled(path: Path, authority: Authority, signer: Signer, *, gateway_url: str, root: Path, **life: Any) -> State:

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from agent import VERSION
-from agent.cli import command
 from agent.state import State
 from schema.protocol.reports import Trigger
-from tests.factories.agents import HOSTNAME, enrolled
+from tests.factories.agents import HOSTNAME, command, enrolled
 from tests.factories.gateway import Api, Authority, Gateway
 from tests.factories.targets import Signer
 
@@ -94,6 +93,19 @@ def fetched(state: State, gateway: Gateway, target: Any) -> None:
     """The state after the server has been heard."""
     gateway.target = target
     assert command(["once", "--fetch", "--state", str(state.path)]) == 0
+
+
+def widest(columns: str) -> int:
+    """Of the lines of help, with this in `COLUMNS`."""
+    argv = [sys.executable, "-m", "agent", "--help"]
+    done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "COLUMNS": columns}, capture_output=True, check=True)
+    return max(len(line) for line in done.stdout.decode().splitlines())
+
+
+def test_help_is_as_wide_as_it_is_asked_to_be() -> None:
+    assert widest("50") <= 48
+    assert widest("1") <= 48, "what argparse takes for the least"
+    assert widest("80") == widest("not a number") == widest("0") == widest("٣") <= 78
 
 
 def test_without_an_identity_every_command_but_enrol_says_so(

@@ -10,11 +10,10 @@ import pytest
 from agent import effects as fx
 from agent import pinning
 from agent.boundary import Standing
-from agent.cli import command
 from agent.core import Core
 from agent.state import State
 from schema.protocol.messages import APPROVAL, Hello
-from tests.factories.agents import enrolled
+from tests.factories.agents import command, enrolled
 from tests.factories.gateway import Authority
 from tests.factories.targets import Signer
 

@@ -13,13 +13,12 @@ import pytest
 
 from agent import regret
 from agent.boundary import Verdict
-from agent.cli import command
 from agent.clock import SystemClock
 from agent.executor import LocalExecutor
 from agent.hosts import RealHost
 from agent.state import State
 from agent.undo import Undo
-from tests.factories.agents import enrolled
+from tests.factories.agents import command, enrolled
 from tests.factories.gateway import Authority
 from tests.factories.targets import Signer
 from tests.strategies import machines, programs
