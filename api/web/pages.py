@@ -55,6 +55,18 @@ async def explorer(_call: Call) -> Response:
     return FileResponse(assets.STATIC / "explorer.html", headers=HEADERS)
 
 
+@area("GET", "/rollouts", Permission.PUBLIC, listed=False, content_type="text/html")
+async def rollouts(_call: Call) -> Response:
+    """Show how changes reach the hosts; the page asks `/graphql` with the visitor's token."""
+    return FileResponse(assets.STATIC / "rollouts.html", headers=HEADERS)
+
+
+@area("GET", "/rollouts/{number}", Permission.PUBLIC, listed=False, content_type="text/html")
+async def rollout(_call: Call, number: str) -> Response:  # noqa: ARG001 - the page reads it from its address
+    """Show one rollout; the page is the same."""
+    return FileResponse(assets.STATIC / "rollouts.html", headers=HEADERS)
+
+
 @area("GET", "/static/{path:path}", Permission.PUBLIC, listed=False, limited=False, content_type="text/plain")
 async def static(call: Call, path: str) -> Response:
     """Send one of the files that pages load."""

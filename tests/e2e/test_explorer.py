@@ -4,63 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from api.web import assets
+from tests.e2e.browser import browsing, needs_chromium, token
 from tests.e2e.site import Site
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-FLAGS = [
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Named as the query that the explorer opens with: GraphiQL sends the old name until it has read the new text.
 QUERY = """query Trace {
   trace(hostname: "web01.example.com") { matched environment varSources { key value place { file line } } }
 }"""
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; `just setup tests` installs it through apt"),
+    needs_chromium,
     pytest.mark.skipif(bool(assets.missing()), reason=f"the explorer's bundles are not fetched: {assets.COMMAND}"),
 ]
 
 
 def test_a_trace_is_asked_and_answered_in_the_explorer(site: Site, tmp_path: Path) -> None:
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    token = site.ask("POST", "/api/v1/auth/tokens", json={"name": "explorer", "user": "admin"}).json()["token"]
-    complaints: list[str] = []
-    elsewhere: list[str] = []
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=CHROMIUM, headless=True, args=FLAGS, ignore_https_errors=True,
-            viewport={"width": 1280, "height": 800},
-        )  # fmt: skip
-        page = context.pages[0]
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda sent: None if sent.url.startswith((site.url, "data:")) else elsewhere.append(sent.url)
-        )
-
+    text = token(site, "explorer")
+    with browsing(site, tmp_path / "profile") as browser:
+        page = browser.page
         page.goto(site.url)
         page.get_by_role("link", name="GraphQL explorer").click()
         page.get_by_label("API token").fill("vgot_wrong")
         page.get_by_role("button", name="Use").click()
         expect(page.get_by_role("status")).to_contain_text("not accepted")
-        complaints.clear()  # the browser tells of the 401
+        browser.complaints.clear()  # the browser tells of the 401
 
-        page.get_by_label("API token").fill(token)
+        page.get_by_label("API token").fill(text)
         page.get_by_role("button", name="Use").click()
         editor = page.locator(".graphiql-query-editor .CodeMirror")
         expect(editor).to_be_visible()
@@ -78,14 +54,13 @@ def test_a_trace_is_asked_and_answered_in_the_explorer(site: Site, tmp_path: Pat
         page.get_by_role("button", name="Forget it").click()
         expect(page.get_by_label("API token")).to_be_visible()
         forgotten = page.evaluate("sessionStorage.getItem('vigo.token')")
-        context.close()
 
     trace = answer["data"]["trace"]
     assert (trace["matched"], trace["environment"]) == (True, "production")
     assert {"key": "greeting", "value": "hello", "place": {"file": "configcrates/motd.vgo", "line": 3}} in trace[
         "varSources"
     ]
-    assert complaints == []
-    assert elsewhere == []
-    assert (in_the_tab, forgotten) == (token, None)
-    assert token not in stored
+    assert browser.complaints == []
+    assert browser.elsewhere == []
+    assert (in_the_tab, forgotten) == (text, None)
+    assert text not in stored
