@@ -46,6 +46,8 @@ MAX_BELOW: Final = 2_048
 """Directories of one tree, all of which is watched."""
 MAX_BELOW_ALL: Final = 4_096
 """Of all such trees: whoever may make directories there must not take what managed paths need."""
+END_S: Final = 30.0
+"""How long the end of the watch's thread is waited for: it may be telling a link that does not listen."""
 _ROUNDS: Final = 10
 _PIECE: Final = 16 * 1024
 _EVENT: Final = struct.Struct("iIII")
@@ -242,7 +244,9 @@ class Watch:
     def close(self) -> None:
         """Watch no more."""
         os.close(self._waker)
-        self._thread.join(1.0)
+        self._thread.join(END_S)
+        if self._thread.is_alive():  # it has them still: closed, their numbers would be other files' that it reads
+            return
         self._soundings.close()
         self._inotify.close()
         self._beneath.close()
