@@ -103,8 +103,7 @@ class Admission:
             while True:
                 while (full_s := self._full_for()) > 0:  # noqa: ASYNC110 - a second at most
                     await asyncio.sleep(min(full_s, limits.FULL_LOOK_S))
-                while self._turn_away():  # noqa: ASYNC110 - others have their turn in between
-                    await asyncio.sleep(0)
+                self._turn_away()
                 try:
                     peer, address = await loop.sock_accept(self._listener)
                 except OSError:
@@ -146,19 +145,16 @@ class Admission:
                 bucket.rate = self._pace.observe(late_s)
                 self._returns.passed(passed_s, time.process_time() - worked, late=late_s > limits.LATE_S)
 
-    def _turn_away(self) -> bool:
-        """Close the oldest of those who wait, where they are too many; whether there may be more."""
-        many = min(_waiting(self._listener) - self._returns.may_wait(), limits.TURNED_AWAY_AT_ONCE)
-        for _ in range(many):
+    def _turn_away(self) -> None:
+        """Close the oldest of those who wait, where they are too many: so many for each who is taken, so that no flood
+        keeps us from taking anybody."""
+        for _ in range(min(_waiting(self._listener) - self._returns.may_wait(), limits.TURNED_AWAY_AT_ONCE)):
             try:
                 peer, _ = self._listener.accept()
-            except OSError:  # gone meanwhile, or out of descriptors, which the next look tells
-                return False
+            except OSError:  # gone meanwhile, or out of descriptors, which the next who is taken tells
+                return
             peer.close()
             self._count("turned_away")
-        if many > 0:
-            self._came.set()
-        return many == limits.TURNED_AWAY_AT_ONCE
 
     def _full_for(self) -> float:
         """How long nobody need be taken, since there is no room and nobody who would have to give way: whoever waits in
