@@ -107,7 +107,7 @@ class AuditRecord(BaseModel):
     id: str
     """The first 16 hex digits of the entry's hash."""
     user_id: str
-    """Of whoever did it."""
+    """Id of whoever did it."""
     user: str
     """Name of whoever did it."""
     team_id: str

@@ -11,7 +11,7 @@ class AgentRelease(BaseModel):
     """The newest agent for one system."""
 
     version: str
-    """Of the agent."""
+    """The agent's version: what it calls itself in `vigo-agent --version`."""
     os: str
     """Operating system that it runs on, as in the path."""
     arch: str
@@ -21,7 +21,7 @@ class AgentRelease(BaseModel):
     size: int
     """Of the download, in bytes."""
     sha256: Sha256
-    """Of the download."""
+    """SHA-256 of the download."""
     signature: str
     """Base64 of the Ed25519 signature, by the key of `/api/v1/agent/signing-key`, over
     `vigo-agent-artifact-v1`, a newline, and the text of `signed`."""

@@ -72,9 +72,9 @@ class DriftedHost(BaseModel):
     """One host with what was otherwise on it, the newest first."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     since: Instant
     """When the oldest of them was found."""
     last_at: Instant
@@ -96,9 +96,9 @@ class ChangedHost(BaseModel):
     """What of one host's words was another at the end of a day than at its beginning: before, after."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     convergence: list[str] | None = None
     """Before and after; null where it stayed the same."""
     drift: list[str] | None = None
@@ -159,9 +159,9 @@ class ConvergenceHistory(BaseModel):
     """The words of one host, and how they became what they are, the newest first."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     convergence: str
     """Whether it is now what it should be."""
     drift: str

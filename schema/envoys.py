@@ -62,9 +62,9 @@ class Envoy(_Camel):
     """One managed host."""
 
     id: EnvoyId
-    """Made at enrolment; a host that enrols anew gets another."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """As its enrolment token named it."""
+    """The host's name, as its enrolment token gave it."""
     ip_address: str
     """Where it connected from last; empty before the first time."""
     enrolled_at: Instant
@@ -127,9 +127,9 @@ class EnvoyCompliance(BaseModel):
     """Whether one host is what it should be, in the words of the compliance documents."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     status: str
     """`compliant`, `degraded`, `failed`, `no data`."""
     last_run_at: Instant | None
@@ -140,7 +140,7 @@ class HostTraits(BaseModel):
     """What a host last said it is."""
 
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     collected_at: Instant
     """When the host looked."""
     traits: dict[str, Any]
@@ -153,7 +153,7 @@ class InventoryItem(BaseModel):
     """One host of the inventory."""
 
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     ip_address: str
     """Where it connected from last; empty before the first time."""
     collected_at: Instant

@@ -19,7 +19,7 @@ class Blamed(BaseModel):
     """The commit that last changed a line, as it says of itself."""
 
     commit: Commit
-    """The commit."""
+    """That last changed the line."""
     author: str
     """As the commit gives it: typed by somebody, never verified."""
     time: Instant

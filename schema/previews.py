@@ -30,9 +30,9 @@ class AffectedEnvoy(BaseModel):
     """A host that a change of the crate would reach."""
 
     hostname: str
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
 
 
 class Preview(BaseModel):

@@ -52,7 +52,7 @@ class HostFailure(_Frozen):
     """A host that failed in a rollout."""
 
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     wave: int
     """In the plan, counted from 0."""
     why: str
@@ -146,13 +146,13 @@ class Approval(_Frozen):
     wave: int
     """`WHOLE_PLAN` for the plan."""
     user_id: str
-    """Of whoever approved."""
+    """Id of the account of whoever approved."""
     name: str
-    """Of whoever approved."""
+    """Name of whoever approved."""
     plan_root: str
     """What was approved: exactly what the hosts are to be."""
     at: Instant
-    """When."""
+    """When it was approved."""
 
 
 class Rollout(_Frozen):

@@ -44,9 +44,9 @@ class Receipts(BaseModel):
     """The receipts of one envoy, newest first."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     key: str
     """Hex of the host's Ed25519 key: with it each receipt can be checked."""
     receipts: list[KeptReceipt]

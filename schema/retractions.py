@@ -44,7 +44,7 @@ class RetractedEnvoy(BaseModel):
     """A host that has, or last had, the crate."""
 
     hostname: str
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     last_run: Instant | None
     """When its last run began; null before the first."""
 

@@ -32,7 +32,7 @@ class Revision(BaseModel):
     sequence: int
     """Counted up from 1 as commits are seen."""
     commit: Commit
-    """The commit."""
+    """That was judged."""
     state: RevisionState
     """What became of it."""
     author: str = ""

@@ -21,9 +21,9 @@ class Run(BaseModel):
     report_id: str
     """What the host itself calls it, as `vigo-agent undo` does."""
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     trigger: Trigger
     """Why it began."""
     status: RunStatus

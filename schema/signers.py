@@ -248,7 +248,7 @@ class Proposal(BaseModel):
     state: ProposalState
     """What became of it."""
     proposed_at: Instant
-    """When."""
+    """When the first person asked for it."""
     proposed_by: str
     """Name of the first person."""
     expires_at: Instant
@@ -283,9 +283,9 @@ class Approval(BaseModel):
     commit: Commit
     """That is approved."""
     username: str
-    """Of whoever approved it."""
+    """Name of whoever approved it."""
     approved_at: Instant
-    """When."""
+    """When it was approved."""
     reason: str
     """Why; empty where nobody said."""
 

@@ -53,9 +53,9 @@ class StandingHost(BaseModel):
     """One host of a class."""
 
     id: EnvoyId
-    """Of the envoy."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     wave: Absent[int] = None
     """Counted from 1."""
     until: Absent[Instant] = None
@@ -102,7 +102,7 @@ class Standing(BaseModel):
     version: int
     """Its sequence."""
     commit: Commit
-    """Of the revision."""
+    """The revision, as git names it."""
     state: RevisionState
     """What became of the revision."""
     in_force_at: Instant | None
@@ -145,6 +145,6 @@ class StandingHistory(BaseModel):
     version: int
     """Sequence of the revision."""
     commit: Commit
-    """Of the revision."""
+    """The revision, as git names it."""
     points: list[StandingPoint]
     """The oldest first."""

@@ -32,6 +32,6 @@ class HostTags(BaseModel):
     """The tags of one host."""
 
     hostname: Hostname
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     tags: list[Tag]
     """In order, each once."""

@@ -14,9 +14,9 @@ class TracedEnvoy(BaseModel):
     """An enrolled host that has the subject, and where it got it from."""
 
     envoy_id: EnvoyId
-    """Of the host."""
+    """Id of the host at this server; one that enrols anew gets another."""
     hostname: str
-    """Of the host."""
+    """The host's name, as its enrolment token gave it."""
     match: str
     """The pattern of its match block."""
     environment: str

@@ -32,7 +32,7 @@ class ReceiptType:
 
 @strawberry.type(name="ReceiptPage", description="Receipts of one host, the last that came first.")
 class ReceiptPageType:
-    hostname: str = strawberry.field(description="Of the host.")
+    hostname: str = strawberry.field(description="The host's name, as its enrolment token gave it.")
     key: str = strawberry.field(description="Hex of the host's Ed25519 key.")
     nodes: list[ReceiptType] = strawberry.field(description="Of this page.")
     end_cursor: str | None = strawberry.field(description="Give it as `after` for older ones; null at the end.")
