@@ -83,13 +83,17 @@ def _answered(options: argparse.Namespace, act: Callable[[], int]) -> int:
 
 
 class _Help(argparse.HelpFormatter):
-    """Of the terminal's width: one is made for each argument, and would load the modules of archives to ask for it."""
+    """As wide as `COLUMNS` says, or the terminal is. One is made for each argument, and `shutil`, which would be asked
+    for it, loads what unpacks archives."""
 
     def __init__(self, prog: str) -> None:
-        width = DEFAULT_WIDTH
-        with suppress(OSError):
-            width = os.get_terminal_size(1).columns
-        super().__init__(prog, width=width - 2)
+        said, width = os.environ.get("COLUMNS", ""), 0
+        if said.isascii() and said.isdigit():
+            width = int(said[:5])
+        if not width:
+            with suppress(OSError):
+                width = os.get_terminal_size(1).columns
+        super().__init__(prog, width=(width or DEFAULT_WIDTH) - 2)
 
 
 class _Parser(argparse.ArgumentParser):
