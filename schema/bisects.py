@@ -78,7 +78,7 @@ class Suspect(BaseModel):
     commit: Commit
     """The commit that came into force with these changes."""
     sequence: int
-    """Of its revision."""
+    """Sequence of the commit's revision."""
     author: str
     """As the commit gives it: typed by somebody, never verified."""
     summary: str
@@ -133,6 +133,6 @@ class Bisect(BaseModel):
     suspects: list[Suspect]
     """The likeliest first."""
     left_out: Absent[int] = None
-    """Further suspects."""
+    """How many more suspects there are."""
     notes: list[str]
     """What was not looked at, and what is not known."""

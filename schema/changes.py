@@ -96,7 +96,7 @@ class ChangeList(BaseModel):
     """Changes, newest first."""
 
     changes: list[ChangeRecord]
-    """The page."""
+    """The changes of this page."""
 
 
 class CommitSigner(BaseModel):
@@ -105,9 +105,9 @@ class CommitSigner(BaseModel):
     principal: str
     """By which rules of the signing policy name it."""
     name: str
-    """As committer."""
+    """Its name as committer."""
     email: str
-    """As committer."""
+    """Its address as committer."""
     public_key: str
     """A line of OpenSSH, to be given to a forge."""
     fingerprint: str

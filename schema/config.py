@@ -23,9 +23,9 @@ class Place(BaseModel):
     file: str
     """Path in the repository."""
     line: int
-    """Counted from 1."""
+    """Line of the file, counted from 1."""
     column: int
-    """Counted from 1."""
+    """Column of the line, counted from 1."""
     commit: Absent[Commit] = None
     """That last changed the line; left out where it was not asked for or is not known."""
 
@@ -202,7 +202,7 @@ class ConfigStatus(BaseModel):
     last_reload_at: Instant | Literal[""]
     """When the server last saw a commit; empty before the first."""
     commit: Commit | None = None
-    """In force."""
+    """The commit in force; null while there is none."""
     failed_commit: Commit | None = None
     """The newest commit, where it did not come into force; else null."""
     unreadable: Absent[str] = None

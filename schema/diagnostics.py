@@ -30,9 +30,9 @@ class Diagnostic(BaseModel):
     file: str
     """Path in the repository; empty where it is about no one file."""
     line: int = 1
-    """Counted from 1."""
+    """Line of the file, counted from 1."""
     column: int = 1
-    """Counted from 1."""
+    """Column of the line, counted from 1."""
     message: str
     """What is wrong, in a sentence."""
     hint: str = ""

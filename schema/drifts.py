@@ -34,9 +34,9 @@ class DriftedResource(BaseModel):
     """One resource that was otherwise than desired."""
 
     id: str
-    """Of this episode."""
+    """Names this one time that it drifted; the next time gets another."""
     resource: str
-    """`crate/name`."""
+    """The resource, as `crate/name`."""
     type: str
     """Resource type: `file`, `service` ..."""
     how: How
@@ -87,7 +87,7 @@ class Drifts(BaseModel):
     """Hosts that drifted, by hostname."""
 
     hosts: list[DriftedHost]
-    """Of this page."""
+    """The hosts of this page."""
     next_after: str | None = None
     """Give it as `after` for the hosts behind these; None when there are none."""
 
@@ -111,7 +111,7 @@ class DriftDay(BaseModel):
     """One day of the fleet, UTC."""
 
     day: str
-    """As `2026-03-13`."""
+    """The day in UTC, as `2026-03-13`."""
     taken_at: Instant
     """When it was last counted."""
     final: bool
@@ -152,7 +152,7 @@ class WordChange(BaseModel):
     before: str
     """Empty: nothing was known before."""
     after: str
-    """What it became."""
+    """What the word became."""
 
 
 class ConvergenceHistory(BaseModel):
@@ -228,7 +228,7 @@ class DriftGroup(BaseModel):
     """One resource that was found otherwise in the same way on some hosts, and what can be done about it."""
 
     resource: str
-    """`crate/name`."""
+    """The resource, as `crate/name`."""
     type: str
     """Resource type: `file`, `service` ..."""
     hosts: list[Hostname]

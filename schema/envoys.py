@@ -99,7 +99,7 @@ class EnvoyPage(_Camel):
     """One page of the fleet, by hostname."""
 
     envoys: list[Envoy]
-    """Of this page."""
+    """The envoys of this page."""
     total: int
     """Envoys that fit the question, on all pages."""
     offset: int
@@ -116,7 +116,7 @@ class CheckAsked(BaseModel):
     """How far the wish for a check got."""
 
     asked: int
-    """Envoys it was for."""
+    """How many envoys it was for."""
     reached: int
     """Of those, how many are connected and were told. The others look when they next do by themselves."""
     within_s: float
@@ -177,7 +177,7 @@ class InventoryKey(BaseModel):
     key: str
     """Dotted path, at which there is something else than a map."""
     envoys: int
-    """How many have it."""
+    """How many envoys have it."""
 
 
 class InventoryKeys(BaseModel):

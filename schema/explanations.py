@@ -34,9 +34,9 @@ class Line(BaseModel):
     file: str
     """Path in the repository."""
     line: int
-    """Counted from 1."""
+    """Line of the file, counted from 1."""
     column: int
-    """Counted from 1."""
+    """Column of the line, counted from 1."""
     source: str
     """The line as it stands, cut after 1,000 characters."""
     blame: Absent[Blamed] = None

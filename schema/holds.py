@@ -56,13 +56,13 @@ class Hold(BaseModel):
     envoy_id: EnvoyId | None = None
     """The one envoy that it holds; null where it is of all or of a pattern."""
     hostname: Hostname | None = None
-    """Of that envoy."""
+    """Name of that envoy's host."""
     until: Instant | None = None
     """When it ends by itself; None for never."""
     reason: str = ""
     """Why; empty where nobody said."""
     created_at: Instant
-    """Since when."""
+    """Since when it holds."""
     created_by: str
     """Name of whoever set it."""
 
@@ -78,7 +78,7 @@ class HoldCreate(BaseModel):
     """A host name, a glob, or a regular expression between slashes; all hosts when neither this nor `envoy` is given.
     """
     envoy: str | None = Field(default=None, min_length=1, max_length=253)
-    """Id or hostname."""
+    """Id or hostname of the one envoy to be held."""
     until: Instant | None = None
     """When it ends by itself; without a time it lasts until it is taken off."""
     reason: Reason = ""
@@ -144,7 +144,7 @@ class BreakGlass(BaseModel):
     reason: str
     """Why it was needed."""
     opened_at: Instant
-    """Since when."""
+    """Since when it is on."""
     opened_by: str
     """Name of whoever opened it."""
     ended_at: Instant | None = None
@@ -184,13 +184,13 @@ class BreakGlassList(BaseModel):
     """Permissions, the newest first."""
 
     break_glass: list[BreakGlass]
-    """On and over."""
+    """Permissions that are on, and those that are over."""
 
 
 class HoldList(BaseModel):
     """Holds, the newest first, and the permissions that are on."""
 
     holds: list[Hold]
-    """In force now."""
+    """The holds in force now."""
     break_glass: list[BreakGlass]
-    """On now."""
+    """The permissions that are on now."""

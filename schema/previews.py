@@ -88,7 +88,7 @@ class ResourceChange(BaseModel):
     """What becomes of one resource."""
 
     id: str
-    """`crate/name`, as reports have it."""
+    """The resource, as reports have it: `crate/name`."""
     type: str
     """Resource type: `file`, `service` ..."""
     action: Action
@@ -115,7 +115,7 @@ class CrateChange(BaseModel):
     """A crate that comes, goes, or is another."""
 
     name: str
-    """Of the crate."""
+    """Name of the crate."""
     action: Literal["added", "removed", "changed"]
     """What becomes of it."""
     carriers: list[str]
@@ -126,7 +126,7 @@ class VarChange(BaseModel):
     """A var whose final value differs. Secrets stand there by name, as they do in git."""
 
     key: str
-    """Dotted."""
+    """Dotted path of the var: `ssh.port`."""
     base: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None
     """Its value under the base; left out where it is not set there."""
     other: Annotated[Any, Field(exclude_if=lambda value: value is None)] = None

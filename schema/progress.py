@@ -32,7 +32,7 @@ class FailedResource(_Frozen):
     """A resource that failed on a host."""
 
     id: str
-    """`crate/name`."""
+    """The resource, as `crate/name`."""
     message: str
     """Why it failed, without secrets of the host."""
 
@@ -56,7 +56,7 @@ class HostFailure(_Frozen):
     wave: int
     """In the plan, counted from 0."""
     why: str
-    """In a sentence."""
+    """Why it counts as failed, in a sentence."""
     at: Instant
     """When the server learnt of it."""
     resources: tuple[FailedResource, ...] = ()
@@ -85,7 +85,7 @@ class WaveProgress(_Frozen):
     pause_until: Instant | None = None
     """When the pause behind it ends; null where it is in none."""
     hosts: int = 0
-    """In the wave."""
+    """Hosts of the wave."""
     released: int = 0
     """Told to take the new revision, whatever came of it."""
     healthy: int = 0
@@ -161,7 +161,7 @@ class Rollout(_Frozen):
     id: int
     """Counted up; the newest is the highest."""
     commit: str
-    """That it brings."""
+    """The commit that it brings to hosts."""
     plan_root: str
     """Digest over what every host is to be: an approval that names it binds exactly this plan."""
     state: RolloutState
@@ -173,7 +173,7 @@ class Rollout(_Frozen):
     everyone: bool
     """All at once: the revision does not say how it is rolled out."""
     author: str = ""
-    """Of the commit."""
+    """Author of the commit: typed by somebody, never verified."""
     began_at: Instant
     """When the commit came into force."""
     ended_at: Instant | None = None
@@ -192,7 +192,7 @@ class RolloutList(BaseModel):
     """Rollouts without their plans, newest first."""
 
     rollouts: list[Rollout]
-    """Of this page."""
+    """The rollouts of this page."""
     next_before: int | None = None
     """`before` for the next page; null on the last."""
 

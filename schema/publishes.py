@@ -64,7 +64,7 @@ class PublishList(BaseModel):
     """Publishes, newest first."""
 
     publishes: list[Publish]
-    """Of this page."""
+    """The publishes of this page."""
 
 
 Path = Annotated[str, Field(min_length=1, max_length=1_024)]
@@ -93,7 +93,7 @@ class Version(BaseModel):
     sequence: int
     """Counted up; a rollback takes this, the time, or the commit."""
     commit: Commit
-    """That was in force."""
+    """The commit that was in force."""
     author: str
     """As the commit gives it: typed by somebody, never verified."""
     summary: str

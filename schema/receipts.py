@@ -50,6 +50,6 @@ class Receipts(BaseModel):
     key: str
     """Hex of the host's Ed25519 key: with it each receipt can be checked."""
     receipts: list[KeptReceipt]
-    """Of this page."""
+    """The receipts of this page."""
     next_before: int | None = None
     """Give it as `before` for older ones; none at the end."""

@@ -90,4 +90,4 @@ class RetractionsAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     configcrates: list[RetractedCrate] = Field(min_length=1, max_length=MAX_CRATES)
-    """At least one."""
+    """The crates to take back; at least one."""

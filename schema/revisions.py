@@ -57,7 +57,7 @@ class ConfigVersion(BaseModel):
     version: int
     """The sequence of the revision in force; 0 while there is none."""
     commit: Commit | None
-    """In force; null while there is none."""
+    """The commit in force; null while there is none."""
 
 
 class Reloaded(BaseModel):
@@ -68,7 +68,7 @@ class Reloaded(BaseModel):
     version: int
     """The sequence of the revision in force; 0 while there is none."""
     commit: Commit | None
-    """In force; null while there is none."""
+    """The commit in force; null while there is none."""
     healthy: bool
     """Whether the newest commit could be read and is in force."""
     last_error: str = ""

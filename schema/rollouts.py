@@ -116,7 +116,7 @@ class PlannedWave(_Frozen):
     canary: bool = False
     """Whether its hosts were chosen as canaries: a few of each kind of change."""
     pause_s: int = 0
-    """After it."""
+    """Seconds to wait after it."""
     approvals: int = 0
     """People who must approve before it begins."""
     health: tuple[HealthCheck, ...] = ()
@@ -152,7 +152,7 @@ class DeltaClass(_Frozen):
     title: str
     """In a few words: `nginx changed, logrotate added`."""
     count: int
-    """Hosts."""
+    """Hosts of the class."""
     systems: dict[str, int]
     """Operating system → hosts of it; empty text for those that have not said."""
     canaries: tuple[Hostname, ...] = ()
@@ -177,7 +177,7 @@ class Violation(_Frozen):
     group: str
     """`vars.datacentre = fra1`; empty for the whole fleet."""
     bound: str
-    """`at least 2`."""
+    """What the invariant asks for: `at least 2`."""
     count: int
     """How many hosts it would be then."""
     of: int
@@ -248,7 +248,7 @@ class PreviewedWave(_Frozen):
     name: str
     """As `rollout.vgo` calls it; `all` where nothing plans, `rest` for whoever is in no wave."""
     count: int
-    """Hosts."""
+    """Hosts of the wave."""
     hosts: tuple[Hostname, ...]
     """The first ones by name."""
     left_out: int = 0

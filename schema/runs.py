@@ -29,7 +29,7 @@ class Run(BaseModel):
     status: RunStatus
     """What became of it."""
     commit: Commit
-    """That it was to apply."""
+    """The commit that it was to apply."""
     epoch: int
     """Of its assignment: grows when the server was restored from a backup, so that agents take lower generations again.
     """
@@ -78,6 +78,6 @@ class Runs(BaseModel):
     """Runs, newest first."""
 
     runs: list[Run]
-    """Of this page."""
+    """The runs of this page."""
     next_before: int | None = None
     """Give it as `before` for the runs older than these; None when there are none."""

@@ -186,7 +186,7 @@ class PolicyVersion(BaseModel):
     version: int
     """0 before the first change."""
     policy: Policy
-    """What commits need."""
+    """What commits need before they come into force."""
     changed_at: Instant | None = None
     """When it became so; null before the first change."""
     changed_by: str = ""
@@ -281,7 +281,7 @@ class Approval(BaseModel):
     """Somebody stands behind a commit, and so behind all that it brings."""
 
     commit: Commit
-    """That is approved."""
+    """The commit that is approved."""
     username: str
     """Name of whoever approved it."""
     approved_at: Instant
@@ -305,14 +305,14 @@ class ApprovalList(BaseModel):
     """Approvals, newest first."""
 
     approvals: list[Approval]
-    """Of this page."""
+    """The approvals of this page."""
 
 
 class Judgement(BaseModel):
     """What the policy says of a commit on top of the one in force."""
 
     commit: Commit
-    """That was judged."""
+    """The commit that was judged."""
     base: Commit | None
     """In force, on which it was judged; null while nothing is."""
     version: int
@@ -367,7 +367,7 @@ class RefLog(BaseModel):
     """Moves, newest first."""
 
     moves: list[RefMove]
-    """Of this page."""
+    """The moves of this page."""
     kept: int
     """How many are kept at most; the audit log has all."""
 

@@ -123,7 +123,7 @@ class Touched(BaseModel):
     count: int
     """Hosts of the class."""
     hosts: list[str]
-    """Some of them."""
+    """Names of some of them."""
 
 
 class Outlook(BaseModel):
@@ -134,7 +134,7 @@ class Outlook(BaseModel):
     at: Instant
     """When it was worked out."""
     summary: str
-    """In one sentence."""
+    """The answer in one sentence."""
     hosts: int
     """That were looked at."""
     changed: int
@@ -155,7 +155,7 @@ class PreviewRef(BaseModel):
     ref: str
     """In full: `refs/heads/new-dns`."""
     commit: Commit
-    """Its head."""
+    """The commit that it names: its head."""
     state: PreviewState
     """What is known of it."""
     author: str = ""
@@ -169,7 +169,7 @@ class PreviewRef(BaseModel):
     message: str = ""
     """Why it is unreadable, or waits."""
     errors: int = 0
-    """Diagnostics in all."""
+    """How many diagnostics there are in all."""
     diagnostics: list[Diagnostic] = []
     """What is wrong with it: the first ones."""
     outlook: Outlook | None = None

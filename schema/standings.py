@@ -74,7 +74,7 @@ class StandingPart(BaseModel):
     """A class, and of the class `wave` one wave."""
 
     name: StandingClass
-    """The class."""
+    """Which class it is."""
     wave: Absent[int] = None
     """Counted from 1; of hosts that are in a wave or wait for it."""
     wave_name: Absent[str] = None
@@ -84,7 +84,7 @@ class StandingPart(BaseModel):
     cause: Absent[str] = None
     """What the rollout waits for, or why it does not go on."""
     hosts: list[StandingHost]
-    """The first by name."""
+    """The first ten hosts, by name."""
 
 
 class Eta(BaseModel):
@@ -100,7 +100,7 @@ class Standing(BaseModel):
     """How far one revision has come."""
 
     version: int
-    """Its sequence."""
+    """Sequence of the revision."""
     commit: Commit
     """The revision, as git names it."""
     state: RevisionState
@@ -125,7 +125,7 @@ class StandingHosts(BaseModel):
     """Hosts of one class, by name."""
 
     hosts: list[StandingHost]
-    """Of this page."""
+    """The hosts of this page."""
     next_after: Absent[str] = None
     """Give it as `after` for those behind; left out at the end."""
 

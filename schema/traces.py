@@ -42,10 +42,10 @@ class InverseTrace(BaseModel):
     subject: Literal["configcrate", "usercrate"]
     """What was asked about."""
     value: str
-    """Its name."""
+    """Name of the crate that was asked about."""
     include_tree: bool
     """Whether blocks without an enrolled host were asked for as well."""
     envoys: list[TracedEnvoy]
-    """By host name."""
+    """Enrolled hosts that have it, by host name."""
     tree_refs: Absent[list[TreeRef]] = None
     """Only when asked for."""

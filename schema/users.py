@@ -42,13 +42,13 @@ class User(BaseModel):
     id: str
     """Of the account; a name that is used again gets another."""
     username: str
-    """In lower case."""
+    """The name to log in with, in lower case."""
     role: Role
     """What the account may do."""
     auth_method: str = "basic"
     """Always `basic`: by password, and by tokens made with it."""
     display_name: str = ""
-    """For people; empty where nobody said."""
+    """What to call the person; empty where nobody said."""
     email: str = ""
     """Address that commits made for this account carry; empty where nobody said."""
     ssh_public_key: str = ""
@@ -71,7 +71,7 @@ class UserCreate(BaseModel):
     role: Role = Role.VIEWER
     """What the account may do."""
     display_name: str = Field(default="", max_length=200)
-    """For people."""
+    """What to call the person; empty for the user name."""
     email: str = Field(default="", max_length=320)
     """Address that commits made for this account carry."""
 
@@ -84,7 +84,7 @@ class UserUpdate(BaseModel):
     role: Role | None = None
     """What the account may do."""
     display_name: str | None = Field(default=None, max_length=200)
-    """For people."""
+    """What to call the person; empty for the user name."""
     email: str | None = Field(default=None, max_length=320)
     """Address that commits made for this account carry."""
     ssh_public_key: str | None = Field(default=None, max_length=8_192, pattern=_SSH_KEY)

@@ -90,7 +90,7 @@ class ResourceReport(Wire):
     """What one resource was found to be, and what was done about it."""
 
     id: ShortText
-    """`crate/name`."""
+    """The resource, as `crate/name`."""
     type: str = Field(max_length=64)
     """Resource type: `file`, `service` ..."""
     outcome: Outcome
