@@ -101,7 +101,7 @@ def test_a_server_that_stands_still_is_waited_for(wired: tuple[Site, Agent, Wire
     site.server.kill(signal.SIGSTOP)
     try:
         _damaged_and_repaired(web, str(motd))
-        time.sleep(1.0)
+        time.sleep(0.2)
     finally:
         site.server.kill(signal.SIGCONT)
     until("the repair is told", lambda: _repairs(site, web) == 1)

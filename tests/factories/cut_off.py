@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.e2e.site import BASE, Agent, Process, Site, until
 
 HERE, THERE = "10.77.0.1", "10.77.0.2"
-CUT_S = 2.0
+CUT_S = 0.5
 FAULTS = {
     "the cable is pulled": ("link set wire down", "link set wire up"),
     "what it sends goes nowhere": (f"route add blackhole {HERE}", f"route del blackhole {HERE}"),
