@@ -185,6 +185,8 @@ class Ran(Wire):
     """Objects that were damaged on disk and must be fetched again."""
     unconfirmed: Literal["", "connected", "alone"] = ""
     """See `Standing`."""
+    again_s: float | None = Field(default=None, ge=0)
+    """When to look again at what stood back in a fight."""
 
 
 class Collected(Wire):

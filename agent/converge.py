@@ -351,7 +351,9 @@ class _Run:
             with reach.declared(kind.needs_network):
                 kind.prefetch(step.host, self._plan.prepared(kind))
         audit = step.resource.mode == "audit"
-        fight = "" if self._dry_run or audit else self._fights.stands_back(instance.id)
+        # What is desired only now is no repair: whoever fought over what was desired before may let it be.
+        repair = not (self._dry_run or audit) and self._was_reached(step, instance)
+        fight = self._fights.stands_back(instance.id) if repair else ""
         enforced = not (self._dry_run or audit or fight)
         if enforced and instance.path and not known:
             self._remember(step, instance)

@@ -389,6 +389,8 @@ class Core:
         if ran.changed and (now >= self._collect_from or not drifted):
             self._collect_from = now + COLLECT_S
             effects.append(CollectTraits())
+        if ran.again_s is not None and math.isfinite(ran.again_s):
+            self._request(Trigger.DRIFT, now + ran.again_s)
         if ran.unconfirmed:
             self._probation.begin(now, reachable=ran.unconfirmed == "connected")
             effects += self._channel.again(DOUBT)

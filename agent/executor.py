@@ -7,6 +7,7 @@ does by itself.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -277,6 +278,7 @@ class LocalExecutor(Runs):
             error=report.error,
             missing=self._mend(),
             unconfirmed=self._undo.doubt(),
+            again_s=due_s if (due_s := self._fights.due_s()) < math.inf else None,
         )
 
     def _same(self, report: Report) -> bool:

@@ -7,6 +7,7 @@ tells, and tries again after a pause that doubles. A resource that stays as it i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -71,12 +72,19 @@ class Fights:
         self._monotonic: Final = monotonic
         self._witness: Final[Witness] = witness or NoWitness()
         self._bouts: Final[dict[str, _Bout]] = {}
+        self._again_at = math.inf
+
+    def due_s(self) -> float:
+        """Seconds until something is repaired again that stood back since this was last asked; infinity for nothing."""
+        again_at, self._again_at = self._again_at, math.inf
+        return max(0.0, again_at - self._monotonic())
 
     def stands_back(self, resource: str) -> str:
         """Why this resource is not repaired now, for a person; empty when it may be."""
         bout = self._bouts.get(resource)
         if bout is None or (now := self._monotonic()) >= bout.again_at:
             return ""
+        self._again_at = min(self._again_at, bout.again_at)
         who = self._witness.seen(bout.path)
         by = f"by {who}" if who else "by something else"
         return (

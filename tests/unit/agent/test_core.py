@@ -692,6 +692,17 @@ def test_a_target_does_not_wait_for_drift_to_calm_down() -> None:
     assert schedule.begin(now) is Trigger.APPLY
 
 
+def test_what_stood_back_in_a_fight_is_looked_at_again_when_its_pause_is_over() -> None:
+    driver = Driver(standing=Standing(applied=applied()))
+    driver.do(fx.Converged(Ran(status="converged")))
+    driver.open(interval_s=86_400)
+    driver.do(fx.Drifted())
+    driver.do(fx.Converged(Ran(status="failed", failed=1, again_s=60.0)))
+    assert driver.core.due() <= driver.now + 60.0
+    assert fx.Converge(Trigger.DRIFT, connected=True) not in driver.do(fx.Tick(), after=59.0)
+    assert fx.Converge(Trigger.DRIFT, connected=True) in driver.do(fx.Tick(), after=1.0)
+
+
 def test_what_is_put_right_again_and_again_has_traits_collected_now_and_then() -> None:
     driver = Driver(standing=Standing(applied=applied()))
     driver.do(fx.Converged(Ran(status="converged")))

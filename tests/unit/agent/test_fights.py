@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -117,6 +118,32 @@ def test_a_run_stands_back_and_says_so_until_the_pause_is_over() -> None:
     fleet.clock.seconds += FIRST_PAUSE_S
     assert outcomes(fleet.run(desired))["web/a"] == "changed"
     assert machines.describe(fleet.host, "/a")["content"] == "a"
+
+
+def test_what_is_desired_only_now_is_applied_whatever_was_fought_over_before() -> None:
+    fleet = Fleet()
+    fleet.fights = Fights(lambda: fleet.clock.seconds, Seeing())
+    fleet.run(state(crate("web", [file_("a")])))
+    for _ in range(FREE_REPAIRS):
+        fleet.host.write("/a", b"theirs", mode=0o644)
+        fleet.run(state(crate("web", [file_("a")])))
+    fleet.host.write("/a", b"theirs", mode=0o644)
+    newer = state(crate("web", [{**file_("a"), "content": "newer"}]))
+    assert by_id(fleet.run(newer), "web/a").outcome is Outcome.CHANGED
+    assert machines.describe(fleet.host, "/a")["content"] == "newer"
+    fleet.host.write("/a", b"theirs", mode=0o644)
+    assert by_id(fleet.run(newer), "web/a").error.startswith("fight: ")
+
+
+def test_it_is_known_when_to_look_again_at_what_stood_back() -> None:
+    clock = Clock()
+    fights = Fights(clock)
+    fight(fights)
+    assert fights.due_s() == math.inf
+    clock.now += 10
+    assert fights.stands_back("a")
+    assert fights.due_s() == FIRST_PAUSE_S - 10
+    assert fights.due_s() == math.inf
 
 
 class Overwritten(MemoryHost):
