@@ -363,7 +363,7 @@ class _Run:
                 instance.prepared,
                 dry_run=not enforced,
                 tainted=bool(step.secrets),
-                before=lambda: self._before(step, instance, meanwhile),
+                before=lambda there: self._before(step, instance, meanwhile, there=there),
             )
         if result.outcome is Outcome.FAILED:
             self._recorder.failed(instance.id)
@@ -431,14 +431,14 @@ class _Run:
             self._journal.forget(instance.id)
         if step.resource.on_removal == "revert" and instance.path not in self._journal.origins:
             # Now, though nothing may be about to change: later it could be somebody's damage that is kept.
-            removal.remember(step.host, self._journal, instance.path, whole=True)
+            removal.remember(step.host, self._journal, instance.path)
 
-    def _before(self, step: Step, instance: Instance, meanwhile: ExitStack) -> Host:
+    def _before(self, step: Step, instance: Instance, meanwhile: ExitStack, *, there: bool | None) -> Host:
         """Write down what must be known, whatever happens next; answer the host to change it through."""
         if self._ours is not None and (places := step.places or places_of(step)):
             meanwhile.callback(self._ours(places))
         if instance.path and instance.id not in self._journal.entries:
-            removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path)
+            removal.claim(step.host, self._journal, instance.id, instance.entry, instance.path, there=there)
         acts = self._acts(step)
         self._fresh_debts = self._journal.owe(acts)
         if step.resource.on_notify_only:

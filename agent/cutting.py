@@ -25,11 +25,12 @@ _SERVICES: Final = frozenset(
 
 def may_cut_off(kind: ResourceType[Any, Any], prepared: Any, attributes: Mapping[str, Any]) -> bool:
     """Whether the agent might not reach its server after a change of this resource."""
+    for name in ("service", "unit"):
+        service = attributes.get(name)
+        if isinstance(service, str) and service.partition(".service")[0] in _SERVICES:
+            return True
     path = attributes.get("path")
-    services = [each for name in ("service", "unit") if isinstance(each := attributes.get(name), str)]
-    return (
-        (isinstance(path, str) and bool(_PATHS.match(path)))
-        or any(each.partition(".service")[0] in _SERVICES for each in services)
-        or kind.may_cut_off(prepared)
-        or any(map(_PATHS.match, kind.paths(prepared)))
-    )
+    paths = kind.paths(prepared)
+    if isinstance(path, str) and path not in paths:
+        paths = [path, *paths]
+    return kind.may_cut_off(prepared) or any(map(_PATHS.match, paths))

@@ -214,13 +214,12 @@ class Journal:
     @staticmethod
     def _write(file: int, data: bytes) -> None:
         """All of it or, where the disk is full, none of it: half a line would damage the next one."""
-        size = os.fstat(file).st_size
-        view = memoryview(data)
+        left = data
         try:
-            while view:
-                view = view[os.write(file, view) :]
+            while left:
+                left = left[os.write(file, left) :]
         except OSError:
-            os.ftruncate(file, size)
+            os.ftruncate(file, os.fstat(file).st_size - (len(data) - len(left)))
             raise
 
     def _compact(self) -> None:

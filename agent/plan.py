@@ -411,12 +411,13 @@ class Plan:
         step.used = uses.of_templates(templates) | source_uses
         if isinstance(resource.foreach, str):
             step.used |= uses.of_expression(resource.foreach)
-        else:
+        elif resource.foreach is not None:
             step.used |= uses.of_value(resource.foreach)
         keys = crate.vars.keys() | crate.lacks.keys() if "*" in step.used.vars else step.used.vars
         held = (name for key in keys for name in crate.holds.get(key, ()))
         named = find(resource.spec)
-        step.secrets = frozenset({*held, *named, *find(resource.foreach), *source_secrets}) or _NONE
+        listed = () if resource.foreach is None else find(resource.foreach)
+        step.secrets = frozenset({*held, *named, *listed, *source_secrets}) or _NONE
         step.rendered = bool(templates or named)
         condition = uses.NOTHING if resource.when is None else uses.of_expression(resource.when)
         step.clocked = crate.clocked or step.used.clocked or condition.clocked
@@ -469,10 +470,10 @@ def _owned(spec: ResourceSpec) -> tuple[tuple[str, str], ...]:
     if spec.OWNS is None:
         return ()
     named = getattr(spec, spec.IDENTITY)
-    things = [str(thing) for thing in (named if isinstance(named, list) else [named])]
+    things = [str(thing) for thing in named] if isinstance(named, list) else [str(named)]
     if spec.OWNS == "path":
         things = ["/" + "/".join(components(thing)) for thing in things]
-    return tuple((spec.OWNS, thing) for thing in things)
+    return tuple([(spec.OWNS, thing) for thing in things])
 
 
 def _absence(host: Host, account: Account) -> str:

@@ -25,19 +25,13 @@ from schema.resources import RESOURCES
 POSTPONED: Final = "it is reverted when it is known whether another resource owns its path"
 
 
-def remember(host: Host, journal: Journal, path: str, *, whole: bool) -> None:
-    """Write down what stands at a path before it is changed for the first time.
-
-    With `whole` it is kept so that it can be put back; else only whether there was something.
+def remember(host: Host, journal: Journal, path: str) -> None:
+    """Keep what stands at a path before it is changed for the first time, so that it can be put back.
 
     Raises:
-        ResourceFailed: it is to be put back one day, and cannot be kept.
+        ResourceFailed: it cannot be kept.
         OSError: that could not be written down.
     """
-    if not whole:
-        with suppress(JournalFull):
-            journal.remember_origin(path, {"kind": ABSENT if host.lstat(path) is None else UNKNOWN})
-        return
     try:
         origin, content = origins.take(host, path, limit=MAX_ORIGINAL_BYTES)
         journal.remember_origin(path, origin, content)
@@ -45,8 +39,11 @@ def remember(host: Host, journal: Journal, path: str, *, whole: bool) -> None:
         raise ResourceFailed(f"on_removal: revert cannot be kept: {error}") from error
 
 
-def claim(host: Host, journal: Journal, resource: str, entry: Entry, path: str) -> None:
+def claim(host: Host, journal: Journal, resource: str, entry: Entry, path: str, *, there: bool | None) -> None:
     """Write down, before a resource is changed for the first time, that it is ours and whether something stood there.
+
+    Args:
+        there: whether it did, as its check has just found; None where that does not say.
 
     Raises:
         OSError: that could not be written down; the next run tries again.
@@ -55,7 +52,10 @@ def claim(host: Host, journal: Journal, resource: str, entry: Entry, path: str) 
     if path in journal.origins:
         return
     try:
-        remember(host, journal, path, whole=False)
+        if there is None:
+            there = host.lstat(path) is not None
+        with suppress(JournalFull):
+            journal.remember_origin(path, {"kind": UNKNOWN if there else ABSENT})
     except OSError:
         journal.forget(resource)
         raise

@@ -333,10 +333,10 @@ class Recorder:
     def _append(self, lines: Sequence[dict[str, Any]]) -> None:
         self._begin()
         assert self._file is not None
-        view = memoryview(b"".join(records.line(**line) for line in (*self._ahead, *lines)))
+        data = b"".join([records.line(**line) for line in (*self._ahead, *lines)])
         self._ahead.clear()
-        while view:
-            view = view[os.write(self._file, view) :]
+        while data:
+            data = data[os.write(self._file, data) :]
         if self._risky:
             os.fsync(self._file)
 

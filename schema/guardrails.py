@@ -103,9 +103,10 @@ def is_agents(path: str, own: Sequence[str] = ()) -> bool:
     if not own and "vigo" not in path:
         return False
     here = f"{path}/"
-    if here.startswith(_AGENT_PREFIXES) or any(here.startswith(f"{each}/") for each in own):
-        return True
-    return "vigo" in path and bool(_UNIT_FILES.search(path))
+    for each in own:  # no generator: it is asked of each path of a catalog
+        if path.startswith(each) and here.startswith(f"{each}/"):
+            return True
+    return "vigo" in path and (here.startswith(_AGENT_PREFIXES) or bool(_UNIT_FILES.search(path)))
 
 
 def holds_agents(path: str, own: Sequence[str] = ()) -> bool:

@@ -37,11 +37,11 @@ def find(value: Any) -> set[str]:
         if isinstance(each, str):
             if "secret:" in each:
                 found.update(REFERENCE.findall(each))
-        elif isinstance(each, Mapping):
-            todo.extend(each)
-            todo.extend(each.values())
         elif isinstance(each, list | tuple):
             todo.extend(each)
+        elif isinstance(each, dict | Mapping):  # `dict` first: to ask for the protocol takes ten times as long
+            todo.extend(each)
+            todo.extend(each.values())
     return found
 
 

@@ -324,7 +324,9 @@ def components(path: str) -> list[str]:
         raise HostFault(f"{path!r} is not an absolute path")
     if "\0" in path or len(path) > MAX_PATH_CHARS:
         raise HostFault(f"{path[:200]!r} is not a path: it has a NUL or more than {MAX_PATH_CHARS} characters")
-    parts = [part for part in path.split("/") if part not in ("", ".")]
+    parts = path[1:].split("/")
+    if "" in parts or "." in parts:  # seldom, and asked of each path several times a run
+        parts = [part for part in parts if part not in ("", ".")]
     if ".." in parts:
         raise HostFault(f"{path!r} has a '..' component")
     return parts

@@ -184,6 +184,7 @@ FILE: Final = ResourceType(
     paths=paths,
     leaves=leaves,
     rests=rests,
+    there=lambda state: state.stat is not None,
     confinable=True,
 )
 

@@ -143,6 +143,8 @@ class ResourceType(Generic[P, T]):
     """What is in the host's memo and cannot be otherwise after a change of this."""
     rests: Callable[[P], Rests | None] | None = None
     """What alone decides whether it is as it should be, where that is a file; None of what depends on more."""
+    there: Callable[[T], bool] | None = None
+    """Whether something stands at the path that it owns, as `check` has found it."""
     needs_network: bool = False
     """Whether the programs that it runs open network sockets (a package manager, git, iptables), or start what does (a
     service where no systemd starts it). Those of any other type cannot: `agent.hosts.reach`, `agent.errands`."""
@@ -173,7 +175,7 @@ class ResourceType(Generic[P, T]):
         *,
         dry_run: bool,
         tainted: bool = False,
-        before: Callable[[], Host] | None = None,
+        before: Callable[[bool | None], Host] | None = None,
     ) -> Converged:
         """Check, and where the host differs, apply and check again.
 
@@ -181,8 +183,8 @@ class ResourceType(Generic[P, T]):
             prepared: what `prepare` returned.
             dry_run: stop before apply, and say what would change.
             tainted: the spec holds secrets: what is replaced is not shown, for it may be an older one.
-            before: called once, when something is about to be changed; answers the host to change it through, and what
-                it raises keeps it from being changed.
+            before: called once, when something is about to be changed, with what `there` says; answers the host to
+                change it through, and what it raises keeps it from being changed.
         """
         action, shown = "none", ""
         changes: Sequence[Change] = ()
@@ -193,7 +195,8 @@ class ResourceType(Generic[P, T]):
                 return Converged(Outcome.UNCHANGED, reason=state.note) if state.note else UNCHANGED
             action, shown = self.action(prepared, state), describe(changes, tainted=tainted)
             if not dry_run:
-                self._make_so(host, host if before is None else before(), prepared, state)
+                there = None if self.there is None else self.there(state)
+                self._make_so(host, host if before is None else before(there), prepared, state)
         except (ResourceFailed, HostFault, OSError) as error:
             undone = isinstance(error, StillDiffers)
             return Converged(Outcome.FAILED, action, diff=shown, error=_say(error), found=changes, undone=undone)

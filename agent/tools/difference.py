@@ -87,9 +87,9 @@ def _one(change: Change, *, tainted: bool) -> str:
 
 
 def _content(change: Change, *, tainted: bool) -> str:
-    before, after = (value.encode() if isinstance(value, str) else value or b"" for value in change[1:3])
-    texts = [_text(before), _text(after)]
-    if None in texts:
+    before, after = _bytes(change.before), _bytes(change.after)
+    earlier, later = _text(before), _text(after)
+    if earlier is None or later is None:
         sides = ["(none)" if value is None else f"{len(value)} bytes" for value in (change.before, change.after)]
         if not tainted:
             sides = [
@@ -98,7 +98,7 @@ def _content(change: Change, *, tainted: bool) -> str:
             ]
         kind = "binary" if max(len(before), len(after)) <= MAX_SHOWN_BYTES else "large"
         return f"{change.field} ({kind}): {sides[0]} → {sides[1]}"
-    old, new = (text.splitlines() for text in texts if text is not None)
+    old, new = earlier.splitlines(), later.splitlines()
     if max(len(old), len(new)) > _MAX_LINES:
         return f"{change.field}: {len(old)} lines → {len(new)} lines"
     if new and not old:  # what is new needs no comparison
@@ -112,6 +112,10 @@ def _content(change: Change, *, tainted: bool) -> str:
     if not lines:
         return f"{change.field}: line endings differ"
     return "\n".join([f"{change.field}:", *(_short(line) for line in lines)])
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
 
 
 def _text(data: bytes) -> str | None:

@@ -48,7 +48,7 @@ def done_and_undone(
     host.memo.clear()
     host.memo[MANAGED] = frozenset
 
-    def through() -> Host:
+    def through(_there: bool | None) -> Host:
         change = Changed("web/x", name, "digest")
         return recorder.through(host, change, None, touches=kind.touches(host, ready), things=things)
 

@@ -35,7 +35,7 @@ def undone(
     undo = Undo(state)
     recorder = undo.begin(RUN, "c" * 40, 1)
 
-    def through() -> Host:
+    def through(_there: bool | None) -> Host:
         things = () if kind.kept is None else kind.kept.names(ready)
         return recorder.through(host, Changed("web/x", name, "digest"), None, things=things)
 
