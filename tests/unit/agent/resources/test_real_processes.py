@@ -51,7 +51,7 @@ def test_a_process_is_found_and_ended(name: str, sleeper: subprocess.Popen[bytes
     assert converge(process=name, cmdline=f"{name} 61", state="stopped") == (Outcome.UNCHANGED, "")
     assert sleeper.poll() is None
     assert converge(process=name, state="stopped") == (Outcome.CHANGED, "")
-    assert sleeper.wait(10) == -15
+    assert sleeper.wait(60) == -15
     assert converge(process=name)[0] is Outcome.FAILED  # type: ignore[index]
 
 
@@ -68,7 +68,7 @@ def test_a_process_that_does_not_hear_is_killed_when_that_is_wished(name: str) -
             )
             assert process.poll() is None
             assert converge(process=deaf, state="stopped", wait_s=0, kill=True) == (Outcome.CHANGED, "")
-            assert process.wait(10) == -9
+            assert process.wait(60) == -9
         finally:
             with suppress(ProcessLookupError):
                 process.kill()

@@ -274,7 +274,7 @@ async def closing_code(socket: websockets.ClientConnection) -> int | None:
     return socket.close_code
 
 
-async def until(holds: Callable[[], bool], patience_s: float = 5.0) -> None:
+async def until(holds: Callable[[], bool], patience_s: float = 50.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(patience_s):
         while not holds():  # noqa: ASYNC110 - what is looked at tells nobody

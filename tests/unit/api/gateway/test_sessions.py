@@ -76,12 +76,8 @@ def test_an_agent_is_welcomed_with_its_target(run_with_gateway: Run) -> None:
             }
             assert site.gateway is not None
             assert site.gateway.online(web.peer.envoy_id)
-        for _ in range(100):
-            if not site.gateway.online(web.peer.envoy_id):
-                break
-            await asyncio.sleep(0.01)
-        assert not site.gateway.online(web.peer.envoy_id)
-        await asyncio.sleep(1.2)
+        await until(lambda: not site.gateway.online(web.peer.envoy_id))
+        await until(lambda: site.fleet.sightings)
         assert {(seen.envoy_id, seen.address, seen.agent_version) for seen in site.fleet.sightings} == {
             (web.peer.envoy_id, "127.0.0.1", "1.2.3")
         }

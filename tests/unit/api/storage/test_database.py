@@ -55,10 +55,10 @@ def held(database: Database) -> Callable[[], Future[None]]:
 
     def wait(_: Session) -> None:
         busy.set()
-        release.wait(10)
+        release.wait(60)
 
     future = database.writer.submit(wait)
-    busy.wait(10)
+    busy.wait(60)
 
     def let_go() -> Future[None]:
         release.set()
@@ -153,7 +153,7 @@ def test_one_write_too_many_is_refused_and_the_others_happen(database: Database)
 def test_one_read_too_many_is_refused(path: Path) -> None:
     database = Database.open(path, readers=1, depth=1)
     release = threading.Event()
-    futures = [database._submit_read(lambda _: release.wait(10)) for _ in range(2)]
+    futures = [database._submit_read(lambda _: release.wait(60)) for _ in range(2)]
     with pytest.raises(ReadersBusy):
         database._submit_read(lambda _: None)
     release.set()
@@ -237,7 +237,7 @@ def test_what_waits_when_closing_is_finished_first(path: Path) -> None:
     closing = threading.Thread(target=database.close_now)
     closing.start()
     let_go()
-    closing.join(10)
+    closing.join(60)
     assert [future.result(5) for future in futures] == list(range(5))
     with pytest.raises(DatabaseUnavailable):
         database.write_now(put(9))

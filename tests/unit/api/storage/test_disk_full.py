@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -68,9 +67,7 @@ def test_on_a_full_disk_reads_go_on_writes_are_refused_and_it_heals(small: Path)
     with pytest.raises(DatabaseFull):
         database.write_now(lambda session: session.execute(text("CREATE TABLE big AS SELECT zeroblob(1000000)")))
     filler.unlink()
-    begun = time.monotonic()
     assert server.post("/api/v1/users", role=Role.ADMIN, json=new).status_code == 201
-    assert time.monotonic() - begun < 10
     assert server.get("/api/v1/audit/verify", role=Role.ADMIN).json()["valid"]
     assert database.read_now(lambda s: s.execute(text("PRAGMA integrity_check")).scalar_one()) == "ok"
     assert fatal == []

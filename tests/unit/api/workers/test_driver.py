@@ -128,7 +128,7 @@ def play(story: Callable[[Driver, MemoryPerformer], Awaitable[Any]], **options: 
         performer = MemoryPerformer()
         driver = Driver(performer, clock=WallClock(), in_force=None, secrets={}, **({"limits": WIDE} | options))
         try:
-            await asyncio.wait_for(story(driver, performer), 10)
+            await asyncio.wait_for(story(driver, performer), 60)
         finally:
             await driver.stop()
         return performer
@@ -137,7 +137,7 @@ def play(story: Callable[[Driver, MemoryPerformer], Awaitable[Any]], **options: 
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is looked at tells nobody
             await asyncio.sleep(0.002)
 

@@ -187,10 +187,14 @@ def test_the_loop_is_told_of_what_changes_a_judgement_and_of_what_was_accepted(b
     async def story(steps: Callable[[Driver], Awaitable[None]]) -> None:
         driver = Driver()
         listening = asyncio.create_task(trust.listen(bench.services, driver))  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
+        await until(lambda: bench.services.events._listeners)
         await steps(driver)
-        await asyncio.sleep(0.05)
         listening.cancel()
+
+    async def until(holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(50):
+            while not holds():  # noqa: ASYNC110 - what is looked at tells nobody
+                await asyncio.sleep(0.005)
 
     other = "d" * 40
     bench.write(lambda work: revisions.record_failure(work, commit=other, diagnostics=(), state=RevisionState.DIVERGED))
@@ -199,17 +203,18 @@ def test_the_loop_is_told_of_what_changes_a_judgement_and_of_what_was_accepted(b
 
     async def steps(driver: Driver) -> None:
         await bench.services.write(actor, lambda work: approvals.approve(work, ApprovalAdd(commit=other)))
-        await asyncio.sleep(0.05)
+        await until(lambda: told)
         assert told == [events.Reload()]
         driver.failure = None
         await bench.services.write(actor, lambda work: approvals.approve(work, ApprovalAdd(commit="e" * 40)))
         await bench.services.write(actor, lambda work: approvals.accept(work, AcceptCommit(commit=other, reason="x")))
+        await until(lambda: len(told) == 2)
 
     asyncio.run(story(steps))
     assert told == [events.Reload(), events.Accepted(other)]
 
     async def nothing(_: Driver) -> None:
-        return None
+        await until(lambda: told)
 
     told.clear()
     asyncio.run(story(nothing))  # as after a restart

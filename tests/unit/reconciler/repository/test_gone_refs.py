@@ -26,7 +26,7 @@ class Followed:
         self.told.append(type(fault).__name__)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not holds():  # noqa: ASYNC110 - what is waited for is in a thread of somebody else
                 await asyncio.sleep(0.005)
 
@@ -67,11 +67,13 @@ def test_a_local_ref_that_is_deleted_is_told_once_and_so_is_its_return(bare: Rep
 @pytest.mark.parametrize("known", [False, True])
 def test_one_that_is_not_there_is_missed_only_where_it_was_before(bare: Repository, known: bool) -> None:
     followed = Followed()
-    run(
-        followed,
-        lambda: bare.watch("main", poll_s=0.02, on_fault=followed.fault, known=known),
-        lambda: asyncio.sleep(0.15),
-    )
+
+    async def story() -> None:
+        if known:
+            await followed.until(lambda: bool(followed.told))
+        await asyncio.sleep(0.15)
+
+    run(followed, lambda: bare.watch("main", poll_s=0.02, on_fault=followed.fault, known=known), story)
     assert followed.told == ([RefGone.__name__] if known else [])
 
 

@@ -396,18 +396,18 @@ def test_a_watched_remote_is_polled_and_poked(origin: Repository, opened: Reposi
 
         first = await asyncio.to_thread(commit, origin, 1)
         stream = opened.watch("main", poll_s=60.0, on_fault=on_fault)
-        assert await asyncio.wait_for(anext(stream), 10) == first
+        assert await asyncio.wait_for(anext(stream), 50) == first
         pending = asyncio.ensure_future(anext(stream))
         second = await asyncio.to_thread(commit, origin, 2)
         await asyncio.sleep(0.2)
         assert not pending.done()
         opened.poke()
-        assert await asyncio.wait_for(pending, 10) == second
+        assert await asyncio.wait_for(pending, 50) == second
         https.garbage = True
         pending = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.1)
         opened.poke()
-        await asyncio.wait_for(failed.wait(), 10)
+        await asyncio.wait_for(failed.wait(), 50)
         https.garbage = False
         third = await asyncio.to_thread(commit, origin, 3)
         opened.poke()
@@ -419,13 +419,13 @@ def test_a_watched_remote_is_polled_and_poked(origin: Repository, opened: Reposi
         assert faults[-1] is None
         await stream.aclose()
         polled = opened.watch("main", poll_s=0.1)
-        assert await asyncio.wait_for(anext(polled), 10) == third
+        assert await asyncio.wait_for(anext(polled), 50) == third
         pending = asyncio.ensure_future(anext(polled))
         fourth = await asyncio.to_thread(commit, origin, 4)
-        assert await asyncio.wait_for(pending, 10) == fourth
+        assert await asyncio.wait_for(pending, 50) == fourth
         await polled.aclose()
 
-    asyncio.run(asyncio.wait_for(scenario(), 40))
+    asyncio.run(asyncio.wait_for(scenario(), 120))
 
 
 def test_ssh_with_the_right_keys_fetches_and_runs_nothing_but_upload_pack(
