@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.site import Site
+from tests.e2e.site import PATIENCE_S, Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -48,7 +48,9 @@ class Browser:
 @contextmanager
 def browsing(site: Site, profile: Path) -> Iterator[Browser]:
     """A browser with nothing in it, on a desk's screen."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_S * 1_000)  # its own five seconds are too few where others are at work
 
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
