@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def _serve(data: Path, port: int) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("VIGO_")}
-    return subprocess.run(
-        [sys.executable, "-m", "api", "serve", "--data-dir", str(data), "--host", "127.0.0.1", "--port", str(port),
-         "--gateway-host", "127.0.0.1", "--gateway-port", "0"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=environment,
+    return warm.run(
+        "api", "serve", "--data-dir", str(data), "--host", "127.0.0.1", "--port", str(port),
+        "--gateway-host", "127.0.0.1", "--gateway-port", "0",
+        cwd=ROOT, env=environment, timeout=60,
     )  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.e2e.site import ROOT, Site
 
 HOSTNAME = "web01.example.com"
@@ -17,16 +18,14 @@ HOSTNAME = "web01.example.com"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site"))
+    made = Site(tmp_path_factory.mktemp("site"), forked=True)
     made.in_force_at_start()
     yield made
     made.end()
 
 
 def vigo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "api", *arguments], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
+    return warm.run("api", *arguments, cwd=ROOT, env=os.environ, timeout=60)
 
 
 def test_an_imported_host_has_nothing_to_change(site: Site, tmp_path: Path) -> None:
@@ -87,9 +86,7 @@ def test_an_imported_host_has_nothing_to_change(site: Site, tmp_path: Path) -> N
 
 
 def test_the_agent_says_what_its_host_is_without_a_server(tmp_path: Path) -> None:
-    traits = subprocess.run(
-        [sys.executable, "-m", "agent", "traits", "--json"], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
+    traits = warm.run("agent", "traits", "--json", cwd=ROOT, env=os.environ, timeout=60)
     assert traits.returncode == 0
     values = json.loads(traits.stdout)
     assert values["agent_self"]["confined"] is False
@@ -97,7 +94,5 @@ def test_the_agent_says_what_its_host_is_without_a_server(tmp_path: Path) -> Non
     done = vigo("import", "host", "here.example.com", "--traits", str(tmp_path / "traits.json"), "--root", "/", "--file", "/etc/os-release", "--into", str(tmp_path / "repo"))  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert vigo("validate", str(tmp_path / "repo"), "--strict").returncode == 0
-    shown = subprocess.run(
-        [sys.executable, "-m", "agent", "traits"], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
+    shown = warm.run("agent", "traits", cwd=ROOT, env=os.environ, timeout=60)
     assert 'os.family = "' in shown.stdout

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from api.cli.init import starter
 
@@ -59,6 +64,62 @@ def stage(folder: Path, environment: dict[str, str], name: str, text: str) -> No
     assert run(folder, environment, "git", "add", name).returncode == 0
 
 
+def provided(extra: str) -> set[str]:
+    """Names of all that is installed with vigo and this extra, as pip follows what each says that it needs."""
+    found: set[str] = set()
+    asked = [Requirement(f"vigo[{extra}]")]
+    while asked:
+        wanted = asked.pop()
+        name = canonicalize_name(wanted.name)
+        found.add(name)
+        for line in metadata.requires(name) or []:
+            needed = Requirement(line)
+            extras = wanted.extras or {""}
+            applies = needed.marker is None or any(needed.marker.evaluate({"extra": each}) for each in extras)
+            if applies and canonicalize_name(needed.name) not in found:
+                asked.append(needed)
+    return found
+
+
+def test_the_hooks_of_this_checkout_block_a_bad_configcrate_with_its_place_and_need_what_their_extra_has(
+    fleet: Path, environment: dict[str, str]
+) -> None:
+    """As others name them, but in this environment; `pre-commit try-repo` installs one of their own, in a soak."""
+    manifest = ROOT / ".pre-commit-hooks.yaml"
+    assert run(fleet, environment, "pre-commit", "validate-manifest", str(manifest)).returncode == 0
+    hooks = yaml.safe_load(manifest.read_text())
+    assert {hook["id"]: hook["additional_dependencies"] for hook in hooks} == {
+        "vigo-validate": [".[validate]"],
+        "vigo-test": [".[validate]"],
+    }
+    here = [hook | {"language": "system", "additional_dependencies": []} for hook in hooks]
+    config = fleet / ".git" / "hooks.yaml"
+    config.write_text(json.dumps({"repos": [{"repo": "local", "hooks": here}]}))
+    stage(fleet, environment, "configcrates/bad.vgo", BAD)
+
+    done = run(fleet, environment, "pre-commit", "run", "--config", str(config), "vigo-validate")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "- exit code: 2" in done.stdout
+    assert "configcrates/bad.vgo:6:5: error[resource.unknown-key]: unknown key contnet" in done.stdout
+    assert "   6 |     contnet: hello\n     |     ^\n     = hint: did you mean content?" in done.stdout
+
+    program = (
+        "import json, sys\nbefore = set(sys.modules)\nfrom api.cli import main\nmain.run(sys.argv[1:])\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules if name not in before})))"
+    )
+    distributions = metadata.packages_distributions()
+    for hook in hooks:
+        ran = run(
+            fleet, environment | {"PYTHONPATH": str(ROOT)}, sys.executable, "-c", program, *hook["entry"].split()[1:]
+        )
+        loaded = json.loads(ran.stdout.splitlines()[-1])
+        needed = {canonicalize_name(name) for module in loaded for name in distributions.get(module, [])}
+        assert "pygit2" in needed, ran.stderr
+        assert needed <= provided("validate") | {"vigo"}, hook["id"]
+
+
+@pytest.mark.slow  # it installs all that the hook needs: 20 s of processor time, and minutes on a busy machine
 def test_try_repo_of_this_checkout_blocks_a_bad_configcrate_with_its_place_and_a_hint(
     fleet: Path, environment: dict[str, str]
 ) -> None:

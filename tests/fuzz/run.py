@@ -20,8 +20,10 @@ from tests.fuzz.seeds import LONGEST, seeds
 MEMORY_MB = 1024
 SLOWEST_S = 10
 SHORT_S = 10
-"""A run that is shorter begins with a few seeds, or they would be all it does."""
-FEW = 25
+"""A run that is shorter begins with a few seeds, or they would be all it does, and ends when it has tried enough."""
+FEW = 10
+ENOUGH = 2_000
+"""Of targets that try a hundred thousand inputs in a second."""
 
 
 def fuzz(target: str, home: Path, seconds: int) -> None:
@@ -29,10 +31,12 @@ def fuzz(target: str, home: Path, seconds: int) -> None:
     corpus = home / target
     corpus.mkdir(parents=True, exist_ok=True)
     known = seeds(target)
-    for number, data in enumerate(known[:: 1 + len(known) // FEW] if seconds < SHORT_S else known):
+    short = seconds < SHORT_S
+    for number, data in enumerate(known[:: 1 + len(known) // FEW] if short else known):
         (corpus / f"seed-{number}").write_bytes(data)
     options = [
         f"-max_total_time={seconds}",
+        f"-runs={ENOUGH if short else -1}",
         f"-max_len={LONGEST}",
         f"-rss_limit_mb={MEMORY_MB}",
         f"-timeout={SLOWEST_S}",
