@@ -17,7 +17,7 @@ from tests.unit.reconciler.repository.git_server import Authority, GitServer
 
 CRATE = "configcrates/motd.vgo"
 TOKEN = "VIGOCANARY-of-the-forge"
-WAIVER = {"framework": "nist", "control": "AC-1", "approved_by": "jane", "expires": "2027-12-31"}
+WAIVER = {"framework": "nist", "control": "AC-1", "approved_by": "jane", "expires": "2099-12-31"}
 
 
 @pytest.fixture

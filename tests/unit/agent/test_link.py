@@ -15,13 +15,14 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent import fights, probation
+from agent.clock import SystemClock
 from agent.core import Phase
 from agent.state import State
 from agent.witness import FanotifyWitness
 from schema.protocol.messages import INLINE_OBJECT_BYTES, Apply
 from schema.protocol.reports import Outcome, RunStatus, Trigger
 from schema.protocol.signing import Domain
-from schema.time import DAY
+from schema.time import DAY, HOUR
 from tests.factories.agents import Agent, enrolled
 from tests.factories.gateway import Authority, Gateway
 from tests.factories.targets import Signer
@@ -416,13 +417,15 @@ def test_objects_that_nothing_names_any_more_are_removed(
 
 
 def test_an_expired_assignment_is_enforced_and_called_stale(
-    gateway: Gateway, signer: Signer, start: Start, root: Path
+    gateway: Gateway, signer: Signer, start: Start, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway.target = motd(signer, "good", 1, expires=time.time_ns() // 1000 + 700_000)
+    ahead = [0]
+    monkeypatch.setattr(SystemClock, "now", lambda _: time.time_ns() // 1_000 + ahead[-1])
+    gateway.target = motd(signer, "good", 1, expires=time.time_ns() // 1_000 + HOUR)
     start()
     gateway.until(lambda: gateway.reports)
-    time.sleep(0.8)
-    (root / "etc/motd").write_text("bad")
+    ahead.append(2 * HOUR)
+    put(root, "etc/motd", "bad")
     gateway.until(lambda: len(gateway.reports) > 1)
     assert (root / "etc/motd").read_text() == "good"
     assert gateway.reports[-1].stale

@@ -66,9 +66,9 @@ def test_one_that_hangs_is_given_up_and_left_alone_for_a_while() -> None:
         return {"late": True}
 
     collector = Collector(
-        MemoryHost(), collectors={"slow": hangs, "good": lambda _: {"a": 1}}, timeout_s=0.05, clock=lambda: now[0]
+        MemoryHost(), collectors={"slow": hangs, "good": lambda _: {"a": 1}}, timeout_s=1.0, clock=lambda: now[0]
     )
-    said = "its collector did not end within 0.05 s: begun again in 10 min"
+    said = "its collector did not end within 1 s: begun again in 10 min"
     assert collector.collect().errors == {"slow": said}
     assert collector.collect().errors == {"slow": said}
     now[0] = 601.0
