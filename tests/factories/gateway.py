@@ -248,7 +248,7 @@ class Gateway:
 
         self.call(close())
 
-    def until(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+    def until(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"not in {timeout_s} s; refused: {self.refused}"
