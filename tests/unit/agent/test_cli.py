@@ -209,6 +209,8 @@ UNWANTED_ONCE = {
     *("asyncio", "websockets", "http.client", "ssl", "socket", "socketserver", "inotify_simple", "pygit2"),
     *("shutil", "bz2", "lzma", "tempfile", "subprocess", "html", "email", "zipfile"),
     *("cryptography.x509", "cryptography.hazmat.primitives.serialization"),
+    *("agent.boundary", "agent.executor", "agent.traits", "schema.protocol.messages", "schema.protocol.artifacts"),
+    *("schema.expressions.renderer", "schema.expressions.nodes", "schema.traits"),
 }
 """Each costs a millisecond or more of the 200 that a run of a thousand files takes as a process of its own."""
 
