@@ -20,7 +20,8 @@ from pydantic import BaseModel
 
 from agent.acceptance import Acceptance, Refusal, RefusalCode, Trust, along, digest_of
 from agent.boundary import Collected, Ran, Spooled, SpooledReport, Standing, Stored, Verdict
-from agent.hosts.memory import MemoryHost
+from agent.hosts.host import Kind
+from agent.hosts.memory import MemoryHost, Node
 from agent.receipts import Receipts
 from agent.reporting import as_sent
 from api.services.vouching import signed_body
@@ -182,15 +183,17 @@ class Executor:
 
     def _is(self, file: _File) -> bool:
         node = self._host.nodes.get(file.path)
-        return node is not None and node.data == file.content
+        return node is not None and (node is file.node or node.data == file.node.data)
 
     def _make(self, file: _File) -> ResourceReport:
-        parent = ""
-        for part in file.path.split("/")[1:-1]:
-            parent = f"{parent}/{part}"
-            if parent not in self._host.nodes:
-                self._host.mkdir(parent, mode=0o755)
-        self._host.write(file.path, file.content, mode=0o644)
+        nodes = self._host.nodes
+        if file.path not in nodes:
+            parent = ""
+            for part in file.path.split("/")[1:-1]:
+                parent = f"{parent}/{part}"
+                if parent not in nodes:
+                    self._host.mkdir(parent, mode=0o755)
+        nodes[file.path] = file.node
         return file.changed
 
 
@@ -198,7 +201,8 @@ class _File(NamedTuple):
     """One resource, and what a report says of it."""
 
     path: str
-    content: bytes
+    node: Node
+    """As it is to be; nobody changes it, so it is one for all."""
     unchanged: ResourceReport
     changed: ResourceReport
     failed: ResourceReport
@@ -219,7 +223,7 @@ def _files(digest: str) -> tuple[_File, ...]:
         found.append(
             _File(
                 path=f"/{resource.id}",  # a directory and a file in it are two files here
-                content=canonical.dumps(spec),
+                node=Node(Kind.FILE, 0o644, 0, 0, canonical.dumps(spec)),
                 unchanged=ResourceReport(outcome=Outcome.UNCHANGED, duration_us=9, **told),
                 changed=ResourceReport(outcome=Outcome.CHANGED, changed=True, action="update", duration_us=90, **told),
                 failed=ResourceReport(outcome=Outcome.FAILED, error="input/output error", duration_us=90, **told),
