@@ -22,6 +22,7 @@ IDLE_S = 30.0
 HEARTBEAT_S = 60.0
 BACK_S = 45.0
 API_P99_MS = 250.0
+ALONE_S = 2.0
 CONTROL_PATIENCE_S = 150.0
 VAIN_EACH = 1.0
 """Attempts that an agent may make in vain, those while the server is away included: what jitter is for. Admission alone
@@ -81,6 +82,11 @@ def _steady(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
 
 
 def _return(site: LoadSite, swarm: Swarm) -> Iterable[Figure]:
+    away = scenarios.break_some(swarm)
+    yield Figure(
+        name=f"an agent whose connection breaks is back, of {swarm.count:,}, p99", value=scenarios.share(away, 0.99), unit="s",
+        target=ALONE_S, note=f"p50 {scenarios.share(away, 0.5):.1f} s; {len(away)} of them, one after the other",
+    )  # fmt: skip
     returned = scenarios.come_back(site, swarm)
     count = swarm.count
     yield Figure(

@@ -21,6 +21,8 @@ ASK_EVERY_S: Final = 0.05
 ASKED: Final = "/api/v1/config/status"
 CONNECTS_PER_S: Final = 125
 """How fast agents begin: half of what two idle cores bear, generator and all, so that a busy machine bears it too."""
+BROKEN, BROKEN_OVER_S = 50, 10.0
+"""How many connections break in each process of agents, and in which time."""
 PATIENCE_S: Final = 300.0
 LOOK_S: Final = 1.0
 """How often the hosts are asked, who have written down when they were what the commit says: to ask takes of their time."""
@@ -132,6 +134,14 @@ def reach(
     )
     times = sorted(at - began for at in told.applied[commit])
     return Reached(share(times, 0.5), share(times, 0.99), times[-1], told, times)
+
+
+def break_some(swarm: Swarm) -> Sequence[float]:
+    """Connections break, one after the other; how long each agent was away."""
+    swarm.say("forget")
+    swarm.say(f"drop {BROKEN_OVER_S} {BROKEN}")
+    time.sleep(BROKEN_OVER_S)
+    return swarm.until("all are back", lambda told: told.open == swarm.count, patience_s=PATIENCE_S).away
 
 
 def come_back(site: LoadSite, swarm: Swarm, *, patience_s: float = PATIENCE_S) -> Returned:

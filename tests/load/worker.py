@@ -2,7 +2,7 @@
 
 start [SPREAD_S]     all agents begin, spread over so many seconds
 check [SPREAD_S]     all agents make a full check and report
-drop [SPREAD_S]      all connections are cut
+drop [SPREAD_S [N]]  the connections of all, or of so many, are cut
 forget               the tally begins anew
 tally                what happened since
 """
@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import math
 import random
 import resource
 import sys
@@ -93,14 +94,15 @@ class Worker:
                 self._tally.away.clear()
                 self._tally.closed.clear()
             else:
-                self._spread(word, arguments[0] if arguments else 0.0)
+                self._spread(word, *arguments)
             self._say({"done": word})
 
-    def _spread(self, word: str, over_s: float) -> None:
+    def _spread(self, word: str, over_s: float = 0.0, many: float = math.inf) -> None:
         loop = asyncio.get_running_loop()
-        for number, agent in enumerate(self._agents):
+        agents = self._agents[: int(min(many, len(self._agents)))]
+        for number, agent in enumerate(agents):
             act = {"start": agent.start, "check": agent.check, "drop": agent.drop}[word]
-            loop.call_later(over_s * number / len(self._agents), act)
+            loop.call_later(over_s * number / len(agents), act)
 
     def _told(self) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
