@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site whose server offers agents what is built for them."""
-    made = Site(tmp_path_factory.mktemp("updates"))
+    made = Site(tmp_path_factory.mktemp("updates"), forked=True)
     made.environment = {"VIGO_AGENT_UPDATE": "auto"}
     commit = made.commit({**BASE, "configcrates/motd.vgo": BASE["configcrates/motd.vgo"].replace(
         "/etc/site", str(made.path / "managed"))}, "our baseline")  # fmt: skip
@@ -44,10 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def sign(site: Site, build: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "api", "agent", "sign", str(build), "--data-dir", str(site.data)],
-        capture_output=True, text=True, cwd=ROOT, timeout=60,
-    )  # fmt: skip
+    done = site.command("api", "agent", "sign", str(build), "--data-dir", str(site.data), environment=os.environ)
     assert done.returncode == 0, done.stderr
 
 
