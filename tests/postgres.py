@@ -33,6 +33,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._free: list[str] = []
 
     def url(self, database: str = "postgres") -> str:
         """Where a database is."""
@@ -41,14 +42,38 @@ class Postgres:
     @contextmanager
     def database(self) -> Iterator[str]:
         """The URL of a new, empty database."""
-        name = f"vigo_{uuid4().hex}"
-        with psycopg.connect(self.url(), autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        name = self._make()
         try:
             yield self.url(name)
         finally:
             with psycopg.connect(self.url(), autocommit=True) as admin:
                 admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    @contextmanager
+    def emptied(self) -> Iterator[str]:
+        """The URL of a database that is empty, or as a first start leaves it, for what touches no more than rows.
+
+        It is given again once it is emptied: to make another and migrate it takes ten times as long.
+        """
+        name = self._free.pop() if self._free else self._make()
+        yield self.url(name)
+        with psycopg.connect(self.url(name), autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            tables = admin.execute(
+                "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            filled = {"alembic_version", "projects"}  # by migrations
+            admin.execute(f"TRUNCATE {', '.join(name for (name,) in tables if name not in filled)} RESTART IDENTITY")
+        self._free.append(name)
+
+    def _make(self) -> str:
+        name = f"vigo_{uuid4().hex}"
+        with psycopg.connect(self.url(), autocommit=True) as admin:
+            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        return name
 
 
 @contextmanager

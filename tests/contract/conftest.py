@@ -1,4 +1,4 @@
-"""Both databases, empty and migrated, for the laws that hold on either."""
+"""Both databases, empty or migrated, for the laws that hold on either."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from api.services.passwords import Passwords
 from api.settings import Settings
 from api.storage.database import Database
 from tests.postgres import Postgres, running
+from tests.server import fresh
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +32,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             yield url
 
 
-@pytest.fixture
-def database(database_url: str | Path) -> Iterator[Database]:
-    """An open database of each kind."""
-    opened = Database.open(database_url, readers=2)
-    yield opened
-    opened.close_now()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An open database of each kind, as a first start leaves it."""
+    if request.param == "sqlite":
+        opened = fresh(tmp_path / "data" / "vigo.db")
+        yield opened
+        opened.close_now()
+    else:
+        with request.getfixturevalue("postgres").emptied() as url:
+            opened = Database.open(url, readers=2)
+            yield opened
+            opened.close_now()
 
 
 @pytest.fixture
