@@ -66,7 +66,7 @@ def read(raw: bytes) -> AgentMessage:
             b"{" + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in told) + b"}"
         )
         report.__dict__["resources"] = whole.resources
-        return ReportMessage.model_construct(report=report)
+        return ReportMessage(report=report)
     return AGENT_MESSAGE.validate_json(raw)
 
 
