@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import httpx
 
 from reconciler.repository import write
-from tests import warm
+from tests import ports, warm
 
 ROOT = Path(__file__).parents[2]
 AUTHOR = write.Author("Jane", "jane@example.com")
@@ -218,7 +218,7 @@ class Site:
         self.followed = str(path / "repo")
         """What the server follows: the repository here, or as what somebody serves it."""
         self._repository = write.init(path / "repo")
-        self._ports = (0, 0)
+        self._ports = (ports.lasting(), ports.lasting())
         self._access: dict[str, str] = {}
         self._context: ssl.SSLContext | None = None
         self._client: httpx.Client | None = None
@@ -247,7 +247,7 @@ class Site:
     # the server
 
     def start(self, *, wrapper: list[str] | None = None) -> Process:
-        """Start the server; on the ports of last time, if there was one. Returns when it is ready."""
+        """Start the server, on the same ports each time. Returns when it is ready."""
         self.begin(wrapper=wrapper)
         ready = until("the server is ready", self._ready)
         self._ports = (int(ready["api"].rpartition(":")[2]), int(ready["gateway"].rpartition(":")[2]))

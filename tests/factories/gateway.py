@@ -58,6 +58,7 @@ from schema.protocol.messages import (
     Welcome,
 )
 from schema.protocol.reports import Report
+from tests import ports
 from tests.factories.targets import Signer
 
 
@@ -162,7 +163,7 @@ class Gateway:
         self._server: Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._thread.start()
-        self.port = 0
+        self.port = ports.lasting()
         self.start()
 
     @property
@@ -189,7 +190,6 @@ class Gateway:
             )
 
         self._server = self.call(listen())
-        self.port = next(iter(self._server.sockets)).getsockname()[1]
 
     def stop(self) -> None:
         """Close every connection and listen no more."""
