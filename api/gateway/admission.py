@@ -45,10 +45,11 @@ class Pace:
             self.rate = min(limits.MAX_ACCEPTS_PER_S, self.rate + limits.MORE_PER_S)
         return self.rate
 
-    def rested(self, rest_s: float) -> float:
-        """For so long nobody came, and nobody was made late by that; the rate from now on."""
+    def rested(self, rest_s: float, known_per_s: float) -> float:
+        """For so long nobody came, and nobody was made late by that; the rate from now on, no more than what this
+        server is known to let in: who comes first after a rest may be a whole fleet."""
         more = limits.MORE_PER_S * rest_s / limits.PACE_S
-        self.rate = min(limits.MAX_ACCEPTS_PER_S, self.rate + more)
+        self.rate = min(known_per_s, self.rate + more)
         return self.rate
 
 
@@ -136,7 +137,7 @@ class Admission:
             resting = self._monotonic()
             await self._came.wait()
             self._came.clear()
-            bucket.rate = self._pace.rested(self._monotonic() - resting)
+            bucket.rate = self._pace.rested(self._monotonic() - resting, self._returns.per_s)
             for _ in range(limits.PACES_AFTER_ONE):
                 asleep, worked = self._monotonic(), time.process_time()
                 await asyncio.sleep(limits.PACE_S)

@@ -88,6 +88,7 @@ class Fleet:
         """All were connected for a while, in which nothing happened."""
         self.now += 60.0
         self._events.clear()
+        self._pace.rested(60.0, self.returns.per_s)
         self._begin_to_look()
 
     def _at(self, when: float, act: Callable[[], None]) -> None:

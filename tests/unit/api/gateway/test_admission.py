@@ -36,6 +36,15 @@ def test_the_pace_stays_between_its_bounds() -> None:
     assert pace.rate == limits.MAX_ACCEPTS_PER_S
 
 
+@pytest.mark.parametrize("before", [0.0, 1.0])
+def test_after_a_rest_no_more_are_taken_at_first_than_the_server_is_known_to_let_in(before: float) -> None:
+    pace = Pace()
+    for _ in range(1_000):
+        pace.observe(before)
+    assert pace.rested(3_600.0, 300.0) == 300.0
+    assert pace.observe(0.0) == 300.0 + limits.MORE_PER_S
+
+
 class Door:
     """An admission over a listening socket; who got through is in `opened`, by address."""
 
