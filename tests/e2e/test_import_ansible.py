@@ -18,7 +18,8 @@ from schema.merging import settle
 from tests.factories import inventories
 
 PROGRAM = shutil.which("ansible-inventory", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-SEEDS = 10
+SEEDS = 6
+"""Each form of an inventory is among them."""
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs ansible-core, of the dev group")
 
