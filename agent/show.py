@@ -67,6 +67,7 @@ def status(found: AgentStatus) -> str:
         ("in force", _in_force(found)),
         ("pinned", "to approved plans; anything else is refused" if found.pinned else ""),
         ("last run", _last_run(found.last_run)),
+        ("", "it waits to be confirmed: put back if the server is not reached soon" if found.unconfirmed else ""),
         ("reports", _reports(found)),
         ("certificate", f"expires {to_rfc3339(found.certificate_expires)}"),
     ]

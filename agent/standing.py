@@ -12,6 +12,7 @@ from agent.boundary import LinkStatus
 from agent.last_run import LastRun
 from agent.spool import Spool
 from agent.state import State
+from agent.undo import Undo
 from schema.protocol.desired import Assignment
 from schema.protocol.targets import Target
 from schema.time import Clock, Instant
@@ -56,6 +57,8 @@ class AgentStatus(BaseModel):
     spooled_bytes: int
     dropped_reports: int
     last_run: LastRun | None
+    unconfirmed: bool = False
+    """Whether a change that could cut the host off waits until the server is reached, or is put back."""
 
 
 def read(state: State, clock: Clock) -> AgentStatus:
@@ -88,6 +91,7 @@ def read(state: State, clock: Clock) -> AgentStatus:
         spooled_bytes=spool.size_bytes,
         dropped_reports=spool.dropped,
         last_run=state.read_model("last-run.json", LastRun),
+        unconfirmed=bool(Undo(state.path).unconfirmed()),
     )
 
 
