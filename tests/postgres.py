@@ -65,8 +65,9 @@ class Postgres:
             tables = admin.execute(
                 "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
             ).fetchall()
-            filled = {"alembic_version", "projects"}  # by migrations
-            admin.execute(f"TRUNCATE {', '.join(name for (name,) in tables if name not in filled)} RESTART IDENTITY")
+            others = ", ".join(table for (table,) in tables if table not in ("alembic_version", "projects"))
+            admin.execute(f"TRUNCATE {others} RESTART IDENTITY")
+            admin.execute("DELETE FROM projects WHERE name <> 'default'")  # which a migration made
         self._free.append(name)
 
     def _make(self) -> str:
