@@ -38,9 +38,12 @@ def lives(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Repos
         shutil.copytree(tmp_path / "given", place)
         child = os.fork()
         if child == 0:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            write.commit(open_local(place), "main", SECOND, AUTHOR, "second")
-            os._exit(0)
+            try:
+                os.kill(os.getpid(), signal.SIGSTOP)
+                write.commit(open_local(place), "main", SECOND, AUTHOR, "second")
+                os._exit(0)
+            finally:  # no test runs in the child, whatever happens
+                os._exit(1)
         os.waitpid(child, os.WUNTRACED)
         options = ["-o", str(trace), "-p", str(child), "-e", f"trace={CHANGING}", "-e", "signal=none", *strace]
         with subprocess.Popen(["strace", *options], stderr=subprocess.PIPE) as tracing:
