@@ -70,6 +70,8 @@ class Channel:
         self._return_s = 0.0
         self._spread_s = 0.0
         """`_return_s` once this agent is known not to be the only one on its way back."""
+        self._alone = False
+        """Whether it certainly is: it wanted a fresh connection."""
 
     def start(self, now: float) -> None:
         """Connect at once."""
@@ -89,7 +91,7 @@ class Channel:
 
     def welcomed(self, now: float) -> None:
         """The server has greeted us."""
-        self.phase, self._since, self._spread_s = Phase.OPEN, now, 0.0
+        self.phase, self._since, self._spread_s, self._alone = Phase.OPEN, now, 0.0, False
         self.heard(now)
 
     def heard(self, now: float) -> None:
@@ -107,8 +109,9 @@ class Channel:
         return [Close(reason)]
 
     def again(self, reason: str) -> list[Effect]:
-        """End a connection that is good, for a fresh one: nobody failed, so the wait is the shortest there is."""
-        self._spread_s = 0.0
+        """End a connection that is good, for a fresh one: nobody failed, so the wait is the shortest there is, and no
+        attempt is spread until it is welcomed. What waits for that has a deadline of its own."""
+        self._spread_s, self._alone = 0.0, True
         if self.phase is Phase.OPEN:
             self._attempts = 0
         return self.close(reason)
@@ -149,7 +152,7 @@ class Channel:
         match self.phase:
             case Phase.DOWN:
                 self.phase, self._connect_at = Phase.CONNECTING, math.inf
-                self._spread_s = self._return_s  # until it is welcomed
+                self._spread_s = 0.0 if self._alone else self._return_s  # until it is welcomed
                 return [Connect()]
             case Phase.GREETING:
                 return self.close("the server does not greet")

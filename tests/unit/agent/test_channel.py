@@ -114,11 +114,15 @@ def test_a_server_that_names_no_time_is_waited_for_as_after_any_failure() -> Non
 
 def test_a_connection_that_the_agent_ends_itself_is_not_waited_for_as_the_fleet_is() -> None:
     channel = _open(1.0, 33.0)
-    channel.again("to show the new certificate")
-    assert _fail(channel, 20.0, 1) == [BACKOFF_BASE_S]
-    channel.connected(21.0)
+    channel.again("to see whether the server can still be reached")
+    assert _fail(channel, 20.0, 3) == [1.0, 2.0, 4.0]
+    channel.connected(40.0)
     channel.again("to see whether the server can still be reached")  # before it counts as welcomed
-    assert _fail(channel, 21.0, 1) == [2 * BACKOFF_BASE_S]
+    assert _fail(channel, 40.0, 1) == [8.0]
+    channel.wake(48.0)
+    channel.connected(48.0)
+    channel.welcomed(48.0)
+    assert _fail(channel, 68.0, 2) == [1.0, 33.0]
     channel = _open(1.0, 33.0)
     channel.wake(60.0 * SILENCE_BEATS)
     assert _fail(channel, 60.0 * SILENCE_BEATS, 2) == [1.0, 33.0]
