@@ -16,6 +16,7 @@ from agent.hosts import Account, Kind, RealHost
 from agent.tools.validation import BACKUP_SUFFIX
 from schema.protocol.reports import Outcome
 from tests.contract.test_resource_laws import build, converge, enterable, plant, prepared, tree
+from tests.effort import tries
 from tests.strategies import scenes
 
 TYPES = ("acl", "archive", "blockinfile", "directory", "file", "file_line", "hardlink", "ini", "json_file", "replace",
@@ -24,7 +25,7 @@ EVERY_TYPE = pytest.mark.parametrize("name", TYPES)
 USER = 990 if os.geteuid() == 0 else os.geteuid()
 HOME = Account("web", USER, 991 if os.geteuid() == 0 else os.getegid(), "/d")
 """Scenes stand below /d; of what stands there some is the user's, some root's, some of another."""
-FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+FEW = settings(max_examples=tries(10), suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 
 
 def drawn(data: st.DataObject, name: str) -> scenes.Scene:

@@ -21,6 +21,7 @@ from agent.resources import TYPES
 from agent.resources.types import Converged
 from schema.protocol.reports import Outcome
 from schema.resources import RESOURCES
+from tests.effort import tries
 from tests.strategies import machines, programs
 from tests.strategies.scenes import Contrast, Scene
 
@@ -29,7 +30,7 @@ SCENES: dict[str, st.SearchStrategy[Scene]] = {name: module.scenes() for name, m
 CONTRASTS: dict[str, dict[str, Contrast]] = {name: module.CONTRASTS for name, module in STRATEGIES.items()}
 EVERY_TYPE = pytest.mark.parametrize("name", sorted(TYPES))
 CONFINABLE = sorted(name for name, kind in TYPES.items() if kind.confinable)
-FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
+FEW = settings(max_examples=tries(15), suppress_health_check=[HealthCheck.data_too_large])
 
 
 def prepared(name: str, spec: dict[str, Any]) -> Any:
@@ -138,7 +139,7 @@ def test_a_type_that_cannot_be_confined_says_so_and_runs_nothing(name: str) -> N
 
 
 @pytest.mark.parametrize("name", CONFINABLE)
-@settings(FEW, max_examples=25)
+@settings(FEW, max_examples=tries(10))
 @given(data=st.data())
 def test_a_real_directory_comes_out_as_the_machine_of_memory_says(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

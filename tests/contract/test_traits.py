@@ -29,6 +29,7 @@ from schema.protocol.messages import (
     TraitsDigests,
     TraitsNeed,
 )
+from tests.effort import tries
 
 SYSTEM = Actor.system("test")
 
@@ -164,7 +165,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, last=VALUES)
 def test_whatever_happens_the_server_ends_up_with_what_the_host_has(
     services: Services, steps: list[Any], last: dict[str, Any]

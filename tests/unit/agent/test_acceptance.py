@@ -17,6 +17,7 @@ from schema.protocol.desired import SealedSecrets
 from schema.protocol.messages import MAX_FRAME_BYTES, Target
 from schema.protocol.signing import Domain, Signed, sign
 from schema.time import DAY, to_rfc3339
+from tests.effort import tries
 from tests.factories.accepting import acceptance, admitted, refused
 from tests.factories.targets import ENVOY, NOW, Signer, raw
 
@@ -289,7 +290,7 @@ def test_sizes_are_capped(signer: Signer) -> None:
     assert refused(judge, b'{"assignment":' + endless.encode() + b"}") == RefusalCode.SIZE
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_of_a_single_byte_in_a_signed_text_is_refused(signer: Signer, data: st.DataObject) -> None:
     good = signer.target([signer.crate("base")])
@@ -305,7 +306,7 @@ def test_any_change_of_a_single_byte_in_a_signed_text_is_refused(signer: Signer,
     assert judge.held is None
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(70), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), offset=st.integers(0, 10_000))
 def test_no_bytes_do_anything_but_refuse(signer: Signer, data: bytes, offset: int) -> None:
     judge = acceptance(signer)
@@ -383,7 +384,7 @@ class AcceptanceModel(RuleBasedStateMachine):
 
 
 TestAcceptanceModel = AcceptanceModel.TestCase
-TestAcceptanceModel.settings = settings(max_examples=150, stateful_step_count=30)
+TestAcceptanceModel.settings = settings(max_examples=tries(50), stateful_step_count=30)
 
 
 def test_the_canonical_form_is_what_the_factory_signs(signer: Signer) -> None:

@@ -19,6 +19,7 @@ from agent.hosts import HostFault, RealHost
 from agent.journal import Journal
 from schema.ids import new_id
 from schema.protocol.reports import Outcome, Report, Trigger
+from tests.effort import tries
 from tests.strategies import catalogs
 from tests.strategies.catalogs import Ticking
 
@@ -146,7 +147,7 @@ GLANCED: Final = {each["path"] for each in FILES if "state" not in each} | {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(
     harm=st.lists(st.tuples(st.sampled_from(sorted(HARM)), st.sampled_from(PLACES)), max_size=4),
     believing=st.booleans(),

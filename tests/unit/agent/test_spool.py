@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.spool import MAX_MEMORY_BYTES, Spool
+from tests.effort import tries
 
 
 def ids(spool: Spool, after: int = 0) -> list[str]:
@@ -205,4 +206,4 @@ class SpoolModel(RuleBasedStateMachine):
 
 
 TestSpoolModel = SpoolModel.TestCase
-TestSpoolModel.settings = settings(max_examples=25, stateful_step_count=25)
+TestSpoolModel.settings = settings(max_examples=tries(10), stateful_step_count=25)

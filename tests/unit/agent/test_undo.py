@@ -16,6 +16,7 @@ from agent.hosts import Host
 from agent.restoring import restore
 from agent.undo import MAX_RUNS, RECORD, WRITING, Changed, Undo
 from schema.protocol.reports import Trigger
+from tests.effort import tries
 from tests.strategies import machines, programs
 from tests.strategies.catalogs import crate, state
 from tests.strategies.runs import Fleet, outcomes
@@ -211,7 +212,7 @@ def test_a_torn_record_is_read_as_far_as_it_goes(fleet: Fleet, tmp_path: Path) -
     assert again.left == {}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(70), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300))
 def test_whatever_is_in_a_record_it_is_read_or_left(data: bytes) -> None:
     module._parsed("run", data)

@@ -15,6 +15,7 @@ from agent import updating
 from agent.installation import Installation
 from agent.updating import MAX_STARTS, Progress, Refusal, judge
 from schema.protocol.artifacts import Kind, Manifest, Platform, numbers
+from tests.effort import tries
 
 HERE = Platform(kind=Kind.ZIPAPP, arch="x86_64", libc="glibc", python="3.11")
 
@@ -148,7 +149,7 @@ class Life(RuleBasedStateMachine):
             assert (self.home / "previous" / ".").is_dir()
 
 
-Life.TestCase.settings = settings(max_examples=20, stateful_step_count=25)
+Life.TestCase.settings = settings(max_examples=tries(7), stateful_step_count=25)
 TestLife = Life.TestCase
 
 

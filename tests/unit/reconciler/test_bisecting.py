@@ -13,9 +13,10 @@ from reconciler import bisecting, graph
 from reconciler.graph import Cache, Graph
 from schema.bisects import Suspect
 from schema.revisions import Revision, RevisionState
+from tests.effort import tries
 from tests.factories.trees import tree
 
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=tries(10))
 """Time is no part of what is held here."""
 
 START = {

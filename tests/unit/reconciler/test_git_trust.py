@@ -23,6 +23,7 @@ from reconciler.repository.repository import Repository
 from reconciler.repository.signatures import Verifier
 from reconciler.signers import Account, Signature, Trust
 from schema.signers import Policy, Rule, Signer, SignerKind
+from tests.effort import tries
 from tests.factories import commits
 from tests.factories.commits import Key, ed25519_key
 
@@ -224,7 +225,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return repositories.init(tmp_path_factory.mktemp("trust") / "bare.git", bare=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(20))
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 14))
 def test_what_comes_into_force_is_what_the_model_trusts(repository: Repository, seed: int, length: int) -> None:
     play(World(repository), Random(seed), length)

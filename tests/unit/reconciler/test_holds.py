@@ -10,6 +10,7 @@ from reconciler.graph import patterns
 from reconciler.holds import FOR_EVER, NOTHING, Holds, Pass
 from schema.holds import Hold, HoldKind
 from schema.ids import new_id
+from tests.effort import tries
 
 COMMITS = ("a" * 40, "b" * 40)
 NAMES = ("web1.example.com", "web2.example.com", "db1.example.com", "lb")
@@ -76,7 +77,7 @@ def test_the_strongest_hold_that_ends_last_is_on_a_host(
     assert asked.each(NAMES, now, commit) == [_naive(holds, passes, name, now, commit) for name in NAMES]
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(_holds(), _passes(), TIMES, st.none() | st.sampled_from(COMMITS))
 def test_no_answer_changes_by_itself_before_the_time_that_was_told(
     holds: list[Hold], passes: list[Pass], now: int, commit: str | None
@@ -90,7 +91,7 @@ def test_no_answer_changes_by_itself_before_the_time_that_was_told(
     assert change is None or change > now
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(_holds(), TIMES, st.integers(-6, 6))
 def test_a_jump_of_the_clock_moves_the_end_of_a_hold_by_no_more_than_the_jump(
     holds: list[Hold], now: int, jump: int
@@ -103,7 +104,7 @@ def test_a_jump_of_the_clock_moves_the_end_of_a_hold_by_no_more_than_the_jump(
             assert hold.until - now <= jump
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(_holds(), st.sampled_from(NAMES))
 def test_nothing_holds_for_longer_than_it_says(holds: list[Hold], hostname: str) -> None:
     hold = Holds(holds).on(hostname, 7)
@@ -111,7 +112,7 @@ def test_nothing_holds_for_longer_than_it_says(holds: list[Hold], hostname: str)
     assert hold is None or hold.until is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(_holds(), TIMES)
 def test_what_is_in_force_is_what_has_not_ended(holds: list[Hold], now: int) -> None:
     asked = Holds(holds)

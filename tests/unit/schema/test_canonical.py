@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schema import canonical
 from schema.canonical import NotCanonical
+from tests.effort import tries
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -24,7 +25,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=tries(140))
 @given(JSON)
 def test_a_value_comes_back_from_its_bytes_and_gives_the_same_bytes_again(value: Any) -> None:
     data = canonical.dumps(value)
@@ -39,7 +40,7 @@ def test_the_order_in_which_a_map_was_made_does_not_matter(value: dict[str, int]
     assert canonical.dumps(dict(pairs)) == canonical.dumps(value)
 
 
-@settings(max_examples=400)
+@settings(max_examples=tries(140))
 @given(JSON, st.sampled_from([(", ", ": "), (",", ": "), (", ", ":")]))
 def test_another_spelling_of_the_same_value_is_refused(value: Any, separators: tuple[str, str]) -> None:
     other = json.dumps(value, separators=separators, ensure_ascii=True).encode()
@@ -49,7 +50,7 @@ def test_another_spelling_of_the_same_value_is_refused(value: Any, separators: t
         canonical.loads(other)
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:

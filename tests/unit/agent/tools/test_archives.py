@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from agent.hosts import Kind
 from agent.tools import archives
 from agent.tools.archives import MANIFEST, Asked, Bounds, Refused
+from tests.effort import tries
 from tests.factories.archives import hard_link, symlink, tar, zipped
 
 BOUNDS = Bounds(8 * 1024 * 1024, 200, 100)
@@ -213,7 +214,7 @@ def test_a_zip_file_within_a_zip_file_is_a_file() -> None:
 WHOLE = [tar(GOOD), tar(GOOD, "w:gz"), tar(GOOD, "w:xz"), tar(GOOD, "w:bz2"), zipped({"a": b"a", "d/b": b"b" * 99})]
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(50))
 @given(data=st.data())
 def test_whatever_is_done_to_an_archive_it_is_read_within_bounds_or_refused(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(WHOLE)))

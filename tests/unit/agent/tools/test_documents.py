@@ -17,6 +17,7 @@ from agent.tools.toml_text import TOML
 from agent.tools.yaml_text import YAML
 from schema.resources.base import key_path
 from schema.resources.json_file import JsonFileSpec
+from tests.effort import tries
 from tests.strategies import machines
 
 
@@ -121,7 +122,7 @@ MAPS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
 @pytest.mark.parametrize("form", [JSON, YAML, TOML], ids=lambda form: form.name)
-@settings(max_examples=60)
+@settings(max_examples=tries(20))
 @given(data=st.data())
 def test_whatever_it_holds_it_comes_out_as_it_should_or_not_at_all(form: Format, data: st.DataObject) -> None:
     before, over = data.draw(MAPS), data.draw(MAPS.filter(bool))

@@ -19,6 +19,7 @@ from api.cli import preview_markdown
 from reconciler.repository import write
 from reconciler.repository.write import Author
 from schema.previews import RevisionPreview
+from tests.effort import tries
 from tests.factories.previews import HOSTS, crate, preview
 from tests.unit.api.cli.conftest import Ran, Server
 
@@ -235,7 +236,7 @@ def plain() -> dict[str, Any]:
     return preview(base, other).model_dump(mode="json")
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(50))
 @given(hostile, hostile)
 def test_nothing_of_a_branch_acts_in_a_comment(one: str, two: str) -> None:
     found = copy.deepcopy(plain())

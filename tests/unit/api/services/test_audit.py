@@ -25,6 +25,7 @@ from schema.audit import GENESIS, AuditVerification, Leaf, leaf_hash
 from schema.errors import Invalid
 from schema.ids import DEFAULT_PROJECT, sha256
 from schema.users import UserCreate
+from tests.effort import tries
 from tests.server import NOON, FakeClock, Server
 
 ENTRIES = 12
@@ -293,7 +294,7 @@ def test_the_untouched_chain_is_whole(chain: Database) -> None:
     assert result == AuditVerification(valid=True, entry_count=TOTAL, first_broken=None, error="")
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutant=mutants())
 def test_every_mutant_is_found_and_named(chain: Database, mutant: tuple[str, Callable[[Session], int]]) -> None:
     expected, result = seen(chain, mutant[1])

@@ -17,6 +17,7 @@ from reconciler.authoring.renames import NotRenamable, Rename
 from reconciler.authoring.snapshots import snapshot_of
 from reconciler.documents.compose import resolve
 from reconciler.graph import compile_tree
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.factories.typed import SITE, Typed, on, typed
 
@@ -217,7 +218,7 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True))
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(sites(), NAMES)
 def test_a_renamed_tree_means_the_same_up_to_the_name(site: tuple[dict[str, str], str], new: str) -> None:
     files, old = site
@@ -235,7 +236,7 @@ def test_a_renamed_tree_means_the_same_up_to_the_name(site: tuple[dict[str, str]
     assert after == plain(with_name(before, old, new))
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(sites(), NAMES)
 def test_renamed_and_renamed_back_every_byte_is_as_it_was(site: tuple[dict[str, str], str], new: str) -> None:
     files, old = site

@@ -23,6 +23,7 @@ from reconciler.authoring import (
 )
 from reconciler.authoring.snapshots import snapshot_of
 from reconciler.documents.formatting import NotFormattable
+from tests.effort import tries
 from tests.factories.trees import tree
 from tests.factories.typed import SITE
 
@@ -52,7 +53,7 @@ def asked(snapshot: Snapshot, path: str, source: str, line: int, column: int) ->
     fixes.of(snapshot.diagnostics, text, text.whole)
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(50))
 @given(data=st.data())
 def test_no_edit_stops_an_answer(snapshot: Snapshot, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(PATHS))

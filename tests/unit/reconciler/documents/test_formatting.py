@@ -13,6 +13,7 @@ from reconciler.documents import formatting
 from reconciler.documents.compose import compose
 from reconciler.documents.kinds import Kind, place
 from tests.bench import generate
+from tests.effort import tries
 
 REPO = Path(__file__).parents[4] / "examples" / "repo"
 FILES = sorted(REPO.rglob("*.vgo"))
@@ -182,7 +183,7 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(20))
 @given(
     st.permutations(["name", "vars", "description", "depends_on", "compliance", "resources"]),
     DATA,

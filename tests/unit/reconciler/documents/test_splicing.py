@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.documents import edit, splicing
 from reconciler.documents.compose import compose
+from tests.effort import tries
 
 TEXT = """\
 # About all of it.
@@ -120,7 +121,7 @@ def documents(draw: Any) -> tuple[str, dict[str, Any]]:
     return "\n".join(lines(value, 0, draw)) + draw(st.sampled_from(["\n", "", "\n# end\n", "\n\n"])), value
 
 
-@settings(max_examples=80)
+@settings(max_examples=tries(30))
 @given(documents(), st.data())
 def test_comments_and_all_other_lines_stay(document: tuple[str, dict[str, Any]], data: Any) -> None:
     text, value = document

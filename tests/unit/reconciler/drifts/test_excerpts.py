@@ -12,6 +12,7 @@ from agent.tools.difference import Change, describe
 from reconciler.drifts.excerpts import MAX_CHARS, excerpt, of_diff
 from schema.protocol.reports import ObservedAttribute
 from schema.secrets import MASK
+from tests.effort import tries
 
 KEPT = "# Kept by vigo: changes made here are undone.\n"
 LONG = "options " + ",".join(f"rotate{n}" for n in range(40))
@@ -57,7 +58,7 @@ def test_of_a_long_file_the_report_shows_which_line_differs(tainted: bool) -> No
     assert of_diff(describe([Change("content", b"\0", b"a")]), "content") is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(st.text(max_size=400), st.text(max_size=400), st.booleans())
 def test_an_excerpt_is_one_short_line(found: str, desired: str, cut: bool) -> None:
     one = ObservedAttribute(name="x" * 200, found=None if cut else found, desired=desired, cut=cut)

@@ -16,6 +16,7 @@ from reconciler.authoring.trees import Overlaid
 from reconciler.drifts.saying import Facts, Speaker, linked_of, written_in
 from reconciler.drifts.solving import MAX_STEPS, Solution, Unsolved, matches, solve
 from schema.expressions import Allowance
+from tests.effort import tries
 
 VARS: Mapping[str, Any] = {
     "port": 80,
@@ -176,7 +177,7 @@ def test_what_is_rendered_matches_what_was_found_by_its_kind() -> None:
     assert not matches("value", ["a"], "a")
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(
     st.lists(st.tuples(st.text("ab%\n", max_size=4), st.sampled_from(["x", "y", "z"])), min_size=1, max_size=5),
     st.text("ab \n", max_size=4),

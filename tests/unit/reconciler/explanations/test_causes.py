@@ -144,7 +144,7 @@ def test_an_exclusion_is_what_makes_them_differ() -> None:
 # Laws.
 
 
-@settings(max_examples=tries(50))
+@settings(max_examples=tries(20, 2_500))
 @given(st.lists(st.frozensets(st.integers(0, 7), min_size=1, max_size=4), max_size=8))
 def test_a_cover_meets_all_and_no_smaller_one_does(requirements: list[frozenset[int]]) -> None:
     rank = {candidate: candidate % 3 for candidate in range(8)}
@@ -155,7 +155,7 @@ def test_a_cover_meets_all_and_no_smaller_one_does(requirements: list[frozenset[
     assert not any(all(each & some for each in requirements) for some in fewer)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(10))
 @given(st.lists(st.frozensets(st.integers(0, 60), min_size=2, max_size=5), min_size=25, max_size=50))
 def test_where_there_is_too_much_to_try_nothing_is_superfluous(requirements: list[frozenset[int]]) -> None:
     chosen, _ = cover(requirements, dict.fromkeys(range(61), 0))
@@ -164,7 +164,7 @@ def test_where_there_is_too_much_to_try_nothing_is_superfluous(requirements: lis
         assert not all(each & (set(chosen) - {candidate}) for each in requirements)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(10))
 @given(configs(), st.sampled_from(HOSTS), st.sampled_from(HOSTS))
 def test_every_difference_is_explained_and_no_cause_is_superfluous(files: dict[str, str], one: str, other: str) -> None:
     graph = compiled(files)
@@ -182,7 +182,7 @@ def test_every_difference_is_explained_and_no_cause_is_superfluous(files: dict[s
         assert not any(all(each & some for each in requirements) for some in fewer)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(10))
 @given(configs(), st.sampled_from(HOSTS), st.sampled_from(HOSTS))
 def test_without_its_causes_there_is_no_difference(files: dict[str, str], one: str, other: str) -> None:
     """What a cause hid may be another difference: taken away in turn, all of them end."""

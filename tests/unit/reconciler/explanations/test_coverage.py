@@ -121,7 +121,7 @@ def state(whole: Graph, host: str) -> object:
     return profile.environment, profile.roles, settle(vars_), crates
 
 
-@settings(max_examples=tries(20))
+@settings(max_examples=tries(8, 1_000))
 @given(configs(), st.sets(st.sampled_from(HOSTS), min_size=1), st.data())
 def test_what_matters_to_nobody_can_be_taken_away(files: dict[str, str], hosts: set[str], data: st.DataObject) -> None:
     whole = compiled(files)

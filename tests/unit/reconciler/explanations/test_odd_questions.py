@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reconciler import explanations
 from reconciler.graph import Graph
 from schema.explanations import Explanation, Presence
+from tests.effort import tries
 from tests.unit.reconciler.explanations.conftest import FILES, compiled
 
 _PIECES = [
@@ -46,7 +47,7 @@ TRAITS = st.one_of(
 COMPANY: Graph = compiled(FILES)
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(NAMES, SUBJECTS, TRAITS)
 def test_every_question_has_an_answer(host: str, subject: str, traits: dict[str, object] | None) -> None:
     found = explanations.why(COMPANY, host, subject, traits=traits, known_hosts=["web09.example.com"])
@@ -56,7 +57,7 @@ def test_every_question_has_an_answer(host: str, subject: str, traits: dict[str,
     Explanation.model_validate_json(found.model_copy(update={"subject": "", "name": "", "summary": "", "hostname": "", "hint": None}).model_dump_json())  # fmt: skip
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(35))
 @given(NAMES, NAMES, TRAITS, TRAITS)
 def test_any_two_hosts_can_be_compared(
     one: str, other: str, traits: dict[str, object] | None, others: dict[str, object] | None

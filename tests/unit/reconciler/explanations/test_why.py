@@ -258,7 +258,7 @@ def test_many_places_elsewhere_are_cut_and_counted() -> None:
 # Laws.
 
 
-@settings(max_examples=tries(20))
+@settings(max_examples=tries(8, 1_000))
 @given(configs(), st.sampled_from(HOSTS))
 def test_all_that_a_host_has_ends_in_a_line_that_names_it_and_all_else_has_a_reason(
     files: dict[str, str], host: str
@@ -299,7 +299,7 @@ def _ends_in(whole: Graph, found: Explanation, name: str) -> None:
     assert name in text
 
 
-@settings(max_examples=tries(20))
+@settings(max_examples=tries(8, 1_000))
 @given(configs(), st.sampled_from(HOSTS))
 def test_writers_are_alive_where_merging_left_their_values(files: dict[str, str], host: str) -> None:
     whole = graphs.compile_tree(tree(files)).graph

@@ -25,7 +25,7 @@ EXTRA = (
 )
 
 
-@settings(max_examples=tries(40))
+@settings(max_examples=tries(16, 2_000))
 @given(st.lists(st.sampled_from(EXTRA), min_size=8, max_size=8), CRATES, CRATES, CRATES, CRATES, CRATES, CRATES)
 def test_parts_make_what_their_crates_make(
     bodies: list[str],

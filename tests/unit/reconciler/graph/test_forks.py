@@ -25,7 +25,7 @@ def same(one: Compilation, other: Compilation) -> bool:
     return told(one) == told(other) and meaning(one) == meaning(other)
 
 
-@settings(max_examples=tries(15))
+@settings(max_examples=tries(6, 750))
 @given(
     st.lists(edits, max_size=4),
     st.lists(st.tuples(st.booleans(), st.lists(edits, min_size=1, max_size=3)), min_size=1, max_size=6),

@@ -211,7 +211,7 @@ def test_each_change_alone_and_its_undoing_show_in_nothing() -> None:
             assert_same(graph.compile_tree(MemoryTree(start()), cache), base)
 
 
-@settings(max_examples=tries(10, 2_000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(4, 2_000), suppress_health_check=list(HealthCheck))
 @given(st.lists(commits, min_size=1, max_size=6))
 @example(*written(("configcrates/e.vgo", 3), ("files/e", 2), ("files/e", 0)))  # what a source is like, too
 @example(*written(("configcrates/sub/a.vgo", 1), ("configcrates/c.vgo", 1), ("configcrates/sub/a.vgo", 0)))

@@ -159,7 +159,7 @@ def meaning(found: Compilation) -> dict[str, Any] | None:
     }
 
 
-@settings(max_examples=tries(20))
+@settings(max_examples=tries(8, 1_000))
 @given(histories)
 def test_what_was_compiled_before_changes_nothing(history: list[list[tuple[str, int]]]) -> None:
     cache = Cache()
@@ -174,7 +174,7 @@ def test_what_was_compiled_before_changes_nothing(history: list[list[tuple[str, 
         assert meaning(quick) == meaning(cold)
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(7))
 @given(st.lists(edits, max_size=6), st.lists(edits, max_size=6), st.randoms(use_true_random=False))
 def test_a_cache_may_go_from_branch_to_branch(
     one: list[tuple[str, int]], other: list[tuple[str, int]], chance: Any

@@ -107,7 +107,7 @@ def assert_as_cold(files: Mapping[str, str], cache: Cache) -> None:
         assert made.using.below(directory, made.leaves) == below
 
 
-@settings(max_examples=tries(12))
+@settings(max_examples=tries(5, 600))
 @given(
     st.lists(st.integers(-1, len(BLOCKS) - 1), min_size=len(LEAVES), max_size=len(LEAVES)),
     st.lists(st.lists(edits, min_size=1, max_size=3), min_size=1, max_size=8),

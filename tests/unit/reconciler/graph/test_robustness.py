@@ -55,7 +55,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=tries(40))
+@settings(max_examples=tries(16, 2_000))
 @given(st.sampled_from(TREES), changes)
 def test_a_tree_with_pieces_put_in_anywhere_is_judged(
     files: dict[str, bytes], changed: list[tuple[int, int, bytes]]

@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Path:
     return place
 
 
-@settings(max_examples=tries(12))
+@settings(max_examples=tries(5, 600))
 @given(st.lists(st.tuples(st.booleans(), st.lists(edits, min_size=1, max_size=3)), min_size=1, max_size=6))
 def test_a_restored_cache_finds_what_a_cold_compile_finds(history: list[tuple[bool, list[tuple[str, int]]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def test_a_link_is_not_followed(place: Path) -> None:
     assert storing.restore(link, tree(FILES.files)) is None
 
 
-@settings(max_examples=tries(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(8, 1_000), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0, 1), what=st.sampled_from(["cut", "flip", "more"]))
 def test_a_damaged_file_is_as_none_and_is_written_anew(place: Path, where: float, what: str) -> None:
     sound = place.read_bytes()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.importing import fitting
 from reconciler.importing.proposals import ImportRefused
+from tests.effort import tries
 from tests.unit.reconciler.importing.inventories import proposed
 
 NAMES = st.sampled_from(["hosts", "hosts.ini", "hosts.yml", "hosts.json", "inventory.sh"])
@@ -60,7 +61,7 @@ LINES = st.lists(st.lists(WORDS, max_size=4).map(" ".join), max_size=12).map("\n
 TEXTS = st.one_of(st.binary(max_size=200), LINES.map(str.encode), st.text(max_size=200).map(str.encode))
 
 
-@settings(max_examples=250)
+@settings(max_examples=tries(90))
 @given(text=TEXTS, name=NAMES, vars_=TEXTS, vars_name=st.sampled_from(["all", "web.yml", "h1.json"]))
 def test_any_inventory_ends_in_a_proposal_or_a_refusal(text: bytes, name: str, vars_: bytes, vars_name: str) -> None:
     try:

@@ -13,6 +13,7 @@ from reconciler.documents.compose import MAX_INTEGER, compose
 from reconciler.documents.kinds import Kind
 from reconciler.importing import writing
 from reconciler.importing.proposals import Crate, ImportRefused
+from tests.effort import tries
 
 TEXTS = st.one_of(
     st.text(max_size=20),
@@ -82,7 +83,7 @@ def _printable(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(st.dictionaries(TEXTS.filter(bool), VALUES, min_size=1, max_size=4).filter(_printable))
 def test_any_vars_read_back_as_they_were(data: dict[str, Any]) -> None:
     written = writing.document(Kind.INHERITED, {"vars": data}, comment="One.\n\nTwo.")

@@ -134,7 +134,7 @@ def changed_vars(profile: Profile, told: ChangeClass) -> dict[str, Any]:
     return vars_
 
 
-@settings(max_examples=tries(35))
+@settings(max_examples=tries(15, 1_750))
 @given(trees, trees, st.fixed_dictionaries(dict.fromkeys(HOSTS, traits_of)), st.booleans())
 def test_what_is_told_of_a_host_leads_from_what_it_was_to_what_it_will_be(
     one: Any,

@@ -17,6 +17,7 @@ from reconciler.repository.faults import ChangeRefused, RefMoved
 from reconciler.repository.repository import Repository
 from reconciler.repository.signing import SigningKey
 from reconciler.repository.trees import Tree
+from tests.effort import tries
 
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 SERVER = write.Author("vigo-server", "vigo-server@vigo.invalid")
@@ -77,7 +78,7 @@ _PATHS = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/g/h"])
 _FILES = st.dictionaries(_PATHS, st.sampled_from([b"1", b"2"]), max_size=6)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_FILES, _FILES)
 def test_any_files_become_any_others(
     tmp_path_factory: pytest.TempPathFactory, now: dict[str, bytes], then: dict[str, bytes]

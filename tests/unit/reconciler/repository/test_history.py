@@ -14,6 +14,7 @@ from pygit2.enums import ObjectType
 from reconciler.repository import history, write
 from reconciler.repository.faults import TreeRefused
 from reconciler.repository.repository import Repository
+from tests.effort import tries
 
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -24,7 +25,7 @@ def commit(target: Repository, number: int, time: int, parents: list[str]) -> st
     return str(target.git.odb.write(ObjectType.COMMIT, "\n".join([*lines, "", f"{number}\n"]).encode()))
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(10), suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 9), st.lists(st.integers(0, 100), max_size=3)), min_size=1, max_size=12))
 def test_descent_is_what_libgit2_says_whatever_the_clocks(shape: list[tuple[int, list[int]]]) -> None:
     with tempfile.TemporaryDirectory(prefix="vigo-history-") as folder:

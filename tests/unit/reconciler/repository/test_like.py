@@ -14,6 +14,7 @@ from pygit2.enums import ObjectType
 from reconciler import repository
 from reconciler.repository import write
 from reconciler.repository.repository import Repository
+from tests.effort import tries
 
 MODES = {"file": 0o100644, "program": 0o100755, "link": 0o120000, "submodule": 0o160000, "odd": 0o104755}
 NAMES = [b"a", b"A", b"b", b"b.vgo", b"B.vgo", b".GIT", b"git~1", b"e\xcc\x81", b"\xc3\xa9", b"x" * 300, b"z\xff"]
@@ -36,7 +37,7 @@ def put(target: Repository, made: Mapping[bytes, Any]) -> str:
     return str(target.git.odb.write(ObjectType.TREE, b"".join(row for _, row in sorted(rows))))
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(20), suppress_health_check=list(HealthCheck))
 @given(st.lists(directories, min_size=2, max_size=4))
 def test_any_tree_after_any_other_is_what_it_is_alone(history: list[dict[bytes, Any]]) -> None:
     with tempfile.TemporaryDirectory(prefix="vigo-like-") as folder:

@@ -15,6 +15,7 @@ from reconciler import repository
 from reconciler.repository import listing, write
 from reconciler.repository.faults import RepositoryDamaged, RepositoryNotFound, TreeRefused
 from reconciler.repository.repository import Repository
+from tests.effort import tries
 
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 FILES: dict[str, bytes | None] = {
@@ -341,7 +342,7 @@ _NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4) | st.samp
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         _NAMES.map(str.encode), st.sampled_from([0o100644, 0o100755, 0o120000, 0o160000, 0o40000]), max_size=6

@@ -15,6 +15,7 @@ from reconciler.repository import listing, write
 from reconciler.repository.faults import ChangeRefused, RefMoved, RevisionRefused, WorkTreeChanged
 from reconciler.repository.repository import Repository
 from reconciler.repository.trees import Tree
+from tests.effort import tries
 
 AUTHOR = write.Author("Jane Doe", "jane@example.com")
 
@@ -203,7 +204,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_STEPS)
 def test_any_sequence_of_changes_gives_the_files_that_a_dictionary_would(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[str, bytes | None]]

@@ -14,6 +14,7 @@ from reconciler.graph import Graph
 from reconciler.rollout import invariants
 from reconciler.rollout.planning import HostFacts, plan
 from schema.rollouts import Violation
+from tests.effort import tries
 from tests.factories.trees import tree
 
 BASE, TARGET = "a" * 40, "b" * 40
@@ -28,7 +29,7 @@ TWO = (
     " message: every datacentre keeps two resolvers}]\n"
 )
 
-FEW = settings(max_examples=60)
+FEW = settings(max_examples=tries(20))
 """Time is no part of what is held here."""
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.rollout.mixes import Bound, Part, Standing, worst
+from tests.effort import tries
 
 NO = Standing(member=False, counts=False)
 IN = Standing(member=True, counts=False)
@@ -19,7 +20,7 @@ bounds = st.one_of(
     st.builds(Bound, least=st.booleans(), percent=st.integers(0, 100)),
 )
 
-FEW = settings(max_examples=200)
+FEW = settings(max_examples=tries(70))
 """Time is no part of what is held here."""
 
 

@@ -14,9 +14,10 @@ from reconciler.graph import Graph
 from reconciler.rollout.planning import HostFacts, plan
 from schema.documents.rollout import Rollout
 from schema.rollouts import RolloutPlan
+from tests.effort import tries
 from tests.factories.trees import tree
 
-FEW = settings(max_examples=60)
+FEW = settings(max_examples=tries(20))
 """Time is no part of what is held here."""
 
 BASE, TARGET = "a" * 40, "b" * 40

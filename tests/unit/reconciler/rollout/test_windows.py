@@ -10,8 +10,9 @@ from reconciler.rollout import windows
 from reconciler.zones import UnknownZoneError, zone, zones
 from schema.documents.rollout import DAYS, Window
 from schema.time import DAY, HOUR, MINUTE, from_rfc3339
+from tests.effort import tries
 
-FEW = settings(max_examples=100)
+FEW = settings(max_examples=tries(35))
 """Time is no part of what is held here."""
 
 BERLIN = "Europe/Berlin"

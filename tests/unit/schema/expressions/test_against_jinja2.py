@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from schema.expressions import ExpressionError, Kind, Renderer
+from tests.effort import tries
 from tests.unit.schema.expressions.corpus import EXPRESSIONS, SCOPE, TEMPLATES
 
 JINJA = ImmutableSandboxedEnvironment(
@@ -170,7 +171,7 @@ def _plain(value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # CPython's, over what Jinja2 makes of `not (0)[0:0]`
-@settings(max_examples=800)
+@settings(max_examples=tries(300))
 @given(expression=GENERATED)
 def test_where_both_give_a_value_it_is_the_same_and_ours_is_the_stricter(expression: str) -> None:
     try:
@@ -233,7 +234,7 @@ LAYOUTS = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=tries(140))
 @given(template=LAYOUTS)
 def test_white_space_around_tags_is_kept_and_trimmed_as_jinja2_does(template: str) -> None:
     assert OURS.render(template, SCOPE) == JINJA.from_string(template).render(**deepcopy(SCOPE))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from schema.expressions import ExpressionError, Kind, Renderer
+from tests.effort import tries
 
 OURS = Renderer()
 
@@ -40,14 +41,14 @@ def _value(expression: str, value: Any) -> Any:
     return OURS.evaluate(expression, {"vars": {"x": value}})
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(PLAIN)
 def test_to_json_is_read_back_as_the_same_value(value: Any) -> None:
     assert json.loads(_value("vars.x|to_json", value)) == value
     assert json.loads(_value("vars.x|to_json(indent=2)", value)) == value
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(PLAIN, st.integers(1, 8))
 def test_to_yaml_is_read_back_as_the_same_value_by_readers_of_both_versions(value: Any, indent: int) -> None:
     text = OURS.evaluate(f"vars.x|to_yaml(indent={indent})", {"vars": {"x": value}})
@@ -86,7 +87,7 @@ def test_keys_are_sorted_so_that_the_same_value_is_the_same_text() -> None:
         assert _value(f"vars.x|{name}", {"b": 1, "a": 2}) == _value(f"vars.x|{name}", {"a": 2, "b": 1})
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(70))
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_quote_is_one_word_of_a_shell_command(text: str) -> None:
     quoted = _value("vars.x|quote", text)

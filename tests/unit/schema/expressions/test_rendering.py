@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.expressions import ExpressionError, Kind, Renderer, has_tags
+from tests.effort import tries
 
 OURS = Renderer()
 SCOPE: dict[str, Any] = {
@@ -74,7 +75,7 @@ def test_a_value_nested_too_deep_is_refused() -> None:
     assert caught.value.kind is Kind.LIMIT
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(st.text())
 def test_a_text_without_tags_is_its_own_rendering(text: str) -> None:
     if has_tags(text):
@@ -83,7 +84,7 @@ def test_a_text_without_tags_is_its_own_rendering(text: str) -> None:
     assert OURS.render_value(text, {}) is text
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(st.text(st.sampled_from("{}%#-+ 'a\n|.()[]1"), max_size=30))
 def test_any_text_is_rendered_or_refused_with_a_place_inside_it(text: str) -> None:
     try:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from schema.protocol import messages, reports
 from schema.protocol.messages import AGENT_MESSAGE, MAX_NEED, SERVER_MESSAGE
 from schema.protocol.reports import MAX_DIFF_CHARS, MAX_MESSAGE_CHARS, MAX_RESOURCES, Outcome, Report
+from tests.effort import tries
 
 DIGEST = "0" * 64
 COMMIT = "a" * 40
@@ -150,7 +151,7 @@ def test_outcomes_are_the_four_that_the_style_names() -> None:
     assert {model for model in vars(reports).values() if isinstance(model, type) and issubclass(model, BaseModel)}
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(
     st.text(max_size=60) | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5).map(json.dumps)
 )

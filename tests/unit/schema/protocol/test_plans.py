@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from reconciler.graph import plan
 from reconciler.graph.plan import Plan
 from schema.protocol.plans import MAX_DEPTH, NotProven, PlanProof, check, leaf_hash
+from tests.effort import tries
 
 SIZES = (1, 2, 63, 64, 65, 700, 5_000)
 
@@ -76,7 +77,7 @@ def test_no_other_leaf_proves(size: int, at: int, other: int) -> None:
             check(proof.model_copy(update=change), tree(size).root.hex(), named)
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(70))
 @given(size=st.sampled_from(SIZES), at=st.integers(0, 10**6), data=st.data())
 def test_no_mutated_proof_is_taken(size: int, at: int, data: st.DataObject) -> None:
     number = at % size
