@@ -73,7 +73,8 @@ def loads(data: bytes) -> Any:
         raise NotCanonical(f"not JSON: {error}") from error
     _check_depth(value)
     # Twenty times quicker, and the same bytes: but for how fractions are written and astral keys are sorted.
-    if not fractions and not _BEYOND_BMP.search(data) and _PLAIN.encode(value) == text:
+    plain = not fractions and (data.isascii() or not _BEYOND_BMP.search(data))
+    if plain and _PLAIN.encode(value) == text:
         return value
     if dumps(value) != data:
         raise NotCanonical("JSON, but not in canonical form (RFC 8785)")
