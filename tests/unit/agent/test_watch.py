@@ -220,8 +220,9 @@ def test_a_burst_is_few_notices(watched: Watched) -> None:
     began = time.monotonic()
     for number in range(200):
         (watched.root / "etc/motd").write_text(str(number))
+    assert watched.noticed()
     time.sleep(0.2)
-    assert 1 <= watched.notices <= (time.monotonic() - began) / DEBOUNCE_S
+    assert watched.notices <= (time.monotonic() - began) / DEBOUNCE_S
     assert watched.notices < 100
 
 
