@@ -108,12 +108,14 @@ class Channel:
         self.phase = Phase.CLOSING
         return [Close(reason)]
 
-    def again(self, reason: str) -> list[Effect]:
-        """End a connection that is good, for a fresh one: nobody failed, so the wait is the shortest there is, and no
-        attempt is spread until it is welcomed. What waits for that has a deadline of its own."""
+    def again(self, reason: str, now: float) -> list[Effect]:
+        """Have a fresh connection soon: one that is good is ended for it, and one that is waited for comes earlier.
+        Nobody failed, so no attempt is spread until it is welcomed. What waits for that has a deadline of its own."""
         self._spread_s, self._alone = 0.0, True
         if self.phase is Phase.OPEN:
             self._attempts = 0
+        elif self.phase is Phase.DOWN:
+            self._connect_at = min(self._connect_at, now + BACKOFF_BASE_S * self._random())
         return self.close(reason)
 
     def disconnected(

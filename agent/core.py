@@ -257,7 +257,7 @@ class Core:
         if math.isfinite(message.return_s):
             self._channel.set_return(message.return_s)
         if self._probation.doubtful:
-            return self._channel.again(DOUBT)
+            return self._channel.again(DOUBT, now)
         self._channel.welcomed(now)
         self._renewal.welcomed(message.capabilities)
         effects: list[Effect] = [Log(Level.INFO, "connected"), ServerTime(message.time)]
@@ -393,7 +393,7 @@ class Core:
             self._request(Trigger.DRIFT, now + ran.again_s)
         if ran.unconfirmed:
             self._probation.begin(now, reachable=ran.unconfirmed == "connected")
-            effects += self._channel.again(DOUBT)
+            effects += self._channel.again(DOUBT, now)
         if ran.missing and self._gathering is None and (applied := self._standing.applied) is not None:
             lacking = Verdict(
                 outcome="incomplete",

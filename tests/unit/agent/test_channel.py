@@ -23,7 +23,7 @@ def _waits(channel: Channel, times: int, *, doubting: bool) -> list[float]:
         channel.connected(now)
         channel.welcomed(now)
         if doubting:
-            channel.again("to see whether the server can still be reached")
+            channel.again("to see whether the server can still be reached", now)
         channel.disconnected("gone", now)
         waits.append(channel.due() - now)
         now = channel.due()
@@ -114,10 +114,10 @@ def test_a_server_that_names_no_time_is_waited_for_as_after_any_failure() -> Non
 
 def test_a_connection_that_the_agent_ends_itself_is_not_waited_for_as_the_fleet_is() -> None:
     channel = _open(1.0, 33.0)
-    channel.again("to see whether the server can still be reached")
+    channel.again("to see whether the server can still be reached", 20.0)
     assert _fail(channel, 20.0, 3) == [1.0, 2.0, 4.0]
     channel.connected(40.0)
-    channel.again("to see whether the server can still be reached")  # before it counts as welcomed
+    channel.again("to see whether the server can still be reached", 40.0)  # before it counts as welcomed
     assert _fail(channel, 40.0, 1) == [8.0]
     channel.wake(48.0)
     channel.connected(48.0)
@@ -126,3 +126,11 @@ def test_a_connection_that_the_agent_ends_itself_is_not_waited_for_as_the_fleet_
     channel = _open(1.0, 33.0)
     channel.wake(60.0 * SILENCE_BEATS)
     assert _fail(channel, 60.0 * SILENCE_BEATS, 2) == [1.0, 33.0]
+
+
+def test_who_wants_a_fresh_connection_while_it_waits_for_its_turn_does_not_wait_for_that() -> None:
+    channel = _open(1.0, 33.0)
+    channel.disconnected("the server stops", 20.0, goodbye=True)
+    assert channel.due() == 53.0
+    assert channel.again("to see whether the server can still be reached", 22.0) == []
+    assert channel.due() == 22.0 + BACKOFF_BASE_S
