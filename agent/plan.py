@@ -235,11 +235,10 @@ class Plan:
         step.instances = made
         step.calm = False
         assert step.kind is not None
-        step.paths = frozenset(
-            path for instance in made if not instance.error for path in step.kind.paths(instance.prepared)
-        )
+        good = [instance for instance in made if not instance.error]
+        step.paths = frozenset([path for instance in good for path in step.kind.paths(instance.prepared)])
         # What asks the host may get another answer a moment later; what failed may have what it lacked by then.
-        step.fresh = not step.used.functions and not any(instance.error for instance in made)
+        step.fresh = not step.used.functions and len(good) == len(made)
         return made
 
     def prepared(self, kind: ResourceType[Any, Any]) -> list[Any]:
@@ -390,8 +389,8 @@ class Plan:
                 crate=crate,
                 kind=TYPES.get(resource.type),
                 host=self.host,
-                requires=tuple(index[name] for name in resource.requires if name in index),
-                notifies=tuple(index[name] for name in resource.notify if name in index),
+                requires=tuple([index[name] for name in resource.requires if name in index]),
+                notifies=tuple([index[name] for name in resource.notify if name in index]),
                 waits=bool(resource.requires or crate.requires),
                 conditional=resource.when is not None or crate.when is not None,
             )

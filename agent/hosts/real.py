@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from agent.hosts.beneath import Beneath
-from agent.hosts.homes import UserHost
 from agent.hosts.host import Account, Host
 from agent.hosts.machine import Machine
 
@@ -26,4 +25,6 @@ class RealHost(Machine):
 
     def as_user(self, account: Account) -> Host:
         """See `Host`."""
+        from agent.hosts.homes import UserHost  # few hosts have usercrates
+
         return UserHost(self, self._open, account)
