@@ -94,7 +94,7 @@ def test_mistakes_are_told_alike_whatever_the_process_the_seed_and_the_order() -
             timeout=60,
             text=True,
         ).stdout
-        for seed, order in (("0", "forwards"), ("1", "backwards"), ("4711", "forwards"))
+        for seed, order in (("0", "forwards"), ("4711", "backwards"))
     }
     assert len(told_by) == 1
 

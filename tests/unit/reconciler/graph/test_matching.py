@@ -148,12 +148,13 @@ def test_a_matcher_that_was_changed_is_as_one_made_anew(
         assert [matcher.match(host) for host in hosts] == [anew.match(host) for host in hosts]
 
 
-def test_a_thousand_patterns_come_between_two_others() -> None:
+def test_two_hundred_patterns_come_between_two_others() -> None:
+    """Between two ranks there is room for forty."""
     matcher = Matcher([parse("a"), parse("z")])
-    for number in range(1000):
+    for number in range(200):
         matcher = matcher.replaced(1, 1, [parse(f"b{number}*")])
-    assert matcher.match("b999x") == 1
-    assert matcher.match("z") == 1001
+    assert matcher.match("b199x") == 1
+    assert matcher.match("z") == 201
 
 
 @given(globs | brackets, globs | brackets, names)
