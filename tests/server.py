@@ -64,9 +64,23 @@ def _migrated() -> bytes:
 
 def fresh(path: Path) -> Database:
     """A new database, migrated once for all tests of the process."""
+    return _copied(_migrated(), path)
+
+
+def _copied(data: bytes, path: Path) -> Database:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_migrated())
+    path.write_bytes(data)
     return Database.open(path, readers=2)
+
+
+@cache
+def _peopled() -> tuple[bytes, dict[Role, User], dict[Role, str]]:
+    """A database with an account for every role, these, and a token of each: made once for all tests of the process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vigo.db"
+        server = Server(Path(folder), database=fresh(path))
+        server.close()
+        return path.read_bytes(), server.users, server.tokens
 
 
 class Server:
@@ -85,7 +99,7 @@ class Server:
         given = Settings(data_dir=folder, public_rate=1_000, public_burst=10_000, **(settings or {}))
         self.services = Services(
             given,
-            database or fresh(folder / "vigo.db"),
+            database or _copied(_peopled()[0], folder / "vigo.db"),
             clock=self.clock,
             passwords=Passwords(memory_kib=8, passes=1),
         )
@@ -93,6 +107,14 @@ class Server:
         self.system = Actor.system("test")
         self.users: dict[Role, User] = {}
         self.tokens: dict[Role, str] = {}
+        if database is None:
+            _, users_there, tokens_there = _peopled()
+            self.users |= users_there
+            self.tokens |= tokens_there
+        else:
+            self._people()
+
+    def _people(self) -> None:
         hashed = self.services.passwords.hash_now(PASSWORD)
         for role in Role:
             new = UserCreate(username=role.value, password=SecretStr(PASSWORD), role=role)

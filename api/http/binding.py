@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
@@ -47,8 +48,9 @@ class Binding:
     """The same of the answer."""
 
     @classmethod
+    @cache
     def of(cls, run: Callable[..., Any], path: str) -> Binding:
-        """Read a function's annotations.
+        """Read a function's annotations: once, they are as much for the description of the API as for its requests.
 
         Raises:
             TypeError: they do not fit the path, or something is not annotated.
