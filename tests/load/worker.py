@@ -25,6 +25,7 @@ from typing import Any, Final
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from reconciler import collecting
 from tests.load.agents import Agent, Reporting, Tally
 from tests.load.hosts import Executor, Identity
 
@@ -77,6 +78,8 @@ class Worker:
     async def run(self) -> None:
         """Obey until standard input ends."""
         gc.freeze()
+        # Each host has a heap of its own, of which the collector looks through little; here it would look through all.
+        collecting.seldom()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_passing_over)
         reader = asyncio.StreamReader()
