@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -87,11 +88,18 @@ class _Generator(GenerateJsonSchema):
         return made
 
 
+@cache
+def _of(name: str) -> dict[str, Any]:
+    """What Pydantic makes of a resource type. Several kinds need it of all types, and each in three places."""
+    return RESOURCES[name].model_json_schema(schema_generator=_Generator)
+
+
+@cache
 def _parameters() -> dict[str, Any]:
     """Resource type → the schema of a whole resource of that type, but for what the crate's `defaults` may give."""
     found = {}
     for name, spec in RESOURCES.items():
-        made = spec.model_json_schema(schema_generator=_Generator)
+        made = _of(name)
         given = {key: _or_deferred(value) for key, value in made["properties"].items()}
         common = dict.fromkeys(sorted(resources.COMMON), True)
         found[name] = {
@@ -130,8 +138,8 @@ def _defaults() -> dict[str, Any]:
 def _required() -> Iterator[dict[str, Any]]:
     """Parameters that resources need: each where the crate's `defaults` do not give it."""
     needed: dict[str, list[str]] = {}
-    for name, spec in sorted(RESOURCES.items()):
-        for key in spec.model_json_schema(schema_generator=_Generator).get("required", ()):
+    for name in sorted(RESOURCES):
+        for key in _of(name).get("required", ()):
             needed.setdefault(key, []).append(name)
     for key, names in sorted(needed.items()):
         yield {
