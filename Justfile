@@ -18,7 +18,7 @@ demo *ARGS: setup
 
 # All tests: units, contracts, architecture, end to end.
 test *ARGS: (setup "tests")
-    @python -m compileall -q -x '/test_' schema reconciler agent api tests  # hundreds of processes would each compile what they load
+    @python -m compileall -q -j 0 -x '/test_' schema reconciler agent api tests  # hundreds of processes would each compile what they load
     @python -m tests.bytecode  # and three workers rewrite the tests, before the first of them begins
     python -m pytest -n 3 --dist worksteal {{ ARGS }}  # of two cores a third is idle while stories wait for processes
 
