@@ -109,9 +109,11 @@ class Process:
         return self._child.poll()
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to the whole session."""
+        """Send a signal to the whole session; what is killed is gone then, with its ports and its locks."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, number)
+        if number is signal.SIGKILL:
+            self._child.wait(PATIENCE_S)
 
     def wait(self, timeout_s: float = 10.0) -> int:
         return self._child.wait(timeout_s)
