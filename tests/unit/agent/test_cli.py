@@ -309,7 +309,9 @@ def test_status_says_how_it_stands(
     assert found["last_run"]["report"]["resources"][0]["id"] == "base/motd"
     assert found["unconfirmed"] is False
     run = found["last_run"]["report"]["id"]
-    (state.path / "undo" / run / "unconfirmed").write_bytes(b"1")  # as a run leaves it that changed what could cut the host off
+    (state.path / "undo" / run / "unconfirmed").write_bytes(
+        b"1"
+    )  # as a run leaves it that changed what could cut the host off
     assert command(["status", "--state", str(state.path)]) == 0
     assert "            it waits to be confirmed: put back if " in capsys.readouterr().out
 

@@ -14,7 +14,17 @@ LARGEST = limits.FRAGMENT_BYTES
 
 @pytest.mark.parametrize(
     "sizes",
-    [(), (0,), (1, 124), (126,), (LARGEST,), (LARGEST, 1), (100, 3 * LARGEST + 5, 200, LARGEST), (65_536,), (9,) * 2_000],
+    [
+        (),
+        (0,),
+        (1, 124),
+        (126,),
+        (LARGEST,),
+        (LARGEST, 1),
+        (100, 3 * LARGEST + 5, 200, LARGEST),
+        (65_536,),
+        (9,) * 2_000,
+    ],
 )
 def test_a_client_reads_what_was_sent(sizes: tuple[int, ...]) -> None:
     pieces = [bytes([97 + number % 26]) * size for number, size in enumerate(sizes)]
