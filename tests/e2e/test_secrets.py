@@ -46,6 +46,8 @@ def test_a_secret_is_in_clear_in_its_file_alone(site: Site) -> None:
     # A new value reaches the host by itself, and drift over it is repaired and told without it.
     site.set_secret("db/password", canaries[1])
     until("the new value is there", lambda: web.read("/etc/app/dsn") == f"postgres://app:{canaries[1]}@db/app\n")
+    # Before its run has looked again, the damage would be a change that did not succeed, and no drift.
+    until("its run is told", lambda: site.runs(web.hostname)[0]["id"] != run["id"])
     web.path("/etc/app/dsn").write_text(f"damaged {canaries[1]}\n")
     until("it is repaired", lambda: web.read("/etc/app/dsn") == f"postgres://app:{canaries[1]}@db/app\n")
     until("that is told", lambda: any(one["corrective"] for one in site.runs(web.hostname)))

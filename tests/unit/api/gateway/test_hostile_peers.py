@@ -416,7 +416,7 @@ def test_an_agent_that_is_silent_is_given_up(run_with_gateway: Run) -> None:
         writer.write(masked(1, hello))
         for _ in range(1_500):
             await asyncio.sleep(0.02)
-            if site.gateway.counts().get("silent", 0) > before:
+            if site.gateway.counts().get("silent", 0) > before and not site.gateway.online(web.peer.envoy_id):
                 break
         assert site.gateway.counts()["silent"] == before + 1
         assert not site.gateway.online(web.peer.envoy_id)
