@@ -185,6 +185,7 @@ class Watch:
         self._complained = False
         self._soundings: Final = Soundings(self._beneath, host.known.note)
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC)
+        self._closed = False
         self._thread: Final = Thread(target=self._watch, name="drift", daemon=True)
         self._thread.start()
 
@@ -215,7 +216,7 @@ class Watch:
             if not self._soundings.follow(kernels, monotonic()):
                 self._complain("more than what the kernel says can be read as often")
         self._host.known.keep(followed | kernels)
-        os.write(self._waker, b"f")
+        self._stir()
 
     def ours(self, places: frozenset[str]) -> Callable[[], None]:
         """From now on what changes at these places is our own doing, until the function is called that this returns.
@@ -229,6 +230,8 @@ class Watch:
         before = frozenset(place for place in places if not _is_tree(place) and known.note(place))
 
         def no_longer() -> None:
+            if self._closed:  # a run may end later than its watch
+                return
             # What happened in a directory is told by its events alone: they have all come by now.
             others = self._foreign(self._happened()) if any(map(_is_tree, places)) else frozenset()
             for place in places:
@@ -237,13 +240,15 @@ class Watch:
             with self._lock:
                 self._ours -= places
                 self._patience.changed(others | before, monotonic())
-            os.write(self._waker, b"o")
+            self._stir()
 
         return no_longer
 
     def close(self) -> None:
         """Watch no more."""
-        os.close(self._waker)
+        with self._lock:
+            self._closed = True
+            os.close(self._waker)
         self._thread.join(END_S)
         if self._thread.is_alive():  # it has them still: closed, their numbers would be other files' that it reads
             return
@@ -251,6 +256,12 @@ class Watch:
         self._inotify.close()
         self._beneath.close()
         os.close(self._wake)
+
+    def _stir(self) -> None:
+        """Have the thread look at what there is to wait for."""
+        with self._lock:
+            if not self._closed:  # its number may be another file's by then
+                os.write(self._waker, b"w")
 
     def _watch(self) -> None:
         took_s = 0.0
@@ -295,11 +306,11 @@ class Watch:
         seen: dict[bytes, None] = {}
         with contextlib.suppress(BlockingIOError):
             for _ in range(_EVENTS_PIECES):
-                data, at = os.read(self._inotify.fd, _EVENTS_BYTES), 0
-                while at < len(data):
-                    end = at + _EVENT.size + _EVENT.unpack_from(data, at)[3]
-                    seen[data[at:end]] = None
-                    at = end
+                data, begin = os.read(self._inotify.fd, _EVENTS_BYTES), 0
+                while begin < len(data):
+                    end = begin + _EVENT.size + _EVENT.unpack_from(data, begin)[3]
+                    seen[data[begin:end]] = None
+                    begin = end
         events: Sequence[Any] = parse_events(b"".join(seen))
         return events
 

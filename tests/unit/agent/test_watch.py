@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import time
@@ -214,6 +215,23 @@ def test_a_pause_goes_on_whatever_is_followed_and_ends_with_what_is_not(watched:
     watched.watch.follow(["/etc/app/conf"])
     time.sleep(1.1)  # longer than its pause
     assert watched.changed == set()
+
+
+def test_what_was_ours_may_end_later_than_the_watch(root: Path) -> None:
+    made = Watched(root)
+    made.watch.follow([], frozenset({"/etc/motd", "/etc/app/"}))
+    no_longer = made.watch.ours(frozenset({"/etc/motd", "/etc/app/"}))
+    made.watch.close()
+    pipes = [os.pipe2(os.O_NONBLOCK) for _ in range(8)]  # they get the numbers that it had
+    try:
+        for _, write in pipes:
+            os.write(write, b"others'")
+        no_longer()
+        assert [os.read(read, 100) for read, _ in pipes] == [b"others'"] * 8
+    finally:
+        for end in itertools.chain(*pipes):
+            os.close(end)
+        made.host.close()
 
 
 def test_a_burst_is_few_notices(watched: Watched) -> None:
