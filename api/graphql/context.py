@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import strawberry
 from strawberry.extensions import FieldExtension
 
+from api.http.described import first_paragraph
 from api.services import explanations, traces
 from api.services.envoys import Online
 from api.services.graphs import MAX_AS_OF, NothingInForce
@@ -143,7 +144,9 @@ def guarded(permission: Permission, **options: Any) -> Callable[[Callable[..., A
     """A field with a resolver that needs a permission. Its docstring is its description."""
 
     def declare(resolver: Callable[..., Any]) -> Any:
-        return strawberry.field(resolver, extensions=[Guard(permission)], description=_first(resolver), **options)
+        return strawberry.field(
+            resolver, extensions=[Guard(permission)], description=first_paragraph(resolver), **options
+        )
 
     return declare
 
@@ -165,15 +168,11 @@ def ahead(
             raise AssertionError("the extension answers")
 
         extension = Ahead(permission, resolver, long=long)
-        return strawberry.field(declared, extensions=[extension], description=_first(resolver), **options)
+        return strawberry.field(declared, extensions=[extension], description=first_paragraph(resolver), **options)
 
     return declare
 
 
 def computed(resolver: Callable[..., Any]) -> Any:
     """A field that its type's own data answers. Its docstring is its description."""
-    return strawberry.field(resolver, description=_first(resolver))
-
-
-def _first(resolver: Callable[..., Any]) -> str:
-    return " ".join((resolver.__doc__ or "").split("\n\n")[0].split())
+    return strawberry.field(resolver, description=first_paragraph(resolver))

@@ -14,7 +14,7 @@ import strawberry
 from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema
 from strawberry.types.field import StrawberryField
 
-from api.http.described import descriptions
+from api.http.described import descriptions, first_paragraph
 
 T = TypeVar("T", bound=type)
 
@@ -54,18 +54,14 @@ def describe(schema: GraphQLSchema) -> None:
                 _describe_type(kind, model)
         elif isinstance(kind, GraphQLEnumType) and _DEFINITION in kind.extensions:
             members: type = kind.extensions[_DEFINITION].wrapped_cls
-            kind.description = kind.description or _first(members)
+            kind.description = kind.description or first_paragraph(members)
             for name, value in kind.values.items():
                 value.description = value.description or descriptions(members).get(name)
 
 
 def _describe_type(kind: GraphQLObjectType, model: type) -> None:
-    kind.description = kind.description or _first(model)
+    kind.description = kind.description or first_paragraph(model)
     told = descriptions(model)
     for field in kind.fields.values():
         of: Any = field.extensions[_DEFINITION]
         field.description = field.description or told.get(of.python_name)
-
-
-def _first(kind: type) -> str:
-    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())

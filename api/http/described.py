@@ -49,6 +49,11 @@ class Described(GenerateJsonSchema):
         return super().enum_schema(schema) | ({"x-enumDescriptions": each} if each else {})
 
 
+def first_paragraph(documented: Any) -> str:
+    """Of a docstring, in one line; empty where there is none."""
+    return " ".join((documented.__doc__ or "").split("\n\n")[0].split())
+
+
 @cache
 def descriptions(kind: type) -> Mapping[str, str]:
     """Field or member → its docstring, of those of a class and of what it derives from that have one."""

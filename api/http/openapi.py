@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from api.http.areas import OPEN, Endpoint
 from api.http.binding import Binding
-from api.http.described import Described
+from api.http.described import Described, first_paragraph
 from api.http.errors import BadInput, NotJson, TooLarge, TooMany, TooSlow, render
 from api.services.work import NotAllowed
 from schema.areas import AREAS
@@ -188,20 +188,15 @@ def _alone(faults: set[type[Fault]]) -> dict[str, Any]:
 
 
 def _error(status: int, faults: Sequence[type[Fault]]) -> dict[str, Any]:
-    told = [f"{HTTPStatus(status).phrase}.", *(f"- `{each.code}`: {_sentence(each)}" for each in faults)]
-    examples = {each.code: {"value": orjson.loads(render(each(_sentence(each))).body)} for each in faults}
+    told = [f"{HTTPStatus(status).phrase}.", *(f"- `{each.code}`: {first_paragraph(each)}" for each in faults)]
+    examples = {each.code: {"value": orjson.loads(render(each(first_paragraph(each))).body)} for each in faults}
     content = {"schema": {"$ref": _REF.format(model="Error")}, "examples": examples}
     return {"description": "\n".join(told), "content": {"application/json": content}}
 
 
-def _sentence(fault: type[Fault]) -> str:
-    return " ".join((fault.__doc__ or "").split("\n\n")[0].split())
-
-
 def _what(model: type[BaseModel] | None) -> str:
     """What a body or an answer is, where it is of a model that says so."""
-    said = model.__doc__ if model is not None else None
-    return " ".join((said or "").split("\n\n")[0].split())
+    return "" if model is None else first_paragraph(model)
 
 
 def _told(endpoint: Endpoint, model: type[BaseModel] | None) -> dict[str, str]:
