@@ -79,11 +79,6 @@ def make(work: Work, wishes: Sequence[Wish], *, key: Ed25519PrivateKey, vault: V
     return made
 
 
-def latest(work: Work, envoy_id: str) -> Stored | None:
-    """What an envoy is to be; None while it was never assigned anything."""
-    return rows.find(work.session, work.project_id, envoy_id)
-
-
 def latest_of(work: Work, envoy_ids: Sequence[str]) -> dict[str, Stored]:
     """What each of these envoys is to be, where it was ever assigned anything."""
     return rows.find_all(work.session, work.project_id, envoy_ids)

@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import text as sql
-from sqlmodel import Field, Session, select
+from sqlmodel import Field, Session
 
 from api.storage import bulk
 from api.storage.rows import MAX_PAGE, ProjectRow, big, micros, text
@@ -147,13 +147,6 @@ def forget(session: Session, project_id: str, envoy_id: str) -> None:
         sql("DELETE FROM targets WHERE project_id = :project_id AND envoy_id = :envoy_id"),
         {"project_id": project_id, "envoy_id": envoy_id},
     )
-
-
-def find(session: Session, project_id: str, envoy_id: str) -> Stored | None:
-    """What an envoy is to be now; None while it was never assigned anything."""
-    query = select(TargetRow).where(TargetRow.project_id == project_id, TargetRow.envoy_id == envoy_id)
-    row = session.exec(query).first()
-    return None if row is None else Stored(**{name: getattr(row, name) for name in _COLUMNS})
 
 
 def find_all(session: Session, project_id: str, envoy_ids: Sequence[str]) -> dict[str, Stored]:

@@ -16,7 +16,7 @@ from api.services.assignments import Stored, Wish
 from api.services.container import Services
 from api.services.pki import Pki
 from api.services.secrets import Vault
-from api.services.work import Actor
+from api.services.work import Actor, Work
 from api.storage import assignments as assignment_rows
 from api.storage import envoys as envoy_rows
 from api.storage import runs as run_rows
@@ -81,6 +81,10 @@ SIGNING = Ed25519PrivateKey.generate()
 def assign(fleet: Services, *wishes: Wish) -> list[Stored | Fault]:
     vault = fleet.own["vault"]
     return fleet.write_now(SYSTEM, lambda work: assignments.make(work, wishes, key=SIGNING, vault=vault))
+
+
+def latest(work: Work, envoy_id: str) -> Stored | None:
+    return assignments.latest_of(work, [envoy_id]).get(envoy_id)
 
 
 def assigned(fleet: Services, envoy_id: str) -> Stored:
@@ -150,8 +154,8 @@ def test_a_replaced_envoy_counts_no_more_and_leaves_nothing_to_its_heir(fleet: S
     assert old != new
     _, credentials = fleet.read_now(SYSTEM, envoys.credentials)
     assert [one.envoy_id for one in credentials] == [new]
-    assert fleet.read_now(SYSTEM, lambda work: assignments.latest(work, old)) is None
-    assert fleet.read_now(SYSTEM, lambda work: assignments.latest(work, new)) is None
+    assert fleet.read_now(SYSTEM, lambda work: latest(work, old)) is None
+    assert fleet.read_now(SYSTEM, lambda work: latest(work, new)) is None
     assert fleet.read_now(SYSTEM, lambda work: envoys.known(work, HOST)).id == new
     assert fleet.read_now(SYSTEM, lambda work: envoys.known(work, old)).revoked_at is not None
     assert fleet.read_now(SYSTEM, lambda work: envoys.pubkeys(work)).keys() == {HOST}
@@ -245,7 +249,7 @@ def test_generations_grow_by_one_and_never_repeat(fleet: Services) -> None:
     for generation in range(1, 4):
         made = assigned(fleet, envoy)
         assert (made.epoch, made.generation) == (1, generation)
-        assert fleet.read_now(SYSTEM, lambda work: assignments.latest(work, envoy)) == made
+        assert fleet.read_now(SYSTEM, lambda work: latest(work, envoy)) == made
     numbers = [(envoy, 1, 2), (envoy, 1, 4)]
     digests = fleet.db.read_now(lambda s: assignment_rows.digests(s, DEFAULT_PROJECT, numbers))
     assert digests.keys() == {(envoy, 1, 2)}
@@ -301,7 +305,7 @@ def test_one_that_lacks_a_secret_holds_up_no_other(fleet: Services, asked: tuple
     assert asked[0] in lacking.message
     assert isinstance(made, Stored)
     assert isinstance(gone, assignments.EnvoyGone)
-    assert fleet.read_now(SYSTEM, lambda work: assignments.latest(work, envoy)) is None
+    assert fleet.read_now(SYSTEM, lambda work: latest(work, envoy)) is None
 
 
 def test_old_assignments_are_forgotten_beyond_a_bound(fleet: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -519,7 +523,7 @@ def test_another_project_sees_nothing_of_it(fleet: Services) -> None:
         assert refused.value.status == 404
     assert fleet.read_now(stranger, secrets.page).secrets == []
     assert fleet.read_now(stranger, runs.page).runs == []
-    assert fleet.read_now(stranger, lambda work: assignments.latest(work, envoy)) is None
+    assert fleet.read_now(stranger, lambda work: latest(work, envoy)) is None
     assert fleet.read_now(stranger, envoys.pubkeys) == {}
     with pytest.raises(secrets.SecretNotFound):
         fleet.write_now(stranger, lambda work: secrets.forget(work, "a"))
