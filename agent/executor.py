@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Callable
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -73,6 +74,7 @@ class LocalExecutor(Runs):
         begin_anew: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(state, host, traits_host, clock=clock, ids=ids, watching=watching)
+        self._lock: Final = Lock()
         self._touched: set[str] = set()
         """Managed paths that changed since the last run."""
         self._wanted: dict[str, int] = {}

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from agent import converge, desired, itself, keys, pinning, reverting
@@ -75,7 +74,6 @@ class Runs:
         self._pinned: Final = pinning.read(state)
         self._receipts: Final = Receipts(state, project=self.identity.project, envoy_id=self.identity.envoy_id)
         self._fights: Final = Fights(clock.monotonic, KernelWitness(Path(self.identity.root)))
-        self._lock: Final = Lock()
         self._absent: set[str] = set()
         self._belief: Final = Belief(clock.monotonic)
         self._desired: tuple[str, Desired] | None = None

@@ -132,6 +132,7 @@ def _frames(pieces: Pieces) -> Iterator[bytes]:
 
 
 def _head(first: int, size: int) -> bytes:
+    """What comes before a payload of less than 64 KiB, as every one of at most `FRAGMENT_BYTES` is."""
     if size < 126:
         return bytes((first, size))
     return bytes((first, 126)) + size.to_bytes(2, "big")
